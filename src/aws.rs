@@ -1,0 +1,201 @@
+//! The real [`World`]: one client for each service, all on one HTTP connector. Each service has a file of its own, with
+//! narrow methods that speak the model's types; what they send and how they read answers is shown by recorded wire tests.
+
+mod blob;
+mod cloudformation;
+mod dynamodb;
+mod ecr;
+mod sns;
+mod ssm;
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_http_client::{Connector, tls};
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use futures_util::future::{join, try_join, try_join4};
+use jiff::Timestamp;
+
+use crate::config::{App, Settings};
+use crate::error::Error;
+use crate::model::Repository;
+use crate::world::{Action, Applied, Question, Snapshot, Subject, Tried, Version, World};
+
+/// How long a sandbox may go on with a configuration that it has read.
+const CONFIGURATION_AGE: Duration = Duration::from_secs(60);
+/// Well under the function's own time: what is slower than this is tried again, or fails and is retried by Lambda.
+const CONNECT: Duration = Duration::from_secs(2);
+const ATTEMPT: Duration = Duration::from_secs(5);
+const OPERATION: Duration = Duration::from_secs(15);
+
+/// The clients of one sandbox.
+#[derive(Debug)]
+pub struct Aws {
+    settings: Settings,
+    http: SharedHttpConnector,
+    cloudformation: aws_sdk_cloudformation::Client,
+    dynamodb: aws_sdk_dynamodb::Client,
+    ecr: aws_sdk_ecr::Client,
+    sns: aws_sdk_sns::Client,
+    ssm: aws_sdk_ssm::Client,
+    apps: Mutex<HashMap<Repository, (Instant, App)>>,
+}
+
+impl Aws {
+    /// Clients from the environment that Lambda gives. No call is made.
+    pub async fn from_env(settings: Settings) -> Self {
+        let connector = Connector::builder()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+            .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT).build())
+            .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
+            .build();
+        let http = SharedHttpConnector::new(connector);
+        let shared = http.clone();
+        let sdk = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http_client_fn(move |_, _| shared.clone()))
+            .timeout_config(
+                TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).operation_timeout(OPERATION).build(),
+            )
+            .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(100)).with_max_backoff(Duration::from_secs(2)))
+            .load()
+            .await;
+        Self::new(&sdk, http, settings)
+    }
+
+    /// Clients of this SDK configuration.
+    pub fn new(sdk: &SdkConfig, http: SharedHttpConnector, settings: Settings) -> Self {
+        Self {
+            settings,
+            http,
+            cloudformation: aws_sdk_cloudformation::Client::new(sdk),
+            dynamodb: aws_sdk_dynamodb::Client::new(sdk),
+            ecr: aws_sdk_ecr::Client::new(sdk),
+            sns: aws_sdk_sns::Client::new(sdk),
+            ssm: aws_sdk_ssm::Client::new(sdk),
+            apps: Mutex::default(),
+        }
+    }
+}
+
+impl World for Aws {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    async fn app(&self, repository: &Repository) -> Result<Option<App>, Error> {
+        let cached = self.apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(repository).cloned();
+        if let Some((read_at, app)) = cached
+            && read_at.elapsed() < CONFIGURATION_AGE
+        {
+            return Ok(Some(app));
+        }
+        let name = self.settings.app_parameter(repository);
+        // A repository without configuration is not remembered: it may get one before its next push.
+        let Some(json) = self.parameter(&name).await? else { return Ok(None) };
+        let app = App::parse(repository, &name, &json)?;
+        self.apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(repository.clone(), (Instant::now(), app.clone()));
+        Ok(Some(app))
+    }
+
+    async fn observe(&self, app: &App, subject: &Subject) -> Result<Snapshot, Error> {
+        let at = self.now();
+        let state = try_join(self.state(&app.repository), self.command(&app.repository, subject.command.as_deref()));
+        let (images, tags, stack, ((state, version), command)) =
+            try_join4(self.candidates(app, subject.digest.as_ref()), self.tags(&app.repository), self.stack(&app.config.stack), state)
+                .await?;
+        let newest = images.newest(subject.digest.as_ref(), &app.config.source_tag, &tags);
+        Ok(Snapshot {
+            at,
+            state,
+            version,
+            command,
+            stack,
+            tags,
+            newest,
+            images: images.found,
+            labels: Default::default(),
+            events: None,
+            matches: Default::default(),
+            history: None,
+            tried: Tried::default(),
+        })
+    }
+
+    async fn read(&self, app: &App, question: &Question, seen: &mut Snapshot) -> Result<(), Error> {
+        match question {
+            Question::Image(digest) => {
+                let image = self.image(&app.repository, digest).await?;
+                seen.images.insert(digest.clone(), image);
+            }
+            Question::Label(digest) => {
+                let label = match seen.images.get(digest) {
+                    Some(Ok(image)) => self.label(&app.repository, image).await?,
+                    Some(Err(_)) | None => None,
+                };
+                seen.labels.insert(digest.clone(), label);
+            }
+            Question::Events(since) => {
+                let (stack, events) = join(self.stack(&app.config.stack), self.stack_events(&app.config.stack, *since)).await;
+                (seen.stack, seen.events) = (stack?, Some(events?));
+            }
+            Question::Matches(commit) => {
+                let digests = self.images_of(app, commit, &seen.tags).await?;
+                seen.matches.insert(commit.clone(), digests);
+            }
+            Question::History => seen.history = Some(self.history(&app.repository).await?),
+        }
+        Ok(())
+    }
+
+    async fn apply(&self, app: &App, action: &Action, version: &Version) -> Result<Applied, Error> {
+        match action {
+            Action::Save(records) | Action::Mark(records) => self.save(&app.repository, records, version).await,
+            Action::PutTag { image, tag } => self.put_tag(&app.repository, image, tag).await,
+            Action::UpdateStack(update) => self.update_stack(app, update).await,
+            Action::Tell(notice) => self.tell(app, notice).await,
+            Action::KeepAnswer(record) => self.keep_answer(&app.repository, record).await,
+        }
+    }
+
+    async fn pause(&self, round: u32) {
+        let most = 50 * 2_u64.pow(round.min(5));
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(..most))).await;
+    }
+}
+
+/// Sorts a failed call by what to do about it: a denied one names the action that the role lacks.
+fn failed<E>(action: &'static str, resource: impl Into<String>, error: &SdkError<E, HttpResponse>) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let resource = resource.into();
+    let (code, message) = match error.as_service_error() {
+        Some(service) => (service.code().unwrap_or("no error code"), service.message().unwrap_or("no message").to_owned()),
+        None => return Error::Aws { action, resource, message: DisplayErrorContext(error).to_string() },
+    };
+    if matches!(
+        code,
+        "AccessDenied" | "AccessDeniedException" | "AuthorizationError" | "AuthorizationErrorException" | "UnauthorizedOperation"
+    ) {
+        return Error::Denied { action: missing_action(&message).unwrap_or(action).to_owned(), resource, message };
+    }
+    Error::Aws { action, resource, message: format!("{code}: {message}") }
+}
+
+/// `… is not authorized to perform: ecr:PutImage on resource: …`: not always the action of the call itself.
+fn missing_action(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("not authorized to perform: ")?;
+    let action = rest.split_whitespace().next()?;
+    action.contains(':').then_some(action)
+}
+
+#[cfg(test)]
+mod wire;

@@ -1,0 +1,139 @@
+//! CloudFormation: the stack, its events, and the one update of a promotion.
+
+use aws_config::retry::RetryConfig;
+use aws_sdk_cloudformation::error::SdkError;
+use aws_sdk_cloudformation::primitives::DateTime;
+use aws_sdk_cloudformation::types::{self as cfn, RollbackConfiguration, RollbackTrigger};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Aws, failed};
+use crate::config::{App, Rollback};
+use crate::error::Error;
+use crate::stack::{Parameter, Stack, StackEvent, StackEvents};
+use crate::world::{Applied, NotUpdated, Update};
+
+/// Clocks of two services may differ by this much.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+impl Aws {
+    /// The stack by name or ARN; `None` if there is none.
+    pub(super) async fn stack(&self, name: &str) -> Result<Option<Stack>, Error> {
+        match self.cloudformation.describe_stacks().stack_name(name).send().await {
+            Ok(output) => Ok(output.stacks.unwrap_or_default().into_iter().next().map(stack)),
+            // A stack that does not exist is a ValidationError, as is everything else: only the words tell.
+            Err(error) if error.message().is_some_and(|words| words.contains("does not exist")) => Ok(None),
+            Err(error) => Err(failed("cloudformation:DescribeStacks", format!("stack `{name}`"), &error)),
+        }
+    }
+
+    /// The stack's events, newest first, back to `since` (or the newest page).
+    pub(super) async fn stack_events(&self, name: &str, since: Option<Timestamp>) -> Result<StackEvents, Error> {
+        let since = since.map(|at| at - CLOCK_SKEW);
+        let mut events = Vec::new();
+        let mut pages = self.cloudformation.describe_stack_events().stack_name(name).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| failed("cloudformation:DescribeStackEvents", format!("stack `{name}`"), &error))?;
+            events.extend(page.stack_events.unwrap_or_default().iter().map(event));
+            if since.is_none_or(|since| events.last().is_some_and(|oldest: &StackEvent| oldest.at < since)) {
+                break;
+            }
+        }
+        Ok(StackEvents(events))
+    }
+
+    /// Sends the one update of a promotion: the template and every other parameter stay as they are; no tags, topics, role
+    /// or policy are sent, since sent empty they would be wiped.
+    pub(super) async fn update_stack(&self, app: &App, update: &Update) -> Result<Applied, Error> {
+        let wanted = cfn::Parameter::builder().parameter_key(&app.config.parameter).parameter_value(update.tag.as_str()).build();
+        let others = update.others.iter().map(|key| cfn::Parameter::builder().parameter_key(key).use_previous_value(true).build());
+        let sent = self
+            .cloudformation
+            .update_stack()
+            .stack_name(&app.config.stack)
+            .use_previous_template(true)
+            .set_parameters(Some(std::iter::once(wanted).chain(others).collect()))
+            .set_capabilities(Some(update.capabilities.iter().map(|name| cfn::Capability::from(name.as_str())).collect()))
+            .set_rollback_configuration(update.rollback.as_ref().map(rollback_configuration))
+            .client_request_token(update.token.as_str())
+            .customize()
+            // A retry would rest on reads that are too old by then: the caller looks again instead.
+            .config_override(aws_sdk_cloudformation::config::Config::builder().retry_config(RetryConfig::disabled()))
+            .send()
+            .await;
+        let error = match sent {
+            Ok(_) => return Ok(Applied::Done),
+            Err(error) => error,
+        };
+        let resource = format!("stack `{}`", app.config.stack);
+        let denied_or_not = failed("cloudformation:UpdateStack", resource, &error);
+        let Error::Aws { message, .. } = &denied_or_not else { return Err(denied_or_not) };
+        Ok(Applied::NotUpdated(match &error {
+            SdkError::ServiceError(service) => {
+                let status = service.raw().status().as_u16();
+                not_updated(service.err().code().unwrap_or_default(), service.err().message().unwrap_or_default(), status)
+            }
+            _ => NotUpdated::Unsure(message.clone()),
+        }))
+    }
+}
+
+/// Sorts what CloudFormation says: busy, nothing to do, refused for good, or worth another try. Most of it is one code,
+/// `ValidationError`, told apart by words.
+fn not_updated(code: &str, words: &str, status: u16) -> NotUpdated {
+    let is_transient = status >= 500
+        || status == 429
+        || ["Throttling", "RequestLimitExceeded", "ServiceUnavailable", "InternalFailure"].iter().any(|c| code.contains(c));
+    if code == "TokenAlreadyExistsException" || words.contains("_IN_PROGRESS") {
+        NotUpdated::Contested
+    } else if words.contains("No updates are to be performed") {
+        NotUpdated::NothingToDo
+    } else if is_transient {
+        NotUpdated::Unsure(format!("{code}: {words}"))
+    } else {
+        NotUpdated::Refused(format!("{code}: {words}"))
+    }
+}
+
+fn stack(stack: cfn::Stack) -> Stack {
+    let parameters = stack.parameters.unwrap_or_default().into_iter().map(|p| Parameter {
+        key: p.parameter_key.unwrap_or_default(),
+        value: p.parameter_value.unwrap_or_default(),
+        resolved: p.resolved_value,
+    });
+    Stack {
+        id: stack.stack_id.unwrap_or_default(),
+        name: stack.stack_name.unwrap_or_default(),
+        status: stack.stack_status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
+        parent: stack.parent_id.filter(|id| !id.is_empty()),
+        parameters: parameters.collect(),
+        capabilities: stack.capabilities.unwrap_or_default().iter().map(|c| c.as_str().to_owned()).collect(),
+    }
+}
+
+fn event(event: &cfn::StackEvent) -> StackEvent {
+    let logical = event.logical_resource_id.as_deref().unwrap_or_default();
+    let kind = event.resource_type.as_deref().unwrap_or_default();
+    StackEvent {
+        at: event.timestamp.as_ref().and_then(timestamp).unwrap_or(Timestamp::UNIX_EPOCH),
+        token: event.client_request_token.clone(),
+        // A nested stack is a resource of this type too, with another physical id.
+        is_stack: kind == "AWS::CloudFormation::Stack" && event.physical_resource_id == event.stack_id,
+        resource: format!("{logical} ({kind})"),
+        status: event.resource_status.as_ref().map(|status| status.as_str().to_owned()).unwrap_or_default(),
+        reason: event.resource_status_reason.clone(),
+    }
+}
+
+fn timestamp(at: &DateTime) -> Option<Timestamp> {
+    Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).ok()?).ok()
+}
+
+fn rollback_configuration(rollback: &Rollback) -> RollbackConfiguration {
+    let alarms =
+        rollback.alarms.iter().filter_map(|arn| RollbackTrigger::builder().arn(arn).r#type("AWS::CloudWatch::Alarm").build().into());
+    RollbackConfiguration::builder()
+        .set_rollback_triggers(Some(alarms.collect()))
+        .set_monitoring_time_in_minutes(rollback.monitor_minutes.and_then(|minutes| i32::try_from(minutes).ok()))
+        .build()
+}

@@ -1,0 +1,227 @@
+//! The state table. Reads are strongly consistent; each write of the state carries a new nonce and is conditional on the
+//! nonce that was read, so that of two writers one wins. A failed condition may be the writer's own first try, whose answer was
+//! lost: then the item carries its nonce.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Aws, failed};
+use crate::error::Error;
+use crate::model::Repository;
+use crate::state::{CommandRecord, Ended, State};
+use crate::world::{Applied, Records, Version};
+
+type Item = HashMap<String, AttributeValue>;
+
+const STATE: &str = "state";
+/// `history` tells at least this many promotions.
+const HISTORY: usize = 100;
+/// How long a command's id is kept: SNS tries for at most 23 days.
+const COMMAND_DAYS: i64 = 30;
+
+impl Aws {
+    /// An app's state, and what its next write is conditional on.
+    pub(super) async fn state(&self, repository: &Repository) -> Result<(Option<State>, Version), Error> {
+        let Some(item) = self.item(repository, STATE).await? else { return Ok((None, Version::default())) };
+        let nonce = item.get("nonce").and_then(|nonce| nonce.as_s().ok()).cloned();
+        Ok((Some(read(repository, STATE, item)?), Version(nonce)))
+    }
+
+    /// The record of a command that was carried out before.
+    pub(super) async fn command(&self, repository: &Repository, id: Option<&str>) -> Result<Option<CommandRecord>, Error> {
+        let Some(id) = id else { return Ok(None) };
+        let key = command_key(id);
+        match self.item(repository, &key).await? {
+            Some(item) => read(repository, &key, item).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn item(&self, repository: &Repository, key: &str) -> Result<Option<Item>, Error> {
+        let output = self
+            .dynamodb
+            .get_item()
+            .table_name(&self.settings.state_table)
+            .key("app", AttributeValue::S(repository.to_string()))
+            .key("item", AttributeValue::S(key.to_owned()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| failed("dynamodb:GetItem", self.resource(repository, key), &error))?;
+        Ok(output.item)
+    }
+
+    /// The last promotions that ended, newest first.
+    pub(super) async fn history(&self, repository: &Repository) -> Result<Vec<Ended>, Error> {
+        let mut pages = self
+            .dynamodb
+            .query()
+            .table_name(&self.settings.state_table)
+            .key_condition_expression("app = :app AND begins_with(#item, :history)")
+            .expression_attribute_names("#item", "item")
+            .expression_attribute_values(":app", AttributeValue::S(repository.to_string()))
+            .expression_attribute_values(":history", AttributeValue::S("history#".to_owned()))
+            .scan_index_forward(false)
+            .consistent_read(true)
+            .limit(HISTORY as i32)
+            .into_paginator()
+            .items()
+            .send();
+        let mut ended = Vec::new();
+        while ended.len() < HISTORY
+            && let Some(item) = pages.next().await
+        {
+            let item = item.map_err(|error| failed("dynamodb:Query", self.resource(repository, "history#"), &error))?;
+            ended.push(read(repository, "history#", item)?);
+        }
+        Ok(ended)
+    }
+
+    /// Writes all of these or none: the state if it is still as it was read, the command if nobody carried it out before.
+    pub(super) async fn save(&self, repository: &Repository, records: &Records, version: &Version) -> Result<Applied, Error> {
+        let nonce = format!("{:032x}", fastrand::u128(..));
+        let mut puts = Vec::new();
+        if let Some(state) = &records.state {
+            let put = self
+                .put(repository, STATE, state, &nonce)?
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+            puts.push(match &version.0 {
+                None => put.condition_expression("attribute_not_exists(app)"),
+                Some(read) => {
+                    put.condition_expression("nonce = :read").expression_attribute_values(":read", AttributeValue::S(read.clone()))
+                }
+            });
+        }
+        for ended in &records.history {
+            puts.push(self.put(repository, &format!("history#{:010}", ended.number), ended, &nonce)?);
+        }
+        if let Some(command) = &records.command {
+            let put = self.put_command(repository, command, &nonce)?;
+            puts.push(
+                put.condition_expression("attribute_not_exists(app) OR attribute_not_exists(answer)")
+                    .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld),
+            );
+        }
+        let resource = self.resource(repository, STATE);
+        let puts: Vec<Put> = puts.into_iter().map(|put| put.build()).collect::<Result<_, _>>().map_err(|e| incomplete(&resource, &e))?;
+        let written = match <[Put; 1]>::try_from(puts) {
+            Ok([put]) => self.put_one(put, &nonce, &resource).await?,
+            Err(puts) => self.put_all(puts, &nonce, &resource).await?,
+        };
+        Ok(match (written, &records.state) {
+            (false, _) => Applied::Conflict,
+            (true, Some(_)) => Applied::Saved(Version(Some(nonce))),
+            (true, None) => Applied::Done,
+        })
+    }
+
+    /// Keeps a command's answer beside its id.
+    pub(super) async fn keep_answer(&self, repository: &Repository, record: &CommandRecord) -> Result<Applied, Error> {
+        let nonce = format!("{:032x}", fastrand::u128(..));
+        let resource = self.resource(repository, &command_key(&record.id));
+        let put = self.put_command(repository, record, &nonce)?.build().map_err(|e| incomplete(&resource, &e))?;
+        self.put_one(put, &nonce, &resource).await?;
+        Ok(Applied::Done)
+    }
+
+    /// Whether it was written.
+    async fn put_one(&self, put: Put, nonce: &str, resource: &str) -> Result<bool, Error> {
+        let sent = self
+            .dynamodb
+            .put_item()
+            .table_name(put.table_name)
+            .set_item(Some(put.item))
+            .set_condition_expression(put.condition_expression)
+            .set_expression_attribute_values(put.expression_attribute_values)
+            .set_return_values_on_condition_check_failure(put.return_values_on_condition_check_failure)
+            .send()
+            .await;
+        let Err(error) = sent else { return Ok(true) };
+        match error.as_service_error() {
+            Some(aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(failure)) => {
+                Ok(failure.item.as_ref().is_some_and(|item| is_own(item, nonce)))
+            }
+            // Somebody's transaction is at the same item.
+            Some(e) if e.code() == Some("TransactionConflictException") => Ok(false),
+            _ => Err(failed("dynamodb:PutItem", resource, &error)),
+        }
+    }
+
+    /// Whether all were written.
+    async fn put_all(&self, puts: Vec<Put>, nonce: &str, resource: &str) -> Result<bool, Error> {
+        let items = puts.into_iter().map(|put| TransactWriteItem::builder().put(put).build());
+        let sent = self.dynamodb.transact_write_items().set_transact_items(Some(items.collect())).send().await;
+        let Err(error) = sent else { return Ok(true) };
+        match error.as_service_error() {
+            Some(aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                let failures: Vec<&CancellationReason> =
+                    cancelled.cancellation_reasons().iter().filter(|reason| !matches!(reason.code(), None | Some("None"))).collect();
+                let is = |code: &str| failures.iter().all(|reason| reason.code() == Some(code));
+                if is("ConditionalCheckFailed") {
+                    Ok(!failures.is_empty() && failures.iter().all(|reason| reason.item().is_some_and(|item| is_own(item, nonce))))
+                } else if failures.iter().all(|reason| matches!(reason.code(), Some("ConditionalCheckFailed" | "TransactionConflict"))) {
+                    Ok(false)
+                } else {
+                    Err(failed("dynamodb:PutItem", resource, &error))
+                }
+            }
+            Some(e) if e.is_transaction_in_progress_exception() => Ok(false),
+            _ => Err(failed("dynamodb:PutItem", resource, &error)),
+        }
+    }
+
+    fn put(
+        &self,
+        repository: &Repository,
+        key: &str,
+        record: &impl Serialize,
+        nonce: &str,
+    ) -> Result<aws_sdk_dynamodb::types::builders::PutBuilder, Error> {
+        let resource = self.resource(repository, key);
+        let item: Item = serde_dynamo::to_item(record).map_err(|e| incomplete(&resource, &e))?;
+        Ok(Put::builder()
+            .table_name(&self.settings.state_table)
+            .set_item(Some(item))
+            .item("app", AttributeValue::S(repository.to_string()))
+            .item("item", AttributeValue::S(key.to_owned()))
+            .item("nonce", AttributeValue::S(nonce.to_owned())))
+    }
+
+    fn put_command(
+        &self,
+        repository: &Repository,
+        command: &CommandRecord,
+        nonce: &str,
+    ) -> Result<aws_sdk_dynamodb::types::builders::PutBuilder, Error> {
+        let expires_at = command.at.as_second() + COMMAND_DAYS * 24 * 60 * 60;
+        let put = self.put(repository, &command_key(&command.id), command, nonce)?;
+        Ok(put.item("expires_at", AttributeValue::N(expires_at.to_string())))
+    }
+
+    fn resource(&self, repository: &Repository, key: &str) -> String {
+        format!("item `{key}` of `{repository}` in table `{}`", self.settings.state_table)
+    }
+}
+
+fn command_key(id: &str) -> String {
+    format!("command#{id}")
+}
+
+fn is_own(item: &Item, nonce: &str) -> bool {
+    item.get("nonce").and_then(|value| value.as_s().ok()).is_some_and(|value| value == nonce)
+}
+
+fn read<T: DeserializeOwned>(repository: &Repository, key: &str, item: Item) -> Result<T, Error> {
+    serde_dynamo::from_item(item).map_err(|e| Error::Unexpected {
+        resource: format!("item `{key}` of `{repository}` in the state table"),
+        problem: format!("it was not written by this version of ecr-promoter: {e}"),
+    })
+}
+
+fn incomplete(resource: &str, error: &dyn std::fmt::Display) -> Error {
+    Error::Unexpected { resource: resource.to_owned(), problem: format!("it cannot be written: {error}") }
+}

@@ -1,0 +1,195 @@
+//! ECR: who holds which tag, manifests by digest, and the one write, `PutImage` of the same bytes under another tag.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_ecr::types::{Image as Row, ImageFailure, ImageIdentifier, ListImagesFilter, TagStatus};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{Aws, failed};
+use crate::config::App;
+use crate::error::Error;
+use crate::image::{CommitOf, ConfigLocation, Image, MEDIA_TYPES, Tags, commit_of};
+use crate::model::{Commit, Digest, Repository, Tag};
+use crate::world::Applied;
+
+/// BatchGetImage takes 100 images a call.
+const BATCH: usize = 100;
+/// How many calls a search by commit has under way at once.
+const IN_FLIGHT: usize = 8;
+/// How many image configs a search by commit reads before it gives up.
+const MOST_LABELS: usize = 1_000;
+
+/// The answer to one BatchGetImage for an image by digest and one by the source tag.
+pub(super) struct Candidates {
+    /// The images, by digest; `Err` says why one cannot be pulled.
+    pub(super) found: BTreeMap<Digest, Result<Image, String>>,
+    by_tag_failed: bool,
+    tagged: BTreeSet<(Digest, String)>,
+    rows: usize,
+}
+
+impl Candidates {
+    /// What the source tag is on. A row says which image it is, but not which of the ids asked for it.
+    pub(super) fn newest(&self, asked: Option<&Digest>, source_tag: &Tag, tags: &Tags) -> Option<Digest> {
+        if self.by_tag_failed {
+            return None;
+        }
+        let others = || self.tagged.iter().map(|(digest, _)| digest).filter(|digest| Some(*digest) != asked);
+        let by_name = self.tagged.iter().find(|(_, tag)| tag == source_tag.as_str()).map(|(digest, _)| digest);
+        let both_on_asked = asked.filter(|_| self.rows > 1);
+        others().next().or(by_name).or(both_on_asked).or(tags.digest(source_tag)).cloned()
+    }
+}
+
+impl Aws {
+    /// All tags of a repository.
+    pub(super) async fn tags(&self, repository: &Repository) -> Result<Tags, Error> {
+        let filter = ListImagesFilter::builder().tag_status(TagStatus::Tagged).build();
+        let ids = self.list_images(repository, Some(filter)).await?;
+        Ok(ids.into_iter().filter_map(|id| Some((id.image_tag?.parse().ok()?, id.image_digest?.parse().ok()?))).collect())
+    }
+
+    async fn list_images(&self, repository: &Repository, filter: Option<ListImagesFilter>) -> Result<Vec<ImageIdentifier>, Error> {
+        let pages =
+            self.ecr.list_images().repository_name(repository.as_str()).set_filter(filter).max_results(1_000).into_paginator().send();
+        let mut ids = Vec::new();
+        let mut pages = pages;
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| failed("ecr:ListImages", format!("repository `{repository}`"), &error))?;
+            ids.extend(page.image_ids.unwrap_or_default());
+        }
+        Ok(ids)
+    }
+
+    /// The image that the source tag is on and, where an event names one, that image by its digest.
+    pub(super) async fn candidates(&self, app: &App, digest: Option<&Digest>) -> Result<Candidates, Error> {
+        let source_tag = app.config.source_tag.as_str();
+        let by_digest = digest.map(|digest| ImageIdentifier::builder().image_digest(digest.as_str()).build());
+        let by_tag = ImageIdentifier::builder().image_tag(source_tag).build();
+        let (rows, failures) = self.batch_get_image(&app.repository, by_digest.into_iter().chain([by_tag]).collect()).await?;
+        let by_tag_failed = failures.iter().any(|f| f.image_id.as_ref().is_some_and(|id| id.image_tag.as_deref() == Some(source_tag)));
+        let mut candidates = Candidates { found: BTreeMap::new(), by_tag_failed, tagged: BTreeSet::new(), rows: rows.len() };
+        for row in rows {
+            let Some((id, manifest)) = row.image_id.zip(row.image_manifest) else { continue };
+            let Some(found) = id.image_digest.and_then(|text| text.parse::<Digest>().ok()) else { continue };
+            candidates.tagged.insert((found.clone(), id.image_tag.unwrap_or_default()));
+            // By tag, ECR may convert a manifest: one that is not its digest is asked for again, by digest.
+            if Digest::of(manifest.as_bytes()) == found {
+                let image = Image::parse(&found, manifest, row.image_manifest_media_type);
+                candidates.found.insert(found, image);
+            }
+        }
+        if let Some(digest) = digest
+            && !candidates.tagged.iter().any(|(found, _)| found == digest)
+        {
+            candidates.found.insert(digest.clone(), Err(gone(digest, &failures)));
+        }
+        Ok(candidates)
+    }
+
+    /// One image by its digest, verified. The inner `Err` says why it cannot be pulled.
+    pub(super) async fn image(&self, repository: &Repository, digest: &Digest) -> Result<Result<Image, String>, Error> {
+        let id = ImageIdentifier::builder().image_digest(digest.as_str()).build();
+        let (rows, failures) = self.batch_get_image(repository, vec![id]).await?;
+        let manifest = rows.into_iter().find_map(|row| Some((row.image_manifest?, row.image_manifest_media_type)));
+        let Some((manifest, media_type)) = manifest else { return Ok(Err(gone(digest, &failures))) };
+        if Digest::of(manifest.as_bytes()) != *digest {
+            let resource = format!("manifest {digest} of `{repository}`");
+            return Err(Error::Unexpected { resource, problem: "ECR answered bytes with another sha256".to_owned() });
+        }
+        Ok(Image::parse(digest, manifest, media_type))
+    }
+
+    async fn batch_get_image(&self, repository: &Repository, ids: Vec<ImageIdentifier>) -> Result<(Vec<Row>, Vec<ImageFailure>), Error> {
+        let mut request = self.ecr.batch_get_image().repository_name(repository.as_str()).set_image_ids(Some(ids));
+        for media_type in MEDIA_TYPES {
+            request = request.accepted_media_types(media_type);
+        }
+        let output = request.send().await.map_err(|error| failed("ecr:BatchGetImage", format!("repository `{repository}`"), &error))?;
+        Ok((output.images.unwrap_or_default(), output.failures.unwrap_or_default()))
+    }
+
+    /// The images that were built from a commit, whole or abbreviated. The platforms of an index carry its label too, and
+    /// are left out.
+    pub(super) async fn images_of(&self, app: &App, commit: &Commit, tags: &Tags) -> Result<Vec<Digest>, Error> {
+        let repository = &app.repository;
+        let all = self.list_images(repository, None).await?;
+        let digests: BTreeSet<String> = all.into_iter().filter_map(|id| id.image_digest).collect();
+        let ids: Vec<ImageIdentifier> = digests.iter().map(|digest| ImageIdentifier::builder().image_digest(digest).build()).collect();
+        let batches: Vec<_> = stream::iter(ids.chunks(BATCH).map(<[_]>::to_vec))
+            .map(|batch| self.batch_get_image(repository, batch))
+            .buffer_unordered(IN_FLIGHT)
+            .try_collect()
+            .await?;
+        let mut images = BTreeMap::new();
+        for row in batches.into_iter().flat_map(|(rows, _)| rows) {
+            let digest = row.image_id.and_then(|id| id.image_digest).and_then(|text| text.parse::<Digest>().ok());
+            let Some((digest, manifest)) = digest.zip(row.image_manifest) else { continue };
+            if let Ok(image) = Image::parse(&digest, manifest, row.image_manifest_media_type) {
+                images.insert(digest, image);
+            }
+        }
+        let platforms: BTreeSet<Digest> = images
+            .values()
+            .filter_map(|image| if let ConfigLocation::Platforms(platforms) = &image.config { Some(platforms.clone()) } else { None })
+            .flatten()
+            .collect();
+        images.retain(|digest, _| !platforms.contains(digest));
+        let mut found = Vec::new();
+        let mut unread = Vec::new();
+        for image in images.into_values() {
+            match commit_of(&image, tags, None, &app.config) {
+                CommitOf::Known(its) => found.push((image.digest, its)),
+                CommitOf::NeedsLabel => unread.push(image),
+            }
+        }
+        if unread.len() > MOST_LABELS {
+            let resource = format!("repository `{repository}`");
+            let problem = format!("{} images say their commit only in a label, too many to search: name the digest instead", unread.len());
+            return Err(Error::Unexpected { resource, problem });
+        }
+        let labelled: Vec<_> = stream::iter(unread)
+            .map(async |image| Ok::<_, Error>((image.digest.clone(), self.label(repository, &image).await?)))
+            .buffer_unordered(IN_FLIGHT)
+            .try_collect()
+            .await?;
+        found.extend(labelled);
+        found.sort_unstable();
+        Ok(found.into_iter().filter(|(_, its)| its.as_ref().is_some_and(|its| its.agrees_with(commit))).map(|(digest, _)| digest).collect())
+    }
+
+    /// Puts a tag on an image: the same bytes, the same digest, one more name.
+    pub(super) async fn put_tag(&self, repository: &Repository, image: &Image, tag: &Tag) -> Result<Applied, Error> {
+        let sent = self
+            .ecr
+            .put_image()
+            .repository_name(repository.as_str())
+            .image_manifest(&image.manifest)
+            .image_manifest_media_type(&image.media_type)
+            .image_digest(image.digest.as_str())
+            .image_tag(tag.as_str())
+            .send()
+            .await;
+        let Err(error) = sent else { return Ok(Applied::Done) };
+        match error.as_service_error() {
+            Some(e) if e.is_image_already_exists_exception() => Ok(Applied::Done),
+            Some(e) if e.is_image_tag_already_exists_exception() => self.who_holds(repository, image, tag).await,
+            _ => Err(failed("ecr:PutImage", format!("`{repository}:{tag}`"), &error)),
+        }
+    }
+
+    /// An immutable tag exists: our own first try, whose answer was lost, or another image's.
+    async fn who_holds(&self, repository: &Repository, image: &Image, tag: &Tag) -> Result<Applied, Error> {
+        let id = ImageIdentifier::builder().image_tag(tag.as_str()).build();
+        let (rows, _) = self.batch_get_image(repository, vec![id]).await?;
+        let is_ours = rows.iter().any(|row| row.image_id.as_ref().and_then(|id| id.image_digest.as_deref()) == Some(image.digest.as_str()));
+        Ok(if is_ours { Applied::Done } else { Applied::TagTaken })
+    }
+}
+
+fn gone(digest: &Digest, failures: &[ImageFailure]) -> String {
+    let own = failures.iter().find(|f| f.image_id.as_ref().is_some_and(|id| id.image_digest.as_deref() == Some(digest.as_str())));
+    let code = own.and_then(|f| f.failure_code.as_ref()).map_or("ImageNotFound", |code| code.as_str());
+    let words = own.and_then(|f| f.failure_reason.as_deref()).unwrap_or("ECR does not have it any more");
+    format!("{digest} cannot be pulled: {code}: {words}")
+}

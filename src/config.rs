@@ -1,0 +1,414 @@
+//! What users configure: [`Settings`], the function's environment, and [`App`], one repository's JSON in Parameter Store.
+//! Both are read whole and checked whole: an error names the parameter, the key and what was expected. No I/O here.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use crate::model::{Repository, Tag};
+
+/// Where the function keeps its configuration unless `PARAMETER_PREFIX` says otherwise.
+pub const DEFAULT_PREFIX: &str = "/ecr-promoter";
+
+/// The function's environment variables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `STATE_TABLE`: the DynamoDB table of all records.
+    pub state_table: String,
+    /// `PARAMETER_PREFIX`: the root of the configuration in Parameter Store, without a trailing slash.
+    pub parameter_prefix: String,
+    /// `NOTIFICATION_TOPIC_ARN`: where people hear of promotions; `None` when empty or unset.
+    pub notification_topic: Option<String>,
+    /// `AWS_ENDPOINT_URL`: an emulator's address, whose image configs may be fetched too.
+    pub endpoint_url: Option<String>,
+}
+
+impl Settings {
+    /// Reads the settings through `var`, which answers like `std::env::var(..).ok()`.
+    pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let set = |name: &str| var(name).filter(|value| !value.is_empty());
+        let prefix = set("PARAMETER_PREFIX").unwrap_or_else(|| DEFAULT_PREFIX.to_owned());
+        let wrong = |name: &str, expected: &str| ConfigError {
+            place: "the function's environment".to_owned(),
+            key: Some(name.to_owned()),
+            problem: expected.to_owned(),
+        };
+        if !prefix.starts_with('/') {
+            return Err(wrong("PARAMETER_PREFIX", "must start with `/`"));
+        }
+        Ok(Self {
+            state_table: set("STATE_TABLE")
+                .ok_or_else(|| wrong("STATE_TABLE", "must name the DynamoDB table that template.yaml creates"))?,
+            parameter_prefix: prefix.trim_end_matches('/').to_owned(),
+            notification_topic: set("NOTIFICATION_TOPIC_ARN"),
+            endpoint_url: set("AWS_ENDPOINT_URL"),
+        })
+    }
+
+    /// The Parameter Store name of an app's configuration.
+    pub fn app_parameter(&self, repository: &Repository) -> String {
+        format!("{}/apps/{repository}", self.parameter_prefix)
+    }
+}
+
+/// One app: an ECR repository and the stack that runs its images.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct App {
+    /// The ECR repository, which is the app's name.
+    pub repository: Repository,
+    /// The name of the Parameter Store parameter this was read from, for messages.
+    pub source: String,
+    /// The rest, as it is written there.
+    pub config: Config,
+}
+
+/// The JSON of one app's configuration. Unknown keys are errors: a misspelt guard must not be no guard.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// CloudFormation (root) stack, name or ARN.
+    pub stack: String,
+    /// The stack parameter that gets the tag.
+    #[serde(default = "default_parameter")]
+    pub parameter: String,
+    /// Capabilities sent beside those that the stack reports.
+    #[serde(default)]
+    pub capabilities: Vec<Capability>,
+    /// The tag whose push makes a candidate.
+    #[serde(default = "default_source_tag")]
+    pub source_tag: Tag,
+    /// What comes before the commit in a production tag.
+    #[serde(default = "default_tag_prefix")]
+    pub tag_prefix: String,
+    /// Whether a push is asked for or promoted.
+    #[serde(default)]
+    pub mode: Mode,
+    /// Where the commit is looked for, in order.
+    #[serde(default = "default_commit_from")]
+    pub commit_from: Vec<CommitSource>,
+    /// Who is asked, and how.
+    #[serde(default)]
+    pub approval: Approval,
+    /// What a promotion may touch; absent = no guard.
+    #[serde(default)]
+    pub guard: Option<Guard>,
+    /// Alarms that roll a promotion back; absent = the stack's own stay.
+    #[serde(default)]
+    pub rollback: Option<Rollback>,
+    /// The source repository's address, for compare links.
+    #[serde(default)]
+    pub repository_url: Option<String>,
+}
+
+/// What a push leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// People are asked first.
+    #[default]
+    Approval,
+    /// It is promoted.
+    Auto,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Mode::Approval => "approval",
+            Mode::Auto => "auto",
+        })
+    }
+}
+
+/// A capability of CloudFormation's `UpdateStack`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Capability {
+    /// IAM resources.
+    CapabilityIam,
+    /// IAM resources with custom names.
+    CapabilityNamedIam,
+    /// Macros and nested stacks.
+    CapabilityAutoExpand,
+}
+
+impl Capability {
+    /// The name that the API takes.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Capability::CapabilityIam => "CAPABILITY_IAM",
+            Capability::CapabilityNamedIam => "CAPABILITY_NAMED_IAM",
+            Capability::CapabilityAutoExpand => "CAPABILITY_AUTO_EXPAND",
+        }
+    }
+}
+
+/// A place where an image says which commit it was built from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CommitSource {
+    /// Another tag on the digest, such as `9fceb02…` or `staging_9fceb02…`.
+    Tag,
+    /// `org.opencontainers.image.revision` on the manifest or index.
+    Annotation,
+    /// The same label in the image config.
+    Label,
+    /// Nowhere: the tag is made of the digest.
+    Digest,
+}
+
+/// Who decides, and how they are asked.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Approval {
+    /// Where to ask in Slack.
+    pub slack_channel: Option<String>,
+    /// Slack user ids that may decide and command; empty = anyone in the channel.
+    pub approvers: Vec<String>,
+    /// How many different people must approve.
+    pub required: u32,
+    /// After how many hours a request can no longer be approved.
+    pub expires_hours: u32,
+    /// Whether a mail link may decide; absent = where nothing asks for identities.
+    pub links: Option<bool>,
+}
+
+impl Default for Approval {
+    fn default() -> Self {
+        Self { slack_channel: None, approvers: Vec::new(), required: 1, expires_hours: 72, links: None }
+    }
+}
+
+/// What a promotion may change in the stack.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Guard {
+    /// Resource types, or `Type:Replacement` where a replacement is fine.
+    pub allowed_changes: Vec<String>,
+}
+
+/// CloudFormation's `RollbackConfiguration`, which replaces the stack's own.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rollback {
+    /// At most 5 CloudWatch alarms, by ARN.
+    #[serde(default)]
+    pub alarms: Vec<String>,
+    /// For how long after the update the alarms are watched, 0-180 minutes.
+    #[serde(default)]
+    pub monitor_minutes: Option<u32>,
+}
+
+fn default_parameter() -> String {
+    "ProductionTag".to_owned()
+}
+
+fn default_source_tag() -> Tag {
+    "latest".parse().expect("a valid tag")
+}
+
+fn default_tag_prefix() -> String {
+    "production_".to_owned()
+}
+
+fn default_commit_from() -> Vec<CommitSource> {
+    vec![CommitSource::Tag, CommitSource::Annotation, CommitSource::Label, CommitSource::Digest]
+}
+
+/// A configuration that cannot be used: which one, which key of it, and what was expected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigError {
+    /// The parameter (or environment) that holds it.
+    pub place: String,
+    /// The key, as a path (`approval.required`); `None` when the whole is wrong.
+    pub key: Option<String>,
+    /// What is wrong and what was expected.
+    pub problem: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "configuration error in {}", self.place)?;
+        if let Some(key) = &self.key {
+            write!(f, ", key `{key}`")?;
+        }
+        write!(f, ": {}", self.problem)
+    }
+}
+
+impl App {
+    /// Reads one app's JSON; `source` is the parameter's name.
+    pub fn parse(repository: &Repository, source: &str, json: &str) -> Result<Self, ConfigError> {
+        if !json.trim_start().starts_with('{') {
+            // serde would take an array for a struct
+            return Err(ConfigError {
+                place: format!("Parameter Store {source}"),
+                key: None,
+                problem: "expected a JSON object, such as {\"stack\": \"web\"}".to_owned(),
+            });
+        }
+        let mut reader = serde_json::Deserializer::from_str(json);
+        let config: Config = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+            let path = error.path().to_string();
+            ConfigError {
+                place: format!("Parameter Store {source}"),
+                key: (path != ".").then_some(path),
+                problem: error.into_inner().to_string(),
+            }
+        })?;
+        reader.end().map_err(|error| ConfigError {
+            place: format!("Parameter Store {source}"),
+            key: None,
+            problem: format!("expected one JSON object: {error}"),
+        })?;
+        let app = Self { repository: repository.clone(), source: source.to_owned(), config };
+        app.check()?;
+        Ok(app)
+    }
+
+    /// An error about one key of this configuration.
+    pub fn error(&self, key: &str, problem: impl Into<String>) -> ConfigError {
+        ConfigError { place: format!("Parameter Store {}", self.source), key: Some(key.to_owned()), problem: problem.into() }
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let c = &self.config;
+        let ensure = |holds: bool, key: &str, expected: &str| {
+            if holds { Ok(()) } else { Err(self.error(key, expected)) }
+        };
+        ensure(is_stack(&c.stack), "stack", "expected the name or the ARN of a CloudFormation stack")?;
+        ensure(
+            (1..=255).contains(&c.parameter.len()) && c.parameter.bytes().all(|b| b.is_ascii_alphanumeric()),
+            "parameter",
+            "expected the name of a stack parameter (letters and digits)",
+        )?;
+        let longest = format!("{}{}-{}", c.tag_prefix, "a".repeat(40), "a".repeat(12));
+        ensure(
+            longest.parse::<Tag>().is_ok(),
+            "tag_prefix",
+            "expected the start of a tag (at most 75 letters, digits, `_`, `.`, `-`, not starting with `.` or `-`)",
+        )?;
+        ensure(!c.commit_from.is_empty(), "commit_from", "expected at least one of `tag`, `annotation`, `label`, `digest`")?;
+        let a = &c.approval;
+        ensure(a.required >= 1, "approval.required", "expected a number of people, at least 1")?;
+        ensure(
+            a.approvers.is_empty() || a.required as usize <= a.approvers.len(),
+            "approval.required",
+            "expected no more people than `approval.approvers` lists, or nothing could ever be approved",
+        )?;
+        ensure(
+            a.approvers.iter().all(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric())),
+            "approval.approvers",
+            "expected Slack user ids, such as `U024BE7LH`",
+        )?;
+        ensure((1..=8760).contains(&a.expires_hours), "approval.expires_hours", "expected 1-8760 hours")?;
+        if let Some(guard) = &c.guard {
+            ensure(
+                guard.allowed_changes.iter().all(|change| is_resource_type(change)),
+                "guard.allowed_changes",
+                "expected resource types such as `AWS::ECS::TaskDefinition:Replacement`",
+            )?;
+        }
+        if let Some(rollback) = &c.rollback {
+            ensure(rollback.alarms.len() <= 5, "rollback.alarms", "expected at most 5 alarms")?;
+            ensure(rollback.alarms.iter().all(|arn| arn.starts_with("arn:")), "rollback.alarms", "expected the ARNs of CloudWatch alarms")?;
+            ensure(rollback.monitor_minutes.is_none_or(|m| m <= 180), "rollback.monitor_minutes", "expected 0-180 minutes")?;
+        }
+        ensure(
+            c.repository_url.as_deref().is_none_or(|url| {
+                url.starts_with("https://") && !url.contains(|c: char| c.is_whitespace() || c.is_control() || "<>|\"".contains(c))
+            }),
+            "repository_url",
+            "expected an https:// address",
+        )
+    }
+}
+
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html>: `[a-zA-Z][-a-zA-Z0-9]*`, 128.
+fn is_stack(text: &str) -> bool {
+    let is_name = |name: &str| {
+        (1..=128).contains(&name.len())
+            && name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    match text.strip_prefix("arn:") {
+        None => is_name(text),
+        Some(rest) => {
+            let parts: Vec<&str> = rest.splitn(5, ':').collect();
+            parts.len() == 5
+                && parts[1] == "cloudformation"
+                && parts[4].strip_prefix("stack/").is_some_and(|r| is_name(r.split('/').next().unwrap_or_default()))
+        }
+    }
+}
+
+fn is_resource_type(change: &str) -> bool {
+    let kind = change.strip_suffix(":Replacement").unwrap_or(change);
+    kind.split("::").count() >= 2
+        && kind.split("::").all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"@_-".contains(&b)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> Result<App, String> {
+        let web = "web".parse().expect("valid");
+        App::parse(&web, "/ecr-promoter/apps/web", json).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn only_the_stack_is_required() {
+        let app = parse(r#"{"stack":"web"}"#).expect("valid");
+        assert_eq!(app.config.parameter, "ProductionTag");
+        assert_eq!(app.config.source_tag.as_str(), "latest");
+        assert_eq!(app.config.tag_prefix, "production_");
+        assert_eq!(app.config.mode, Mode::Approval);
+        assert_eq!(app.config.approval.expires_hours, 72);
+    }
+
+    #[track_caller]
+    fn refuses(json: &str, words: &[&str]) {
+        let error = parse(json).expect_err("refused");
+        for word in ["/ecr-promoter/apps/web"].iter().chain(words) {
+            assert!(error.contains(word), "{error:?} does not say {word:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_parameter_the_key_and_what_was_expected() {
+        refuses("", &["expected a JSON object"]);
+        refuses("[\"web\"]", &["expected a JSON object"]);
+        refuses("{", &["EOF"]);
+        refuses("{}", &["missing field `stack`"]);
+        refuses(r#"{"stack":"web"} x"#, &["one JSON object"]);
+        refuses(r#"{"stack":"web","stak":1}"#, &["unknown field `stak`", "`source_tag`"]);
+        refuses(r#"{"stack":5}"#, &["key `stack`", "expected a string"]);
+        refuses(r#"{"stack":"my stack"}"#, &["key `stack`", "name or the ARN"]);
+        refuses(r#"{"stack":"web","mode":"autp"}"#, &["key `mode`", "`auto`"]);
+        refuses(r#"{"stack":"web","source_tag":"a b"}"#, &["key `source_tag`", "an image tag"]);
+        refuses(r#"{"stack":"web","tag_prefix":"prod/"}"#, &["key `tag_prefix`", "start of a tag"]);
+        refuses(r#"{"stack":"web","commit_from":["git"]}"#, &["key `commit_from[0]`", "`annotation`"]);
+        refuses(r#"{"stack":"web","approval":{"required":"2"}}"#, &["key `approval.required`", "u32"]);
+        refuses(r#"{"stack":"web","approval":{"approvers":["U1"],"required":2}}"#, &["key `approval.required`"]);
+        refuses(r#"{"stack":"web","rollback":{"monitor_minutes":181}}"#, &["key `rollback.monitor_minutes`", "0-180"]);
+        refuses(r#"{"stack":"web","guard":{"allowed_changes":["ECS"]}}"#, &["key `guard.allowed_changes`"]);
+        refuses(r#"{"stack":"web","repository_url":"javascript:x"}"#, &["key `repository_url`", "https://"]);
+    }
+
+    #[test]
+    fn a_stack_may_be_an_arn() {
+        assert!(parse(r#"{"stack":"arn:aws:cloudformation:us-east-1:012345678912:stack/web/1a2b"}"#).is_ok());
+        assert!(parse(r#"{"stack":"arn:aws:s3:::web"}"#).is_err());
+    }
+
+    #[test]
+    fn settings_say_what_is_missing() {
+        let vars = |name: &str| (name == "STATE_TABLE").then(|| "table".to_owned());
+        let settings = Settings::from_vars(vars).expect("valid");
+        assert_eq!(settings.app_parameter(&"team/web".parse().expect("valid")), "/ecr-promoter/apps/team/web");
+        assert_eq!(settings.notification_topic, None);
+        let error = Settings::from_vars(|_| None).expect_err("refused").to_string();
+        assert!(error.contains("STATE_TABLE"), "{error}");
+    }
+}

@@ -1,0 +1,75 @@
+//! The commands that change nothing: `plan`, `status`, `history`.
+
+use serde_json::{Value, json};
+
+use super::{Decided, Plan, Step, promote, settle};
+use crate::answer::Reply;
+use crate::config::App;
+use crate::event::command::{Command, ImageRef};
+use crate::stack::Stack;
+use crate::state::{Ended, Promotion};
+use crate::world::{Question, Snapshot};
+
+fn answer(report: Value) -> Decided {
+    Ok(Step::Do(Plan { stages: Vec::new(), reply: Reply::Report(report) }))
+}
+
+/// What `promote` would do: decided in full, and not carried out.
+pub(super) fn plan(app: &App, command: &Command, image: Option<&ImageRef>, seen: &Snapshot, stack: &Stack) -> Decided {
+    match promote(app, command, image, seen, stack)? {
+        Step::Do(Plan { reply: Reply::Answer(would), .. }) => answer(json!({
+            "action": "plan",
+            "would": would.outcome,
+            "repository": would.repository,
+            "digest": would.digest,
+            "commit": would.commit,
+            "tag": would.tag,
+            "previous_tag": would.previous_tag,
+            "stack": would.stack,
+            "parameter": app.config.parameter,
+            "reason": would.reason,
+        })),
+        other => Ok(other),
+    }
+}
+
+/// What runs, what is newest, what waits and why.
+pub(super) fn status(app: &App, seen: &Snapshot, stack: &Stack) -> Decided {
+    let draft = settle::settle(app, seen, stack, None)?;
+    let state = &draft.state;
+    answer(json!({
+        "action": "status",
+        "repository": app.repository,
+        "mode": app.config.mode.to_string(),
+        "stack": { "name": stack.name, "status": stack.status },
+        "parameter": app.config.parameter,
+        "value": draft.value(),
+        "running": state.running,
+        "newest": { "tag": app.config.source_tag, "digest": seen.newest },
+        "open": state.open,
+        "hold": state.hold,
+        "asked": state.asked,
+        "waiting": state.waiting,
+        "failed": state.failed,
+    }))
+}
+
+/// The last promotions, newest first: what is under way, then what ended.
+pub(super) fn history(app: &App, seen: &Snapshot) -> Decided {
+    let ended = seen.history.as_ref().ok_or(Step::Read(Question::History))?;
+    let open = seen.state.iter().flat_map(|state| state.open.iter().rev());
+    let promotions: Vec<Value> = open.map(open_entry).chain(ended.iter().map(ended_entry)).collect();
+    answer(json!({ "action": "history", "repository": app.repository, "promotions": promotions }))
+}
+
+fn open_entry(open: &Promotion) -> Value {
+    let mut entry = json!(open);
+    entry["outcome"] = json!(if open.accepted_at.is_some() { "promoted" } else { "queued" });
+    entry
+}
+
+fn ended_entry(ended: &Ended) -> Value {
+    let mut entry = json!(ended);
+    entry["outcome"] = json!(ended.end.outcome());
+    entry
+}

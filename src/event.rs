@@ -1,0 +1,108 @@
+//! The only router of raw payloads: what came becomes an [`Event`], or an error that says what would be understood.
+//! Each sender has a file of its own; their wire formats stop here. No I/O here.
+
+pub mod command;
+mod ecr;
+mod sns;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::model::{Digest, Repository, Tag};
+use command::Command;
+
+/// What happened, or what somebody wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Valid, and not for this function.
+    Ignored {
+        /// The repository it names, if it names one.
+        repository: Option<Repository>,
+        /// Why it is not.
+        reason: String,
+    },
+    /// An image was pushed, or tagged.
+    ImagePushed {
+        /// The repository.
+        repository: Repository,
+        /// The image.
+        digest: Digest,
+        /// The tag it got.
+        tag: Tag,
+    },
+    /// Somebody wants something.
+    Command(Command),
+}
+
+/// What Lambda says of this invocation, beside the payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invocation {
+    /// The request id; the same when an asynchronous invocation is tried again.
+    pub request_id: String,
+    /// The function's own account, where the ARN it was invoked by says so.
+    pub account: Option<String>,
+    /// The function's own region, likewise.
+    pub region: Option<String>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl Invocation {
+    /// Reads account and region off the function's ARN, `arn:aws:lambda:<region>:<account>:function:<name>`. A tool that runs
+    /// the function locally may have none, and then there is nothing to compare an event with.
+    pub fn new(request_id: String, function_arn: &str, now: Timestamp) -> Self {
+        let parts: Vec<&str> = function_arn.split(':').collect();
+        let part = |at: usize| (parts.len() >= 7 && parts[2] == "lambda").then(|| parts[at].to_owned());
+        Self { request_id, account: part(4), region: part(3), now }
+    }
+}
+
+/// A payload that is not understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}. Understood are: {}", UNDERSTOOD)]
+pub struct NotUnderstood {
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+const UNDERSTOOD: &str = "an EventBridge event of aws.ecr; SNS records whose message is a command; \
+     a command itself, in JSON ({\"action\": \"promote\", \"repository\": \"web\"}, with an optional digest, commit or tag) \
+     or in words (`promote web 9fceb02`). Commands: promote, plan, status, history";
+
+impl NotUnderstood {
+    fn new(problem: impl Into<String>) -> Self {
+        Self { problem: problem.into() }
+    }
+}
+
+/// Reads a payload: one event, or one for each SNS record, each understood or not on its own.
+pub fn parse(raw: &Value, invocation: &Invocation) -> Result<Vec<Result<Event, NotUnderstood>>, NotUnderstood> {
+    let Value::Object(fields) = raw else {
+        return Err(NotUnderstood::new("the payload is not a JSON object"));
+    };
+    if let Some(source) = fields.get("source").and_then(Value::as_str) {
+        return match source {
+            "aws.ecr" => Ok(vec![ecr::parse(raw, invocation)]),
+            other => Err(NotUnderstood::new(format!("an event of source `{}` was not expected", cut(other)))),
+        };
+    }
+    if fields.contains_key("Records") {
+        return sns::parse(raw);
+    }
+    if fields.contains_key("action") {
+        return Ok(vec![Command::from_json(raw, command::Sender::Direct { request_id: &invocation.request_id }).map(Event::Command)]);
+    }
+    Err(NotUnderstood::new(format!(
+        "a payload with the keys {} was not expected",
+        if fields.is_empty() { "(none)".to_owned() } else { cut(&fields.keys().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")) }
+    )))
+}
+
+/// What a stranger wrote, short enough and plain enough for an error.
+fn cut(text: &str) -> String {
+    let plain: String = text.chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().count() > 200 { plain + "…" } else { plain }
+}
+
+#[cfg(test)]
+mod tests;

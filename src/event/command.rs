@@ -1,0 +1,169 @@
+//! Commands: what people and scripts ask for, in JSON or in words, over SNS or by a direct invocation.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{NotUnderstood, cut};
+use crate::model::{Commit, Digest, Repository, Tag};
+use crate::state::Via;
+
+/// A relative command that SNS delivered later than this would act on another image than its sender saw.
+const RELATIVE_COMMANDS_EXPIRE: SignedDuration = SignedDuration::from_mins(15);
+
+/// One command, valid in itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// What makes it act once: kept before it acts.
+    pub id: String,
+    /// What to do.
+    pub act: Act,
+    /// With which app.
+    pub repository: Repository,
+    /// Who asks, as far as that is known: a name in the message is only claimed.
+    pub by: String,
+    /// Through what it came.
+    pub via: Via,
+    /// When it was sent, where the sender's service says so.
+    pub sent_at: Option<Timestamp>,
+}
+
+/// What a command does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// Promote this image, or the newest.
+    Promote(Option<ImageRef>),
+    /// Say what `promote` would do.
+    Plan(Option<ImageRef>),
+    /// Say what runs and what waits.
+    Status,
+    /// Say what was promoted.
+    History,
+}
+
+/// An image as people name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageRef {
+    /// By its digest.
+    Digest(Digest),
+    /// By the commit it was built from, whole or abbreviated.
+    Commit(Commit),
+    /// By a tag.
+    Tag(Tag),
+}
+
+impl std::fmt::Display for ImageRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ImageRef::Digest(digest) => write!(f, "digest {digest}"),
+            ImageRef::Commit(commit) => write!(f, "commit {commit}"),
+            ImageRef::Tag(tag) => write!(f, "tag {tag}"),
+        }
+    }
+}
+
+/// Who delivered a command.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sender<'a> {
+    /// SNS, at least once.
+    Sns { message_id: &'a str, sent_at: Timestamp },
+    /// Whoever may invoke the function.
+    Direct { request_id: &'a str },
+}
+
+/// The JSON form. An unknown key is an error: a misspelt `commit` must not promote the newest.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Message {
+    action: String,
+    repository: Option<Repository>,
+    digest: Option<Digest>,
+    commit: Option<Commit>,
+    tag: Option<Tag>,
+    id: Option<String>,
+    by: Option<String>,
+}
+
+impl Command {
+    /// Whether this names no image, so that it means another one as time goes by.
+    pub fn is_relative(&self) -> bool {
+        match &self.act {
+            Act::Promote(image) => image.is_none(),
+            Act::Plan(_) | Act::Status | Act::History => false,
+        }
+    }
+
+    /// Whether this is too old to mean what its sender meant.
+    pub fn is_stale(&self, now: Timestamp) -> bool {
+        self.is_relative() && self.sent_at.is_some_and(|sent| now.duration_since(sent) > RELATIVE_COMMANDS_EXPIRE)
+    }
+
+    pub(super) fn from_json(raw: &Value, sender: Sender<'_>) -> Result<Self, NotUnderstood> {
+        let message: Message = serde_path_to_error::deserialize(raw)
+            .map_err(|e| NotUnderstood::new(format!("the command did not parse: {}", cut(&e.to_string()))))?;
+        message.into_command(sender)
+    }
+
+    pub(super) fn from_words(text: &str, sender: Sender<'_>) -> Result<Self, NotUnderstood> {
+        let mut words = text.split_whitespace();
+        let action = words.next().ok_or_else(|| NotUnderstood::new("the message is empty"))?.to_ascii_lowercase();
+        let repository = match words.next() {
+            None => None,
+            Some(word) => Some(word.parse().map_err(|e| NotUnderstood::new(format!("`{}`: {e}", cut(text))))?),
+        };
+        let mut message = Message { action, repository, digest: None, commit: None, tag: None, id: None, by: None };
+        if let Some(word) = words.next() {
+            if let Ok(digest) = word.parse() {
+                message.digest = Some(digest);
+            } else if let Ok(commit) = word.parse() {
+                message.commit = Some(commit);
+            } else {
+                message.tag =
+                    Some(word.parse().map_err(|e| NotUnderstood::new(format!("`{}`: {e}, nor a digest or a commit", cut(text))))?);
+            }
+        }
+        if let Some(word) = words.next() {
+            return Err(NotUnderstood::new(format!("`{}`: the word `{}` was not expected", cut(text), cut(word))));
+        }
+        message.into_command(sender)
+    }
+}
+
+impl Message {
+    fn into_command(self, sender: Sender<'_>) -> Result<Command, NotUnderstood> {
+        let wrong = |problem: String| Err(NotUnderstood::new(problem));
+        let Some(repository) = self.repository else {
+            return wrong(format!("the command `{}` names no repository", cut(&self.action)));
+        };
+        let image = match (self.digest, self.commit, self.tag) {
+            (None, None, None) => None,
+            (Some(digest), None, None) => Some(ImageRef::Digest(digest)),
+            (None, Some(commit), None) => Some(ImageRef::Commit(commit)),
+            (None, None, Some(tag)) => Some(ImageRef::Tag(tag)),
+            _ => return wrong("the command names several of digest, commit and tag; one is enough".to_owned()),
+        };
+        let act = match (self.action.as_str(), image) {
+            ("promote", image) => Act::Promote(image),
+            ("plan", image) => Act::Plan(image),
+            ("status", None) => Act::Status,
+            ("history", None) => Act::History,
+            ("status" | "history", Some(image)) => return wrong(format!("`{}` takes no {image}", self.action)),
+            (other, _) => return wrong(format!("`{}` is no command", cut(other))),
+        };
+        let (via, channel, own_id, sent_at) = match sender {
+            Sender::Sns { message_id, sent_at } => (Via::Sns, "SNS", format!("sns#{message_id}"), Some(sent_at)),
+            Sender::Direct { request_id } => (Via::Direct, "a direct invocation", format!("request#{request_id}"), None),
+        };
+        let id = match self.id.as_deref() {
+            Some("") => return wrong("`id` is empty".to_owned()),
+            Some(id) if id.len() > 200 => return wrong("`id` is longer than 200 characters".to_owned()),
+            Some(id) => format!("id#{id}"),
+            None => own_id,
+        };
+        let by = match self.by.as_deref().map(|name| cut(name.trim())) {
+            Some(name) if !name.is_empty() => format!("{name} (claimed, by {channel})"),
+            _ => channel.to_owned(),
+        };
+        Ok(Command { id, act, repository, by, via, sent_at })
+    }
+}

@@ -1,0 +1,136 @@
+use super::command::{Act, ImageRef};
+use super::*;
+use crate::state::Via;
+
+const DIGEST: &str = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+const COMMIT: &str = "9fceb02d0ae598e95dc970b74767f19372d61af8";
+
+fn invocation() -> Invocation {
+    Invocation::new("request-1".to_owned(), "arn:aws:lambda:us-east-1:012345678912:function:promoter", Timestamp::UNIX_EPOCH)
+}
+
+fn file(name: &str) -> Value {
+    let path = format!("{}/events/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(&path).expect(&path)).expect(&path)
+}
+
+fn parse_one(raw: &Value) -> Result<Event, String> {
+    let mut events = parse(raw, &invocation()).map_err(|e| e.to_string())?;
+    assert_eq!(events.len(), 1);
+    events.remove(0).map_err(|e| e.to_string())
+}
+
+#[test]
+fn a_push_names_repository_digest_and_tag() {
+    let push = Event::ImagePushed {
+        repository: "web".parse().expect("valid"),
+        digest: DIGEST.parse().expect("valid"),
+        tag: "latest".parse().expect("valid"),
+    };
+    assert_eq!(parse_one(&file("ecr-push")), Ok(push));
+}
+
+#[track_caller]
+fn is_ignored(name: &str, why: &str) {
+    match parse_one(&file(name)) {
+        Ok(Event::Ignored { reason, .. }) => assert!(reason.contains(why), "{name}: {reason}"),
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+#[test]
+fn what_is_no_push_of_ours_is_ignored() {
+    is_ignored("ecr-delete", "DELETE");
+    is_ignored("ecr-push-failure", "FAILURE");
+    is_ignored("ecr-push-untagged", "untagged");
+    is_ignored("ecr-push-empty-tag", "untagged");
+    is_ignored("ecr-push-other-account", "another account");
+    is_ignored("ecr-push-other-region", "another region");
+    is_ignored("ecr-image-scan", "ECR Image Scan");
+    is_ignored("ecr-pull-through-cache", "no push");
+    is_ignored("ecr-replication", "no push");
+    is_ignored("sns-notification", "own");
+}
+
+fn command(raw: &Value) -> command::Command {
+    match parse_one(raw) {
+        Ok(Event::Command(command)) => command,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn words_and_json_mean_the_same() {
+    let (words, json) = (command(&file("sns-promote")), command(&file("sns-promote-json")));
+    assert_eq!(words.act, Act::Promote(None));
+    assert_eq!((words.act, words.repository, words.via), (json.act, json.repository, json.via));
+    assert_eq!(words.by, "SNS");
+    assert!(words.id.starts_with("sns#"), "{}", words.id);
+}
+
+#[test]
+fn an_image_is_named_by_digest_commit_or_tag() {
+    let act = |message: &str| {
+        let mut raw = file("sns-promote");
+        raw["Records"][0]["Sns"]["Message"] = message.into();
+        command(&raw).act
+    };
+    let commit = || Some(ImageRef::Commit(COMMIT.parse().expect("valid")));
+    assert_eq!(act(&format!("promote web {COMMIT}")), Act::Promote(commit()));
+    assert_eq!(act(&format!("  Promote\tweb {COMMIT}\n")), Act::Promote(commit()));
+    assert_eq!(act(&format!("promote web {DIGEST}")), Act::Promote(Some(ImageRef::Digest(DIGEST.parse().expect("valid")))));
+    assert_eq!(act("plan web v1.2"), Act::Plan(Some(ImageRef::Tag("v1.2".parse().expect("valid")))));
+    assert_eq!(act(&format!(r#"{{"action":"promote","repository":"web","commit":"{COMMIT}"}}"#)), Act::Promote(commit()));
+}
+
+#[test]
+fn a_direct_command_is_known_by_its_id_or_its_request() {
+    let by_request = command(&serde_json::json!({"action": "promote", "repository": "web"}));
+    assert_eq!((by_request.id.as_str(), by_request.via), ("request#request-1", Via::Direct));
+    let by_id = command(&serde_json::json!({"action": "promote", "repository": "web", "id": "deploy-7", "by": "alice"}));
+    assert_eq!((by_id.id.as_str(), by_id.by.as_str()), ("id#deploy-7", "alice (claimed, by a direct invocation)"));
+}
+
+#[test]
+fn a_relative_command_goes_stale_and_a_named_one_does_not() {
+    let late = "2026-03-17T10:11:00Z".parse().expect("a time");
+    let in_time = "2026-03-17T10:09:00Z".parse().expect("a time");
+    assert!(command(&file("sns-promote")).is_stale(late));
+    assert!(!command(&file("sns-promote")).is_stale(in_time));
+    assert!(!command(&file("sns-promote-commit")).is_stale(late));
+    assert!(!command(&file("command-promote")).is_stale(late));
+}
+
+#[track_caller]
+fn is_not_understood(raw: Value, why: &str) {
+    let error = parse_one(&raw).expect_err("not understood");
+    assert!(error.contains(why), "{error}");
+    assert!(error.contains("`promote web 9fceb02`"), "{error} does not say what is understood");
+}
+
+#[test]
+fn nonsense_is_told_what_would_be_understood() {
+    let sns = |message: &str| {
+        let mut raw = file("sns-promote");
+        raw["Records"][0]["Sns"]["Message"] = message.into();
+        raw
+    };
+    is_not_understood(serde_json::json!([]), "not a JSON object");
+    is_not_understood(serde_json::json!({}), "(none)");
+    is_not_understood(serde_json::json!({"hello": 1}), "`hello`");
+    is_not_understood(serde_json::json!({"source": "aws.s3", "action": "promote"}), "aws.s3");
+    is_not_understood(serde_json::json!({"action": "destroy", "repository": "web"}), "`destroy` is no command");
+    is_not_understood(serde_json::json!({"action": "promote"}), "names no repository");
+    is_not_understood(serde_json::json!({"action": "promote", "repository": "web", "comit": COMMIT}), "`comit`");
+    is_not_understood(serde_json::json!({"action": "promote", "repository": "web", "commit": "main"}), "a commit");
+    is_not_understood(serde_json::json!({"action": "promote", "repository": "web", "commit": COMMIT, "tag": "v1"}), "several");
+    is_not_understood(serde_json::json!({"action": 5}), "action");
+    is_not_understood(serde_json::json!({"Records": []}), "empty");
+    is_not_understood(serde_json::json!({"Records": [{"s3": {}}]}), "SNS records");
+    is_not_understood(sns(""), "empty");
+    is_not_understood(sns("promote"), "names no repository");
+    is_not_understood(sns("promote WEB"), "repository name");
+    is_not_understood(sns("promote web 9fceb02 now"), "`now`");
+    is_not_understood(sns("{\"action\":"), "starts like JSON");
+    is_not_understood(sns("lorem ipsum dolor"), "`lorem` is no command");
+}

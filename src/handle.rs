@@ -1,0 +1,185 @@
+//! One invocation: parse, and for each app observe, decide, apply; again from the start where something got in between.
+
+use futures_util::future::join_all;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tracing::{Instrument, info, info_span};
+
+use crate::answer::{Answer, Reply};
+use crate::config::App;
+use crate::decide::{Plan, Step, Trigger, decide};
+use crate::error::Error;
+use crate::event::command::{Act, ImageRef};
+use crate::event::{Event, Invocation, NotUnderstood, parse};
+use crate::model::Repository;
+use crate::world::{Action, Applied, NotUpdated, Snapshot, Subject, Tried, World};
+
+/// How often one invocation looks at an app before it leaves the rest to the next.
+const ROUNDS: u32 = 12;
+/// How often an update is sent whose answer was lost.
+const LOST_ANSWERS: u32 = 3;
+/// How old the reads may be on which an update rests: `UpdateStack` itself cannot be made conditional.
+const FENCE: SignedDuration = SignedDuration::from_secs(8);
+
+/// Handles one payload.
+pub async fn handle<W: World>(world: &W, raw: &Value, invocation: &Invocation) -> Result<Value, Error> {
+    let events = parse(raw, invocation)?;
+    let mut replies = Vec::new();
+    let mut errors = Vec::new();
+    let all = events.len();
+    for event in events {
+        match on_event(world, event).await {
+            Ok(reply) => replies.push(json!(reply)),
+            Err(error) => errors.push(error),
+        }
+    }
+    if all == 1 {
+        return match errors.pop() {
+            Some(error) => Err(error),
+            None => Ok(replies.pop().unwrap_or(Value::Null)),
+        };
+    }
+    if errors.is_empty() {
+        return Ok(json!({ "results": replies }));
+    }
+    let messages = errors.iter().map(Error::to_string).collect::<Vec<_>>().join("; ");
+    Err(Error::Several { failed: errors.len(), all, messages })
+}
+
+async fn on_event<W: World>(world: &W, event: Result<Event, NotUnderstood>) -> Result<Reply, Error> {
+    match event? {
+        Event::Ignored { repository, reason } => {
+            info!(%reason, "ignored");
+            Ok(Answer::ignored(repository, reason).into())
+        }
+        Event::ImagePushed { repository, digest, tag } => match world.app(&repository).await? {
+            None => ignored(repository, "the repository has no configuration".to_owned()),
+            Some(app) if app.config.source_tag != tag => {
+                ignored(repository, format!("the tag `{tag}` is not the source tag `{}`", app.config.source_tag))
+            }
+            Some(app) => {
+                let subject = Subject { digest: Some(digest.clone()), command: None };
+                look(world, &app, &Trigger::Pushed(digest), &subject).await
+            }
+        },
+        Event::Command(command) => {
+            let Some(app) = world.app(&command.repository).await? else {
+                return Err(NotUnderstood {
+                    problem: format!("the repository `{}` has no configuration in Parameter Store", command.repository),
+                }
+                .into());
+            };
+            let (digest, acts) = match &command.act {
+                Act::Promote(image) => (image.as_ref(), true),
+                Act::Plan(image) => (image.as_ref(), false),
+                Act::Status | Act::History => (None, false),
+            };
+            let digest = match digest {
+                Some(ImageRef::Digest(digest)) => Some(digest.clone()),
+                Some(ImageRef::Commit(_) | ImageRef::Tag(_)) | None => None,
+            };
+            let subject = Subject { digest, command: acts.then(|| command.id.clone()) };
+            look(world, &app, &Trigger::Command(command), &subject).await
+        }
+    }
+}
+
+fn ignored(repository: Repository, reason: String) -> Result<Reply, Error> {
+    info!(%repository, %reason, "ignored");
+    Ok(Answer::ignored(Some(repository), reason).into())
+}
+
+/// Looks at one app until what was decided is carried out.
+async fn look<W: World>(world: &W, app: &App, trigger: &Trigger, subject: &Subject) -> Result<Reply, Error> {
+    let span = info_span!("look", repository = %app.repository);
+    async {
+        let mut tried = Tried::default();
+        let mut lost_answers = 0;
+        for round in 0..ROUNDS {
+            if round > 0 {
+                world.pause(round).await;
+            }
+            let mut seen = world.observe(app, subject).await?;
+            seen.tried = tried.clone();
+            let plan = loop {
+                match decide(app, trigger, &seen) {
+                    Step::Read(question) => world.read(app, &question, &mut seen).await?,
+                    Step::LookAgain => break None,
+                    Step::Misconfigured(error) => return Err(error.into()),
+                    Step::Do(plan) => break Some(plan),
+                }
+            };
+            let Some(plan) = plan else { continue };
+            log(&plan, round);
+            match carry_out(world, app, &plan, &seen).await? {
+                None => return Ok(plan.reply),
+                Some(Hitch::Overtaken) => {}
+                Some(Hitch::TagTaken(tag)) => {
+                    tried.taken.insert(tag);
+                }
+                Some(Hitch::NotUpdated(token, NotUpdated::NothingToDo)) => tried.no_updates = Some(token),
+                Some(Hitch::NotUpdated(token, NotUpdated::Refused(reason))) => tried.refused = Some((token, reason)),
+                Some(Hitch::NotUpdated(_, NotUpdated::Contested)) => {}
+                Some(Hitch::NotUpdated(_, NotUpdated::Unsure(message))) => {
+                    lost_answers += 1;
+                    if lost_answers == LOST_ANSWERS {
+                        let resource = format!("stack `{}`", app.config.stack);
+                        return Err(Error::Aws { action: "cloudformation:UpdateStack", resource, message });
+                    }
+                }
+            }
+        }
+        Err(Error::Contended { repository: app.repository.to_string(), rounds: ROUNDS })
+    }
+    .instrument(span)
+    .await
+}
+
+fn log(plan: &Plan, round: u32) {
+    let actions: Vec<&str> = plan.stages.iter().flatten().map(Action::name).collect();
+    match &plan.reply {
+        Reply::Answer(answer) => info!(outcome = %answer.outcome, reason = %answer.reason, ?actions, round, "decided"),
+        Reply::Report(_) => info!("reported"),
+    }
+}
+
+/// What got in between a decision and its end.
+enum Hitch {
+    Overtaken,
+    TagTaken(crate::model::Tag),
+    NotUpdated(crate::model::Token, NotUpdated),
+}
+
+/// Carries out the stages in order, until something gets in between.
+async fn carry_out<W: World>(world: &W, app: &App, plan: &Plan, seen: &Snapshot) -> Result<Option<Hitch>, Error> {
+    let mut version = seen.version.clone();
+    for stage in &plan.stages {
+        let sends = stage.iter().any(|action| matches!(action, Action::UpdateStack(_)));
+        if sends && world.now().duration_since(seen.at) > FENCE {
+            return Ok(Some(Hitch::Overtaken));
+        }
+        let results = join_all(stage.iter().map(|action| world.apply(app, action, &version))).await;
+        let mut saved = None;
+        for (action, result) in stage.iter().zip(results) {
+            match (action, result?) {
+                (_, Applied::Done) => {}
+                (_, Applied::Saved(version)) => saved = Some(version),
+                (Action::Mark(_), Applied::Conflict) => {}
+                (_, Applied::Conflict) => return Ok(Some(Hitch::Overtaken)),
+                (Action::PutTag { tag, .. }, Applied::TagTaken) => return Ok(Some(Hitch::TagTaken(tag.clone()))),
+                (Action::UpdateStack(update), Applied::NotUpdated(why)) => {
+                    info!(token = %update.token, ?why, "not updated");
+                    return Ok(Some(Hitch::NotUpdated(update.token.clone(), why)));
+                }
+                (action, Applied::TagTaken | Applied::NotUpdated(_)) => {
+                    return Err(Error::Unexpected {
+                        resource: action.name().to_owned(),
+                        problem: "an answer to something else".to_owned(),
+                    });
+                }
+            }
+        }
+        version = saved.unwrap_or(version);
+    }
+    Ok(None)
+}

@@ -1,0 +1,145 @@
+use super::*;
+use crate::config::App;
+
+const COMMIT: &str = "9fceb02d0ae598e95dc970b74767f19372d61af8";
+
+fn config(extra: &str) -> Config {
+    let json = format!(r#"{{"stack":"web"{extra}}}"#);
+    App::parse(&"web".parse().expect("valid"), "test", &json).expect("valid").config
+}
+
+fn image(manifest: &str) -> Image {
+    let digest = Digest::of(manifest.as_bytes());
+    Image::parse(&digest, manifest.to_owned(), Some(MEDIA_TYPES[2].to_owned())).expect("an image")
+}
+
+fn tags(on: &Digest, names: &[&str]) -> Tags {
+    names.iter().map(|name| (name.parse().expect("valid"), on.clone())).collect()
+}
+
+#[track_caller]
+fn commit_by_tags(names: &[&str], want: Option<&str>) {
+    let digest = Digest::of(b"x");
+    let found = tags(&digest, names).commit(&digest, &config(""));
+    assert_eq!(found.as_ref().map(Commit::as_str), want, "{names:?}");
+}
+
+#[test]
+fn a_commit_is_read_from_a_tag_alone_or_after_a_word() {
+    commit_by_tags(&["latest", COMMIT], Some(COMMIT));
+    commit_by_tags(&["latest", "staging_9fceb02"], Some("9fceb02"));
+    commit_by_tags(&["production_9fceb02d0ae598e95dc970b74767f19372d61af8"], Some(COMMIT));
+    commit_by_tags(&["9fceb02", COMMIT], Some(COMMIT));
+    commit_by_tags(&[&"1".repeat(40)], Some(&"1".repeat(40)));
+}
+
+#[test]
+fn what_only_looks_like_a_commit_is_none() {
+    commit_by_tags(&["latest"], None);
+    commit_by_tags(&["1234567"], None);
+    commit_by_tags(&["20240131"], None);
+    commit_by_tags(&["9FCEB02"], None);
+    commit_by_tags(&["v9fceb02"], None);
+    commit_by_tags(&["_9fceb02"], None);
+    commit_by_tags(&["production_9fceb02d0ae5-2d711642b726"], None);
+    let digest = Digest::of(b"x");
+    commit_by_tags(&[&format!("production_{}", digest.short())], None);
+}
+
+#[test]
+fn several_commits_are_no_commit() {
+    commit_by_tags(&["9fceb02", "deadbee"], None);
+    commit_by_tags(&["staging_9fceb02", "production_deadbee"], None);
+}
+
+#[test]
+fn a_manifest_that_is_not_its_digest_is_refused() {
+    let error = Image::parse(&Digest::of(b"other"), "{}".to_owned(), None).expect_err("refused");
+    assert!(error.contains("sha256"), "{error}");
+}
+
+#[test]
+fn the_media_type_comes_from_ecr_where_the_manifest_does_not_say() {
+    let manifest = r#"{"schemaVersion":2,"config":{},"layers":[]}"#.to_owned();
+    let digest = Digest::of(manifest.as_bytes());
+    assert!(Image::parse(&digest, manifest.clone(), None).is_err());
+    assert!(Image::parse(&digest, manifest.clone(), Some("application/x".to_owned())).is_err());
+    assert_eq!(Image::parse(&digest, manifest, Some(MEDIA_TYPES[2].to_owned())).expect("an image").media_type, MEDIA_TYPES[2]);
+}
+
+#[test]
+fn sources_are_asked_in_the_configured_order() {
+    let annotated = image(&format!(r#"{{"annotations":{{"{REVISION}":"aaaaaaa"}},"config":{{"digest":"{}"}}}}"#, Digest::of(b"c")));
+    let tagged = tags(&annotated.digest, &["bbbbbbb"]);
+    let labelled = Some("ccccccc".parse().expect("valid"));
+    let found = |order: &str| match commit_of(&annotated, &tagged, Some(&labelled), &config(&format!(r#","commit_from":{order}"#))) {
+        CommitOf::Known(commit) => commit.map(String::from),
+        CommitOf::NeedsLabel => panic!("the label is there"),
+    };
+    assert_eq!(found(r#"["tag","annotation"]"#).as_deref(), Some("bbbbbbb"));
+    assert_eq!(found(r#"["annotation","tag"]"#).as_deref(), Some("aaaaaaa"));
+    assert_eq!(found(r#"["label","tag"]"#).as_deref(), Some("ccccccc"));
+    assert_eq!(found(r#"["digest","tag"]"#), None);
+}
+
+#[test]
+fn the_label_is_asked_for_only_where_the_order_reaches_it() {
+    let plain = image(&format!(r#"{{"config":{{"digest":"{}"}}}}"#, Digest::of(b"c")));
+    assert_eq!(commit_of(&plain, &Tags::default(), None, &config("")), CommitOf::NeedsLabel);
+    assert_eq!(commit_of(&plain, &Tags::default(), None, &config(r#","commit_from":["tag"]"#)), CommitOf::Known(None));
+    assert_eq!(commit_of(&image("{}"), &Tags::default(), None, &config("")), CommitOf::Known(None));
+}
+
+#[test]
+fn a_label_that_is_no_commit_is_none() {
+    let with = |value: &str| label(format!(r#"{{"config":{{"Labels":{{"{REVISION}":"{value}"}}}}}}"#).as_bytes());
+    assert_eq!(with(COMMIT).expect("a commit").as_str(), COMMIT);
+    for bad in ["main", "v1.2.3", "9FCEB02", "", "<script>"] {
+        assert_eq!(with(bad), None, "{bad}");
+    }
+    assert_eq!(label(b"not json"), None);
+    assert_eq!(label(b"{}"), None);
+}
+
+#[test]
+fn an_index_gives_its_platforms_without_attestations() {
+    let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
+    let index = image(&format!(
+        r#"{{"manifests":[{{"digest":"{a}","platform":{{"os":"linux","architecture":"amd64"}}}},
+            {{"digest":"{b}","platform":{{"os":"unknown","architecture":"unknown"}},
+              "annotations":{{"vnd.docker.reference.type":"attestation-manifest"}}}}]}}"#
+    ));
+    assert_eq!(index.config, ConfigLocation::Platforms(vec![a]));
+}
+
+#[test]
+fn platforms_that_disagree_have_no_commit() {
+    let commit = |text: &str| Some(text.parse::<Commit>().expect("valid"));
+    assert_eq!(agreed([commit("aaaaaaa"), commit("aaaaaaa")]), commit("aaaaaaa"));
+    assert_eq!(agreed([commit("aaaaaaa"), commit("bbbbbbb")]), None);
+    assert_eq!(agreed([commit("aaaaaaa"), None]), None);
+    assert_eq!(agreed([]), None);
+}
+
+#[test]
+fn a_commit_built_twice_gets_a_tag_with_its_digest() {
+    let (mine, other) = (Digest::of(b"mine"), Digest::of(b"other"));
+    let commit = "9fceb02".parse().expect("valid");
+    let tag = |tags: &Tags, taken: &[&str]| {
+        let taken = taken.iter().map(|tag| tag.parse().expect("valid")).collect();
+        production_tag(&mine, Some(&commit), tags, &taken, &config("")).map(String::from)
+    };
+    let suffixed = format!("production_9fceb02-{}", mine.short());
+    assert_eq!(tag(&Tags::default(), &[]).as_deref(), Some("production_9fceb02"));
+    assert_eq!(tag(&tags(&mine, &["production_9fceb02"]), &[]).as_deref(), Some("production_9fceb02"));
+    assert_eq!(tag(&tags(&other, &["production_9fceb02"]), &[]), Some(suffixed.clone()));
+    assert_eq!(tag(&Tags::default(), &["production_9fceb02"]), Some(suffixed.clone()));
+    assert_eq!(tag(&tags(&mine, &[&suffixed]), &[]), Some(suffixed));
+}
+
+#[test]
+fn an_image_without_a_commit_is_named_by_its_digest() {
+    let digest = Digest::of(b"mine");
+    let tag = production_tag(&digest, None, &Tags::default(), &BTreeSet::new(), &config(""));
+    assert_eq!(tag.map(String::from), Some(format!("production_{}", digest.short())));
+}

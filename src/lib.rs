@@ -1,0 +1,44 @@
+//! ecr-promoter: an ECR push, or a command, retags that very image as `production_<commit>` and updates the CloudFormation
+//! stack's `ProductionTag`.
+//!
+//! It is a reconciler. Events say *when* to look, never *what is true*: every trigger leads to observe, decide, apply.
+//!
+//! ```text
+//! payload ─► event::parse ─► Event ─► World::observe ─► Snapshot ─► decide ─► Plan ─► World::apply, stage by stage
+//!                                      (reads only)        ▲      (pure)                (writes only)
+//!                                                          └── World::read, where a decision asks for more
+//! ```
+//!
+//! The modules, in the order to read them:
+//!
+//! * [`model`], [`config`]: the words of the domain and what users configure; parsed once, valid from then on
+//! * [`event`]: what came
+//! * [`image`], [`stack`], [`state`]: what is known of an image, of a stack, and what is remembered
+//! * [`world`]: the port: what can be seen and what can be done
+//! * [`decide`]: the decision
+//! * [`handle`]: one invocation, in one direction
+//! * [`aws`]: the real world behind the port
+//! * [`answer`], [`message`], [`error`], [`logging`]: what goes out
+
+pub mod model;
+
+pub mod config;
+
+pub mod event;
+
+pub mod image;
+pub mod stack;
+pub mod state;
+
+pub mod world;
+
+pub mod decide;
+
+pub mod handle;
+
+pub mod aws;
+
+pub mod answer;
+pub mod error;
+pub mod logging;
+pub mod message;

@@ -1,0 +1,30 @@
+//! The Lambda executable: settings, logs, clients, and the runtime's loop.
+
+use ecr_promoter::aws::Aws;
+use ecr_promoter::config::Settings;
+use ecr_promoter::event::Invocation;
+use ecr_promoter::{handle, logging};
+use jiff::Timestamp;
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::Value;
+use tracing::{Instrument, error, info_span};
+
+// One thread: a look is a handful of calls side by side, and Lambda gives one invocation at a time a fraction of a core.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let var = |name: &str| std::env::var(name).ok();
+    logging::start(var);
+    let aws = Aws::from_env(Settings::from_vars(var)?).await;
+    let aws = &aws;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+        let LambdaEvent { payload, context } = event;
+        let span = info_span!("invocation", request_id = %context.request_id);
+        let invocation = Invocation::new(context.request_id, &context.invoked_function_arn, Timestamp::now());
+        let result = handle::handle(aws, &payload, &invocation).instrument(span.clone()).await;
+        result.map_err(|failure| {
+            span.in_scope(|| error!("{failure}"));
+            Diagnostic::from(failure)
+        })
+    }))
+    .await
+}

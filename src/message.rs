@@ -1,0 +1,210 @@
+//! Every sentence that people read, and its twin for machines. What comes from outside (commits, names, CloudFormation's
+//! words) is made plain and cut to size here. No I/O here.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::answer::Outcome;
+use crate::config::App;
+use crate::state::Notice;
+
+/// SNS refuses a subject over 100 characters, or one that is not plain ASCII.
+/// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
+const SUBJECT: usize = 100;
+/// CloudFormation's reasons can run to pages.
+const REASON: usize = 1_000;
+
+/// A notice in the forms that SNS delivers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The subject of a mail.
+    pub subject: String,
+    /// For people.
+    pub text: String,
+    /// For machines.
+    pub json: Value,
+}
+
+/// The words for a notice.
+pub fn message(app: &App, notice: &Notice) -> Message {
+    let name = app.repository.as_str();
+    let what = image_name(notice);
+    let headline = match notice.outcome {
+        Outcome::Promoted => format!("{name}: {what} is on its way to production"),
+        Outcome::Deployed => format!("{name}: {what} is in production{}", took(notice)),
+        Outcome::Failed => format!("{name}: {what} did not reach production"),
+        Outcome::Queued => format!("{name}: {what} waits for the stack"),
+        Outcome::ApprovalRequested => format!("{name}: {what} waits for approval"),
+        Outcome::Held => format!("{name}: held"),
+        Outcome::Blocked => format!("{name}: {what} is blocked"),
+        Outcome::Cancelled => format!("{name}: the promotion of {what} was cancelled"),
+        Outcome::Superseded => format!("{name}: {what} was superseded"),
+        other @ (Outcome::Approved
+        | Outcome::Rejected
+        | Outcome::Unchanged
+        | Outcome::Expired
+        | Outcome::Ignored
+        | Outcome::Refused
+        | Outcome::Resumed) => format!("{name}: {other}"),
+    };
+    let mut lines = vec![plain(&headline, 300), String::new(), plain(&notice.reason, REASON)];
+    let mut fact = |label: &str, value: Option<String>| {
+        if let Some(value) = value {
+            lines.push(format!("{label:<9} {}", plain(&value, 300)));
+        }
+    };
+    fact("stack", Some(format!("{} ({})", app.config.stack, app.config.parameter)));
+    fact("commit", notice.commit.as_ref().map(ToString::to_string));
+    fact("digest", notice.digest.as_ref().map(ToString::to_string));
+    fact("tag", notice.tag.as_ref().map(ToString::to_string));
+    let before =
+        if matches!(notice.outcome, Outcome::ApprovalRequested | Outcome::Queued | Outcome::Blocked) { "runs now" } else { "before" };
+    fact(before, notice.previous_tag.clone());
+    fact("changes", compare(app, notice));
+    fact("by", Some(notice.by.clone()));
+    lines.extend(next_step(app, notice));
+    Message { subject: subject(&headline), text: lines.join("\n"), json: machine(app, notice) }
+}
+
+/// What the reader can do now.
+fn next_step(app: &App, notice: &Notice) -> Vec<String> {
+    let name = app.repository.as_str();
+    let mut lines = Vec::new();
+    match (notice.outcome, &notice.digest) {
+        (Outcome::ApprovalRequested, Some(digest)) => {
+            lines.push(String::new());
+            lines.push(format!("To promote it, publish this to the approval topic: promote {name} {digest}"));
+        }
+        (Outcome::Failed, Some(digest)) => {
+            lines.push(String::new());
+            lines.push(format!("It is not tried again by itself. Push a fixed image, or: promote {name} {digest}"));
+        }
+        _ => {}
+    }
+    let asks = matches!(notice.outcome, Outcome::ApprovalRequested | Outcome::Promoted);
+    if asks && notice.commit.is_none() && notice.digest.is_some() {
+        lines.push(String::new());
+        lines.push(
+            "The image does not say which commit it was built from, so its tag is made of its digest. Build it with \
+             `docker build --label org.opencontainers.image.revision=$(git rev-parse HEAD)`."
+                .to_owned(),
+        );
+    }
+    lines
+}
+
+/// The stable form: all keys, always.
+fn machine(app: &App, notice: &Notice) -> Value {
+    json!({
+        "outcome": notice.outcome,
+        "repository": app.repository,
+        "digest": notice.digest,
+        "commit": notice.commit,
+        "tag": notice.tag,
+        "previous_tag": notice.previous_tag,
+        "previous_commit": notice.previous_commit,
+        "stack": app.config.stack,
+        "parameter": app.config.parameter,
+        "reason": plain(&notice.reason, REASON),
+        "by": plain(&notice.by, 300),
+        "at": notice.at,
+        "took_seconds": notice.took_seconds,
+        "compare_url": compare(app, notice),
+    })
+}
+
+fn image_name(notice: &Notice) -> String {
+    match (&notice.commit, &notice.digest) {
+        (Some(commit), _) => commit.short().to_owned(),
+        (None, Some(digest)) => format!("image {}", digest.short()),
+        (None, None) => "the app".to_owned(),
+    }
+}
+
+fn took(notice: &Notice) -> String {
+    match notice.took_seconds.map(SignedDuration::from_secs) {
+        Some(took) if took.as_secs() < 60 => format!(" after {} s", took.as_secs()),
+        Some(took) => format!(" after {} m {:02} s", took.as_mins(), took.as_secs() % 60),
+        None => String::new(),
+    }
+}
+
+fn compare(app: &App, notice: &Notice) -> Option<String> {
+    let url = app.config.repository_url.as_ref()?.trim_end_matches('/');
+    Some(format!("{url}/compare/{}...{}", notice.previous_commit.as_ref()?, notice.commit.as_ref()?))
+}
+
+fn subject(headline: &str) -> String {
+    headline.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).take(SUBJECT).collect()
+}
+
+/// One line of printable text, cut to size.
+fn plain(text: &str, most: usize) -> String {
+    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect();
+    if text.chars().count() > most {
+        line.push('…');
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Digest;
+
+    fn app() -> App {
+        App::parse(&"web".parse().expect("valid"), "test", r#"{"stack":"web","repository_url":"https://github.com/acme/web/"}"#)
+            .expect("valid")
+    }
+
+    fn notice(outcome: Outcome, reason: &str) -> Notice {
+        Notice {
+            outcome,
+            digest: Some(Digest::of(b"x")),
+            commit: Some("9fceb02".parse().expect("valid")),
+            tag: Some("production_9fceb02".parse().expect("valid")),
+            previous_tag: Some("production_e83c516".to_owned()),
+            previous_commit: Some("e83c516".parse().expect("valid")),
+            by: "push of `latest`".to_owned(),
+            reason: reason.to_owned(),
+            at: jiff::Timestamp::UNIX_EPOCH,
+            took_seconds: Some(130),
+        }
+    }
+
+    #[test]
+    fn a_request_says_what_waits_what_runs_and_the_words_that_promote_it() {
+        let text = message(&app(), &notice(Outcome::ApprovalRequested, "mode")).text;
+        for words in [
+            "9fceb02 waits for approval",
+            "runs now  production_e83c516",
+            Digest::of(b"x").as_str(),
+            &format!("promote web {}", Digest::of(b"x")),
+            "https://github.com/acme/web/compare/e83c516...9fceb02",
+        ] {
+            assert!(text.contains(words), "{words:?} is not in {text}");
+        }
+    }
+
+    #[test]
+    fn a_deployment_tells_how_long_it_took() {
+        assert_eq!(message(&app(), &notice(Outcome::Deployed, "")).subject, "web: 9fceb02 is in production after 2 m 10 s");
+    }
+
+    #[test]
+    fn an_image_without_a_commit_tells_how_to_add_the_label() {
+        let unlabelled = Notice { commit: None, ..notice(Outcome::ApprovalRequested, "") };
+        assert!(message(&app(), &unlabelled).text.contains("--label org.opencontainers.image.revision="));
+        assert!(!message(&app(), &notice(Outcome::ApprovalRequested, "")).text.contains("--label"));
+    }
+
+    #[test]
+    fn words_from_outside_stay_on_their_line_and_within_limits() {
+        let hostile = format!("bad\r\nSubject: x\u{1b}[31m {}", "y".repeat(5_000));
+        let sent = message(&app(), &notice(Outcome::Failed, &hostile));
+        assert!(!sent.text.contains("\nSubject") && !sent.text.contains('\u{1b}'));
+        assert!(sent.text.len() < 3_000);
+        assert!(sent.subject.len() <= 100 && sent.subject.is_ascii());
+        assert_eq!(sent.json["outcome"], "failed");
+    }
+}

@@ -1,0 +1,205 @@
+//! The words of the domain as types: parsed once at the edge, valid from then on. No I/O here.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// A value that is not what its type promises, with what was expected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{value}` is not {expected}")]
+pub struct Invalid {
+    /// What was given, cut to a length that fits a message.
+    pub value: String,
+    /// What would have been right.
+    pub expected: &'static str,
+}
+
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident, $expected:literal, $valid:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The value as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Invalid;
+            fn from_str(text: &str) -> Result<Self, Invalid> {
+                let valid: fn(&str) -> bool = $valid;
+                if valid(text) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(Invalid { value: text.chars().take(300).collect(), expected: $expected })
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Invalid;
+            fn try_from(text: String) -> Result<Self, Invalid> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> String {
+                value.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text!(
+    /// An ECR repository's name, slashes and all: the name of the app.
+    /// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html>
+    Repository,
+    "an ECR repository name (2-256 characters: lower-case letters, digits, `.`, `_`, `-`, `/`)",
+    |text| {
+        (2..=256).contains(&text.len())
+            && text.split('/').all(|part| {
+                part.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+                    && part.ends_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+                    && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
+            })
+    }
+);
+
+text!(
+    /// The digest of a manifest or blob.
+    Digest,
+    "a digest (`sha256:` and 64 lower-case hex digits)",
+    |text| text.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && is_lower_hex(hex))
+);
+
+text!(
+    /// An image tag as ECR takes it.
+    Tag,
+    "an image tag (1-128 characters: letters, digits, `_`, `.`, `-`, not starting with `.` or `-`)",
+    |text| {
+        (1..=128).contains(&text.len())
+            && !text.starts_with(['.', '-'])
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    }
+);
+
+text!(
+    /// A git commit, whole or abbreviated.
+    Commit,
+    "a commit (7-40 lower-case hex digits)",
+    |text| (7..=40).contains(&text.len()) && is_lower_hex(text)
+);
+
+text!(
+    /// A CloudFormation `ClientRequestToken`: one promotion, one token.
+    /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_UpdateStack.html>
+    Token,
+    "a ClientRequestToken (1-128 characters: letters, digits and `-`, not starting with `-`)",
+    |text| {
+        (1..=128).contains(&text.len())
+            && !text.starts_with('-')
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    }
+);
+
+fn is_lower_hex(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+impl Digest {
+    /// The digest of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(format!("sha256:{}", hex(&Sha256::digest(bytes))))
+    }
+
+    /// The first 12 hex digits: what people compare, and what a tag carries.
+    pub fn short(&self) -> &str {
+        &self.0["sha256:".len()..][..12]
+    }
+}
+
+impl Commit {
+    /// The first 7 digits, as git shows a commit.
+    pub fn short(&self) -> &str {
+        &self.0[..7]
+    }
+
+    /// Whether one is an abbreviation of the other.
+    pub fn agrees_with(&self, other: &Commit) -> bool {
+        self.0.starts_with(&other.0) || other.0.starts_with(&self.0)
+    }
+}
+
+impl Token {
+    /// The token of the promotion that these facts make: the same for every retry and every duplicate of it, another one
+    /// for every other promotion, a later one of the same image included, since `ended` has grown by then.
+    pub fn of(repository: &Repository, stack: &str, digest: &Digest, tag: &Tag, ended: u64) -> Self {
+        let mut hash = Sha256::new();
+        for part in [repository.as_str(), stack, digest.as_str(), tag.as_str(), &ended.to_string()] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        Self(format!("ecr-promoter-{}", &hex(&hash.finalize())[..40]))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_ecr_refuses_do_not_parse() {
+        for bad in ["", "a", "Web", "/web", "web/", "we b", "web//api", "-web", "../web", "wéb"] {
+            assert!(bad.parse::<Repository>().is_err(), "{bad:?}");
+        }
+        for good in ["web", "team/web", "a1", "my-app_x.y/z2"] {
+            assert!(good.parse::<Repository>().is_ok(), "{good:?}");
+        }
+        for bad in ["", ".a", "-a", "a b", "a/b", &"a".repeat(129)] {
+            assert!(bad.parse::<Tag>().is_err(), "{bad:?}");
+        }
+        for bad in ["", "sha256:", "sha256:zz", &format!("sha256:{}", "A".repeat(64)), &"a".repeat(71)] {
+            assert!(bad.parse::<Digest>().is_err(), "{bad:?}");
+        }
+        for bad in ["abcdef", "ABCDEF1", "abcdefg", &"a".repeat(41)] {
+            assert!(bad.parse::<Commit>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_digest_is_that_of_the_bytes() {
+        assert_eq!(Digest::of(b"hello").as_str(), "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+        assert_eq!(Digest::of(b"hello").short(), "2cf24dba5fb0");
+    }
+
+    #[test]
+    fn a_later_promotion_of_the_same_image_has_another_token() {
+        let web = "web".parse().expect("valid");
+        let tag = "production_9fceb02".parse().expect("valid");
+        let token = |ended| Token::of(&web, "web", &Digest::of(b"a"), &tag, ended);
+        assert_eq!(token(0), token(0));
+        assert_ne!(token(0), token(1));
+        assert!(token(0).as_str().parse::<Token>().is_ok());
+    }
+}

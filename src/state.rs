@@ -1,0 +1,324 @@
+//! What is remembered of an app between invocations: the `state` item of the table, one `history#…` item for each promotion
+//! that ended and one `command#…` item for each command that acted. Written by conditional writes only. No I/O here.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::answer::{Answer, Closed, Outcome};
+use crate::model::{Commit, Digest, Tag, Token};
+
+/// How many ended promotions the state itself remembers by token; the rest is in the history items.
+const RECENT: usize = 20;
+/// How many failed images automation remembers not to retry.
+const FAILED: usize = 50;
+
+/// The state of one app.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// The configured stack that this is about; another one is a first sight.
+    pub stack: String,
+    /// The configured parameter that this is about.
+    pub parameter: String,
+    /// How many promotions have ended; makes each token another one.
+    pub ended: u64,
+    /// What runs; `None` until the stack was seen at rest.
+    pub running: Option<Running>,
+    /// Promotions that have not ended: at most one that CloudFormation is at, and one that waits behind it.
+    #[serde(default)]
+    pub open: Vec<Promotion>,
+    /// The last ones that ended.
+    #[serde(default)]
+    pub recent: Vec<Recent>,
+    /// Images whose promotion failed: automation does not try them again.
+    #[serde(default)]
+    pub failed: Vec<Digest>,
+    /// A candidate that a person cancelled: automation waits for a newer one.
+    #[serde(default)]
+    pub passed_over: Option<Digest>,
+    /// While set, automation asks instead of acting.
+    #[serde(default)]
+    pub hold: Option<Hold>,
+    /// The candidate that people were last asked about.
+    #[serde(default)]
+    pub asked: Option<Asked>,
+    /// Since when automation waits for the stack or for a person to mend it.
+    #[serde(default)]
+    pub waiting: Option<Waiting>,
+    /// What has become so and has not been told yet.
+    #[serde(default)]
+    pub untold: Vec<Notice>,
+}
+
+/// What a stack runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Running {
+    /// The parameter's value. Any text: people set it by hand.
+    pub tag: String,
+    /// The image that the tag is on.
+    pub digest: Option<Digest>,
+    /// Its commit, where known.
+    pub commit: Option<Commit>,
+    /// Since when, where known.
+    pub since: Option<Timestamp>,
+    /// Who promoted it.
+    pub by: String,
+}
+
+/// Through what a promotion came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Via {
+    /// A push, in `auto` mode.
+    Push,
+    /// A look that made good what was missed.
+    Schedule,
+    /// A message on the approval topic.
+    Sns,
+    /// A direct invocation.
+    Direct,
+}
+
+impl Via {
+    /// Whether nobody decided this one in particular.
+    pub fn is_automation(self) -> bool {
+        match self {
+            Via::Push | Via::Schedule => true,
+            Via::Sns | Via::Direct => false,
+        }
+    }
+}
+
+/// One promotion, from its intent to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promotion {
+    /// The `ClientRequestToken` of its one update.
+    pub token: Token,
+    /// The image.
+    pub digest: Digest,
+    /// Its commit, where it says so.
+    pub commit: Option<Commit>,
+    /// Its production tag.
+    pub tag: Tag,
+    /// What ran before.
+    pub previous_tag: String,
+    /// The commit of what ran before, where known.
+    pub previous_commit: Option<Commit>,
+    /// The stack that it updates.
+    pub stack: String,
+    /// Who wanted it.
+    pub by: String,
+    /// Through what.
+    pub via: Via,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// When CloudFormation was known to have accepted it, and people were told.
+    #[serde(default)]
+    pub accepted_at: Option<Timestamp>,
+    /// The command that asked for it.
+    #[serde(default)]
+    pub command: Option<String>,
+    /// What it rolls back from.
+    #[serde(default)]
+    pub rolls_back: Option<String>,
+    /// Who cancelled it.
+    #[serde(default)]
+    pub cancelled_by: Option<String>,
+}
+
+/// How a promotion ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum End {
+    /// It runs, or ran.
+    Deployed,
+    /// CloudFormation rolled it back or refused it.
+    Failed,
+    /// Something else took its place before it was sent.
+    Superseded,
+    /// A person cancelled it.
+    Cancelled,
+}
+
+impl End {
+    /// The outcome that says so.
+    pub fn outcome(self) -> Outcome {
+        match self {
+            End::Deployed => Outcome::Deployed,
+            End::Failed => Outcome::Failed,
+            End::Superseded => Outcome::Superseded,
+            End::Cancelled => Outcome::Cancelled,
+        }
+    }
+}
+
+/// A promotion that ended: a `history#…` item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Its number: promotions of this app that ended before it.
+    pub number: u64,
+    /// What was wanted.
+    #[serde(flatten)]
+    pub promotion: Promotion,
+    /// How it ended.
+    pub end: End,
+    /// Why, in words.
+    pub reason: String,
+    /// When that was seen.
+    pub ended_at: Timestamp,
+}
+
+impl Ended {
+    /// Its place in an answer.
+    pub fn closed(&self) -> Closed {
+        Closed {
+            outcome: self.end.outcome(),
+            digest: self.promotion.digest.clone(),
+            commit: self.promotion.commit.clone(),
+            tag: self.promotion.tag.clone(),
+            reason: self.reason.clone(),
+        }
+    }
+}
+
+/// What the state itself remembers of a promotion that ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recent {
+    /// Its token.
+    pub token: Token,
+    /// Its tag.
+    pub tag: Tag,
+    /// Its image.
+    pub digest: Digest,
+    /// How it ended.
+    pub end: End,
+    /// Why.
+    pub reason: String,
+}
+
+/// A person's word that automation must not act.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Who.
+    pub by: String,
+    /// Since when.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+/// A candidate that people were asked about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The candidate.
+    pub digest: Digest,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Automation waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Since when.
+    pub since: Timestamp,
+    /// `queued` behind the stack, or `blocked` until a person mends it.
+    pub outcome: Outcome,
+}
+
+/// Something that people are to be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// What has become so.
+    pub outcome: Outcome,
+    /// The image.
+    pub digest: Option<Digest>,
+    /// Its commit.
+    pub commit: Option<Commit>,
+    /// Its tag.
+    pub tag: Option<Tag>,
+    /// What ran before, or runs now.
+    pub previous_tag: Option<String>,
+    /// The commit of that, where known.
+    pub previous_commit: Option<Commit>,
+    /// Who or what caused it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When it became so.
+    pub at: Timestamp,
+    /// How long the promotion took, in seconds.
+    #[serde(default)]
+    pub took_seconds: Option<i64>,
+}
+
+/// A command that was carried out: a `command#…` item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandRecord {
+    /// Its id.
+    pub id: String,
+    /// When it was first seen.
+    pub at: Timestamp,
+    /// The promotion that it asked for.
+    #[serde(default)]
+    pub token: Option<Token>,
+    /// What it answered; absent while that is not known.
+    #[serde(default)]
+    pub answer: Option<Answer>,
+}
+
+impl State {
+    /// Ends an open promotion: remembered by its token, and returned for the history.
+    pub fn end(&mut self, promotion: &Promotion, end: End, reason: impl Into<String>, now: Timestamp) -> Ended {
+        let reason = reason.into();
+        self.open.retain(|open| open.token != promotion.token);
+        let ended = Ended { number: self.ended, promotion: promotion.clone(), end, reason: reason.clone(), ended_at: now };
+        self.ended += 1;
+        self.recent.push(Recent {
+            token: promotion.token.clone(),
+            tag: promotion.tag.clone(),
+            digest: promotion.digest.clone(),
+            end,
+            reason,
+        });
+        let surplus = self.recent.len().saturating_sub(RECENT);
+        self.recent.drain(..surplus);
+        match end {
+            End::Deployed => {
+                self.failed.retain(|digest| *digest != promotion.digest);
+                self.running = Some(Running {
+                    tag: promotion.tag.to_string(),
+                    digest: Some(promotion.digest.clone()),
+                    commit: promotion.commit.clone(),
+                    since: Some(now),
+                    by: promotion.by.clone(),
+                });
+            }
+            End::Failed => {
+                self.failed.retain(|digest| *digest != promotion.digest);
+                self.failed.push(promotion.digest.clone());
+                let surplus = self.failed.len().saturating_sub(FAILED);
+                self.failed.drain(..surplus);
+            }
+            End::Cancelled => self.passed_over = Some(promotion.digest.clone()),
+            End::Superseded => {}
+        }
+        ended
+    }
+}
+
+impl Promotion {
+    /// The notice that this promotion has this outcome.
+    pub fn notice(&self, outcome: Outcome, reason: impl Into<String>, at: Timestamp) -> Notice {
+        Notice {
+            outcome,
+            digest: Some(self.digest.clone()),
+            commit: self.commit.clone(),
+            tag: Some(self.tag.clone()),
+            previous_tag: Some(self.previous_tag.clone()),
+            previous_commit: self.previous_commit.clone(),
+            by: self.by.clone(),
+            reason: reason.into(),
+            at,
+            took_seconds: None,
+        }
+    }
+}

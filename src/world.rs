@@ -1,0 +1,190 @@
+//! The one port between the decision and everything outside: what can be seen ([`Snapshot`], [`Question`]) and what can be
+//! done ([`Action`]). The real one is `aws`; the tests have one in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::config::{App, Rollback};
+use crate::error::Error;
+use crate::image::{Image, Tags};
+use crate::model::{Commit, Digest, Repository, Tag, Token};
+use crate::stack::{Stack, StackEvents};
+use crate::state::{CommandRecord, Ended, Notice, State};
+
+/// Everything outside, for one sandbox.
+#[expect(async_fn_in_trait, reason = "lambda_runtime::run has no Send bound on its handler's future")]
+pub trait World {
+    /// The time.
+    fn now(&self) -> Timestamp;
+    /// An app's configuration, at most 60 s old; `None` where the repository has none.
+    async fn app(&self, repository: &Repository) -> Result<Option<App>, Error>;
+    /// The reads that every look needs, side by side: one round trip.
+    async fn observe(&self, app: &App, subject: &Subject) -> Result<Snapshot, Error>;
+    /// One further read that a decision asked for, into the snapshot.
+    async fn read(&self, app: &App, question: &Question, seen: &mut Snapshot) -> Result<(), Error>;
+    /// One write. Those of the state are conditional on `version`.
+    async fn apply(&self, app: &App, action: &Action, version: &Version) -> Result<Applied, Error>;
+    /// Lets others go first before looking again.
+    async fn pause(&self, round: u32);
+}
+
+/// What a look is about.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Subject {
+    /// The image that the event or command names by digest.
+    pub digest: Option<Digest>,
+    /// The command, whose earlier answer is looked for.
+    pub command: Option<String>,
+}
+
+/// What was seen just now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// When the reads began.
+    pub at: Timestamp,
+    /// The app's state; `None` at the first sight.
+    pub state: Option<State>,
+    /// What the state's next write is conditional on.
+    pub version: Version,
+    /// The command's record, if it was carried out before.
+    pub command: Option<CommandRecord>,
+    /// The stack; `None` if it does not exist.
+    pub stack: Option<Stack>,
+    /// Who holds which tag.
+    pub tags: Tags,
+    /// What the source tag is on.
+    pub newest: Option<Digest>,
+    /// Images that were read; `Err` says why one cannot be pulled.
+    pub images: BTreeMap<Digest, Result<Image, String>>,
+    /// What image configs said, where they were read.
+    pub labels: BTreeMap<Digest, Option<Commit>>,
+    /// The stack's events, where they were read; read after `state`, together with `stack` anew.
+    pub events: Option<StackEvents>,
+    /// The images of a commit, where they were looked for.
+    pub matches: BTreeMap<Commit, Vec<Digest>>,
+    /// The last promotions that ended, newest first, where they were read.
+    pub history: Option<Vec<Ended>>,
+    /// What this invocation's own calls were answered.
+    pub tried: Tried,
+}
+
+/// The nonce of a state's last writer; `None` before the first write.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Version(pub Option<String>);
+
+/// What earlier rounds of the same invocation learned.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tried {
+    /// Tags that ECR said are on another digest.
+    pub taken: BTreeSet<Tag>,
+    /// An update that CloudFormation called "no updates".
+    pub no_updates: Option<Token>,
+    /// An update that CloudFormation refused for good, with its words.
+    pub refused: Option<(Token, String)>,
+}
+
+/// A read that only some decisions need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// This image's manifest, by digest.
+    Image(Digest),
+    /// The commit label in this image's config.
+    Label(Digest),
+    /// The stack and its events, back to this time.
+    Events(Option<Timestamp>),
+    /// The images built from this commit.
+    Matches(Commit),
+    /// What was promoted before.
+    History,
+}
+
+/// A write, complete in itself and repeatable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Writes the records, all or none, if nobody wrote the state since it was read.
+    Save(Box<Records>),
+    /// The same, where only what was told is lost if somebody else wrote first: then it may be told again.
+    Mark(Box<Records>),
+    /// Puts a tag on an image.
+    PutTag {
+        /// The image, its manifest included.
+        image: Box<Image>,
+        /// The tag.
+        tag: Tag,
+    },
+    /// Sends the one update of a promotion.
+    UpdateStack(Update),
+    /// Tells people what has become so.
+    Tell(Notice),
+    /// Keeps a command's answer, now that it is known.
+    KeepAnswer(Box<CommandRecord>),
+}
+
+impl Action {
+    /// Its name, for logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Action::Save(_) => "Save",
+            Action::Mark(_) => "Mark",
+            Action::PutTag { .. } => "PutTag",
+            Action::UpdateStack(_) => "UpdateStack",
+            Action::Tell(_) => "Tell",
+            Action::KeepAnswer(_) => "KeepAnswer",
+        }
+    }
+}
+
+/// What one conditional write writes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Records {
+    /// The state; `None` leaves it.
+    pub state: Option<State>,
+    /// Promotions that ended.
+    pub history: Vec<Ended>,
+    /// A command that is carried out by this write.
+    pub command: Option<CommandRecord>,
+}
+
+/// One `UpdateStack` that changes one parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Update {
+    /// Its `ClientRequestToken`.
+    pub token: Token,
+    /// The parameter's new value.
+    pub tag: Tag,
+    /// All other parameters, which keep their values.
+    pub others: Vec<String>,
+    /// Capabilities to send back.
+    pub capabilities: Vec<String>,
+    /// The `RollbackConfiguration`; `None` leaves the stack's own.
+    pub rollback: Option<Rollback>,
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Applied {
+    /// It is so.
+    Done,
+    /// It is written, and this is the state's version now.
+    Saved(Version),
+    /// Somebody else wrote the state (or carried out the command) first.
+    Conflict,
+    /// The tag is on another digest.
+    TagTaken,
+    /// CloudFormation did not take the update.
+    NotUpdated(NotUpdated),
+}
+
+/// Why CloudFormation did not take an update, or may not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotUpdated {
+    /// The stack is busy, or this token is known.
+    Contested,
+    /// *No updates are to be performed.*
+    NothingToDo,
+    /// Refused for good, in CloudFormation's words.
+    Refused(String),
+    /// The answer was lost, or it could not be taken just now.
+    Unsure(String),
+}
