@@ -72,14 +72,25 @@ impl Aws {
 
     /// Clients of this SDK configuration.
     pub fn new(sdk: &SdkConfig, http: SharedHttpConnector, settings: Settings) -> Self {
+        // `sam local invoke` passes a variable that the template leaves out as an empty one, which the SDK takes for an address.
+        let is_empty = sdk.endpoint_url().is_some_and(str::is_empty);
+        macro_rules! client {
+            ($service:ident) => {{
+                let mut config = $service::config::Builder::from(sdk);
+                if is_empty {
+                    config.set_endpoint_url(None);
+                }
+                $service::Client::from_conf(config.build())
+            }};
+        }
         Self {
+            cloudformation: client!(aws_sdk_cloudformation),
+            dynamodb: client!(aws_sdk_dynamodb),
+            ecr: client!(aws_sdk_ecr),
+            sns: client!(aws_sdk_sns),
+            ssm: client!(aws_sdk_ssm),
             settings,
             http,
-            cloudformation: aws_sdk_cloudformation::Client::new(sdk),
-            dynamodb: aws_sdk_dynamodb::Client::new(sdk),
-            ecr: aws_sdk_ecr::Client::new(sdk),
-            sns: aws_sdk_sns::Client::new(sdk),
-            ssm: aws_sdk_ssm::Client::new(sdk),
             apps: Mutex::default(),
         }
     }

@@ -1,7 +1,6 @@
 //! CloudFormation: the stack, its events, and the one update of a promotion.
 
 use aws_config::retry::RetryConfig;
-use aws_sdk_cloudformation::error::SdkError;
 use aws_sdk_cloudformation::primitives::DateTime;
 use aws_sdk_cloudformation::types::{self as cfn, RollbackConfiguration, RollbackTrigger};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -68,12 +67,10 @@ impl Aws {
         let resource = format!("stack `{}`", app.config.stack);
         let denied_or_not = failed("cloudformation:UpdateStack", resource, &error);
         let Error::Aws { message, .. } = &denied_or_not else { return Err(denied_or_not) };
-        Ok(Applied::NotUpdated(match &error {
-            SdkError::ServiceError(service) => {
-                let status = service.raw().status().as_u16();
-                not_updated(service.err().code().unwrap_or_default(), service.err().message().unwrap_or_default(), status)
-            }
-            _ => NotUpdated::Unsure(message.clone()),
+        let status = error.raw_response().map_or(0, |response| response.status().as_u16());
+        Ok(Applied::NotUpdated(match error.as_service_error() {
+            Some(service) => not_updated(service.code().unwrap_or_default(), service.message().unwrap_or_default(), status),
+            None => NotUpdated::Unsure(message.clone()),
         }))
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn plan(app: &App, command: &Command, image: Option<&ImageRef>, seen:
             "parameter": app.config.parameter,
             "reason": would.reason,
         })),
-        other => Ok(other),
+        other @ (Step::Read(_) | Step::LookAgain | Step::Do(_) | Step::Misconfigured(_)) => Ok(other),
     }
 }
 

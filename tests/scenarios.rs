@@ -1,0 +1,421 @@
+//! Whole invocations over an AWS in memory: a payload in, everything that came of it out. The main ones are tried with a fault
+//! at every call, and delivered again as Lambda would.
+
+mod support;
+
+use ecr_promoter::answer::Outcome;
+use ecr_promoter::model::Digest;
+use ecr_promoter::world::NotUpdated;
+use serde_json::{Value, json};
+use support::{Fault, Memory, event, interleave, push_event, sns, tag};
+
+#[track_caller]
+fn answers(world: &Memory, payload: &Value, want: &str) -> Value {
+    let answer = world.invoke(payload, "request").expect("an answer");
+    assert_eq!(answer["outcome"], want, "{answer:#}");
+    answer
+}
+
+#[track_caller]
+fn assert_runs(world: &Memory, digest: &Digest, commit: &str) {
+    let production = format!("production_{commit}");
+    assert_eq!(world.value(), production);
+    assert_eq!(world.get().tags.get(&tag(&production)), Some(digest));
+}
+
+#[test]
+fn a_push_is_promoted_in_three_round_trips() {
+    let world = Memory::new("auto");
+    let digest = world.push("abc1234");
+    let answer = answers(&world, &push_event(&digest), "promoted");
+    assert_eq!(answer["digest"], digest.as_str());
+    assert_eq!(answer["commit"], "abc1234");
+    assert_eq!(answer["tag"], "production_abc1234");
+    assert_eq!(answer["previous_tag"], "production_old");
+    assert_eq!(answer["stack"], "web");
+    // The reads run side by side, then the state beside the tag, then the update; telling comes after the fact.
+    insta::assert_snapshot!(world.get().calls.join("\n"), @r"
+    GetParameter
+    GetItem state
+    BatchGetImage
+    ListImages
+    DescribeStacks
+    Save
+    PutImage
+    UpdateStack
+    Publish
+    Mark
+    ");
+    assert_runs(&world, &digest, "abc1234");
+}
+
+#[test]
+fn the_same_push_three_times_is_one_update() {
+    let world = Memory::new("auto");
+    let digest = world.push("abc1234");
+    answers(&world, &push_event(&digest), "promoted");
+    answers(&world, &push_event(&digest), "promoted");
+    world.finish_update();
+    let answer = answers(&world, &push_event(&digest), "unchanged");
+    assert_eq!(answer["closed"][0]["outcome"], "deployed");
+    answers(&world, &push_event(&digest), "unchanged");
+    assert_eq!(world.updates(), 1);
+    assert_eq!(world.told(), [Outcome::Promoted, Outcome::Deployed]);
+}
+
+#[test]
+fn an_older_push_is_superseded_and_changes_nothing() {
+    let world = Memory::new("auto");
+    let older = world.push("aaaaaaa");
+    let newer = world.push("bbbbbbb");
+    answers(&world, &push_event(&newer), "promoted");
+    let before = world.get().state.clone();
+    answers(&world, &push_event(&older), "superseded");
+    assert_eq!((world.updates(), &world.get().state), (1, &before));
+    assert_eq!(world.get().tags.get(&tag("production_aaaaaaa")), None);
+}
+
+#[test]
+fn an_ignored_event_reads_at_most_the_configuration() {
+    let world = Memory::new("auto");
+    for name in ["ecr-delete", "ecr-push-failure", "ecr-push-untagged", "ecr-push-other-account", "ecr-image-scan", "sns-notification"] {
+        answers(&world, &event(name), "ignored");
+    }
+    assert!(world.get().calls.is_empty());
+    for name in ["ecr-push-production-tag", "ecr-push-signature", "ecr-push-other-tag", "ecr-push-unknown-repository"] {
+        answers(&world, &event(name), "ignored");
+    }
+    assert!(world.get().calls.iter().all(|call| call == "GetParameter"), "{:?}", world.get().calls);
+}
+
+#[test]
+fn in_approval_mode_people_are_asked_once_and_nothing_else_is_touched() {
+    let world = Memory::new("approval");
+    let digest = world.push("abc1234");
+    for _ in 0..3 {
+        answers(&world, &push_event(&digest), "approval_requested");
+    }
+    assert_eq!(world.told(), [Outcome::ApprovalRequested]);
+    let notice = world.get().told[0].clone();
+    assert_eq!((notice.digest, notice.previous_tag.as_deref()), (Some(digest.clone()), Some("production_old")));
+    assert_eq!((world.updates(), world.value().as_str()), (0, "production_old"));
+    assert_eq!(world.get().tags.get(&tag("production_abc1234")), None);
+    answers(&world, &event("command-promote"), "promoted");
+    assert_runs(&world, &digest, "abc1234");
+}
+
+#[test]
+fn a_busy_stack_is_waited_for_without_waiting() {
+    let world = Memory::new("auto");
+    world.foreign_update("production_old");
+    let digest = world.push("abc1234");
+    answers(&world, &push_event(&digest), "queued");
+    answers(&world, &push_event(&digest), "queued");
+    assert_eq!(world.told(), [Outcome::Queued]);
+    assert!(world.get().state.as_ref().expect("kept").0.waiting.is_some());
+    world.finish_update();
+    answers(&world, &push_event(&digest), "promoted");
+    assert_runs(&world, &digest, "abc1234");
+}
+
+#[test]
+fn a_stack_that_a_person_must_mend_blocks() {
+    for status in ["UPDATE_ROLLBACK_FAILED", "ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS", "DELETE_IN_PROGRESS"] {
+        let world = Memory::new("auto");
+        world.get_mut().status = status.to_owned();
+        let digest = world.push("abc1234");
+        let answer = answers(&world, &push_event(&digest), "blocked");
+        assert!(answer["reason"].as_str().expect("a reason").contains(status));
+        assert_eq!(world.updates(), 0);
+    }
+}
+
+#[test]
+fn a_promotion_that_rolled_back_is_told_once_and_only_people_try_it_again() {
+    let world = Memory::new("auto");
+    let digest = world.push("abc1234");
+    answers(&world, &push_event(&digest), "promoted");
+    world.fail_update("the service did not stabilize");
+    let answer = answers(&world, &push_event(&digest), "failed");
+    assert!(answer["closed"][0]["reason"].as_str().expect("a reason").contains("did not stabilize"));
+    answers(&world, &push_event(&digest), "failed");
+    assert_eq!((world.updates(), world.told()), (1, vec![Outcome::Promoted, Outcome::Failed]));
+    answers(&world, &event("command-promote"), "promoted");
+    assert_runs(&world, &digest, "abc1234");
+    let tokens: Vec<String> = world.get().updates.iter().map(|(token, _)| token.clone()).collect();
+    assert_ne!(tokens[0], tokens[1], "another promotion is another request");
+}
+
+#[test]
+fn an_older_commit_can_be_promoted_on_purpose_and_then_pushes_ask() {
+    let world = Memory::new("auto");
+    let older = world.push("aaaaaaa");
+    world.push("bbbbbbb");
+    answers(&world, &json!({"action": "promote", "repository": "web", "commit": "aaaaaaa"}), "promoted");
+    world.finish_update();
+    let newest = world.push("ccccccc");
+    answers(&world, &push_event(&newest), "approval_requested");
+    assert_runs(&world, &older, "aaaaaaa");
+    answers(&world, &json!({"action": "promote", "repository": "web", "id": "2"}), "promoted");
+    world.finish_update();
+    let next = world.push("ddddddd");
+    answers(&world, &push_event(&next), "promoted");
+    assert_runs(&world, &next, "ddddddd");
+}
+
+#[test]
+fn a_command_acts_once() {
+    let world = Memory::new("approval");
+    let now = world.get().now;
+    let first = world.push("aaaaaaa");
+    let message = sns("promote web", "message-1", now);
+    let answer = answers(&world, &message, "promoted");
+    world.finish_update();
+    let second = world.push("bbbbbbb");
+    assert_eq!(world.invoke(&message, "another request").expect("an answer"), answer, "it answers what it answered");
+    assert_eq!(world.updates(), 1);
+    assert_runs(&world, &first, "aaaaaaa");
+    answers(&world, &sns("promote web", "message-2", now), "promoted");
+    assert_runs(&world, &second, "bbbbbbb");
+}
+
+#[test]
+fn a_relative_command_that_comes_late_is_refused_and_a_named_one_is_not() {
+    let world = Memory::new("approval");
+    let digest = world.push("aaaaaaa");
+    let long_ago = world.get().now - jiff::SignedDuration::from_mins(16);
+    answers(&world, &sns("promote web", "1", long_ago), "refused");
+    assert_eq!(world.updates(), 0);
+    answers(&world, &sns("promote web aaaaaaa", "2", long_ago), "promoted");
+    assert_runs(&world, &digest, "aaaaaaa");
+}
+
+#[test]
+fn what_cannot_be_found_is_refused_in_words() {
+    let world = Memory::new("approval");
+    world.push("aaaaaaa");
+    world.image("aaaaaab");
+    world.image("aaaaaab");
+    for (image, words) in [
+        (json!({"commit": "fffffff"}), "no image of `web` was built from a commit fffffff"),
+        (json!({"commit": "aaaaaab"}), "2 images of `web`"),
+        (json!({"tag": "v9"}), "has the tag `v9`"),
+        (json!({"digest": Digest::of(b"gone")}), "cannot be pulled"),
+    ] {
+        let mut command = json!({"action": "promote", "repository": "web", "id": image.to_string()});
+        command.as_object_mut().expect("an object").extend(image.as_object().expect("an object").clone());
+        let answer = answers(&world, &command, "refused");
+        assert!(answer["reason"].as_str().expect("a reason").contains(words), "{answer:#}");
+    }
+    assert_eq!((world.updates(), world.value().as_str()), (0, "production_old"));
+    assert!(world.get().state.is_none(), "nothing but the commands' ids is kept");
+}
+
+#[test]
+fn somebody_elses_change_is_adopted_told_and_holds() {
+    let world = Memory::new("auto");
+    let first = world.push("aaaaaaa");
+    answers(&world, &push_event(&first), "promoted");
+    world.finish_update();
+    answers(&world, &push_event(&first), "unchanged");
+    world.foreign_update("production_old");
+    world.finish_update();
+    let second = world.push("bbbbbbb");
+    answers(&world, &push_event(&second), "approval_requested");
+    assert_eq!(world.value(), "production_old");
+    assert_eq!(world.told()[2..], [Outcome::Held, Outcome::ApprovalRequested]);
+    answers(&world, &json!({"action": "promote", "repository": "web"}), "promoted");
+    assert_runs(&world, &second, "bbbbbbb");
+}
+
+#[test]
+fn no_updates_although_the_value_differs_is_a_failure_with_its_cause() {
+    let world = Memory::new("auto");
+    world.get_mut().next_update = Some(NotUpdated::NothingToDo);
+    let digest = world.push("abc1234");
+    let answer = answers(&world, &push_event(&digest), "failed");
+    assert!(answer["reason"].as_str().expect("a reason").contains("AWS::LanguageExtensions"), "{answer:#}");
+    assert_eq!(world.told(), [Outcome::Failed]);
+    answers(&world, &push_event(&digest), "failed");
+    assert_eq!(world.updates(), 0);
+}
+
+#[test]
+fn what_cloudformation_refuses_for_good_has_failed() {
+    let world = Memory::new("auto");
+    world.get_mut().next_update = Some(NotUpdated::Refused("ValidationError: Parameter ProductionTag failed to satisfy".to_owned()));
+    let digest = world.push("abc1234");
+    let answer = answers(&world, &push_event(&digest), "failed");
+    assert!(answer["reason"].as_str().expect("a reason").contains("failed to satisfy"));
+    answers(&world, &push_event(&digest), "failed");
+    assert_eq!((world.updates(), world.told()), (0, vec![Outcome::Failed]));
+}
+
+#[test]
+fn a_commit_that_was_built_twice_gets_a_tag_of_its_own() {
+    let world = Memory::new("auto");
+    let first = world.push("abc1234");
+    answers(&world, &push_event(&first), "promoted");
+    world.finish_update();
+    let second = world.push("abc1234");
+    let answer = answers(&world, &push_event(&second), "promoted");
+    let suffixed = format!("production_abc1234-{}", second.short());
+    assert_eq!(answer["tag"], suffixed);
+    assert_eq!(world.get().tags.get(&tag("production_abc1234")), Some(&first), "a tag never changes its meaning");
+    assert_eq!(world.value(), suffixed);
+}
+
+#[test]
+fn a_tag_that_was_moved_behind_our_back_holds_the_app() {
+    let world = Memory::new("auto");
+    let digest = world.push("abc1234");
+    answers(&world, &push_event(&digest), "promoted");
+    let other = world.image("fffffff");
+    world.get_mut().tags.insert(tag("production_abc1234"), other);
+    world.finish_update();
+    answers(&world, &push_event(&digest), "unchanged");
+    assert_eq!(world.told(), [Outcome::Promoted, Outcome::Deployed, Outcome::Held]);
+    assert!(world.get().state.as_ref().expect("kept").0.hold.is_some());
+}
+
+#[test]
+fn reports_change_nothing() {
+    let world = Memory::new("approval");
+    let digest = world.push("abc1234");
+    let plan = world.invoke(&event("command-plan"), "request").expect("a plan");
+    assert_eq!((&plan["would"], &plan["tag"], &plan["digest"]), (&json!("promoted"), &json!("production_abc1234"), &json!(digest)));
+    let status = world.invoke(&event("command-status"), "request").expect("a status");
+    assert_eq!((&status["running"]["tag"], &status["newest"]["digest"]), (&json!("production_old"), &json!(digest)));
+    let history = world.invoke(&event("command-history"), "request").expect("a history");
+    assert_eq!(history["promotions"], json!([]));
+    let inner = world.get();
+    assert!(inner.state.is_none() && inner.commands.is_empty() && inner.updates.is_empty() && inner.told.is_empty());
+}
+
+#[test]
+fn history_tells_what_by_whom_and_how_it_ended() {
+    let world = Memory::new("auto");
+    for commit in ["aaaaaaa", "bbbbbbb"] {
+        let digest = world.push(commit);
+        answers(&world, &push_event(&digest), "promoted");
+        world.finish_update();
+        answers(&world, &push_event(&digest), "unchanged");
+    }
+    let third = world.push("ccccccc");
+    answers(&world, &push_event(&third), "promoted");
+    let history = world.invoke(&event("command-history"), "request").expect("a history");
+    let told: Vec<String> = history["promotions"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|p| format!("{} {} by {}", p["commit"].as_str().expect("a commit"), p["outcome"].as_str().expect("an outcome"), p["by"]))
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    ccccccc promoted by "push of `latest`"
+    bbbbbbb deployed by "push of `latest`"
+    aaaaaaa deployed by "push of `latest`"
+    "#);
+}
+
+/// A story's world, its payload, and what must be so in the end.
+struct Story {
+    mode: &'static str,
+    payload: fn(&Memory, &Digest) -> Value,
+    finishes_at_once: bool,
+    end: fn(&Memory, &Digest),
+}
+
+fn promoted_once(world: &Memory, digest: &Digest) {
+    assert_runs(world, digest, "abc1234");
+    assert_eq!(world.updates(), 1, "one update");
+    assert!(!world.told().is_empty(), "people were told");
+    assert_eq!(world.get().tags.values().filter(|on| *on == digest).count(), 2, "`latest` and one production tag");
+}
+
+fn asked(world: &Memory, digest: &Digest) {
+    let times = world.told().len();
+    assert!((1..=2).contains(&times), "the question is asked, twice at worst: {:?}", world.told());
+    assert_eq!(world.get().told[0].digest.as_ref(), Some(digest));
+    assert_eq!((world.updates(), world.value().as_str()), (0, "production_old"));
+}
+
+/// Runs the story once for each call that it makes and each fault, and delivers again as Lambda would.
+fn survives_every_fault(story: &Story) {
+    let calls = {
+        let world = Memory::new(story.mode);
+        world.get_mut().finishes_at_once = story.finishes_at_once;
+        let digest = world.push("abc1234");
+        world.invoke(&(story.payload)(&world, &digest), "request").expect("an answer");
+        (story.end)(&world, &digest);
+        world.get().calls.len()
+    };
+    for at in 0..calls {
+        for fault in [Fault::Before, Fault::After, Fault::Death] {
+            let world = Memory::new(story.mode);
+            world.get_mut().finishes_at_once = story.finishes_at_once;
+            let digest = world.push("abc1234");
+            world.get_mut().fault = Some((at, fault));
+            let payload = (story.payload)(&world, &digest);
+            for attempt in 0..3 {
+                match support::run(world.handler(payload.clone(), "request")) {
+                    Some(Ok(_)) => break,
+                    Some(Err(_)) | None => assert!(attempt < 2, "fault {fault:?} at call {at}: not carried out in three attempts"),
+                }
+            }
+            eprintln!("fault {fault:?} at call {at}: {:?}", world.get().calls);
+            (story.end)(&world, &digest);
+        }
+    }
+}
+
+#[test]
+fn a_push_survives_every_fault_at_every_call() {
+    for finishes_at_once in [true, false] {
+        survives_every_fault(&Story { mode: "auto", payload: |_, digest| push_event(digest), finishes_at_once, end: promoted_once });
+    }
+}
+
+#[test]
+fn a_question_survives_every_fault_at_every_call() {
+    survives_every_fault(&Story { mode: "approval", payload: |_, digest| push_event(digest), finishes_at_once: false, end: asked });
+}
+
+#[test]
+fn a_command_survives_every_fault_at_every_call() {
+    for finishes_at_once in [true, false] {
+        let payload = |world: &Memory, _: &Digest| sns("promote web", "message-1", world.get().now);
+        survives_every_fault(&Story { mode: "approval", payload, finishes_at_once, end: promoted_once });
+    }
+}
+
+#[test]
+fn duplicates_at_the_same_time_are_one_update() {
+    for seed in 0..2_000 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let world = Memory::new("auto");
+        world.get_mut().finishes_at_once = seed % 2 == 0;
+        let digest = world.push("abc1234");
+        let handlers = (0..3).map(|i| world.handler(push_event(&digest), &format!("request-{i}")));
+        for result in interleave(handlers, |left| random.usize(..left)) {
+            result.expect("no sandbox died").unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        }
+        assert_eq!(world.updates(), 1, "seed {seed}");
+        assert_runs(&world, &digest, "abc1234");
+    }
+}
+
+#[test]
+fn the_same_message_in_two_sandboxes_is_one_promotion() {
+    for seed in 0..2_000 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let world = Memory::new("approval");
+        let digest = world.push("abc1234");
+        let message = sns("promote web", "message-1", world.get().now);
+        let handlers = (0..2).map(|i| world.handler(message.clone(), &format!("request-{i}")));
+        for result in interleave(handlers, |left| random.usize(..left)) {
+            result.expect("no sandbox died").unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        }
+        assert_eq!(world.updates(), 1, "seed {seed}");
+        assert_runs(&world, &digest, "abc1234");
+    }
+}

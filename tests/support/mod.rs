@@ -1,0 +1,470 @@
+//! An AWS in memory behind the [`World`] port: an image repository, a stack that takes updates one at a time, a table with
+//! conditional writes, a topic. Every call can fail before or after it took effect, and every call is a point where another
+//! handler may run.
+
+#![allow(dead_code, reason = "each test crate uses a part of it")]
+
+use std::cell::{Ref, RefCell, RefMut};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use ecr_promoter::answer::Outcome;
+use ecr_promoter::config::App;
+use ecr_promoter::error::Error;
+use ecr_promoter::event::Invocation;
+use ecr_promoter::handle::handle;
+use ecr_promoter::image::{Image, MEDIA_TYPES, Tags};
+use ecr_promoter::model::{Digest, Repository, Tag};
+use ecr_promoter::stack::{Parameter, Stack, StackEvent, StackEvents};
+use ecr_promoter::state::{CommandRecord, Ended, Notice, State};
+use ecr_promoter::world::{Action, Applied, NotUpdated, Question, Snapshot, Subject, Tried, Update, Version, World};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+pub(crate) const STACK_ID: &str = "arn:aws:cloudformation:us-east-1:012345678912:stack/web/1";
+
+/// How a call goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It never reached AWS.
+    Before,
+    /// It took effect, and its answer was lost.
+    After,
+    /// It took effect, and the sandbox died.
+    Death,
+}
+
+/// The world that the handlers share.
+#[derive(Clone)]
+pub(crate) struct Memory(Rc<RefCell<Inner>>);
+
+pub(crate) struct Inner {
+    pub(crate) now: Timestamp,
+    pub(crate) config: Value,
+    pub(crate) tags: BTreeMap<Tag, Digest>,
+    pub(crate) images: BTreeMap<Digest, Image>,
+    pub(crate) is_immutable: bool,
+    pub(crate) status: String,
+    pub(crate) parameters: BTreeMap<String, String>,
+    pub(crate) events: Vec<StackEvent>,
+    pub(crate) in_flight: Option<(String, String)>,
+    pub(crate) state: Option<(State, String)>,
+    pub(crate) history: BTreeMap<u64, Ended>,
+    pub(crate) commands: BTreeMap<String, CommandRecord>,
+    pub(crate) told: Vec<Notice>,
+    /// The updates that the stack took: token and tag.
+    pub(crate) updates: Vec<(String, String)>,
+    /// What CloudFormation answers instead of taking the next update.
+    pub(crate) next_update: Option<NotUpdated>,
+    pub(crate) finishes_at_once: bool,
+    pub(crate) calls: Vec<String>,
+    pub(crate) fault: Option<(usize, Fault)>,
+    nonces: u64,
+}
+
+impl Memory {
+    /// An app `web` in this mode, with nothing pushed and a stack that runs `production_old`.
+    pub(crate) fn new(mode: &str) -> Self {
+        let parameters = [("AppName", "web"), ("ProductionTag", "production_old"), ("Secret", "****")];
+        let world = Self(Rc::new(RefCell::new(Inner {
+            now: "2026-03-17T09:41:30Z".parse().expect("a time"),
+            config: json!({ "stack": "web", "mode": mode, "commit_from": ["tag", "annotation"] }),
+            tags: BTreeMap::new(),
+            images: BTreeMap::new(),
+            is_immutable: true,
+            status: "UPDATE_COMPLETE".to_owned(),
+            parameters: parameters.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+            events: Vec::new(),
+            in_flight: None,
+            state: None,
+            history: BTreeMap::new(),
+            commands: BTreeMap::new(),
+            told: Vec::new(),
+            updates: Vec::new(),
+            next_update: None,
+            finishes_at_once: false,
+            calls: Vec::new(),
+            fault: None,
+            nonces: 0,
+        })));
+        let old = world.image("0ddba11");
+        world.get_mut().tags.insert(tag("production_old"), old);
+        world
+    }
+
+    pub(crate) fn get(&self) -> Ref<'_, Inner> {
+        self.0.borrow()
+    }
+
+    pub(crate) fn get_mut(&self) -> RefMut<'_, Inner> {
+        self.0.borrow_mut()
+    }
+
+    /// Builds an image of this commit, without a tag.
+    pub(crate) fn image(&self, commit: &str) -> Digest {
+        let mut inner = self.get_mut();
+        let build = inner.images.len();
+        let manifest = format!(r#"{{"build":{build},"annotations":{{"org.opencontainers.image.revision":"{commit}"}}}}"#);
+        let digest = Digest::of(manifest.as_bytes());
+        let image = Image::parse(&digest, manifest, Some(MEDIA_TYPES[2].to_owned())).expect("an image");
+        inner.images.insert(digest.clone(), image);
+        digest
+    }
+
+    /// CI pushes an image of this commit as `latest`.
+    pub(crate) fn push(&self, commit: &str) -> Digest {
+        let digest = self.image(commit);
+        self.get_mut().tags.insert(tag("latest"), digest.clone());
+        digest
+    }
+
+    /// Delivers a payload to a new sandbox.
+    pub(crate) fn invoke(&self, payload: &Value, request_id: &str) -> Result<Value, Error> {
+        run(self.handler(payload.clone(), request_id)).expect("the sandbox lives")
+    }
+
+    /// A handler's future; `Ready(None)` if its sandbox died.
+    pub(crate) fn handler(&self, payload: Value, request_id: &str) -> impl Future<Output = Option<Result<Value, Error>>> + use<> {
+        let world = self.clone();
+        let request_id = request_id.to_owned();
+        async move {
+            let sandbox = Sandbox { world: world.clone(), died: RefCell::new(false) };
+            let invocation = Invocation::new(request_id, "arn:aws:lambda:us-east-1:012345678912:function:promoter", world.get().now);
+            let mut handled = pin!(handle(&sandbox, &payload, &invocation));
+            poll_fn(|context| match handled.as_mut().poll(context) {
+                _ if *sandbox.died.borrow() => Poll::Ready(None),
+                Poll::Ready(result) => Poll::Ready(Some(result)),
+                Poll::Pending => Poll::Pending,
+            })
+            .await
+        }
+    }
+
+    /// The stack's update goes through.
+    pub(crate) fn finish_update(&self) {
+        let mut inner = self.get_mut();
+        let (token, _) = inner.in_flight.take().expect("an update is under way");
+        inner.status = "UPDATE_COMPLETE".to_owned();
+        inner.stack_event(&token, "UPDATE_COMPLETE", None);
+    }
+
+    /// The stack's update fails and is rolled back.
+    pub(crate) fn fail_update(&self, reason: &str) {
+        let mut inner = self.get_mut();
+        let (token, before) = inner.in_flight.take().expect("an update is under way");
+        inner.parameters.insert("ProductionTag".to_owned(), before);
+        inner.status = "UPDATE_ROLLBACK_COMPLETE".to_owned();
+        inner.stack_event(&token, "UPDATE_ROLLBACK_IN_PROGRESS", Some(reason));
+        inner.stack_event(&token, "UPDATE_ROLLBACK_COMPLETE", None);
+    }
+
+    /// Somebody else updates the stack to this value; it is under way until it is finished.
+    pub(crate) fn foreign_update(&self, value: &str) {
+        let mut inner = self.get_mut();
+        let before = inner.parameters.insert("ProductionTag".to_owned(), value.to_owned()).expect("a value");
+        inner.status = "UPDATE_IN_PROGRESS".to_owned();
+        inner.in_flight = Some(("Console-1".to_owned(), before));
+        inner.stack_event("Console-1", "UPDATE_IN_PROGRESS", Some("User Initiated"));
+    }
+
+    /// What the stack runs, or is about to.
+    pub(crate) fn value(&self) -> String {
+        self.get().parameters["ProductionTag"].clone()
+    }
+
+    pub(crate) fn told(&self) -> Vec<Outcome> {
+        self.get().told.iter().map(|notice| notice.outcome).collect()
+    }
+
+    /// How many updates the stack took.
+    pub(crate) fn updates(&self) -> usize {
+        self.get().updates.len()
+    }
+}
+
+impl Inner {
+    fn stack_event(&mut self, token: &str, status: &str, reason: Option<&str>) {
+        let event = StackEvent {
+            at: self.now,
+            token: Some(token.to_owned()),
+            is_stack: true,
+            resource: "web (AWS::CloudFormation::Stack)".to_owned(),
+            status: status.to_owned(),
+            reason: reason.map(str::to_owned),
+        };
+        self.events.insert(0, event);
+    }
+
+    fn update(&mut self, update: &Update) -> Applied {
+        if let Some(answer) = self.next_update.take() {
+            return Applied::NotUpdated(answer);
+        }
+        if self.in_flight.is_some() {
+            return Applied::NotUpdated(NotUpdated::Contested);
+        }
+        let others: BTreeSet<&String> = self.parameters.keys().filter(|key| *key != "ProductionTag").collect();
+        assert_eq!(others, update.others.iter().collect(), "every other parameter is named, or it falls to its default");
+        assert!(self.tags.contains_key(&update.tag), "the stack is sent to a tag that no image has");
+        let before = self.parameters["ProductionTag"].clone();
+        if before == update.tag.as_str() {
+            return Applied::NotUpdated(NotUpdated::NothingToDo);
+        }
+        self.parameters.insert("ProductionTag".to_owned(), update.tag.to_string());
+        self.updates.push((update.token.to_string(), update.tag.to_string()));
+        self.stack_event(update.token.as_str(), "UPDATE_IN_PROGRESS", Some("User Initiated"));
+        if self.finishes_at_once {
+            self.stack_event(update.token.as_str(), "UPDATE_COMPLETE", None);
+        } else {
+            self.status = "UPDATE_IN_PROGRESS".to_owned();
+            self.in_flight = Some((update.token.to_string(), before));
+        }
+        Applied::Done
+    }
+
+    fn put_tag(&mut self, image: &Image, tag: &Tag) -> Applied {
+        match self.tags.get(tag) {
+            Some(on) if *on != image.digest && self.is_immutable => return Applied::TagTaken,
+            Some(on) => assert_eq!(*on, image.digest, "a tag was moved"),
+            None => {}
+        }
+        self.tags.insert(tag.clone(), image.digest.clone());
+        Applied::Done
+    }
+
+    fn save(&mut self, records: &ecr_promoter::world::Records, version: &Version) -> Applied {
+        if records.state.is_some() && self.state.as_ref().map(|(_, nonce)| nonce) != version.0.as_ref() {
+            return Applied::Conflict;
+        }
+        if let Some(command) = &records.command {
+            if self.commands.get(&command.id).is_some_and(|known| known.answer.is_some()) {
+                return Applied::Conflict;
+            }
+            self.commands.insert(command.id.clone(), command.clone());
+        }
+        for ended in &records.history {
+            let before = self.history.insert(ended.number, ended.clone());
+            assert!(before.is_none(), "two promotions have the number {}", ended.number);
+        }
+        let Some(state) = &records.state else { return Applied::Done };
+        self.nonces += 1;
+        let nonce = self.nonces.to_string();
+        self.state = Some((state.clone(), nonce.clone()));
+        Applied::Saved(Version(Some(nonce)))
+    }
+
+    fn stack(&self) -> Stack {
+        Stack {
+            id: STACK_ID.to_owned(),
+            name: "web".to_owned(),
+            status: self.status.clone(),
+            parent: None,
+            parameters: self
+                .parameters
+                .iter()
+                .map(|(key, value)| Parameter { key: key.clone(), value: value.clone(), resolved: None })
+                .collect(),
+            capabilities: vec!["CAPABILITY_IAM".to_owned()],
+        }
+    }
+
+    fn find(&self, digest: &Digest) -> Result<Image, String> {
+        self.images.get(digest).cloned().ok_or_else(|| format!("{digest} cannot be pulled: ImageNotFound"))
+    }
+}
+
+/// One sandbox of the function: what [`World`] is to its handler.
+struct Sandbox {
+    world: Memory,
+    died: RefCell<bool>,
+}
+
+impl Sandbox {
+    /// One call: others may go before it and after it, and it may go wrong.
+    async fn call<T>(&self, name: &str, effect: impl FnOnce(&mut Inner) -> T) -> Result<T, Error> {
+        yield_now().await;
+        let (fault, result) = {
+            let mut inner = self.world.get_mut();
+            inner.calls.push(name.to_owned());
+            inner.now += SignedDuration::from_millis(20);
+            let index = inner.calls.len() - 1;
+            let fault = inner.fault.filter(|(at, _)| *at == index).map(|(_, fault)| fault);
+            (fault, (fault != Some(Fault::Before)).then(|| effect(&mut inner)))
+        };
+        yield_now().await;
+        match (fault, result) {
+            (None, Some(result)) => Ok(result),
+            (Some(Fault::Death), _) => {
+                *self.died.borrow_mut() = true;
+                std::future::pending().await
+            }
+            (Some(Fault::Before | Fault::After), _) | (None, None) => {
+                Err(Error::Aws { action: "test", resource: name.to_owned(), message: "the call failed".to_owned() })
+            }
+        }
+    }
+}
+
+impl World for Sandbox {
+    fn now(&self) -> Timestamp {
+        self.world.get().now
+    }
+
+    async fn app(&self, repository: &Repository) -> Result<Option<App>, Error> {
+        let config = self.call("GetParameter", |w| w.config.to_string()).await?;
+        if repository.as_str() != "web" {
+            return Ok(None);
+        }
+        Ok(Some(App::parse(repository, "/ecr-promoter/apps/web", &config)?))
+    }
+
+    async fn observe(&self, _: &App, subject: &Subject) -> Result<Snapshot, Error> {
+        let at = self.now();
+        let state = self.call("GetItem state", |w| w.state.clone());
+        let command = async {
+            match &subject.command {
+                Some(id) => self.call("GetItem command", |w| w.commands.get(id).cloned()).await,
+                None => Ok(None),
+            }
+        };
+        let images = self.call("BatchGetImage", |w| {
+            let newest = w.tags.get(&tag("latest")).cloned();
+            let asked = subject.digest.iter().chain(&newest).map(|digest| (digest.clone(), w.find(digest))).collect();
+            (newest, asked)
+        });
+        let tags = self.call("ListImages", |w| w.tags.clone().into_iter().collect::<Tags>());
+        let stack = self.call("DescribeStacks", |w| w.stack());
+        let (state, command, (newest, images), tags, stack) = futures_util::try_join!(state, command, images, tags, stack)?;
+        let (state, nonce) = state.unzip();
+        Ok(Snapshot {
+            at,
+            state,
+            version: Version(nonce),
+            command,
+            stack: Some(stack),
+            tags,
+            newest,
+            images,
+            labels: BTreeMap::new(),
+            events: None,
+            matches: BTreeMap::new(),
+            history: None,
+            tried: Tried::default(),
+        })
+    }
+
+    async fn read(&self, app: &App, question: &Question, seen: &mut Snapshot) -> Result<(), Error> {
+        match question {
+            Question::Image(digest) => {
+                let image = self.call("BatchGetImage", |w| w.find(digest)).await?;
+                seen.images.insert(digest.clone(), image);
+            }
+            Question::Label(digest) => {
+                seen.labels.insert(digest.clone(), None);
+            }
+            Question::Events(_) => {
+                let stack = self.call("DescribeStacks", |w| w.stack());
+                let events = self.call("DescribeStackEvents", |w| StackEvents(w.events.clone()));
+                let (stack, events) = futures_util::try_join!(stack, events)?;
+                (seen.stack, seen.events) = (Some(stack), Some(events));
+            }
+            Question::Matches(commit) => {
+                let tags = seen.tags.clone();
+                let is_of = |image: &Image| tags.commit(&image.digest, &app.config).or(image.annotation.clone());
+                let all = self.call("ListImages", |w| w.images.clone()).await?;
+                let found = all.values().filter(|image| is_of(image).is_some_and(|its| its.agrees_with(commit)));
+                seen.matches.insert(commit.clone(), found.map(|image| image.digest.clone()).collect());
+            }
+            Question::History => seen.history = Some(self.call("Query", |w| w.history.values().rev().cloned().collect()).await?),
+        }
+        Ok(())
+    }
+
+    async fn apply(&self, _: &App, action: &Action, version: &Version) -> Result<Applied, Error> {
+        match action {
+            Action::Save(records) | Action::Mark(records) => {
+                // A condition that failed on one's own first try is a success: the real world knows it by its nonce.
+                self.call(action.name(), |w| w.save(records, version)).await
+            }
+            Action::PutTag { image, tag } => self.call("PutImage", |w| w.put_tag(image, tag)).await,
+            Action::UpdateStack(update) => match self.call("UpdateStack", |w| w.update(update)).await {
+                Err(Error::Aws { message, .. }) => Ok(Applied::NotUpdated(NotUpdated::Unsure(message))),
+                other => other,
+            },
+            Action::Tell(notice) => {
+                self.call("Publish", |w| w.told.push(notice.clone())).await?;
+                Ok(Applied::Done)
+            }
+            Action::KeepAnswer(record) => {
+                self.call("PutItem command", |w| w.commands.insert(record.id.clone(), (**record).clone())).await?;
+                Ok(Applied::Done)
+            }
+        }
+    }
+
+    async fn pause(&self, _: u32) {
+        yield_now().await;
+    }
+}
+
+/// A payload from `events/`, about this image.
+pub(crate) fn push_event(digest: &Digest) -> Value {
+    let mut event = event("ecr-push");
+    event["detail"]["image-digest"] = digest.as_str().into();
+    event
+}
+
+/// A payload from `events/`.
+pub(crate) fn event(name: &str) -> Value {
+    let path = format!("{}/events/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(&path).expect(&path)).expect(&path)
+}
+
+/// A command on the approval topic.
+pub(crate) fn sns(message: &str, message_id: &str, sent_at: Timestamp) -> Value {
+    let mut event = event("sns-promote");
+    let sns = &mut event["Records"][0]["Sns"];
+    sns["Message"] = message.into();
+    sns["MessageId"] = message_id.into();
+    sns["Timestamp"] = sent_at.to_string().into();
+    event
+}
+
+pub(crate) fn tag(text: &str) -> Tag {
+    text.parse().expect("a tag")
+}
+
+/// Runs one future to its end; nothing in this world waits for anything but its turn.
+pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(result) = future.as_mut().poll(&mut context) {
+            return result;
+        }
+    }
+}
+
+/// Runs several futures, one step at a time, in the order that `choose` says: it is given how many are left.
+pub(crate) fn interleave<F: Future>(futures: impl IntoIterator<Item = F>, mut choose: impl FnMut(usize) -> usize) -> Vec<F::Output> {
+    let mut left: Vec<(usize, Pin<Box<F>>)> = futures.into_iter().map(Box::pin).enumerate().collect();
+    let mut results = Vec::new();
+    let mut context = Context::from_waker(Waker::noop());
+    while !left.is_empty() {
+        let at = choose(left.len());
+        if let Poll::Ready(result) = left[at].1.as_mut().poll(&mut context) {
+            let (index, _) = left.remove(at);
+            results.push((index, result));
+        }
+    }
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Lets other handlers go first, once.
+async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|_| if std::mem::replace(&mut yielded, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+}
