@@ -485,8 +485,9 @@ impl<'a> Draft<'a> {
         }
         let promoted = promotion.notice(Outcome::Promoted, ACCEPTED, self.now);
         let answer = self.answer(Outcome::Promoted, ACCEPTED.to_owned());
-        let first = self.save(self.command.clone()).into_iter().chain(put_tag).collect();
-        let mut stages = vec![first, vec![Action::UpdateStack(update)]];
+        let first: Vec<Action> = self.save(self.command.clone()).into_iter().chain(put_tag).collect();
+        let mut stages = if first.is_empty() { Vec::new() } else { vec![first] };
+        stages.push(vec![Action::UpdateStack(update)]);
         stages.push(told.untold.drain(..).chain([promoted]).map(Action::Tell).collect());
         stages.push(vec![Action::Mark(Box::new(Records { state: Some(told), ..Records::default() }))]);
         if let Some(record) = self.command {

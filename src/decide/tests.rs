@@ -1,1 +1,306 @@
+//! The rules, one by one. `decided` is the only place that calls `decide`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+use crate::image::{MEDIA_TYPES, Tags};
+use crate::stack::{Parameter, StackEvent, StackEvents};
+use crate::state::Running;
+use crate::world::{Tried, Version};
+
+const NOW: &str = "2026-03-17T09:41:30Z";
+
+fn app(json: &str) -> App {
+    App::parse(&"web".parse().expect("valid"), "/ecr-promoter/apps/web", json).expect("valid")
+}
+
+fn auto() -> App {
+    app(r#"{"stack":"web","mode":"auto","commit_from":["annotation"]}"#)
+}
+
+fn asking() -> App {
+    app(r#"{"stack":"web","commit_from":["annotation"]}"#)
+}
+
+/// An image whose commit is seven times this letter.
+fn image(letter: char) -> Image {
+    let commit = letter.to_string().repeat(7);
+    let manifest = format!(r#"{{"annotations":{{"org.opencontainers.image.revision":"{commit}"}}}}"#);
+    Image::parse(&Digest::of(manifest.as_bytes()), manifest, Some(MEDIA_TYPES[2].to_owned())).expect("an image")
+}
+
+fn digest(letter: char) -> Digest {
+    image(letter).digest
+}
+
+fn tag(letter: char) -> Tag {
+    format!("production_{}", letter.to_string().repeat(7)).parse().expect("a tag")
+}
+
+/// `a` runs and is the newest; `b` is there too. Nothing is remembered.
+fn seen() -> Snapshot {
+    Snapshot {
+        at: NOW.parse().expect("a time"),
+        state: None,
+        version: Version::default(),
+        command: None,
+        stack: Some(Stack {
+            id: "arn".to_owned(),
+            name: "web".to_owned(),
+            status: "UPDATE_COMPLETE".to_owned(),
+            parent: None,
+            parameters: [("ProductionTag", tag('a').as_str()), ("Secret", "****")]
+                .map(|(key, value)| Parameter { key: key.to_owned(), value: value.to_owned(), resolved: None })
+                .into(),
+            capabilities: vec!["CAPABILITY_IAM".to_owned()],
+        }),
+        tags: [(tag('a'), digest('a'))].into_iter().collect(),
+        newest: Some(digest('a')),
+        images: ['a', 'b'].map(|letter| (digest(letter), Ok(image(letter)))).into(),
+        labels: BTreeMap::new(),
+        events: None,
+        matches: BTreeMap::new(),
+        history: None,
+        tried: Tried::default(),
+    }
+}
+
+/// `b` has been pushed.
+fn pushed_b() -> Snapshot {
+    Snapshot { newest: Some(digest('b')), ..seen() }
+}
+
+fn with_stack(seen: Snapshot, change: impl FnOnce(&mut Stack)) -> Snapshot {
+    let mut stack = seen.stack.clone().expect("a stack");
+    change(&mut stack);
+    Snapshot { stack: Some(stack), ..seen }
+}
+
+/// `a` runs, and what a push of `b` wrote is remembered.
+fn after_intent() -> Snapshot {
+    let plan = decided(&auto(), &push('b'), &pushed_b());
+    let Some(Action::Save(records)) = plan.stages.first().and_then(|stage| stage.first()) else { panic!("the state is written first") };
+    Snapshot { state: records.state.clone(), version: Version(Some("1".to_owned())), ..pushed_b() }
+}
+
+fn push(letter: char) -> Trigger {
+    Trigger::Pushed(digest(letter))
+}
+
+fn promote(image: Option<ImageRef>) -> Trigger {
+    let repository = "web".parse().expect("valid");
+    Trigger::Command(Command {
+        id: "1".to_owned(),
+        act: Act::Promote(image),
+        repository,
+        by: "alice".to_owned(),
+        via: Via::Direct,
+        sent_at: None,
+    })
+}
+
+#[track_caller]
+fn step(app: &App, trigger: &Trigger, seen: &Snapshot) -> Step {
+    decide(app, trigger, seen)
+}
+
+#[track_caller]
+fn decided(app: &App, trigger: &Trigger, seen: &Snapshot) -> Plan {
+    match step(app, trigger, seen) {
+        Step::Do(plan) => plan,
+        other => panic!("not decided: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn answer(plan: &Plan) -> &Answer {
+    match &plan.reply {
+        Reply::Answer(answer) => answer,
+        Reply::Report(report) => panic!("a report: {report}"),
+    }
+}
+
+/// The names of the actions, a stage a line.
+fn stages(plan: &Plan) -> String {
+    plan.stages.iter().map(|stage| stage.iter().map(Action::name).collect::<Vec<_>>().join(" + ")).collect::<Vec<_>>().join("\n")
+}
+
+#[track_caller]
+fn check(app: &App, trigger: &Trigger, seen: &Snapshot, outcome: Outcome, want: &str) -> Plan {
+    let plan = decided(app, trigger, seen);
+    assert_eq!((answer(&plan).outcome, stages(&plan).as_str()), (outcome, want), "{}", answer(&plan).reason);
+    plan
+}
+
+fn update(plan: &Plan) -> &Update {
+    let update = plan.stages.iter().flatten().find_map(|action| if let Action::UpdateStack(update) = action { Some(update) } else { None });
+    update.expect("an update")
+}
+
+const PROMOTES: &str = "Save + PutTag\nUpdateStack\nTell\nMark";
+
+#[test]
+fn a_push_is_recorded_beside_the_tag_then_sent_then_told() {
+    let plan = check(&auto(), &push('b'), &pushed_b(), Outcome::Promoted, PROMOTES);
+    let update = update(&plan);
+    assert_eq!((update.tag.clone(), update.others.clone()), (tag('b'), vec!["Secret".to_owned()]));
+    assert_eq!(answer(&plan).token.as_ref(), Some(&update.token), "the answer names the request");
+}
+
+#[test]
+fn the_retry_after_a_crash_sends_the_same_token() {
+    let first = decided(&auto(), &push('b'), &pushed_b());
+    let unsent = Snapshot { events: Some(StackEvents::default()), ..after_intent() };
+    let tagged = Snapshot { tags: [(tag('a'), digest('a')), (tag('b'), digest('b'))].into_iter().collect(), ..unsent.clone() };
+    let retry = check(&auto(), &push('b'), &unsent, Outcome::Promoted, "PutTag\nUpdateStack\nTell\nMark");
+    check(&auto(), &push('b'), &tagged, Outcome::Promoted, "UpdateStack\nTell\nMark");
+    assert_eq!(update(&first), update(&retry));
+}
+
+#[test]
+fn whether_an_intent_was_sent_is_asked_of_the_stacks_events() {
+    assert!(matches!(step(&auto(), &push('b'), &after_intent()), Step::Read(Question::Events(Some(_)))));
+}
+
+#[test]
+fn what_runs_already_is_left_alone() {
+    check(&auto(), &push('a'), &seen(), Outcome::Unchanged, "");
+    check(&asking(), &push('a'), &seen(), Outcome::Unchanged, "");
+}
+
+#[test]
+fn only_the_newest_is_promoted_by_a_push() {
+    check(&auto(), &push('a'), &pushed_b(), Outcome::Superseded, "");
+    check(&auto(), &push('b'), &Snapshot { newest: None, ..seen() }, Outcome::Superseded, "");
+}
+
+#[test]
+fn in_approval_mode_a_push_asks_and_sends_nothing() {
+    let plan = check(&asking(), &push('b'), &pushed_b(), Outcome::ApprovalRequested, "Save\nTell\nMark");
+    assert_eq!(answer(&plan).tag, Some(tag('b')));
+}
+
+#[test]
+fn a_held_app_asks_in_auto_mode_too() {
+    let running = Running { tag: tag('a').to_string(), digest: Some(digest('a')), commit: None, since: None, by: "x".to_owned() };
+    let mut held = after_intent();
+    let state = held.state.as_mut().expect("a state");
+    state.open.clear();
+    state.running = Some(running);
+    state.hold = Some(Hold { by: "bob".to_owned(), at: held.at, reason: "freeze".to_owned() });
+    check(&auto(), &push('b'), &held, Outcome::ApprovalRequested, "Save\nTell\nMark");
+    let plan = check(&auto(), &promote(None), &held, Outcome::Promoted, "Save + PutTag\nUpdateStack\nTell\nMark\nKeepAnswer");
+    let Action::Save(records) = &plan.stages[0][0] else { panic!("a save") };
+    assert_eq!(records.state.as_ref().expect("a state").hold, None, "promoting the newest ends the hold");
+}
+
+#[test]
+fn a_busy_stack_queues_and_that_is_told_once() {
+    let busy = with_stack(pushed_b(), |stack| stack.status = "UPDATE_IN_PROGRESS".to_owned());
+    let plan = check(&auto(), &push('b'), &busy, Outcome::Queued, "Save\nTell\nMark");
+    let Action::Mark(told) = &plan.stages[2][0] else { panic!("a mark") };
+    check(&auto(), &push('b'), &Snapshot { state: told.state.clone(), ..busy }, Outcome::Queued, "");
+}
+
+#[test]
+fn what_a_person_wants_waits_behind_a_busy_stack_with_its_own_token() {
+    let busy = with_stack(pushed_b(), |stack| stack.status = "UPDATE_IN_PROGRESS".to_owned());
+    let plan = check(&asking(), &promote(Some(ImageRef::Digest(digest('b')))), &busy, Outcome::Queued, "Save\nTell\nMark");
+    let Action::Mark(kept) = &plan.stages[2][0] else { panic!("a mark") };
+    let free = Snapshot { state: kept.state.clone(), events: Some(StackEvents::default()), ..pushed_b() };
+    let plan = check(&asking(), &push('b'), &free, Outcome::Promoted, "Save + PutTag\nUpdateStack\nTell\nMark");
+    assert_eq!(Some(&update(&plan).token), kept.state.as_ref().and_then(|state| state.open.first()).map(|open| &open.token));
+}
+
+#[test]
+fn an_end_is_known_by_the_value_at_rest_or_by_the_token_in_the_events() {
+    let done = with_stack(after_intent(), |stack| stack.parameters[0].value = tag('b').to_string());
+    let moved = Snapshot { tags: [(tag('b'), digest('b'))].into_iter().collect(), ..done };
+    let plan = check(&auto(), &push('b'), &moved, Outcome::Unchanged, "Save\nTell\nMark");
+    assert_eq!(answer(&plan).closed[0].outcome, Outcome::Deployed);
+
+    let token = after_intent().state.expect("a state").open[0].token.to_string();
+    let event = |status: &str, reason: Option<&str>| StackEvent {
+        at: NOW.parse().expect("a time"),
+        token: Some(token.clone()),
+        is_stack: true,
+        resource: "web".to_owned(),
+        status: status.to_owned(),
+        reason: reason.map(str::to_owned),
+    };
+    let rolled_back = vec![event("UPDATE_ROLLBACK_COMPLETE", None), event("UPDATE_ROLLBACK_IN_PROGRESS", Some("circuit breaker"))];
+    let failed = Snapshot { events: Some(StackEvents(rolled_back)), ..after_intent() };
+    let plan = check(&auto(), &push('b'), &failed, Outcome::Failed, "Save\nTell\nMark");
+    assert_eq!(answer(&plan).closed[0].reason, "circuit breaker");
+}
+
+#[test]
+fn a_known_command_answers_what_it_answered_whatever_is_so_now() {
+    let plan = decided(&asking(), &promote(None), &pushed_b());
+    let given = answer(&plan).clone();
+    let record = CommandRecord { id: "1".to_owned(), at: seen().at, token: given.token.clone(), answer: Some(given.clone()) };
+    let plan = check(&asking(), &promote(None), &Snapshot { command: Some(record), ..seen() }, Outcome::Promoted, "");
+    assert_eq!(*answer(&plan), given);
+}
+
+#[test]
+fn a_tag_that_ecr_refused_is_not_tried_again() {
+    let taken = Tried { taken: BTreeSet::from([tag('b')]), ..Tried::default() };
+    let plan = check(&auto(), &push('b'), &Snapshot { tried: taken, ..pushed_b() }, Outcome::Promoted, PROMOTES);
+    assert_eq!(update(&plan).tag.as_str(), format!("{}-{}", tag('b'), digest('b').short()));
+}
+
+#[test]
+fn a_stack_that_cannot_be_promoted_to_is_a_configuration_error() {
+    let cases: [(Snapshot, &[&str]); 3] = [
+        (Snapshot { stack: None, ..seen() }, &["/ecr-promoter/apps/web", "`stack`", "does not exist"]),
+        (with_stack(seen(), |stack| stack.parent = Some("arn:root".to_owned())), &["`stack`", "nested", "arn:root"]),
+        (with_stack(seen(), |stack| stack.parameters.remove(0).key.clear()), &["`parameter`", "`ProductionTag`", "Secret"]),
+    ];
+    for (seen, words) in cases {
+        match step(&auto(), &push('a'), &seen) {
+            Step::Misconfigured(error) => words.iter().for_each(|word| assert!(error.to_string().contains(word), "{error}")),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn another_stack_than_before_is_a_first_sight() {
+    let elsewhere = app(r#"{"stack":"web2","mode":"auto","commit_from":["annotation"]}"#);
+    let plan = check(&elsewhere, &push('b'), &after_intent(), Outcome::Promoted, PROMOTES);
+    let Action::Save(records) = &plan.stages[0][0] else { panic!("a save") };
+    let state = records.state.as_ref().expect("a state");
+    assert_eq!((state.stack.as_str(), state.open.len()), ("web2", 1));
+}
+
+#[test]
+fn a_change_that_only_one_of_two_reads_saw_is_looked_at_again() {
+    let done = with_stack(after_intent(), |stack| stack.parameters[0].value = tag('b').to_string());
+    let moved = Snapshot { tags: [(tag('b'), digest('b')), (tag('a'), digest('a'))].into_iter().collect(), ..done };
+    let plan = decided(&auto(), &push('b'), &moved);
+    let Action::Save(records) = &plan.stages[0][0] else { panic!("a save") };
+    let token = records.state.as_ref().expect("a state").recent[0].token.to_string();
+    // The state says that `b` runs; the stack was read before that.
+    let torn = Snapshot { state: records.state.clone(), ..pushed_b() };
+    assert!(matches!(step(&auto(), &push('b'), &torn), Step::Read(Question::Events(_))));
+    let ours = StackEvent {
+        at: NOW.parse().expect("a time"),
+        token: Some(token),
+        is_stack: true,
+        resource: String::new(),
+        status: "UPDATE_COMPLETE".to_owned(),
+        reason: None,
+    };
+    assert_eq!(step(&auto(), &push('b'), &Snapshot { events: Some(StackEvents(vec![ours])), ..torn.clone() }), Step::LookAgain);
+    let theirs = Snapshot { events: Some(StackEvents::default()), ..torn };
+    check(&auto(), &push('b'), &theirs, Outcome::ApprovalRequested, "Save\nTell + Tell + Tell\nMark");
+}
+
+#[test]
+fn tags_are_read_whatever_else_is_on_the_image() {
+    let tagged = app(r#"{"stack":"web","mode":"auto","commit_from":["tag"]}"#);
+    let tags: Tags = [("staging_9fceb02".parse().expect("a tag"), digest('b'))].into_iter().collect();
+    let plan = check(&tagged, &push('b'), &Snapshot { tags, ..pushed_b() }, Outcome::Promoted, PROMOTES);
+    assert_eq!(update(&plan).tag.as_str(), "production_9fceb02");
+}
