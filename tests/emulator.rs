@@ -1,0 +1,27 @@
+//! The real binary in a Lambda of our own, against the AWS emulator at `EMULATOR_URL`, through a proxy that notes every call
+//! and lets chosen ones go wrong. Without `EMULATOR_URL` every test says that it was left out.
+
+mod emulator {
+    // The stage.
+    mod backend;
+    mod cloud;
+    mod cloudformation;
+    mod ecr;
+    mod fault;
+    mod http;
+    mod image;
+    mod lambda;
+    mod world;
+
+    // The tests.
+    mod commands;
+    mod crashes;
+    mod faults;
+    mod ignored;
+    mod journey;
+    mod mutations;
+    mod promotion;
+    mod races;
+    mod refusals;
+    mod speed;
+}

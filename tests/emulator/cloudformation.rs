@@ -1,0 +1,354 @@
+//! A small AWS CloudFormation: stacks with parameters and without resources. An update stays in progress until the test ends
+//! it, as an update takes minutes to hours, and every refusal is in AWS's words, which are all that tells them apart.
+
+use std::collections::HashSet;
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use super::backend::REGION;
+use super::fault::{escape, xml_error};
+use super::http::Response;
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Parameter {
+    pub(crate) key: String,
+    pub(crate) value: String,
+    /// What the template falls back to where an update leaves the parameter out.
+    pub(crate) default: Option<String>,
+    pub(crate) no_echo: bool,
+    /// Of an SSM-typed parameter, whose value is a name in Parameter Store.
+    pub(crate) resolved: Option<String>,
+}
+
+impl Parameter {
+    pub(crate) fn new(key: &str, value: &str) -> Parameter {
+        Parameter { key: key.to_owned(), value: value.to_owned(), default: None, no_echo: false, resolved: None }
+    }
+}
+
+/// How CloudFormation answers a request token that it has seen. AWS does not say which.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum RepeatedToken {
+    Accepted,
+    InProgress,
+    TokenAlreadyExists,
+    NoUpdates,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Stack {
+    pub(crate) name: String,
+    pub(crate) status: String,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) capabilities: Vec<String>,
+    pub(crate) tags: Vec<(String, String)>,
+    pub(crate) parent: Option<String>,
+    /// `ClientRequestToken`s of the accepted updates, in order.
+    pub(crate) updates: Vec<String>,
+    pub(crate) repeated_token: RepeatedToken,
+    /// In place of accepting an update: code and message.
+    pub(crate) refusal: Option<(String, String)>,
+    before: Vec<Parameter>,
+    events: Vec<Event>,
+}
+
+#[derive(Debug, Clone)]
+struct Event {
+    id: usize,
+    resource: String,
+    kind: &'static str,
+    status: String,
+    reason: String,
+    token: Option<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct CloudFormation {
+    account: String,
+    pub(crate) stacks: Vec<Stack>,
+}
+
+impl Stack {
+    pub(crate) fn new(name: &str, parameters: Vec<Parameter>) -> Stack {
+        let mut stack = Stack {
+            name: name.to_owned(),
+            status: String::new(),
+            before: parameters.clone(),
+            parameters,
+            capabilities: vec!["CAPABILITY_IAM".to_owned()],
+            tags: vec![("team".to_owned(), "shop".to_owned()), ("cost-centre".to_owned(), "4711".to_owned())],
+            parent: None,
+            updates: vec![],
+            repeated_token: RepeatedToken::Accepted,
+            refusal: None,
+            events: vec![],
+        };
+        stack.enter("CREATE_IN_PROGRESS", "User Initiated", None);
+        stack.enter("CREATE_COMPLETE", "", None);
+        stack
+    }
+
+    pub(crate) fn value(&self, key: &str) -> &str {
+        self.parameters.iter().find(|p| p.key == key).map_or("", |p| p.value.as_str())
+    }
+
+    /// The update in progress comes to a good end.
+    pub(crate) fn finish_update(&mut self) {
+        assert_eq!(self.status, "UPDATE_IN_PROGRESS", "no update of {} to finish", self.name);
+        let token = self.updates.last().cloned();
+        self.resource("UPDATE_COMPLETE", "", token.clone());
+        self.enter("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "", token.clone());
+        self.enter("UPDATE_COMPLETE", "", token);
+        self.before = self.parameters.clone();
+    }
+
+    /// The service does not become stable, and the stack goes back to what it was.
+    pub(crate) fn fail_update(&mut self, reason: &str) {
+        assert_eq!(self.status, "UPDATE_IN_PROGRESS", "no update of {} to fail", self.name);
+        let token = self.updates.last().cloned();
+        self.resource("UPDATE_FAILED", reason, token.clone());
+        let why = "The following resource(s) failed to update: [Service]. ";
+        self.enter("UPDATE_ROLLBACK_IN_PROGRESS", why, token.clone());
+        self.parameters = self.before.clone();
+        self.resource("UPDATE_COMPLETE", "", token.clone());
+        self.enter("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "", token.clone());
+        self.enter("UPDATE_ROLLBACK_COMPLETE", "", token);
+    }
+
+    /// Somebody else's update, under a token of theirs.
+    pub(crate) fn start_foreign_update(&mut self) {
+        self.updates.push("Console-UpdateStack-7c1b".to_owned());
+        self.enter("UPDATE_IN_PROGRESS", "User Initiated", self.updates.last().cloned());
+    }
+
+    fn enter(&mut self, status: &str, reason: &str, token: Option<String>) {
+        self.status = status.to_owned();
+        let resource = self.name.clone();
+        self.event(resource, "AWS::CloudFormation::Stack", status, reason, token);
+    }
+
+    fn resource(&mut self, status: &str, reason: &str, token: Option<String>) {
+        self.event("Service".to_owned(), "AWS::ECS::Service", status, reason, token);
+    }
+
+    fn event(&mut self, resource: String, kind: &'static str, status: &str, reason: &str, token: Option<String>) {
+        let (status, reason) = (status.to_owned(), reason.to_owned());
+        self.events.push(Event { id: self.events.len(), resource, kind, status, reason, token });
+    }
+
+    fn is_updatable(&self) -> bool {
+        let updatable = ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"];
+        updatable.contains(&self.status.as_str())
+    }
+}
+
+impl CloudFormation {
+    pub(crate) fn new(account: &str) -> CloudFormation {
+        CloudFormation { account: account.to_owned(), stacks: vec![] }
+    }
+
+    pub(crate) fn arn(&self, stack: &str) -> String {
+        format!("arn:aws:cloudformation:{REGION}:{}:stack/{stack}/6a1f4e30-b3f8-11f0-9d2c-0e7a5c2f9b41", self.account)
+    }
+
+    pub(crate) fn answer(&mut self, action: &str, form: &Value) -> Response {
+        let named = field(form, "StackName").unwrap_or_default();
+        let Some(index) = self.stacks.iter().position(|s| s.name == named || self.arn(&s.name) == named) else {
+            let message = match action {
+                "DescribeStacks" => format!("Stack with id {named} does not exist"),
+                _ => format!("Stack [{named}] does not exist"),
+            };
+            return validation_error(&message);
+        };
+        match action {
+            "DescribeStacks" => self.describe(&self.stacks[index]),
+            "DescribeStackEvents" => self.describe_events(&self.stacks[index], form),
+            "UpdateStack" => match update(&mut self.stacks[index], form) {
+                Ok(()) => xml(action, &format!("<StackId>{}</StackId>", self.arn(&self.stacks[index].name))),
+                Err(refusal) => refusal,
+            },
+            other => xml_error(400, "InvalidAction", &format!("the function has no business with cloudformation:{other}")),
+        }
+    }
+
+    fn describe(&self, stack: &Stack) -> Response {
+        let mut parameters = String::new();
+        for p in &stack.parameters {
+            let value = if p.no_echo { "****" } else { &p.value };
+            let mut fields = vec![("ParameterKey", p.key.as_str()), ("ParameterValue", value)];
+            fields.extend(p.resolved.as_ref().map(|resolved| ("ResolvedValue", resolved.as_str())));
+            member(&mut parameters, &fields);
+        }
+        let mut tags = String::new();
+        for (key, value) in &stack.tags {
+            member(&mut tags, &[("Key", key), ("Value", value)]);
+        }
+        let capabilities: String = stack.capabilities.iter().map(|c| format!("<member>{c}</member>")).collect();
+        let parent = stack.parent.as_ref().map_or(String::new(), |parent| {
+            let arn = self.arn(parent);
+            format!("<ParentId>{arn}</ParentId><RootId>{arn}</RootId>")
+        });
+        let (id, name, status) = (self.arn(&stack.name), &stack.name, &stack.status);
+        xml(
+            "DescribeStacks",
+            &format!(
+                "<Stacks><member><StackId>{id}</StackId><StackName>{name}</StackName><StackStatus>{status}</StackStatus>\
+                 <CreationTime>2026-01-05T08:00:00.000Z</CreationTime><DisableRollback>false</DisableRollback>{parent}\
+                 <Parameters>{parameters}</Parameters><Tags>{tags}</Tags><Capabilities>{capabilities}</Capabilities>\
+                 <NotificationARNs/><EnableTerminationProtection>false</EnableTerminationProtection></member></Stacks>",
+            ),
+        )
+    }
+
+    /// The newest first, a few a page.
+    fn describe_events(&self, stack: &Stack, form: &Value) -> Response {
+        const PAGE: usize = 5;
+        let from = field(form, "NextToken").map_or(0, |token| token.parse().expect("our own token"));
+        let mut events = String::new();
+        for event in stack.events.iter().rev().skip(from).take(PAGE) {
+            let time = format!("2026-03-17T09:{:02}:{:02}.000Z", event.id / 60, event.id % 60);
+            let (id, reason) = (event.id.to_string(), escape(&event.reason));
+            let arn = self.arn(&stack.name);
+            let physical = if event.resource == stack.name { arn.as_str() } else { "web-Service-1ABC" };
+            let mut fields = vec![
+                ("StackId", arn.as_str()),
+                ("StackName", &stack.name),
+                ("EventId", &id),
+                ("LogicalResourceId", &event.resource),
+                ("PhysicalResourceId", physical),
+                ("ResourceType", event.kind),
+                ("ResourceStatus", &event.status),
+                ("Timestamp", &time),
+            ];
+            fields.extend((!reason.is_empty()).then_some(("ResourceStatusReason", reason.as_str())));
+            fields.extend(event.token.as_ref().map(|token| ("ClientRequestToken", token.as_str())));
+            member(&mut events, &fields);
+        }
+        let more = stack.events.len() > from + PAGE;
+        let next = if more { format!("<NextToken>{}</NextToken>", from + PAGE) } else { String::new() };
+        xml("DescribeStackEvents", &format!("<StackEvents>{events}</StackEvents>{next}"))
+    }
+}
+
+/// One parameter changes, the others keep their values, and nothing else about the stack is touched.
+pub(crate) fn violations(form: &Value) -> Vec<String> {
+    let mut found = vec![];
+    if field(form, "UsePreviousTemplate") != Some("true") {
+        found.push("UpdateStack without UsePreviousTemplate".to_owned());
+    }
+    let sent = |prefix: &str| form.as_object().into_iter().flatten().any(|(key, _)| key.starts_with(prefix));
+    let untouched = ["Tags", "NotificationARNs", "RoleARN", "StackPolicy", "ResourceTypes", "TemplateURL", "TemplateBody"];
+    found.extend(untouched.iter().filter(|field| sent(field)).map(|field| format!("UpdateStack sends {field}")));
+
+    let parameters = sent_parameters(form);
+    let keys: HashSet<&str> = parameters.iter().map(|(key, ..)| *key).collect();
+    if keys.len() != parameters.len() {
+        found.push("UpdateStack names a parameter twice".to_owned());
+    }
+    let changed = parameters.iter().filter(|(_, value, _)| value.is_some()).count();
+    if changed != 1 {
+        found.push(format!("UpdateStack gives {changed} parameters a value"));
+    }
+    let token = field(form, "ClientRequestToken").unwrap_or_default();
+    let letters = token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && !token.starts_with('-');
+    if token.is_empty() || token.len() > 128 || !letters {
+        found.push(format!("ClientRequestToken {token:?}"));
+    }
+    found
+}
+
+fn update(stack: &mut Stack, form: &Value) -> Result<(), Response> {
+    let mut wanted = stack.parameters.clone();
+    let sent = sent_parameters(form);
+    for (key, value, previous) in &sent {
+        if value.is_some() && *previous {
+            let message = format!("Invalid input for parameter key {key}. Cannot specify usePreviousValue as true and a value");
+            return Err(validation_error(&message));
+        }
+        if !wanted.iter().any(|p| p.key == *key) {
+            return Err(validation_error(&format!("Parameters: [{key}] do not exist in the template")));
+        }
+    }
+    for parameter in &mut wanted {
+        match sent.iter().find(|(key, ..)| *key == parameter.key) {
+            Some((_, Some(value), _)) => parameter.value = (*value).to_owned(),
+            Some(_) => {}
+            None => {
+                let Some(default) = &parameter.default else {
+                    return Err(validation_error(&format!("Parameters: [{}] must have values", parameter.key)));
+                };
+                parameter.value.clone_from(default);
+            }
+        }
+    }
+    let token = field(form, "ClientRequestToken").unwrap_or_default();
+    if stack.updates.iter().any(|seen| seen == token) {
+        let busy = format!("Stack:{} is in UPDATE_IN_PROGRESS state and can not be updated.", stack.name);
+        return match stack.repeated_token {
+            RepeatedToken::Accepted => Ok(()),
+            RepeatedToken::InProgress => Err(validation_error(&busy)),
+            RepeatedToken::NoUpdates => Err(validation_error("No updates are to be performed.")),
+            RepeatedToken::TokenAlreadyExists => {
+                let message = format!("A request with the token {token} exists already");
+                Err(xml_error(400, "TokenAlreadyExistsException", &message))
+            }
+        };
+    }
+    if !stack.is_updatable() {
+        let (name, status) = (&stack.name, &stack.status);
+        return Err(validation_error(&format!("Stack:{name} is in {status} state and can not be updated.")));
+    }
+    let capabilities = members(form, "Capabilities.member.");
+    if let Some(missing) = stack.capabilities.iter().find(|needed| !capabilities.contains(&needed.as_str())) {
+        let message = format!("Requires capabilities : [{missing}]");
+        return Err(xml_error(400, "InsufficientCapabilitiesException", &message));
+    }
+    if let Some((code, message)) = &stack.refusal {
+        return Err(xml_error(400, code, message));
+    }
+    if wanted == stack.parameters {
+        return Err(validation_error("No updates are to be performed."));
+    }
+    stack.before = std::mem::replace(&mut stack.parameters, wanted);
+    stack.updates.push(token.to_owned());
+    stack.enter("UPDATE_IN_PROGRESS", "User Initiated", Some(token.to_owned()));
+    stack.resource("UPDATE_IN_PROGRESS", "", Some(token.to_owned()));
+    Ok(())
+}
+
+/// Key, value where one is given, `UsePreviousValue`.
+fn sent_parameters(form: &Value) -> Vec<(&str, Option<&str>, bool)> {
+    (1..)
+        .map_while(|n| {
+            let key = field(form, &format!("Parameters.member.{n}.ParameterKey"))?;
+            let value = field(form, &format!("Parameters.member.{n}.ParameterValue"));
+            Some((key, value, field(form, &format!("Parameters.member.{n}.UsePreviousValue")) == Some("true")))
+        })
+        .collect()
+}
+
+fn members<'a>(form: &'a Value, prefix: &str) -> Vec<&'a str> {
+    (1..).map_while(|n| field(form, &format!("{prefix}{n}"))).collect()
+}
+
+fn field<'a>(form: &'a Value, name: &str) -> Option<&'a str> {
+    form.get(name).and_then(Value::as_str)
+}
+
+fn validation_error(message: &str) -> Response {
+    xml_error(400, "ValidationError", message)
+}
+
+fn member(out: &mut String, fields: &[(&str, &str)]) {
+    out.push_str("<member>");
+    for (name, value) in fields {
+        let _ = write!(out, "<{name}>{value}</{name}>");
+    }
+    out.push_str("</member>");
+}
+
+fn xml(action: &str, result: &str) -> Response {
+    let body = format!("<{action}Response><{action}Result>{result}</{action}Result></{action}Response>");
+    Response::new(200, "text/xml", body)
+}

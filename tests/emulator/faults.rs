@@ -1,0 +1,83 @@
+//! Any call is throttled, answered with a 500 or loses its connection, before or after it took effect: once, which the SDK
+//! tries again, or for a whole invocation, which Lambda tries again. A denied call is told by the action that is missing.
+
+use super::fault::{At, Fault, PASSING, missing_action};
+use super::journey::{Journey, TRIGGERS, Trigger, for_each};
+
+#[tokio::test]
+async fn a_call_that_fails_once_stops_nothing() {
+    for trigger in TRIGGERS {
+        let Some(trace) = Journey::trace(trigger).await else { return };
+        let mut cases = vec![];
+        for call in &trace {
+            cases.extend(PASSING.map(|fault| (At::Nth(call.op.clone(), call.nth), fault)));
+        }
+        for_each(cases, async |(at, fault)| fail(trigger, at, fault).await).await;
+    }
+}
+
+#[tokio::test]
+async fn an_operation_that_fails_for_a_whole_invocation_stops_nothing() {
+    for trigger in TRIGGERS {
+        let Some(ops) = operations(trigger).await else { return };
+        let mut cases = vec![];
+        for op in &ops {
+            cases.extend(PASSING.map(|fault| (At::Every(op.clone()), fault)));
+        }
+        for_each(cases, async |(at, fault)| fail(trigger, at, fault).await).await;
+    }
+}
+
+async fn fail(trigger: Trigger, at: At, fault: Fault) {
+    let case = format!("{trigger:?}, {at:?} {fault:?}");
+    let Some(journey) = Journey::prepare(trigger).await else { return };
+    journey.world.cloud.fault(at, fault);
+
+    let request_id = journey.world.unused_id();
+    let mut outcome = journey.world.invoke_as(&request_id, &journey.event).await;
+    assert!(journey.world.cloud.fired() > 0, "{case}: nothing failed");
+    journey.world.cloud.clear_faults();
+    if outcome.is_err() {
+        outcome = journey.world.invoke_as(&request_id, &journey.event).await;
+    }
+    journey.assert_ended_right(outcome, &case).await;
+}
+
+#[tokio::test]
+async fn a_denied_call_names_the_missing_action() {
+    for trigger in TRIGGERS {
+        let Some(ops) = operations(trigger).await else { return };
+        let mut actions: Vec<&str> = ops.iter().map(|op| missing_action(op)).collect();
+        actions.sort_unstable();
+        actions.dedup();
+        actions.retain(|action| *action != "layer:Get"); // a signed address: nothing to allow
+        for_each(actions, async |action| deny(trigger, action, &ops).await).await;
+    }
+}
+
+async fn deny(trigger: Trigger, action: &str, ops: &[String]) {
+    let Some(journey) = Journey::prepare(trigger).await else { return };
+    for op in ops.iter().filter(|op| missing_action(op) == action) {
+        journey.world.cloud.fault(At::Every(op.clone()), Fault::Denied);
+    }
+
+    let case = format!("{trigger:?} without {action}");
+    match journey.world.deliver(&journey.event).await {
+        Ok(answer) => panic!("{case}: {answer}"),
+        Err(error) => {
+            let said = error.message.to_lowercase().contains(&action.to_lowercase());
+            assert!(said, "{case}: the action is not in: {}", error.message);
+        }
+    }
+    journey.world.cloud.clear_faults();
+    let allowed = journey.world.deliver(&journey.event).await;
+    journey.assert_ended_right(allowed, &format!("{case}, then with it")).await;
+}
+
+/// The operations that a trigger leads to.
+async fn operations(trigger: Trigger) -> Option<Vec<String>> {
+    let mut ops: Vec<String> = Journey::trace(trigger).await?.into_iter().map(|call| call.op).collect();
+    ops.sort();
+    ops.dedup();
+    Some(ops)
+}

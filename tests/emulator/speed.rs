@@ -1,0 +1,38 @@
+//! How many calls wait for one another on the way to UpdateStack: three where the process is warm, one more where it is cold.
+
+use super::cloud::Call;
+use super::image::Image;
+use super::journey::DELAY;
+use super::world::{COMMIT, OLDER_COMMIT, World};
+
+#[tokio::test]
+async fn a_push_takes_three_round_trips_warm_and_four_cold() {
+    let Some(world) = World::new().await else { return };
+    world.cloud.slow_down(DELAY);
+    for (start, commit, most) in [("cold", OLDER_COMMIT, 4), ("warm", COMMIT, 3)] {
+        let image = Image::oci(start, commit);
+        world.push(&image, &["latest"]).await;
+        world.cloud.forget_calls();
+
+        assert_eq!(world.answer(&world.pushed(&image)).await["outcome"], "promoted", "{start}");
+
+        let calls = world.cloud.calls();
+        let depth = round_trips(&calls, "cloudformation:UpdateStack");
+        assert!(depth <= most, "{start}: {depth} round trips of {:?}", world.cloud.ops());
+        world.stack(super::cloudformation::Stack::finish_update);
+    }
+}
+
+/// The longest chain of calls each of which came after the answer to the one before, up to the operation.
+fn round_trips(calls: &[Call], op: &str) -> usize {
+    let mut depths: Vec<usize> = vec![];
+    for call in calls {
+        let earlier = calls.iter().zip(&depths).filter(|(other, _)| other.answered.is_some_and(|end| end < call.arrived));
+        let depth = 1 + earlier.map(|(_, depth)| *depth).max().unwrap_or(0);
+        depths.push(depth);
+        if call.op == op {
+            return depth;
+        }
+    }
+    panic!("{op} was not called");
+}

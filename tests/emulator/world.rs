@@ -1,0 +1,261 @@
+//! The world of one test: an account of its own with the app `web` in `auto` mode, its repository, its stack, the state table
+//! and the notification topic, and the function in it. What must hold in every test is checked when the world ends.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use super::backend::{Emulator, REGION};
+use super::cloud::{Call, Cloud, lock};
+use super::cloudformation::{Parameter, Stack};
+use super::ecr::{LAYER_SIGNATURE, Stored};
+use super::image::Image;
+use super::lambda::{FunctionError, Logs, Sandbox};
+
+/// What runs before the test begins.
+pub(crate) const FIRST_TAG: &str = "production_0000001a";
+pub(crate) const COMMIT: &str = "9fceb02d0ae598e95dc970b74767f19372d61af8";
+pub(crate) const OLDER_COMMIT: &str = "e83c5163316f89bfbde7d9ab23ca2e25604af290";
+
+/// The account in the files of events/.
+const EVENTS_ACCOUNT: &str = "012345678912";
+/// What the function is given or could come by, and must never show.
+const SECRETS: [&str; 5] =
+    ["secret-access-key-b0e1", "session-token-77aa", "database-password-19c3", "slack-signing-secret-5d20", LAYER_SIGNATURE];
+
+pub(crate) struct World {
+    pub(crate) cloud: Arc<Cloud>,
+    pub(crate) logs: Logs,
+    emulator: Emulator,
+    topic: String,
+    sandbox: tokio::sync::Mutex<Option<Arc<Sandbox>>>,
+    numbers: AtomicU64,
+}
+
+impl World {
+    /// Nothing where there is no emulator; that has been said then.
+    pub(crate) async fn new() -> Option<World> {
+        World::with_repository("MUTABLE").await
+    }
+
+    pub(crate) async fn with_repository(mutability: &str) -> Option<World> {
+        let account = unused_account();
+        let emulator = Emulator::from_env(&account)?;
+        let cloud = Cloud::new(&account, emulator.clone());
+        let topic = emulator.create_topic("notifications").await;
+        let world =
+            World { cloud, logs: Logs::default(), emulator, topic, sandbox: tokio::sync::Mutex::default(), numbers: AtomicU64::new(0) };
+        let key = |name: &str, kind: &str| json!({ "AttributeName": name, "KeyType": kind });
+        let text = |name: &str| json!({ "AttributeName": name, "AttributeType": "S" });
+        let table = json!({
+            "TableName": "state",
+            "KeySchema": [key("app", "HASH"), key("item", "RANGE")],
+            "AttributeDefinitions": [text("app"), text("item")],
+            "BillingMode": "PAY_PER_REQUEST",
+        });
+        world.emulator.must("dynamodb:CreateTable", &table).await;
+        world.put_parameter("/ecr-promoter/slack/signing-secret", "SecureString", "slack-signing-secret-5d20").await;
+        world.configure("web", &json!({ "stack": "web", "mode": "auto" })).await;
+        world.cloud.registry.create("web", mutability).await;
+        world.push(&Image::docker("what runs before", None), &[FIRST_TAG]).await;
+        world.add_stack(Stack::new("web", parameters()));
+        Some(world)
+    }
+
+    pub(crate) async fn configure(&self, repository: &str, configuration: &Value) {
+        self.put_parameter(&format!("/ecr-promoter/apps/{repository}"), "String", &configuration.to_string()).await;
+    }
+
+    pub(crate) async fn put_parameter(&self, name: &str, kind: &str, value: &str) {
+        let parameter = json!({ "Name": name, "Type": kind, "Value": value, "Overwrite": true });
+        self.emulator.must("ssm:PutParameter", &parameter).await;
+    }
+
+    // Stacks and images
+
+    pub(crate) fn add_stack(&self, stack: Stack) {
+        lock(&self.cloud.cloudformation).stacks.push(stack);
+    }
+
+    /// Reads or changes the app's stack.
+    pub(crate) fn stack<T>(&self, use_it: impl FnOnce(&mut Stack) -> T) -> T {
+        use_it(&mut lock(&self.cloud.cloudformation).stacks[0])
+    }
+
+    pub(crate) fn updates(&self) -> usize {
+        self.stack(|stack| stack.updates.len())
+    }
+
+    pub(crate) async fn push(&self, image: &Image, tags: &[&str]) {
+        self.cloud.registry.push("web", image, tags).await;
+    }
+
+    pub(crate) async fn images(&self) -> Vec<Stored> {
+        self.cloud.registry.images("web").await
+    }
+
+    pub(crate) async fn tags(&self, image: &Image) -> Vec<String> {
+        let images = self.images().await;
+        images.into_iter().find(|stored| stored.digest == image.digest()).expect("the image is there").tags
+    }
+
+    /// Everything that a promotion changes.
+    pub(crate) async fn production(&self) -> (Vec<Stored>, String, Vec<Parameter>, usize) {
+        let images = self.images().await;
+        self.stack(|stack| (images, stack.status.clone(), stack.parameters.clone(), stack.updates.len()))
+    }
+
+    /// The messages that reached people so far, newest last.
+    pub(crate) fn told(&self) -> Vec<Value> {
+        let sent = |call: &Call| call.op == "sns:Publish" && call.carried_out;
+        self.cloud.calls().into_iter().filter(sent).map(|call| call.body).collect()
+    }
+
+    // Events
+
+    /// A file of events/, in this world's account.
+    pub(crate) fn event(&self, file: &str) -> Value {
+        serde_json::from_str(&self.event_text(file)).expect("events/ holds JSON")
+    }
+
+    pub(crate) fn event_text(&self, file: &str) -> String {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("events").join(file);
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        text.replace(EVENTS_ACCOUNT, &self.cloud.account)
+    }
+
+    /// ECR's event for a push of the image under `latest`.
+    pub(crate) fn pushed(&self, image: &Image) -> Value {
+        let mut event = self.event("ecr-push.json");
+        event["detail"]["image-digest"] = json!(image.digest());
+        event["detail"]["manifest-media-type"] = json!(image.media_type);
+        event
+    }
+
+    /// A message on the approval topic, sent just now.
+    pub(crate) fn sns(&self, message: &str) -> Value {
+        let mut event = self.event("sns-promote.json");
+        event["Records"][0]["Sns"]["Message"] = json!(message);
+        event["Records"][0]["Sns"]["MessageId"] = json!(self.unused_id());
+        event["Records"][0]["Sns"]["Timestamp"] = json!(format!("{:.3}", jiff::Timestamp::now()));
+        event
+    }
+
+    // The function
+
+    /// A new process.
+    pub(crate) async fn start(&self) -> Arc<Sandbox> {
+        let kill = Arc::new(Notify::new());
+        let process = self.numbers.fetch_add(1, Ordering::Relaxed) as usize;
+        let endpoint = self.cloud.endpoint(process, Arc::clone(&kill)).await;
+        let environment = [
+            ("AWS_ENDPOINT_URL", format!("http://{endpoint}")),
+            ("AWS_REGION", REGION.to_owned()),
+            ("AWS_ACCESS_KEY_ID", self.cloud.account.clone()),
+            ("AWS_SECRET_ACCESS_KEY", "secret-access-key-b0e1".to_owned()),
+            ("AWS_SESSION_TOKEN", "session-token-77aa".to_owned()),
+            // The most there is: a secret must be in no log at any level.
+            ("AWS_LAMBDA_LOG_LEVEL", "TRACE".to_owned()),
+            ("STATE_TABLE", "state".to_owned()),
+            ("NOTIFICATION_TOPIC_ARN", self.topic.clone()),
+        ];
+        let arn = format!("arn:aws:lambda:{REGION}:{}:function:ecr-promoter", self.cloud.account);
+        Arc::new(Sandbox::start(&arn, &environment, kill, &self.logs).await)
+    }
+
+    /// The process that is warm, or a new one where there is none or it died.
+    pub(crate) async fn warm(&self) -> Arc<Sandbox> {
+        let mut sandbox = self.sandbox.lock().await;
+        match &*sandbox {
+            Some(warm) if !warm.is_gone() => Arc::clone(warm),
+            _ => Arc::clone(sandbox.insert(self.start().await)),
+        }
+    }
+
+    /// One invocation, without Lambda's retries.
+    pub(crate) async fn invoke(&self, event: &Value) -> Result<Value, FunctionError> {
+        self.invoke_as(&self.unused_id(), event).await
+    }
+
+    pub(crate) async fn invoke_as(&self, request_id: &str, event: &Value) -> Result<Value, FunctionError> {
+        self.warm().await.invoke(event.to_string().as_bytes(), request_id).await
+    }
+
+    /// An invocation that must not fail.
+    pub(crate) async fn answer(&self, event: &Value) -> Value {
+        self.invoke(event).await.unwrap_or_else(|e| panic!("{event} failed: {}\n{}", e.message, self.logs.text()))
+    }
+
+    /// An asynchronous invocation as Lambda makes it: tried again twice, under the same request id.
+    pub(crate) async fn deliver(&self, event: &Value) -> Result<Value, FunctionError> {
+        let request_id = self.unused_id();
+        let mut outcome = self.invoke_as(&request_id, event).await;
+        for _ in 0..2 {
+            if outcome.is_err() {
+                outcome = self.invoke_as(&request_id, event).await;
+            }
+        }
+        outcome
+    }
+
+    pub(crate) fn unused_id(&self) -> String {
+        format!("8f507cfc-0000-4000-8000-{:012}", self.numbers.fetch_add(1, Ordering::Relaxed))
+    }
+
+    // Checks
+
+    /// Exactly this image was promoted, by one update, and runs once CloudFormation is done.
+    pub(crate) async fn assert_runs(&self, image: &Image, case: &str) {
+        let production: Vec<String> = self.tags(image).await.into_iter().filter(|tag| tag.starts_with("production_")).collect();
+        assert_eq!(production.len(), 1, "{case}: one production tag, not {production:?}");
+        self.stack(|stack| {
+            assert_eq!(stack.updates.len(), 1, "{case}: one update, not {:?}", stack.updates);
+            if stack.status == "UPDATE_IN_PROGRESS" {
+                stack.finish_update();
+            }
+            assert_eq!(stack.value("ProductionTag"), production[0], "{case}: what runs");
+        });
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("calls: {:#?}\nlogs:\n{}", self.cloud.ops(), self.logs.text());
+            return;
+        }
+        assert_eq!(self.cloud.violations(), [""; 0], "requests that are wrong whatever comes of them");
+        let told = self.told().iter().map(Value::to_string).collect::<String>();
+        for (place, text) in [("the logs", self.logs.text()), ("a message", told)] {
+            assert!(!text.contains("panicked at"), "the function panicked:\n{text}");
+            for secret in SECRETS {
+                assert!(!text.contains(secret), "{secret} is in {place}");
+            }
+        }
+    }
+}
+
+/// The parameters of the example's stack; each but the first would be lost or changed by an update that left it out.
+fn parameters() -> Vec<Parameter> {
+    let with_default =
+        |key: &str, value: &str, default: &str| Parameter { default: Some(default.to_owned()), ..Parameter::new(key, value) };
+    vec![
+        with_default("ProductionTag", FIRST_TAG, "none"),
+        with_default("AppName", "web", "app"),
+        with_default("DesiredCount", "4", "1"),
+        Parameter::new("VpcId", "vpc-0a1b2c3d"),
+        Parameter { no_echo: true, ..with_default("DatabasePassword", "database-password-19c3", "change-me") },
+    ]
+}
+
+/// Not used before, by this process or an earlier one in the same emulator.
+fn unused_account() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_micros() as u64;
+    let number = now / 10 + COUNT.fetch_add(1, Ordering::Relaxed) + u64::from(std::process::id()) * 1_000_000_000;
+    format!("{:012}", number % 1_000_000_000_000)
+}
