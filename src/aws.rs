@@ -101,6 +101,10 @@ impl World for Aws {
         Timestamp::now()
     }
 
+    fn source(&self, repository: &Repository) -> String {
+        self.settings.app_parameter(repository)
+    }
+
     async fn app(&self, repository: &Repository) -> Result<Option<App>, Error> {
         let cached = self.apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(repository).cloned();
         if let Some((read_at, app)) = cached
@@ -108,12 +112,27 @@ impl World for Aws {
         {
             return Ok(Some(app));
         }
-        let name = self.settings.app_parameter(repository);
+        let name = self.source(repository);
         // A repository without configuration is not remembered: it may get one before its next push.
         let Some(json) = self.parameter(&name).await? else { return Ok(None) };
         let app = App::parse(repository, &name, &json)?;
         self.apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(repository.clone(), (Instant::now(), app.clone()));
         Ok(Some(app))
+    }
+
+    async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error> {
+        let path = self.settings.apps_path();
+        let apps = self.parameters(&path).await?.into_iter().map(|(name, json)| {
+            let repository: Repository = name.strip_prefix(&path)?.parse().ok()?;
+            let app = App::parse(&repository, &name, &json).map_err(Error::from);
+            Some((repository, app))
+        });
+        // What is no repository's name under that path is no app.
+        Ok(apps.flatten().collect())
+    }
+
+    async fn has_open_work(&self, app: &App) -> Result<bool, Error> {
+        Ok(self.state(&app.repository).await?.0.is_some_and(|state| state.has_open_work()))
     }
 
     async fn observe(&self, app: &App, subject: &Subject) -> Result<Snapshot, Error> {
@@ -122,7 +141,7 @@ impl World for Aws {
         let (images, tags, stack, ((state, version), command)) =
             try_join4(self.candidates(app, subject.digest.as_ref()), self.tags(&app.repository), self.stack(&app.config.stack), state)
                 .await?;
-        let newest = images.newest(subject.digest.as_ref(), &app.config.source_tag, &tags);
+        let newest = tags.as_ref().and_then(|tags| images.newest(subject.digest.as_ref(), &app.config.source_tag, tags));
         Ok(Snapshot {
             at,
             state,
@@ -132,6 +151,7 @@ impl World for Aws {
             tags,
             newest,
             images: images.found,
+            unavailable: Default::default(),
             labels: Default::default(),
             events: None,
             matches: Default::default(),
@@ -146,6 +166,10 @@ impl World for Aws {
                 let image = self.image(&app.repository, digest).await?;
                 seen.images.insert(digest.clone(), image);
             }
+            Question::Availability(digest) => {
+                let reason = self.unavailable(&app.repository, digest).await?;
+                seen.unavailable.insert(digest.clone(), reason);
+            }
             Question::Label(digest) => {
                 let label = match seen.images.get(digest) {
                     Some(Ok(image)) => self.label(&app.repository, image).await?,
@@ -158,7 +182,8 @@ impl World for Aws {
                 (seen.stack, seen.events) = (stack?, Some(events?));
             }
             Question::Matches(commit) => {
-                let digests = self.images_of(app, commit, &seen.tags).await?;
+                let tags = seen.tags.clone().unwrap_or_default();
+                let digests = self.images_of(app, commit, &tags).await?;
                 seen.matches.insert(commit.clone(), digests);
             }
             Question::History => seen.history = Some(self.history(&app.repository).await?),
@@ -171,6 +196,7 @@ impl World for Aws {
             Action::Save(records) | Action::Mark(records) => self.save(&app.repository, records, version).await,
             Action::PutTag { image, tag } => self.put_tag(&app.repository, image, tag).await,
             Action::UpdateStack(update) => self.update_stack(app, update).await,
+            Action::CancelUpdate(token) => self.cancel_update(app, token).await,
             Action::Tell(notice) => self.tell(app, notice).await,
             Action::KeepAnswer(record) => self.keep_answer(&app.repository, record).await,
         }

@@ -45,9 +45,14 @@ impl Settings {
         })
     }
 
+    /// The Parameter Store path under which all apps' configurations are.
+    pub fn apps_path(&self) -> String {
+        format!("{}/apps/", self.parameter_prefix)
+    }
+
     /// The Parameter Store name of an app's configuration.
     pub fn app_parameter(&self, repository: &Repository) -> String {
-        format!("{}/apps/{repository}", self.parameter_prefix)
+        format!("{}{repository}", self.apps_path())
     }
 }
 
@@ -264,6 +269,21 @@ impl App {
         let app = Self { repository: repository.clone(), source: source.to_owned(), config };
         app.check()?;
         Ok(app)
+    }
+
+    /// Whether this app's stack is the one with this ARN.
+    pub fn is_about(&self, stack_id: &str) -> bool {
+        let own = self.config.stack.as_str();
+        // `…:stack/<name>/<uuid>`; a configured ARN may leave out the last part, and then means every stack of that name.
+        let name = stack_id.split_once(":stack/").map(|(_, rest)| rest.split('/').next().unwrap_or_default());
+        own == stack_id
+            || Some(own) == name
+            || own.starts_with("arn:") && stack_id.strip_prefix(own).is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    /// An error about this configuration as a whole.
+    pub fn whole(&self, problem: impl Into<String>) -> ConfigError {
+        ConfigError { place: format!("Parameter Store {}", self.source), key: None, problem: problem.into() }
     }
 
     /// An error about one key of this configuration.

@@ -3,7 +3,9 @@
 //! Every look goes the same way: *settle* what ended since the last one, then go on with what a person wanted, then with
 //! the newest image. What is missing for a decision is asked for ([`Step::Read`]) and the decision is made anew.
 
+mod orders;
 mod report;
+mod rollback;
 mod settle;
 
 use jiff::Timestamp;
@@ -11,10 +13,10 @@ use jiff::Timestamp;
 use crate::answer::{Answer, Outcome, Reply};
 use crate::config::{App, ConfigError, Mode};
 use crate::event::command::{Act, Command, ImageRef};
-use crate::image::{CommitOf, Image, commit_of, production_tag};
+use crate::image::{CommitOf, Image, Tags, commit_of, production_tag};
 use crate::model::{Commit, Digest, Tag, Token};
 use crate::stack::{Phase, Stack};
-use crate::state::{Asked, CommandRecord, End, Ended, Hold, Notice, Promotion, State, Via, Waiting};
+use crate::state::{Asked, CommandRecord, End, Ended, Hold, Notice, Promotion, Running, State, Via, Waiting};
 use crate::world::{Action, Question, Records, Snapshot, Update};
 
 /// Why an app is looked at.
@@ -22,6 +24,8 @@ use crate::world::{Action, Question, Records, Snapshot, Update};
 pub enum Trigger {
     /// This image got the source tag.
     Pushed(Digest),
+    /// Its stack changed, or it is time to look: this caused it.
+    Due(&'static str),
     /// Somebody wants something.
     Command(Command),
 }
@@ -35,8 +39,8 @@ pub enum Step {
     LookAgain,
     /// Carry this out.
     Do(Plan),
-    /// The configuration cannot be used.
-    Misconfigured(ConfigError),
+    /// The configuration cannot be used: say so, and fail.
+    Misconfigured(ConfigError, Vec<Vec<Action>>),
 }
 
 /// What to do, and what to answer once it is done.
@@ -60,11 +64,12 @@ fn steps(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided {
     if let Trigger::Command(Command { act: Act::History, .. }) = trigger {
         return report::history(app, seen);
     }
-    let stack = usable_stack(app, seen)?;
+    let (stack, tags) =
+        usable(app, seen).map_err(|error| Step::Misconfigured(error.clone(), orders::told_once(app, trigger, seen, &error)))?;
     match trigger {
         Trigger::Pushed(digest) if seen.newest.as_ref() != Some(digest) => {
             // Nothing is even looked at: the newer push has its own event.
-            let mut draft = Draft::new(app, seen, stack, None);
+            let mut draft = Draft::new(app, seen, stack, tags, None);
             let newest = seen.newest.as_ref().map_or("nothing".to_owned(), |d| d.short().to_owned());
             let reason = format!("`{}` is on {newest} now, not on {}", app.config.source_tag, digest.short());
             draft.subject.digest = Some(digest.clone());
@@ -72,63 +77,105 @@ fn steps(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided {
         }
         Trigger::Pushed(digest) => {
             let by = format!("push of `{}`", app.config.source_tag);
-            settle::settle(app, seen, stack, None)?.go_on(digest, &by, Via::Push)
+            let mut draft = settle::settle(app, seen, stack, tags, None)?;
+            draft.state.first_seen = None;
+            draft.go_on(digest, &by, Via::Push)
         }
-        Trigger::Command(command) => match &command.act {
-            Act::Promote(image) => promote(app, command, image.as_ref(), seen, stack),
-            Act::Plan(image) => report::plan(app, command, image.as_ref(), seen, stack),
-            Act::Status => report::status(app, seen, stack),
-            Act::History => report::history(app, seen),
-        },
+        Trigger::Due(cause) => look(settle::settle(app, seen, stack, tags, None)?, cause),
+        Trigger::Command(command) => {
+            let draft = || settle::settle(app, seen, stack, tags, None);
+            match &command.act {
+                Act::Status => return report::status(&draft()?),
+                Act::History => return report::history(app, seen),
+                Act::Reconcile => return look(draft()?, &command.by),
+                Act::Plan(image) => return report::plan(&draft()?, promote(draft()?, command, image.as_ref())?),
+                Act::Promote(_) | Act::Rollback(_) | Act::Cancel | Act::Hold(_) | Act::Resume => {}
+            }
+            if let Some(record) = &seen.command {
+                return carried_out_before(draft()?, record);
+            }
+            let draft = new_command(draft()?, command)?;
+            match &command.act {
+                Act::Promote(image) => promote(draft, command, image.as_ref()),
+                Act::Rollback(image) => rollback::rollback(draft, command, image.as_ref()),
+                Act::Cancel => orders::cancel(draft, command),
+                Act::Hold(reason) => Ok(orders::hold(draft, command, reason)),
+                Act::Resume => Ok(orders::resume(draft, command)),
+                Act::Status | Act::History | Act::Reconcile | Act::Plan(_) => Ok(draft.refused("it changes nothing")),
+            }
+        }
     }
 }
 
-/// The stack, if it is one that can be promoted to.
-fn usable_stack<'a>(app: &App, seen: &'a Snapshot) -> Decided<&'a Stack> {
+/// A look that nobody's image caused: what ended is closed, and the newest image is considered. At the first sight of an app
+/// only what runs is taken note of: what was there before may have been left out of production on purpose.
+fn look(mut draft: Draft<'_>, by: &str) -> Decided {
+    draft.is_look = true;
+    let newest = draft.seen.newest.clone();
+    if draft.is_first_sight() {
+        draft.state.first_seen = newest;
+        draft.is_worth_keeping = true;
+        return Ok(
+            draft.nothing(Outcome::Unchanged, "seen for the first time: what runs is taken note of, and nothing is promoted".to_owned())
+        );
+    }
+    match newest {
+        Some(newest) => draft.go_on(&newest, by, Via::Schedule),
+        None => Ok(draft.nothing(Outcome::Unchanged, format!("no image has the tag `{}`", draft.app.config.source_tag))),
+    }
+}
+
+/// A command that has not been carried out: from here on, each answer is kept with its id.
+fn new_command<'a>(mut draft: Draft<'a>, command: &Command) -> Decided<Draft<'a>> {
+    draft.command = Some(CommandRecord { id: command.id.clone(), at: draft.now, token: None, answer: None });
+    if command.is_stale(draft.now) {
+        return Err(draft.refused(
+            "it was sent more than 15 minutes ago and names no image: what it means may be another by now. Send it again, or name the commit",
+        ));
+    }
+    Ok(draft)
+}
+
+/// The stack and the repository, if the one can be promoted to and the other exists.
+fn usable<'a>(app: &App, seen: &'a Snapshot) -> Result<(&'a Stack, &'a Tags), ConfigError> {
     let config = &app.config;
-    let wrong = |key, problem: String| Err(Step::Misconfigured(app.error(key, problem)));
+    let Some(tags) = &seen.tags else {
+        return Err(app.whole(format!("the ECR repository `{}` does not exist in this account and region", app.repository)));
+    };
     let Some(stack) = seen.stack.as_ref().filter(|stack| stack.phase() != Phase::Gone) else {
-        return wrong("stack", format!("stack `{}` does not exist in this account and region", config.stack));
+        return Err(app.error("stack", format!("stack `{}` does not exist in this account and region", config.stack)));
     };
     if let Some(parent) = &stack.parent {
-        return wrong("stack", format!("`{}` is a nested stack; expected its root stack (it is part of {parent})", config.stack));
+        return Err(app.error("stack", format!("`{}` is a nested stack; expected its root stack (it is part of {parent})", config.stack)));
     }
     if stack.value(&config.parameter).is_none() {
         let has = stack.parameters.iter().map(|p| p.key.as_str()).collect::<Vec<_>>().join(", ");
-        return wrong(
-            "parameter",
-            format!("stack `{}` has no parameter `{}`; expected one of those it has: {has}", config.stack, config.parameter),
-        );
+        let problem = format!("stack `{}` has no parameter `{}`; expected one of those it has: {has}", config.stack, config.parameter);
+        return Err(app.error("parameter", problem));
     }
-    Ok(stack)
+    Ok((stack, tags))
 }
 
 /// `promote`: the break-glass. Whoever may publish or invoke may do this, in every mode.
-fn promote(app: &App, command: &Command, image: Option<&ImageRef>, seen: &Snapshot, stack: &Stack) -> Decided {
-    if let Some(record) = &seen.command {
-        return carried_out_before(app, record, seen, stack);
+fn promote(draft: Draft<'_>, command: &Command, image: Option<&ImageRef>) -> Decided {
+    match named(&draft, image)? {
+        Ok(digest) => draft.go(&digest, &Wanted { is_choice: true, ..Wanted::by_command(command) }),
+        Err(reason) => Ok(draft.refused(&reason)),
     }
-    let draft = settle::settle(app, seen, stack, Some(CommandRecord { id: command.id.clone(), at: seen.at, token: None, answer: None }))?;
-    if command.is_stale(seen.at) {
-        return Ok(draft.refused("it was sent more than 15 minutes ago and names no image: the newest one may be another by now. Send it again, or name the commit"));
-    }
-    let digest = match named(app, image, seen)? {
-        Ok(digest) => digest,
-        Err(reason) => return Ok(draft.refused(&reason)),
-    };
-    draft.go(&digest, &Wanted { by: &command.by, via: command.via, command: Some(&command.id), is_choice: true })
 }
 
 /// The image that a command names; the inner `Err` says why there is none.
-fn named(app: &App, image: Option<&ImageRef>, seen: &Snapshot) -> Decided<Result<Digest, String>> {
-    let repository = &app.repository;
-    let newest = || seen.newest.clone().ok_or_else(|| format!("no image of `{repository}` has the tag `{}`", app.config.source_tag));
+fn named(draft: &Draft<'_>, image: Option<&ImageRef>) -> Decided<Result<Digest, String>> {
+    let (repository, source_tag) = (&draft.app.repository, &draft.app.config.source_tag);
+    let newest = || draft.seen.newest.clone().ok_or_else(|| format!("no image of `{repository}` has the tag `{source_tag}`"));
     Ok(match image {
         None => newest(),
-        Some(ImageRef::Tag(tag)) if *tag == app.config.source_tag => newest(),
-        Some(ImageRef::Tag(tag)) => seen.tags.digest(tag).cloned().ok_or_else(|| format!("no image of `{repository}` has the tag `{tag}`")),
+        Some(ImageRef::Tag(tag)) if tag == source_tag => newest(),
+        Some(ImageRef::Tag(tag)) => {
+            draft.tags.digest(tag).cloned().ok_or_else(|| format!("no image of `{repository}` has the tag `{tag}`"))
+        }
         Some(ImageRef::Digest(digest)) => Ok(digest.clone()),
-        Some(ImageRef::Commit(commit)) => match seen.matches.get(commit).map(Vec::as_slice) {
+        Some(ImageRef::Commit(commit)) => match draft.seen.matches.get(commit).map(Vec::as_slice) {
             None => return Err(Step::Read(Question::Matches(commit.clone()))),
             Some([]) => Err(format!("no image of `{repository}` was built from a commit {commit}")),
             Some([digest]) => Ok(digest.clone()),
@@ -142,19 +189,25 @@ fn named(app: &App, image: Option<&ImageRef>, seen: &Snapshot) -> Decided<Result
 }
 
 /// A command whose id is known: it answers what it answered, or goes on where it was interrupted. It never acts anew.
-fn carried_out_before(app: &App, record: &CommandRecord, seen: &Snapshot, stack: &Stack) -> Decided {
+fn carried_out_before(mut draft: Draft<'_>, record: &CommandRecord) -> Decided {
     if let Some(answer) = &record.answer {
-        return Ok(Step::Do(Plan { stages: Vec::new(), reply: answer.clone().into() }));
+        // What could not be told when it was carried out is told now.
+        let stages = draft.seen.state.as_ref().map(tell).unwrap_or_default();
+        return Ok(Step::Do(Plan { stages, reply: answer.clone().into() }));
     }
-    let mut draft = settle::settle(app, seen, stack, Some(record.clone()))?;
+    draft.command = Some(record.clone());
+    if let Some(under_way) = draft.unfinished_cancel()? {
+        return Ok(draft.send_cancel(&under_way));
+    }
     if let Some(open) = draft.state.open.iter().find(|open| Some(&open.token) == record.token.as_ref()).cloned() {
-        let wanted = Wanted { by: &open.by, via: open.via, command: Some(&record.id), is_choice: false };
-        return draft.go(&open.digest, &wanted);
+        return draft.go(&open.digest, &Wanted::again(&open));
     }
     let ended = draft.state.recent.iter().rev().find(|recent| Some(&recent.token) == record.token.as_ref()).cloned();
     Ok(match ended {
         Some(ended) => {
             draft.subject.digest = Some(ended.digest);
+            draft.subject.commit = ended.commit;
+            draft.subject.previous_tag = Some(ended.previous_tag);
             draft.subject.tag = Some(ended.tag);
             draft.subject.token = Some(ended.token);
             draft.nothing(ended.end.outcome(), ended.reason)
@@ -170,6 +223,36 @@ struct Wanted<'a> {
     command: Option<&'a str>,
     /// Whether a person chooses this image now: that holds the app, or ends a hold.
     is_choice: bool,
+    /// The tag that it is to have, if that is on it or on nothing.
+    tag: Option<Tag>,
+    /// A tag that it is not to get again.
+    avoid: Option<Tag>,
+    /// What it rolls back from.
+    rolls_back: Option<String>,
+}
+
+impl<'a> Wanted<'a> {
+    fn by_command(command: &'a Command) -> Self {
+        let command_id = Some(command.id.as_str());
+        Self { by: &command.by, via: command.via, command: command_id, is_choice: false, tag: None, avoid: None, rolls_back: None }
+    }
+
+    fn by_automation(by: &'a str, via: Via) -> Self {
+        Self { by, via, command: None, is_choice: false, tag: None, avoid: None, rolls_back: None }
+    }
+
+    /// The same promotion once more.
+    fn again(open: &'a Promotion) -> Self {
+        Self {
+            by: &open.by,
+            via: open.via,
+            command: open.command.as_deref(),
+            is_choice: false,
+            tag: Some(open.tag.clone()),
+            avoid: None,
+            rolls_back: open.rolls_back.clone(),
+        }
+    }
 }
 
 /// What an answer is about.
@@ -187,33 +270,48 @@ struct Draft<'a> {
     app: &'a App,
     seen: &'a Snapshot,
     stack: &'a Stack,
+    tags: &'a Tags,
     now: Timestamp,
     state: State,
     ended: Vec<Ended>,
     command: Option<CommandRecord>,
     subject: About,
+    /// Nobody's image caused this look: its answer is what it found ended.
+    is_look: bool,
+    /// An update of ours, overtaken by a newer promotion, arrived after all: it is undone.
+    is_stray: bool,
+    /// The state is written although it says nothing that could not be seen.
+    is_worth_keeping: bool,
 }
 
 impl<'a> Draft<'a> {
-    fn new(app: &'a App, seen: &'a Snapshot, stack: &'a Stack, command: Option<CommandRecord>) -> Self {
-        let state = match &seen.state {
-            Some(state) if state.stack == app.config.stack && state.parameter == app.config.parameter => state.clone(),
-            other => State {
-                stack: app.config.stack.clone(),
-                parameter: app.config.parameter.clone(),
-                ended: other.as_ref().map_or(0, |old| old.ended + old.open.len() as u64),
-                running: None,
-                open: Vec::new(),
-                recent: Vec::new(),
-                failed: Vec::new(),
-                passed_over: None,
-                hold: None,
-                asked: None,
-                waiting: None,
-                untold: Vec::new(),
-            },
+    fn new(app: &'a App, seen: &'a Snapshot, stack: &'a Stack, tags: &'a Tags, command: Option<CommandRecord>) -> Self {
+        let config = &app.config;
+        let mut state = match &seen.state {
+            Some(state) if state.stack == config.stack && state.parameter == config.parameter => state.clone(),
+            other => State::first(&config.stack, &config.parameter, other.as_ref().map_or(0, |old| old.ended + old.open.len() as u64)),
         };
-        Self { app, seen, stack, now: seen.at, state, ended: Vec::new(), command, subject: About::default() }
+        state.trouble = None;
+        Self {
+            app,
+            seen,
+            stack,
+            tags,
+            now: seen.at,
+            state,
+            ended: Vec::new(),
+            command,
+            subject: About::default(),
+            is_look: false,
+            is_stray: false,
+            is_worth_keeping: false,
+        }
+    }
+
+    /// Nothing is remembered of this app, or only of another stack or parameter.
+    fn is_first_sight(&self) -> bool {
+        let config = &self.app.config;
+        self.seen.state.as_ref().is_none_or(|state| state.stack != config.stack || state.parameter != config.parameter)
     }
 
     /// The parameter's value: what runs, if the stack is at rest.
@@ -243,47 +341,72 @@ impl<'a> Draft<'a> {
 
     /// After settling: what a person wanted goes first, then the newest image.
     fn go_on(mut self, newest: &Digest, by: &str, via: Via) -> Decided {
+        if let Some(under_way) = self.unfinished_cancel()? {
+            return Ok(self.send_cancel(&under_way));
+        }
+        let is_at_rest = self.stack.phase() == Phase::AtRest;
         let waiting = self.state.open.iter().find(|open| !open.via.is_automation()).cloned();
         if let Some(open) = waiting
-            && self.stack.phase() == Phase::AtRest
+            && is_at_rest
         {
-            let wanted = Wanted { by: &open.by, via: open.via, command: open.command.as_deref(), is_choice: false };
-            return self.go(&open.digest, &wanted);
+            return self.go(&open.digest, &Wanted::again(&open));
         }
+        let is_held = self.state.hold.is_some();
+        let is_passed_over = self.state.passed_over.as_ref() == Some(newest);
+        let is_free = self.app.config.mode == Mode::Auto && !is_held && !is_passed_over;
+        if let Some(running) = self.state.running.clone().filter(|_| self.is_stray && !is_free) {
+            return self.undo(&running);
+        }
+        self.subject.digest = Some(newest.clone());
         let open = self.state.open.iter().find(|open| open.digest == *newest).cloned();
         if open.is_none() && self.state.failed.contains(newest) {
-            self.subject.digest = Some(newest.clone());
             return Ok(self.nothing(
                 Outcome::Failed,
                 "its promotion failed before and is not tried again by itself: push a new image, or `promote` it on purpose".to_owned(),
             ));
         }
-        let held = self.state.hold.is_some() || self.state.passed_over.as_ref() == Some(newest);
-        let may = self.app.config.mode == Mode::Auto && !held;
-        let is_in_hand = open.is_some_and(|open| !open.via.is_automation()) || self.stack.phase() == Phase::Busy && self.is_open(newest);
-        if may || is_in_hand || self.runs(newest) {
-            self.go(newest, &Wanted { by, via, command: None, is_choice: false })
-        } else {
-            self.ask(newest)
+        let is_in_hand = open.as_ref().is_some_and(|open| !open.via.is_automation() || !is_at_rest);
+        if is_in_hand || self.runs(newest) {
+            return self.go(newest, &Wanted::by_automation(by, via));
         }
+        if via == Via::Schedule && self.state.first_seen.as_ref() == Some(newest) {
+            return Ok(self.nothing(Outcome::Unchanged, "it was there before ecr-promoter: only its own push promotes it".to_owned()));
+        }
+        if is_passed_over {
+            self.supersede_others(None, false)?;
+            return Ok(
+                self.nothing(Outcome::Held, "a person turned away from it: push a newer image, or `promote` it on purpose".to_owned())
+            );
+        }
+        if is_free { self.go(newest, &Wanted::by_automation(by, via)) } else { self.ask(newest) }
     }
 
-    fn is_open(&self, digest: &Digest) -> bool {
-        self.state.open.iter().any(|open| open.digest == *digest)
+    /// Goes back from an overtaken update of ours to what ran before it, under the very tag that it had.
+    fn undo(self, running: &Running) -> Decided {
+        let tag: Option<Tag> = running.tag.parse().ok();
+        match &running.digest {
+            Some(digest) => {
+                self.go(digest, &Wanted { tag, ..Wanted::by_automation("ecr-promoter, undoing an overtaken update", Via::Schedule) })
+            }
+            None => Ok(self.nothing(
+                Outcome::Blocked,
+                format!("an overtaken update of ours must be undone by hand: `{}` is on no image", running.tag),
+            )),
+        }
     }
 
     /// Whether this image is what runs, for all that is known.
     fn runs(&self, digest: &Digest) -> bool {
-        self.stack.phase() == Phase::AtRest && self.state.running.as_ref().is_some_and(|running| running.digest.as_ref() == Some(digest))
+        let is = |running: &Running| running.digest.as_ref() == Some(digest) && running.tag == self.value();
+        self.stack.phase() == Phase::AtRest && self.state.running.as_ref().is_some_and(is)
     }
 
     /// Asks people, once for each candidate.
     fn ask(mut self, digest: &Digest) -> Decided {
         let (image, commit) = self.image(digest)?;
-        self.subject.tag = production_tag(&image.digest, commit.as_ref(), &self.seen.tags, &self.seen.tried.taken, &self.app.config);
+        self.subject.tag = production_tag(&image.digest, commit.as_ref(), self.tags, &self.seen.tried.taken, &self.app.config);
         let why = match &self.state.hold {
             Some(hold) => format!("the app is held by {} ({})", hold.by, hold.reason),
-            None if self.state.passed_over.as_ref() == Some(digest) => "a person cancelled its promotion".to_owned(),
             None => "the app's mode is `approval`".to_owned(),
         };
         let reason = format!("{why}: nothing is promoted until somebody says so");
@@ -317,7 +440,7 @@ impl<'a> Draft<'a> {
             self.note_choice(digest, wanted);
             return Ok(self.under_way(open, wanted));
         }
-        let Some(tag) = production_tag(digest, commit.as_ref(), &self.seen.tags, &self.seen.tried.taken, &self.app.config) else {
+        let Some(tag) = self.tag_for(digest, commit.as_ref(), wanted) else {
             return Ok(self.refused("every production tag that it could get is on another image"));
         };
         self.subject.tag = Some(tag.clone());
@@ -346,6 +469,17 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// The tag that the image has or gets: the wanted one where nothing speaks against it.
+    fn tag_for(&self, digest: &Digest, commit: Option<&Commit>, wanted: &Wanted<'_>) -> Option<Tag> {
+        let mut taken = self.seen.tried.taken.clone();
+        let is_usable = |tag: &&Tag| self.tags.digest(tag).is_none_or(|on| on == digest) && !taken.contains(*tag);
+        if let Some(tag) = wanted.tag.as_ref().filter(is_usable) {
+            return Some(tag.clone());
+        }
+        taken.extend(wanted.avoid.clone());
+        production_tag(digest, commit, self.tags, &taken, &self.app.config)
+    }
+
     /// The image and its commit, unless it cannot be pulled.
     fn image(&mut self, digest: &Digest) -> Decided<(&'a Image, Option<Commit>)> {
         self.subject.digest = Some(digest.clone());
@@ -354,7 +488,7 @@ impl<'a> Draft<'a> {
             Some(Err(reason)) => return Err(self.refused(reason)),
             Some(Ok(image)) => image,
         };
-        let commit = match commit_of(image, &self.seen.tags, self.seen.labels.get(digest), &self.app.config) {
+        let commit = match commit_of(image, self.tags, self.seen.labels.get(digest), &self.app.config) {
             CommitOf::Known(commit) => commit,
             CommitOf::NeedsLabel => return Err(Step::Read(Question::Label(digest.clone()))),
         };
@@ -423,7 +557,7 @@ impl<'a> Draft<'a> {
                 at: self.now,
                 accepted_at: None,
                 command: wanted.command.map(str::to_owned),
-                rolls_back: None,
+                rolls_back: wanted.rolls_back.clone(),
                 cancelled_by: None,
             },
         };
@@ -477,7 +611,7 @@ impl<'a> Draft<'a> {
             capabilities,
             rollback: config.rollback.clone(),
         };
-        let needs_tag = self.seen.tags.digest(&promotion.tag) != Some(&promotion.digest);
+        let needs_tag = self.tags.digest(&promotion.tag) != Some(&promotion.digest);
         let put_tag = needs_tag.then(|| Action::PutTag { image: Box::new(image.clone()), tag: promotion.tag.clone() });
         let mut told = self.state.clone();
         for own in told.open.iter_mut().filter(|own| own.token == promotion.token) {
@@ -524,17 +658,14 @@ impl<'a> Draft<'a> {
         let answer = self.answer(outcome, reason);
         let command = self.command.clone().map(|record| CommandRecord { answer: Some(answer.clone()), ..record });
         let mut stages: Vec<Vec<Action>> = self.save(command).map(|save| vec![save]).into_iter().collect();
-        if !self.state.untold.is_empty() {
-            let told = State { untold: Vec::new(), ..self.state.clone() };
-            stages.push(self.state.untold.iter().cloned().map(Action::Tell).collect());
-            stages.push(vec![Action::Mark(Box::new(Records { state: Some(told), ..Records::default() }))]);
-        }
+        stages.extend(tell(&self.state));
         Step::Do(Plan { stages, reply: answer.into() })
     }
 
     /// The write that everything after it rests on; `None` where nothing is to be written.
     fn save(&self, command: Option<CommandRecord>) -> Option<Action> {
-        let is_new = self.seen.state.as_ref() != Some(&self.state) && (self.seen.state.is_some() || self.has_substance());
+        let is_new =
+            self.seen.state.as_ref() != Some(&self.state) && (self.seen.state.is_some() || self.is_worth_keeping || self.has_substance());
         let records = Records {
             state: is_new.then(|| self.state.clone()),
             history: self.ended.clone(),
@@ -551,7 +682,7 @@ impl<'a> Draft<'a> {
 
     fn answer(&self, outcome: Outcome, reason: String) -> Answer {
         let running = self.state.running.as_ref().map(|running| running.tag.clone());
-        Answer {
+        let mut answer = Answer {
             outcome,
             repository: Some(self.app.repository.clone()),
             digest: self.subject.digest.clone(),
@@ -562,7 +693,26 @@ impl<'a> Draft<'a> {
             reason,
             token: self.subject.token.clone(),
             closed: self.ended.iter().map(Ended::closed).collect(),
+        };
+        // A look that started nothing answers what it found ended.
+        let started_nothing = matches!(outcome, Outcome::Unchanged | Outcome::Failed | Outcome::Held);
+        let newest_end = self.ended.iter().rev().find(|ended| ended.end != End::Superseded);
+        if let Some(ended) = newest_end.filter(|_| self.is_look && started_nothing) {
+            answer.outcome = ended.end.outcome();
+            answer.digest = Some(ended.promotion.digest.clone());
+            answer.commit = ended.promotion.commit.clone();
+            answer.tag = Some(ended.promotion.tag.clone());
+            answer.previous_tag = Some(ended.promotion.previous_tag.clone());
+            answer.token = Some(ended.promotion.token.clone());
+            answer.reason = ended.reason.clone();
+        } else if self.is_look
+            && outcome == Outcome::Unchanged
+            && let Some(hold) = self.state.hold.as_ref().filter(|hold| hold.at == self.now)
+        {
+            answer.outcome = Outcome::Held;
+            answer.reason = hold.reason.clone();
         }
+        answer
     }
 
     /// What is told of the image that this look is about.
@@ -581,6 +731,16 @@ impl<'a> Draft<'a> {
             took_seconds: None,
         }
     }
+}
+
+/// Tells what has not been told, then remembers that it was: told twice at worst, never not at all.
+fn tell(state: &State) -> Vec<Vec<Action>> {
+    if state.untold.is_empty() {
+        return Vec::new();
+    }
+    let told = State { untold: Vec::new(), ..state.clone() };
+    let marked = Action::Mark(Box::new(Records { state: Some(told), ..Records::default() }));
+    vec![state.untold.iter().cloned().map(Action::Tell).collect(), vec![marked]]
 }
 
 const ACCEPTED: &str = "CloudFormation accepted the update";

@@ -1,6 +1,7 @@
 //! The only router of raw payloads: what came becomes an [`Event`], or an error that says what would be understood.
 //! Each sender has a file of its own; their wire formats stop here. No I/O here.
 
+mod cloudformation;
 pub mod command;
 mod ecr;
 mod sns;
@@ -29,6 +30,16 @@ pub enum Event {
         digest: Digest,
         /// The tag it got.
         tag: Tag,
+    },
+    /// A stack changed its status.
+    StackChanged {
+        /// The stack's ARN.
+        stack_id: String,
+    },
+    /// It is time to look at the configured apps.
+    Due {
+        /// Only those that have something to go on with.
+        only_open_work: bool,
     },
     /// Somebody wants something.
     Command(Command),
@@ -65,9 +76,9 @@ pub struct NotUnderstood {
     pub problem: String,
 }
 
-const UNDERSTOOD: &str = "an EventBridge event of aws.ecr; SNS records whose message is a command; \
-     a command itself, in JSON ({\"action\": \"promote\", \"repository\": \"web\"}, with an optional digest, commit or tag) \
-     or in words (`promote web 9fceb02`). Commands: promote, plan, status, history";
+const UNDERSTOOD: &str = "an EventBridge event of aws.ecr or aws.cloudformation, or a Scheduled Event; SNS records whose message is \
+     a command; a command itself, in JSON ({\"action\": \"promote\", \"repository\": \"web\"}, with an optional digest, commit or tag) \
+     or in words (`promote web 9fceb02`). Commands: promote, rollback, cancel, hold, resume, reconcile, plan, status, history";
 
 impl NotUnderstood {
     fn new(problem: impl Into<String>) -> Self {
@@ -83,11 +94,17 @@ pub fn parse(raw: &Value, invocation: &Invocation) -> Result<Vec<Result<Event, N
     if let Some(source) = fields.get("source").and_then(Value::as_str) {
         return match source {
             "aws.ecr" => Ok(vec![ecr::parse(raw, invocation)]),
+            "aws.cloudformation" => Ok(vec![cloudformation::parse(raw, invocation)]),
+            // EventBridge's own schedule; what is due says the detail-type alone.
+            "aws.events" if raw["detail-type"] == "Scheduled Event" => Ok(vec![Ok(Event::Due { only_open_work: false })]),
             other => Err(NotUnderstood::new(format!("an event of source `{}` was not expected", cut(other)))),
         };
     }
     if fields.contains_key("Records") {
         return sns::parse(raw);
+    }
+    if fields.get("action").is_some_and(|action| action == "reconcile") && !fields.contains_key("repository") {
+        return Ok(vec![command::due(raw)]);
     }
     if fields.contains_key("action") {
         return Ok(vec![Command::from_json(raw, command::Sender::Direct { request_id: &invocation.request_id }).map(Event::Command)]);
@@ -96,6 +113,17 @@ pub fn parse(raw: &Value, invocation: &Invocation) -> Result<Vec<Result<Event, N
         "a payload with the keys {} was not expected",
         if fields.is_empty() { "(none)".to_owned() } else { cut(&fields.keys().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")) }
     )))
+}
+
+/// Why an event is of another account or region than the function, if it is.
+fn is_elsewhere(invocation: &Invocation, account: Option<&str>, region: Option<&str>) -> Option<String> {
+    let differs = |own: &Option<String>, its: Option<&str>| own.is_some() && own.as_deref() != its;
+    let other = |name: &str, its: Option<&str>| Some(format!("it is of another {name}: {}", cut(its.unwrap_or("none"))));
+    match () {
+        () if differs(&invocation.account, account) => other("account", account),
+        () if differs(&invocation.region, region) => other("region", region),
+        () => None,
+    }
 }
 
 /// What a stranger wrote, short enough and plain enough for an error.

@@ -1,23 +1,26 @@
 //! One invocation: parse, and for each app observe, decide, apply; again from the start where something got in between.
 
 use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tracing::{Instrument, info, info_span};
 
 use crate::answer::{Answer, Reply};
-use crate::config::App;
+use crate::config::{App, ConfigError};
 use crate::decide::{Plan, Step, Trigger, decide};
 use crate::error::Error;
 use crate::event::command::{Act, ImageRef};
 use crate::event::{Event, Invocation, NotUnderstood, parse};
 use crate::model::Repository;
-use crate::world::{Action, Applied, NotUpdated, Snapshot, Subject, Tried, World};
+use crate::world::{Action, Applied, NotUpdated, Snapshot, Subject, Tried, Update, World};
 
 /// How often one invocation looks at an app before it leaves the rest to the next.
 const ROUNDS: u32 = 12;
 /// How often an update is sent whose answer was lost.
 const LOST_ANSWERS: u32 = 3;
+/// How many apps are looked at side by side: AWS throttles what a crowd asks for at once.
+const SIDE_BY_SIDE: usize = 16;
 /// How old the reads may be on which an update rests: `UpdateStack` itself cannot be made conditional.
 const FENCE: SignedDuration = SignedDuration::from_secs(8);
 
@@ -62,17 +65,31 @@ async fn on_event<W: World>(world: &W, event: Result<Event, NotUnderstood>) -> R
                 look(world, &app, &Trigger::Pushed(digest), &subject).await
             }
         },
+        Event::StackChanged { stack_id } => {
+            // A configuration that cannot be read is the schedule's matter: nobody knows which stack it means.
+            let apps = world.apps().await?.into_iter().filter_map(|(_, app)| app.ok());
+            let concerned: Vec<App> = apps.filter(|app| app.is_about(&stack_id)).collect();
+            match concerned.as_slice() {
+                [] => Ok(Answer::ignored(None, format!("no app is configured for {stack_id}")).into()),
+                [app] => look(world, app, &Trigger::Due("change of the stack"), &Subject::default()).await,
+                several => {
+                    look_at_all(world, several.iter().map(|app| (app.repository.clone(), Ok(app.clone()))), "change of the stack", false)
+                        .await
+                }
+            }
+        }
+        Event::Due { only_open_work } => look_at_all(world, world.apps().await?, "schedule", only_open_work).await,
         Event::Command(command) => {
             let Some(app) = world.app(&command.repository).await? else {
-                return Err(NotUnderstood {
-                    problem: format!("the repository `{}` has no configuration in Parameter Store", command.repository),
-                }
-                .into());
+                let place = format!("Parameter Store {}", world.source(&command.repository));
+                let problem = format!("there is no such parameter: the repository `{}` is not configured", command.repository);
+                return Err(ConfigError { place, key: None, problem }.into());
             };
             let (digest, acts) = match &command.act {
-                Act::Promote(image) => (image.as_ref(), true),
+                Act::Promote(image) | Act::Rollback(image) => (image.as_ref(), true),
                 Act::Plan(image) => (image.as_ref(), false),
-                Act::Status | Act::History => (None, false),
+                Act::Cancel | Act::Hold(_) | Act::Resume => (None, true),
+                Act::Status | Act::History | Act::Reconcile => (None, false),
             };
             let digest = match digest {
                 Some(ImageRef::Digest(digest)) => Some(digest.clone()),
@@ -87,6 +104,41 @@ async fn on_event<W: World>(world: &W, event: Result<Event, NotUnderstood>) -> R
 fn ignored(repository: Repository, reason: String) -> Result<Reply, Error> {
     info!(%repository, %reason, "ignored");
     Ok(Answer::ignored(Some(repository), reason).into())
+}
+
+/// Looks at several apps, some side by side. One that fails does not stop the others; the invocation fails at its end.
+async fn look_at_all<W: World>(
+    world: &W,
+    apps: impl IntoIterator<Item = (Repository, Result<App, Error>)>,
+    cause: &'static str,
+    only_open_work: bool,
+) -> Result<Reply, Error> {
+    let looks = apps.into_iter().map(async |(repository, app)| {
+        let looked = async {
+            let app = app?;
+            if only_open_work && !world.has_open_work(&app).await? {
+                return Ok(None);
+            }
+            look(world, &app, &Trigger::Due(cause), &Subject::default()).await.map(Some)
+        };
+        (repository, looked.await)
+    });
+    let mut looked: Vec<(Repository, Result<Option<Reply>, Error>)> = stream::iter(looks).buffer_unordered(SIDE_BY_SIDE).collect().await;
+    looked.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let all = looked.len();
+    let failed: Vec<String> = looked.iter().filter_map(|(app, looked)| Some(format!("`{app}`: {}", looked.as_ref().err()?))).collect();
+    let results: Vec<Value> = looked
+        .into_iter()
+        .filter_map(|(repository, looked)| match looked {
+            Ok(reply) => reply.map(|reply| json!(reply)),
+            Err(error) => Some(json!({ "repository": repository, "error": error.to_string() })),
+        })
+        .collect();
+    if failed.is_empty() {
+        return Ok(Reply::Report(json!({ "results": results })));
+    }
+    info!(results = %json!(results), "looked, and not everything went well");
+    Err(Error::Several { failed: failed.len(), all, messages: failed.join("; ") })
 }
 
 /// Looks at one app until what was decided is carried out.
@@ -105,7 +157,11 @@ async fn look<W: World>(world: &W, app: &App, trigger: &Trigger, subject: &Subje
                 match decide(app, trigger, &seen) {
                     Step::Read(question) => world.read(app, &question, &mut seen).await?,
                     Step::LookAgain => break None,
-                    Step::Misconfigured(error) => return Err(error.into()),
+                    Step::Misconfigured(error, stages) => {
+                        let told = Plan { stages, reply: Answer::ignored(None, error.to_string()).into() };
+                        carry_out(world, app, &told, &seen).await?;
+                        return Err(error.into());
+                    }
                     Step::Do(plan) => break Some(plan),
                 }
             };
@@ -154,7 +210,7 @@ enum Hitch {
 async fn carry_out<W: World>(world: &W, app: &App, plan: &Plan, seen: &Snapshot) -> Result<Option<Hitch>, Error> {
     let mut version = seen.version.clone();
     for stage in &plan.stages {
-        let sends = stage.iter().any(|action| matches!(action, Action::UpdateStack(_)));
+        let sends = stage.iter().any(|action| matches!(action, Action::UpdateStack(_) | Action::CancelUpdate(_)));
         if sends && world.now().duration_since(seen.at) > FENCE {
             return Ok(Some(Hitch::Overtaken));
         }
@@ -167,9 +223,9 @@ async fn carry_out<W: World>(world: &W, app: &App, plan: &Plan, seen: &Snapshot)
                 (Action::Mark(_), Applied::Conflict) => {}
                 (_, Applied::Conflict) => return Ok(Some(Hitch::Overtaken)),
                 (Action::PutTag { tag, .. }, Applied::TagTaken) => return Ok(Some(Hitch::TagTaken(tag.clone()))),
-                (Action::UpdateStack(update), Applied::NotUpdated(why)) => {
-                    info!(token = %update.token, ?why, "not updated");
-                    return Ok(Some(Hitch::NotUpdated(update.token.clone(), why)));
+                (Action::UpdateStack(Update { token, .. }) | Action::CancelUpdate(token), Applied::NotUpdated(why)) => {
+                    info!(%token, ?why, "not updated");
+                    return Ok(Some(Hitch::NotUpdated(token.clone(), why)));
                 }
                 (action, Applied::TagTaken | Applied::NotUpdated(_)) => {
                     return Err(Error::Unexpected {

@@ -154,6 +154,11 @@ impl Token {
         }
         Self(format!("ecr-promoter-{}", &hex(&hash.finalize())[..40]))
     }
+
+    /// The token of the cancel of this promotion's update.
+    pub fn of_cancel(&self) -> Self {
+        Self(format!("{}-cancel", self.0))
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -84,6 +84,13 @@ pub struct StackEvent {
     pub reason: Option<String>,
 }
 
+impl StackEvent {
+    /// Whether this update, or its cancel, caused it.
+    pub fn is_of(&self, token: &Token) -> bool {
+        self.token.as_deref().is_some_and(|its| its == token.as_str() || its == token.of_cancel().as_str())
+    }
+}
+
 /// What became of one update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UpdateEnd {
@@ -102,7 +109,7 @@ pub struct StackEvents(pub Vec<StackEvent>);
 impl StackEvents {
     /// How the update with this token ended; `None` if CloudFormation never took it.
     pub fn end_of(&self, token: &Token) -> Option<UpdateEnd> {
-        let mut own = self.0.iter().filter(|event| event.token.as_deref() == Some(token.as_str()));
+        let mut own = self.0.iter().filter(|event| event.is_of(token));
         let newest = own.clone().find(|event| event.is_stack);
         own.next()?;
         Some(match newest.map(|event| event.status.as_str()) {
@@ -119,7 +126,7 @@ impl StackEvents {
 
     /// CloudFormation's own words for what went wrong first. What failed because another thing failed says nothing.
     fn first_failure(&self, token: &Token) -> String {
-        let own = || self.0.iter().rev().filter(|event| event.token.as_deref() == Some(token.as_str()));
+        let own = || self.0.iter().rev().filter(|event| event.is_of(token));
         let telling = |event: &&StackEvent| event.reason.as_deref().is_some_and(|r| !r.is_empty() && !r.contains("update cancelled"));
         let failure = own().filter(telling).find(|event| !event.is_stack && event.status.ends_with("_FAILED"));
         let on_stack = || {

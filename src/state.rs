@@ -32,9 +32,12 @@ pub struct State {
     /// Images whose promotion failed: automation does not try them again.
     #[serde(default)]
     pub failed: Vec<Digest>,
-    /// A candidate that a person cancelled: automation waits for a newer one.
+    /// A candidate that a person turned away from, by a cancel or a rollback: automation waits for a newer one.
     #[serde(default)]
     pub passed_over: Option<Digest>,
+    /// The candidate that was there when the schedule first saw the app: only its own push promotes it.
+    #[serde(default)]
+    pub first_seen: Option<Digest>,
     /// While set, automation asks instead of acting.
     #[serde(default)]
     pub hold: Option<Hold>,
@@ -44,6 +47,9 @@ pub struct State {
     /// Since when automation waits for the stack or for a person to mend it.
     #[serde(default)]
     pub waiting: Option<Waiting>,
+    /// Why the app cannot be looked at, once that was told.
+    #[serde(default)]
+    pub trouble: Option<String>,
     /// What has become so and has not been told yet.
     #[serde(default)]
     pub untold: Vec<Notice>,
@@ -189,6 +195,10 @@ pub struct Recent {
     pub tag: Tag,
     /// Its image.
     pub digest: Digest,
+    /// Its commit.
+    pub commit: Option<Commit>,
+    /// What ran before it.
+    pub previous_tag: String,
     /// How it ended.
     pub end: End,
     /// Why.
@@ -260,12 +270,37 @@ pub struct CommandRecord {
     /// The promotion that it asked for.
     #[serde(default)]
     pub token: Option<Token>,
-    /// What it answered; absent while that is not known.
-    #[serde(default)]
+    /// What it answered; absent while that is not known, as the table's conditions expect it (a null would be there).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
 }
 
 impl State {
+    /// The state of an app that is seen for the first time, or with another stack or parameter than before.
+    pub fn first(stack: &str, parameter: &str, ended: u64) -> Self {
+        Self {
+            stack: stack.to_owned(),
+            parameter: parameter.to_owned(),
+            ended,
+            running: None,
+            open: Vec::new(),
+            recent: Vec::new(),
+            failed: Vec::new(),
+            passed_over: None,
+            first_seen: None,
+            hold: None,
+            asked: None,
+            waiting: None,
+            trouble: None,
+            untold: Vec::new(),
+        }
+    }
+
+    /// Whether something is to go on by itself, so that the schedule looks at this app more often.
+    pub fn has_open_work(&self) -> bool {
+        !self.open.is_empty() || self.waiting.is_some() || !self.untold.is_empty()
+    }
+
     /// Ends an open promotion: remembered by its token, and returned for the history.
     pub fn end(&mut self, promotion: &Promotion, end: End, reason: impl Into<String>, now: Timestamp) -> Ended {
         let reason = reason.into();
@@ -276,6 +311,8 @@ impl State {
             token: promotion.token.clone(),
             tag: promotion.tag.clone(),
             digest: promotion.digest.clone(),
+            commit: promotion.commit.clone(),
+            previous_tag: promotion.previous_tag.clone(),
             end,
             reason,
         });
@@ -298,8 +335,7 @@ impl State {
                 let surplus = self.failed.len().saturating_sub(FAILED);
                 self.failed.drain(..surplus);
             }
-            End::Cancelled => self.passed_over = Some(promotion.digest.clone()),
-            End::Superseded => {}
+            End::Cancelled | End::Superseded => {}
         }
         ended
     }

@@ -17,8 +17,14 @@ use crate::state::{CommandRecord, Ended, Notice, State};
 pub trait World {
     /// The time.
     fn now(&self) -> Timestamp;
+    /// The Parameter Store name under which an app's configuration is, or would be.
+    fn source(&self, repository: &Repository) -> String;
     /// An app's configuration, at most 60 s old; `None` where the repository has none.
     async fn app(&self, repository: &Repository) -> Result<Option<App>, Error>;
+    /// Every configured app, or why its configuration cannot be used; at most 60 s old.
+    async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error>;
+    /// Whether something is to go on by itself: one read.
+    async fn has_open_work(&self, app: &App) -> Result<bool, Error>;
     /// The reads that every look needs, side by side: one round trip.
     async fn observe(&self, app: &App, subject: &Subject) -> Result<Snapshot, Error>;
     /// One further read that a decision asked for, into the snapshot.
@@ -51,12 +57,14 @@ pub struct Snapshot {
     pub command: Option<CommandRecord>,
     /// The stack; `None` if it does not exist.
     pub stack: Option<Stack>,
-    /// Who holds which tag.
-    pub tags: Tags,
+    /// Who holds which tag; `None` if the repository does not exist.
+    pub tags: Option<Tags>,
     /// What the source tag is on.
     pub newest: Option<Digest>,
     /// Images that were read; `Err` says why one cannot be pulled.
     pub images: BTreeMap<Digest, Result<Image, String>>,
+    /// Why an image cannot be pulled although it is there (it is archived), where that was asked.
+    pub unavailable: BTreeMap<Digest, Option<String>>,
     /// What image configs said, where they were read.
     pub labels: BTreeMap<Digest, Option<Commit>>,
     /// The stack's events, where they were read; read after `state`, together with `stack` anew.
@@ -89,6 +97,8 @@ pub struct Tried {
 pub enum Question {
     /// This image's manifest, by digest.
     Image(Digest),
+    /// Whether this image can be pulled now, its storage class included.
+    Availability(Digest),
     /// The commit label in this image's config.
     Label(Digest),
     /// The stack and its events, back to this time.
@@ -115,6 +125,8 @@ pub enum Action {
     },
     /// Sends the one update of a promotion.
     UpdateStack(Update),
+    /// Cancels the update of this promotion, which is under way.
+    CancelUpdate(Token),
     /// Tells people what has become so.
     Tell(Notice),
     /// Keeps a command's answer, now that it is known.
@@ -129,6 +141,7 @@ impl Action {
             Action::Mark(_) => "Mark",
             Action::PutTag { .. } => "PutTag",
             Action::UpdateStack(_) => "UpdateStack",
+            Action::CancelUpdate(_) => "CancelUpdate",
             Action::Tell(_) => "Tell",
             Action::KeepAnswer(_) => "KeepAnswer",
         }

@@ -419,3 +419,341 @@ fn the_same_message_in_two_sandboxes_is_one_promotion() {
         assert_runs(&world, &digest, "abc1234");
     }
 }
+
+fn stack_changed() -> Value {
+    event("cfn-update-complete")
+}
+
+fn command(words: &str, id: &str, world: &Memory) -> Value {
+    sns(words, id, world.get().now)
+}
+
+/// `aaaaaaa`, then `bbbbbbb` were deployed; the second runs.
+fn two_deployed(world: &Memory) -> (Digest, Digest) {
+    let deploy = |commit| {
+        let digest = world.push(commit);
+        answers(world, &push_event(&digest), "promoted");
+        world.finish_update();
+        answers(world, &stack_changed(), "deployed");
+        digest
+    };
+    (deploy("aaaaaaa"), deploy("bbbbbbb"))
+}
+
+#[test]
+fn the_stacks_event_ends_a_promotion_and_tells_how_long_it_took() {
+    let world = Memory::new("auto");
+    let digest = world.push("abc1234");
+    answers(&world, &push_event(&digest), "promoted");
+    world.get_mut().now += jiff::SignedDuration::from_secs(130);
+    world.finish_update();
+    let answer = answers(&world, &stack_changed(), "deployed");
+    assert_eq!((&answer["commit"], &answer["closed"][0]["outcome"]), (&json!("abc1234"), &json!("deployed")));
+    assert!((130..140).contains(&world.get().told[1].took_seconds.expect("a time")));
+    answers(&world, &stack_changed(), "unchanged");
+    assert_eq!(world.told(), [Outcome::Promoted, Outcome::Deployed]);
+}
+
+#[test]
+fn a_stack_of_no_app_is_ignored() {
+    let world = Memory::new("auto");
+    let mut foreign = stack_changed();
+    foreign["detail"]["stack-id"] = "arn:aws:cloudformation:us-east-1:012345678912:stack/web-other/1".into();
+    answers(&world, &foreign, "ignored");
+}
+
+#[test]
+fn a_rollback_by_cloudformation_is_told_once_with_its_reason_and_the_next_push_goes_out() {
+    let world = Memory::new("auto");
+    let first = world.push("aaaaaaa");
+    answers(&world, &push_event(&first), "promoted");
+    world.fail_update("the service did not stabilize");
+    let answer = answers(&world, &stack_changed(), "failed");
+    assert_eq!(answer["reason"], "the service did not stabilize");
+    for payload in [stack_changed(), push_event(&first)] {
+        world.invoke(&payload, "request").expect("an answer");
+    }
+    world.invoke(&event("scheduled"), "request").expect("an answer");
+    assert_eq!((world.updates(), world.told()), (1, vec![Outcome::Promoted, Outcome::Failed]));
+    let second = world.push("bbbbbbb");
+    answers(&world, &push_event(&second), "promoted");
+    assert_runs(&world, &second, "bbbbbbb");
+}
+
+#[test]
+fn thirty_one_pushes_during_an_update_are_two_updates() {
+    let world = Memory::new("auto");
+    let first = world.push("0000000");
+    answers(&world, &push_event(&first), "promoted");
+    let mut newest = first;
+    for build in 1..=31 {
+        newest = world.push(&format!("abcde{build:02}"));
+        answers(&world, &push_event(&newest), "queued");
+    }
+    world.finish_update();
+    let answer = answers(&world, &stack_changed(), "promoted");
+    assert_eq!(answer["closed"][0]["outcome"], "deployed");
+    world.finish_update();
+    answers(&world, &stack_changed(), "deployed");
+    assert_eq!(world.updates(), 2);
+    assert_runs(&world, &newest, "abcde31");
+    assert_eq!(world.told(), [Outcome::Promoted, Outcome::Queued, Outcome::Deployed, Outcome::Promoted, Outcome::Deployed]);
+}
+
+#[test]
+fn the_schedule_only_adopts_at_first_and_makes_good_what_was_missed_later() {
+    let world = Memory::new("auto");
+    let there = world.push("aaaaaaa");
+    for _ in 0..3 {
+        let looked = world.invoke(&event("scheduled"), "request").expect("an answer");
+        assert_eq!(looked["results"][0]["outcome"], "unchanged", "{looked:#}");
+    }
+    assert_eq!(world.updates(), 0, "what was there before is not promoted");
+    let missed = world.push("bbbbbbb");
+    let looked = world.invoke(&event("scheduled"), "request").expect("an answer");
+    assert_eq!(looked["results"][0]["outcome"], "promoted");
+    assert_runs(&world, &missed, "bbbbbbb");
+    assert_eq!(world.get().tags.get(&tag("production_aaaaaaa")), None, "{there}");
+    world.finish_update();
+    let looked = world.invoke(&event("scheduled"), "request").expect("an answer");
+    assert_eq!(looked["results"][0]["outcome"], "deployed", "a stack event that never came");
+}
+
+#[test]
+fn the_frequent_look_reads_one_item_of_an_app_without_open_work() {
+    let world = Memory::new("auto");
+    let digest = world.push("aaaaaaa");
+    let often = json!({"action": "reconcile", "only_open_work": true});
+    assert_eq!(world.invoke(&often, "request").expect("an answer"), json!({"results": []}));
+    assert_eq!(world.get().calls, ["GetParametersByPath", "GetItem state"]);
+    answers(&world, &push_event(&digest), "promoted");
+    world.finish_update();
+    let looked = world.invoke(&often, "request").expect("an answer");
+    assert_eq!(looked["results"][0]["outcome"], "deployed");
+}
+
+#[test]
+fn an_app_with_nothing_to_do_costs_four_calls_and_no_writes() {
+    let world = Memory::new("auto");
+    two_deployed(&world);
+    let before = world.get().calls.len();
+    world.invoke(&event("scheduled"), "request").expect("an answer");
+    let calls = world.get().calls[before..].to_vec();
+    insta::assert_snapshot!(calls.join("\n"), @r"
+    GetParametersByPath
+    GetItem state
+    BatchGetImage
+    ListImages
+    DescribeStacks
+    ");
+}
+
+#[test]
+fn a_missing_parameter_is_told_once_by_the_schedule_and_fails_each_time() {
+    let world = Memory::new("auto");
+    world.get_mut().config["parameter"] = "Nope".into();
+    for _ in 0..3 {
+        let error = world.invoke(&event("scheduled"), "request").expect_err("a function error").to_string();
+        assert!(error.contains("`web`") && error.contains("`Nope`"), "{error}");
+    }
+    assert_eq!(world.told(), [Outcome::Blocked]);
+}
+
+#[test]
+fn rollback_goes_back_once_and_holds_against_automation() {
+    let world = Memory::new("auto");
+    let (first, second) = two_deployed(&world);
+    let rollback = command("rollback web", "rollback-1", &world);
+    let answer = answers(&world, &rollback, "promoted");
+    assert_eq!(answer["tag"], "production_aaaaaaa");
+    world.finish_update();
+    answers(&world, &stack_changed(), "deployed");
+    assert_runs(&world, &first, "aaaaaaa");
+
+    assert_eq!(world.invoke(&rollback, "again").expect("an answer"), answer);
+    answers(&world, &push_event(&second), "held");
+    world.invoke(&event("scheduled"), "request").expect("an answer");
+    let third = world.push("ccccccc");
+    answers(&world, &push_event(&third), "approval_requested");
+    assert_eq!((world.updates(), world.value().as_str()), (3, "production_aaaaaaa"));
+
+    let status = world.invoke(&event("command-status"), "request").expect("a status");
+    assert_eq!(status["hold"]["by"], "SNS");
+    answers(&world, &command("promote web", "promote-1", &world), "promoted");
+    world.finish_update();
+    assert_runs(&world, &third, "ccccccc");
+    let fourth = world.push("ddddddd");
+    answers(&world, &push_event(&fourth), "promoted");
+}
+
+#[test]
+fn rollback_does_not_toggle() {
+    let world = Memory::new("auto");
+    let (first, _) = two_deployed(&world);
+    answers(&world, &command("rollback web", "1", &world), "promoted");
+    world.finish_update();
+    answers(&world, &stack_changed(), "deployed");
+    assert_runs(&world, &first, "aaaaaaa");
+    let answer = answers(&world, &command("rollback web", "2", &world), "promoted");
+    assert_eq!(answer["tag"], "production_old", "further back, to what ran before the first promotion");
+    world.finish_update();
+    answers(&world, &stack_changed(), "deployed");
+    answers(&world, &command("rollback web", "3", &world), "refused");
+}
+
+#[test]
+fn promote_then_rollback_then_a_late_duplicate_of_the_promote_stays_rolled_back() {
+    let world = Memory::new("auto");
+    let (first, _) = two_deployed(&world);
+    let newest = world.push("ccccccc");
+    let promote = command("promote web", "promote-1", &world);
+    answers(&world, &promote, "promoted");
+    world.finish_update();
+    answers(&world, &stack_changed(), "deployed");
+    answers(&world, &command("rollback web aaaaaaa", "rollback-1", &world), "promoted");
+    world.finish_update();
+    answers(&world, &stack_changed(), "deployed");
+    answers(&world, &promote, "promoted");
+    answers(&world, &push_event(&newest), "held");
+    assert_runs(&world, &first, "aaaaaaa");
+    assert_eq!(world.updates(), 4);
+}
+
+#[test]
+fn rollback_during_our_own_update_cancels_it_at_once() {
+    let world = Memory::new("auto");
+    let (_, second) = two_deployed(&world);
+    let third = world.push("ccccccc");
+    answers(&world, &push_event(&third), "promoted");
+    answers(&world, &command("rollback web", "1", &world), "cancelled");
+    assert_eq!((world.get().cancels, world.get().status.as_str()), (1, "UPDATE_ROLLBACK_IN_PROGRESS"));
+    world.fail_update("cancelled");
+    world.invoke(&stack_changed(), "request").expect("an answer");
+    assert_runs(&world, &second, "bbbbbbb");
+    answers(&world, &push_event(&third), "held");
+    assert_eq!(world.updates(), 3);
+    assert!(world.told().ends_with(&[Outcome::Cancelled, Outcome::Deployed]), "{:?}", world.told());
+}
+
+#[test]
+fn rollback_to_another_image_during_our_update_is_queued_behind_the_cancel() {
+    let world = Memory::new("auto");
+    let (first, _) = two_deployed(&world);
+    let third = world.push("ccccccc");
+    answers(&world, &push_event(&third), "promoted");
+    answers(&world, &command("rollback web aaaaaaa", "1", &world), "cancelled");
+    world.fail_update("cancelled");
+    answers(&world, &stack_changed(), "promoted");
+    world.finish_update();
+    answers(&world, &stack_changed(), "deployed");
+    assert_runs(&world, &first, "aaaaaaa");
+}
+
+#[test]
+fn a_cancel_that_comes_too_late_is_a_rollback_all_the_same() {
+    let world = Memory::new("auto");
+    let (_, second) = two_deployed(&world);
+    let third = world.push("ccccccc");
+    answers(&world, &push_event(&third), "promoted");
+    // The cancel's sandbox dies before its call, and the update goes through.
+    let rollback = command("rollback web", "1", &world);
+    let calls = world.get().calls.len();
+    let at_cancel = (calls..calls + 40).find(|at| {
+        let probe = world.fork();
+        probe.get_mut().fault = Some((*at, Fault::Before));
+        let failed = probe.invoke(&rollback, "probe").is_err();
+        failed && probe.get().calls.last().is_some_and(|call| call == "CancelUpdateStack")
+    });
+    world.get_mut().fault = Some((at_cancel.expect("it cancels"), Fault::Before));
+    world.invoke(&rollback, "1").expect_err("the call failed");
+    world.finish_update();
+    answers(&world, &rollback, "promoted");
+    world.finish_update();
+    answers(&world, &stack_changed(), "deployed");
+    assert_runs(&world, &second, "bbbbbbb");
+}
+
+#[test]
+fn anothers_update_is_never_cancelled() {
+    let world = Memory::new("auto");
+    let (first, _) = two_deployed(&world);
+    world.foreign_update("production_bbbbbbb");
+    answers(&world, &command("cancel web", "1", &world), "refused");
+    answers(&world, &command("rollback web", "2", &world), "queued");
+    assert_eq!(world.get().cancels, 0);
+    world.finish_update();
+    answers(&world, &stack_changed(), "promoted");
+    world.finish_update();
+    assert_runs(&world, &first, "aaaaaaa");
+}
+
+#[test]
+fn cancel_turns_away_from_the_candidate_and_the_next_push_goes_out() {
+    let world = Memory::new("auto");
+    let first = world.push("aaaaaaa");
+    answers(&world, &push_event(&first), "promoted");
+    answers(&world, &command("cancel web", "1", &world), "cancelled");
+    world.fail_update("cancelled");
+    answers(&world, &stack_changed(), "cancelled");
+    answers(&world, &push_event(&first), "held");
+    answers(&world, &command("cancel web", "2", &world), "refused");
+    assert_eq!((world.updates(), world.value().as_str()), (1, "production_old"));
+    let second = world.push("bbbbbbb");
+    answers(&world, &push_event(&second), "promoted");
+}
+
+#[test]
+fn a_rollback_to_what_cannot_be_pulled_is_refused_and_changes_nothing() {
+    for is_archived in [true, false] {
+        let world = Memory::new("auto");
+        let (first, second) = two_deployed(&world);
+        if is_archived {
+            world.get_mut().archived.insert(first.clone());
+        } else {
+            world.get_mut().images.remove(&first);
+            world.get_mut().tags.retain(|_, on| *on != first);
+        }
+        let before = world.get().state.clone();
+        answers(&world, &command("rollback web", "1", &world), "refused");
+        assert_eq!(world.get().state, before);
+        assert_runs(&world, &second, "bbbbbbb");
+    }
+}
+
+#[test]
+fn a_rollback_to_an_image_that_lost_its_tag_gives_it_one_of_its_own() {
+    let world = Memory::new("auto");
+    let (first, second) = two_deployed(&world);
+    world.get_mut().tags.insert(tag("production_aaaaaaa"), second);
+    let answer = answers(&world, &command("rollback web", "1", &world), "promoted");
+    assert_eq!(answer["tag"], format!("production_aaaaaaa-{}", first.short()));
+    assert_eq!(answer["digest"], first.as_str());
+}
+
+#[test]
+fn hold_asks_and_resume_acts_at_the_next_look() {
+    let world = Memory::new("auto");
+    two_deployed(&world);
+    answers(&world, &command("hold web release freeze", "1", &world), "held");
+    let third = world.push("ccccccc");
+    answers(&world, &push_event(&third), "approval_requested");
+    let status = world.invoke(&event("command-status"), "request").expect("a status");
+    assert_eq!((&status["hold"]["reason"], &status["hold"]["by"]), (&json!("release freeze"), &json!("SNS")));
+    answers(&world, &command("resume web", "2", &world), "resumed");
+    let looked = world.invoke(&json!({"action": "reconcile", "only_open_work": true}), "request").expect("an answer");
+    assert_eq!(looked["results"][0]["outcome"], "promoted");
+    assert_runs(&world, &third, "ccccccc");
+}
+
+#[test]
+fn an_older_commit_that_was_promoted_on_purpose_survives_looks() {
+    let world = Memory::new("auto");
+    let (first, _) = two_deployed(&world);
+    answers(&world, &command("promote web aaaaaaa", "1", &world), "promoted");
+    world.finish_update();
+    for payload in [stack_changed(), event("scheduled"), event("scheduled"), event("command-reconcile")] {
+        world.invoke(&payload, "request").expect("an answer");
+    }
+    assert_runs(&world, &first, "aaaaaaa");
+    assert_eq!(world.updates(), 3);
+}

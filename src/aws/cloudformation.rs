@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Aws, failed};
 use crate::config::{App, Rollback};
 use crate::error::Error;
+use crate::model::Token;
 use crate::stack::{Parameter, Stack, StackEvent, StackEvents};
 use crate::world::{Applied, NotUpdated, Update};
 
@@ -72,6 +73,22 @@ impl Aws {
             Some(service) => not_updated(service.code().unwrap_or_default(), service.message().unwrap_or_default(), status),
             None => NotUpdated::Unsure(message.clone()),
         }))
+    }
+}
+
+impl Aws {
+    /// Cancels the stack's update. The events of the rollback carry the cancel's token, which names the update's.
+    pub(super) async fn cancel_update(&self, app: &App, token: &Token) -> Result<Applied, Error> {
+        let stack = &app.config.stack;
+        let sent =
+            self.cloudformation.cancel_update_stack().stack_name(stack).client_request_token(token.of_cancel().as_str()).send().await;
+        let Err(error) = sent else { return Ok(Applied::Done) };
+        match error.message() {
+            // It has ended meanwhile, or is being rolled back already.
+            Some(words) if words.contains("cannot be called from current stack status") => Ok(Applied::NotUpdated(NotUpdated::Contested)),
+            _ if error.code() == Some("TokenAlreadyExistsException") => Ok(Applied::Done),
+            _ => Err(failed("cloudformation:CancelUpdateStack", format!("stack `{stack}`"), &error)),
+        }
     }
 }
 

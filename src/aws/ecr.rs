@@ -42,23 +42,26 @@ impl Candidates {
 }
 
 impl Aws {
-    /// All tags of a repository.
-    pub(super) async fn tags(&self, repository: &Repository) -> Result<Tags, Error> {
+    /// All tags of a repository; `None` if there is no such repository.
+    pub(super) async fn tags(&self, repository: &Repository) -> Result<Option<Tags>, Error> {
         let filter = ListImagesFilter::builder().tag_status(TagStatus::Tagged).build();
-        let ids = self.list_images(repository, Some(filter)).await?;
-        Ok(ids.into_iter().filter_map(|id| Some((id.image_tag?.parse().ok()?, id.image_digest?.parse().ok()?))).collect())
+        let Some(ids) = self.list_images(repository, Some(filter)).await? else { return Ok(None) };
+        Ok(Some(ids.into_iter().filter_map(|id| Some((id.image_tag?.parse().ok()?, id.image_digest?.parse().ok()?))).collect()))
     }
 
-    async fn list_images(&self, repository: &Repository, filter: Option<ListImagesFilter>) -> Result<Vec<ImageIdentifier>, Error> {
+    async fn list_images(&self, repository: &Repository, filter: Option<ListImagesFilter>) -> Result<Option<Vec<ImageIdentifier>>, Error> {
         let pages =
             self.ecr.list_images().repository_name(repository.as_str()).set_filter(filter).max_results(1_000).into_paginator().send();
         let mut ids = Vec::new();
         let mut pages = pages;
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| failed("ecr:ListImages", format!("repository `{repository}`"), &error))?;
-            ids.extend(page.image_ids.unwrap_or_default());
+            match page {
+                Ok(page) => ids.extend(page.image_ids.unwrap_or_default()),
+                Err(error) if error.as_service_error().is_some_and(|e| e.is_repository_not_found_exception()) => return Ok(None),
+                Err(error) => return Err(failed("ecr:ListImages", format!("repository `{repository}`"), &error)),
+            }
         }
-        Ok(ids)
+        Ok(Some(ids))
     }
 
     /// The image that the source tag is on and, where an event names one, that image by its digest.
@@ -68,10 +71,11 @@ impl Aws {
         let by_tag = ImageIdentifier::builder().image_tag(source_tag).build();
         let (rows, failures) = self.batch_get_image(&app.repository, by_digest.into_iter().chain([by_tag]).collect()).await?;
         let by_tag_failed = failures.iter().any(|f| f.image_id.as_ref().is_some_and(|id| id.image_tag.as_deref() == Some(source_tag)));
-        let mut candidates = Candidates { found: BTreeMap::new(), by_tag_failed, tagged: BTreeSet::new(), rows: rows.len() };
+        let mut candidates = Candidates { found: BTreeMap::new(), by_tag_failed, tagged: BTreeSet::new(), rows: 0 };
         for row in rows {
             let Some((id, manifest)) = row.image_id.zip(row.image_manifest) else { continue };
             let Some(found) = id.image_digest.and_then(|text| text.parse::<Digest>().ok()) else { continue };
+            candidates.rows += 1;
             candidates.tagged.insert((found.clone(), id.image_tag.unwrap_or_default()));
             // By tag, ECR may convert a manifest: one that is not its digest is asked for again, by digest.
             if Digest::of(manifest.as_bytes()) == found {
@@ -105,15 +109,33 @@ impl Aws {
         for media_type in MEDIA_TYPES {
             request = request.accepted_media_types(media_type);
         }
-        let output = request.send().await.map_err(|error| failed("ecr:BatchGetImage", format!("repository `{repository}`"), &error))?;
+        let output = match request.send().await {
+            Ok(output) => output,
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_repository_not_found_exception()) => return Ok(Default::default()),
+            Err(error) => return Err(failed("ecr:BatchGetImage", format!("repository `{repository}`"), &error)),
+        };
         Ok((output.images.unwrap_or_default(), output.failures.unwrap_or_default()))
+    }
+
+    /// Why an image that is there cannot be pulled: it is archived.
+    pub(super) async fn unavailable(&self, repository: &Repository, digest: &Digest) -> Result<Option<String>, Error> {
+        let id = ImageIdentifier::builder().image_digest(digest.as_str()).build();
+        let described = self.ecr.describe_images().repository_name(repository.as_str()).image_ids(id).send().await;
+        let details = match described {
+            Ok(output) => output.image_details.unwrap_or_default(),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_image_not_found_exception()) => Vec::new(),
+            Err(error) => return Err(failed("ecr:DescribeImages", format!("repository `{repository}`"), &error)),
+        };
+        let Some(detail) = details.first() else { return Ok(Some(gone(digest, &[]))) };
+        let status = detail.image_status.as_ref().map(|status| status.as_str());
+        Ok(status.filter(|status| *status != "ACTIVE").map(|status| format!("{digest} cannot be pulled: it is {status}")))
     }
 
     /// The images that were built from a commit, whole or abbreviated. The platforms of an index carry its label too, and
     /// are left out.
     pub(super) async fn images_of(&self, app: &App, commit: &Commit, tags: &Tags) -> Result<Vec<Digest>, Error> {
         let repository = &app.repository;
-        let all = self.list_images(repository, None).await?;
+        let all = self.list_images(repository, None).await?.unwrap_or_default();
         let digests: BTreeSet<String> = all.into_iter().filter_map(|id| id.image_digest).collect();
         let ids: Vec<ImageIdentifier> = digests.iter().map(|digest| ImageIdentifier::builder().image_digest(digest).build()).collect();
         let batches: Vec<_> = stream::iter(ids.chunks(BATCH).map(<[_]>::to_vec))

@@ -12,4 +12,15 @@ impl Aws {
             Err(error) => Err(failed("ssm:GetParameter", format!("parameter `{name}`"), &error)),
         }
     }
+
+    /// All parameters under a path, by name: 10 a page, which is all that the service gives.
+    pub(super) async fn parameters(&self, path: &str) -> Result<Vec<(String, String)>, Error> {
+        let mut pages = self.ssm.get_parameters_by_path().path(path).recursive(true).into_paginator().send();
+        let mut parameters = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| failed("ssm:GetParametersByPath", format!("path `{path}`"), &error))?;
+            parameters.extend(page.parameters.unwrap_or_default().into_iter().filter_map(|parameter| parameter.name.zip(parameter.value)));
+        }
+        Ok(parameters)
+    }
 }

@@ -2,11 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Decided, Plan, Step, promote, settle};
+use super::{Decided, Draft, Plan, Step};
 use crate::answer::Reply;
 use crate::config::App;
-use crate::event::command::{Command, ImageRef};
-use crate::stack::Stack;
 use crate::state::{Ended, Promotion};
 use crate::world::{Question, Snapshot};
 
@@ -15,8 +13,8 @@ fn answer(report: Value) -> Decided {
 }
 
 /// What `promote` would do: decided in full, and not carried out.
-pub(super) fn plan(app: &App, command: &Command, image: Option<&ImageRef>, seen: &Snapshot, stack: &Stack) -> Decided {
-    match promote(app, command, image, seen, stack)? {
+pub(super) fn plan(draft: &Draft<'_>, promoted: Step) -> Decided {
+    match promoted {
         Step::Do(Plan { reply: Reply::Answer(would), .. }) => answer(json!({
             "action": "plan",
             "would": would.outcome,
@@ -26,31 +24,31 @@ pub(super) fn plan(app: &App, command: &Command, image: Option<&ImageRef>, seen:
             "tag": would.tag,
             "previous_tag": would.previous_tag,
             "stack": would.stack,
-            "parameter": app.config.parameter,
+            "parameter": draft.app.config.parameter,
             "reason": would.reason,
         })),
-        other @ (Step::Read(_) | Step::LookAgain | Step::Do(_) | Step::Misconfigured(_)) => Ok(other),
+        other @ (Step::Read(_) | Step::LookAgain | Step::Do(_) | Step::Misconfigured(..)) => Ok(other),
     }
 }
 
 /// What runs, what is newest, what waits and why.
-pub(super) fn status(app: &App, seen: &Snapshot, stack: &Stack) -> Decided {
-    let draft = settle::settle(app, seen, stack, None)?;
-    let state = &draft.state;
+pub(super) fn status(draft: &Draft<'_>) -> Decided {
+    let (app, state) = (draft.app, &draft.state);
     answer(json!({
         "action": "status",
         "repository": app.repository,
         "mode": app.config.mode.to_string(),
-        "stack": { "name": stack.name, "status": stack.status },
+        "stack": { "name": draft.stack.name, "status": draft.stack.status },
         "parameter": app.config.parameter,
         "value": draft.value(),
         "running": state.running,
-        "newest": { "tag": app.config.source_tag, "digest": seen.newest },
+        "newest": { "tag": app.config.source_tag, "digest": draft.seen.newest },
         "open": state.open,
         "hold": state.hold,
         "asked": state.asked,
         "waiting": state.waiting,
         "failed": state.failed,
+        "passed_over": state.passed_over,
     }))
 }
 

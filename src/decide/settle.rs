@@ -13,8 +13,14 @@ use crate::world::{Question, Snapshot};
 const OUTSIDE: &str = "somebody outside ecr-promoter";
 
 /// The state as this look finds it.
-pub(super) fn settle<'a>(app: &'a App, seen: &'a Snapshot, stack: &'a Stack, command: Option<CommandRecord>) -> Decided<Draft<'a>> {
-    let mut draft = Draft::new(app, seen, stack, command);
+pub(super) fn settle<'a>(
+    app: &'a App,
+    seen: &'a Snapshot,
+    stack: &'a Stack,
+    tags: &'a Tags,
+    command: Option<CommandRecord>,
+) -> Decided<Draft<'a>> {
+    let mut draft = Draft::new(app, seen, stack, tags, command);
     match stack.phase() {
         Phase::AtRest => {
             draft.close_ended()?;
@@ -55,8 +61,8 @@ impl Draft<'_> {
         if self.state.asked.as_ref().is_some_and(|asked| asked.digest == open.digest) {
             self.state.asked = None;
         }
-        if self.seen.tags.digest(&open.tag) != Some(&open.digest) {
-            let on = self.seen.tags.digest(&open.tag).map_or("no image".to_owned(), |digest| digest.to_string());
+        if self.tags.digest(&open.tag) != Some(&open.digest) {
+            let on = self.tags.digest(&open.tag).map_or("no image".to_owned(), |digest| digest.to_string());
             self.hold(format!(
                 "the tag `{}` was put on {} and is now on {on}: what runs may not be what was promoted",
                 open.tag, open.digest
@@ -81,7 +87,7 @@ impl Draft<'_> {
     /// At rest: the parameter has the value that the state explains, or somebody else set it.
     fn recognize_value(&mut self) -> Decided<()> {
         let value = self.value();
-        let found = || found_running(value, &self.seen.tags, self.app);
+        let found = || found_running(value, self.tags, self.app);
         match &self.state.running {
             None => self.state.running = Some(found()),
             Some(running) if running.tag == value => {}
@@ -89,9 +95,19 @@ impl Draft<'_> {
                 // State and stack are read side by side, so one of them may be older: only the events, read after both,
                 // tell a change by somebody else from one of ours that the other read has not seen.
                 let events = self.seen.events.as_ref().ok_or(Step::Read(Question::Events(running.since)))?;
-                let newest = events.newest().and_then(|event| event.token.as_deref());
-                if self.state.recent.iter().any(|recent| Some(recent.token.as_str()) == newest && recent.end != End::Superseded) {
-                    return Err(Step::LookAgain);
+                let newest = events.newest();
+                let ours = self.state.recent.iter().find(|recent| newest.is_some_and(|event| event.is_of(&recent.token)));
+                match ours.map(|ours| ours.end) {
+                    // It was taken back before it was sent, and yet it arrived: its sandbox had stalled.
+                    Some(End::Superseded) if running.digest.is_some() => {
+                        self.is_stray = true;
+                        return Ok(());
+                    }
+                    Some(End::Deployed | End::Failed | End::Cancelled) => return Err(Step::LookAgain),
+                    Some(End::Superseded) | None => {}
+                }
+                if running.digest.is_some() && running.digest == self.seen.newest {
+                    self.state.passed_over = running.digest.clone();
                 }
                 let was = running.tag.clone();
                 self.state.running = Some(Running { by: OUTSIDE.to_owned(), since: Some(self.now), ..found() });

@@ -39,6 +39,16 @@ pub enum Act {
     Status,
     /// Say what was promoted.
     History,
+    /// Go back to this image, or to the one that was deployed before the present one.
+    Rollback(Option<ImageRef>),
+    /// Cancel the update that is under way.
+    Cancel,
+    /// Let automation ask instead of acting, for this reason.
+    Hold(String),
+    /// End a hold.
+    Resume,
+    /// Look, and go on with what was missed.
+    Reconcile,
 }
 
 /// An image as people name it.
@@ -72,24 +82,38 @@ pub(super) enum Sender<'a> {
 }
 
 /// The JSON form. An unknown key is an error: a misspelt `commit` must not promote the newest.
+/// So is a `null`: a script whose variable is unset must not promote the newest either.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Message {
     action: String,
+    #[serde(default, deserialize_with = "not_null")]
     repository: Option<Repository>,
+    #[serde(default, deserialize_with = "not_null")]
     digest: Option<Digest>,
+    #[serde(default, deserialize_with = "not_null")]
     commit: Option<Commit>,
+    #[serde(default, deserialize_with = "not_null")]
     tag: Option<Tag>,
+    #[serde(default, deserialize_with = "not_null")]
     id: Option<String>,
+    #[serde(default, deserialize_with = "not_null")]
     by: Option<String>,
+    #[serde(default, deserialize_with = "not_null")]
+    reason: Option<String>,
+}
+
+fn not_null<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(value: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
 }
 
 impl Command {
     /// Whether this names no image, so that it means another one as time goes by.
     pub fn is_relative(&self) -> bool {
         match &self.act {
-            Act::Promote(image) => image.is_none(),
-            Act::Plan(_) | Act::Status | Act::History => false,
+            Act::Promote(image) | Act::Rollback(image) => image.is_none(),
+            Act::Cancel | Act::Hold(_) | Act::Resume => true,
+            Act::Plan(_) | Act::Status | Act::History | Act::Reconcile => false,
         }
     }
 
@@ -111,7 +135,11 @@ impl Command {
             None => None,
             Some(word) => Some(word.parse().map_err(|e| NotUnderstood::new(format!("`{}`: {e}", cut(text))))?),
         };
-        let mut message = Message { action, repository, digest: None, commit: None, tag: None, id: None, by: None };
+        let mut message = Message { action, repository, digest: None, commit: None, tag: None, id: None, by: None, reason: None };
+        if message.action == "hold" {
+            let reason: Vec<&str> = words.by_ref().collect();
+            message.reason = (!reason.is_empty()).then(|| reason.join(" "));
+        }
         if let Some(word) = words.next() {
             if let Ok(digest) = word.parse() {
                 message.digest = Some(digest);
@@ -145,11 +173,21 @@ impl Message {
         let act = match (self.action.as_str(), image) {
             ("promote", image) => Act::Promote(image),
             ("plan", image) => Act::Plan(image),
+            ("rollback", image) => Act::Rollback(image),
             ("status", None) => Act::Status,
             ("history", None) => Act::History,
-            ("status" | "history", Some(image)) => return wrong(format!("`{}` takes no {image}", self.action)),
+            ("cancel", None) => Act::Cancel,
+            ("hold", None) => Act::Hold(self.reason.as_deref().map_or("no reason was given".to_owned(), cut)),
+            ("resume", None) => Act::Resume,
+            ("reconcile", None) => Act::Reconcile,
+            ("status" | "history" | "cancel" | "hold" | "resume" | "reconcile", Some(image)) => {
+                return wrong(format!("`{}` takes no {image}", self.action));
+            }
             (other, _) => return wrong(format!("`{}` is no command", cut(other))),
         };
+        if self.reason.is_some() && !matches!(act, Act::Hold(_)) {
+            return wrong(format!("`{}` takes no reason", self.action));
+        }
         let (via, channel, own_id, sent_at) = match sender {
             Sender::Sns { message_id, sent_at } => (Via::Sns, "SNS", format!("sns#{message_id}"), Some(sent_at)),
             Sender::Direct { request_id } => (Via::Direct, "a direct invocation", format!("request#{request_id}"), None),
@@ -166,4 +204,20 @@ impl Message {
         };
         Ok(Command { id, act, repository, by, via, sent_at })
     }
+}
+
+/// `reconcile` without a repository: all apps, or those with open work.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reconcile {
+    #[serde(rename = "action")]
+    _action: String,
+    #[serde(default)]
+    only_open_work: bool,
+}
+
+pub(super) fn due(raw: &Value) -> Result<super::Event, NotUnderstood> {
+    let Reconcile { only_open_work, .. } = serde_path_to_error::deserialize(raw)
+        .map_err(|e| NotUnderstood::new(format!("the command did not parse: {}", cut(&e.to_string()))))?;
+    Ok(super::Event::Due { only_open_work })
 }

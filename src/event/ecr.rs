@@ -5,7 +5,7 @@ use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Event, Invocation, NotUnderstood, cut};
+use super::{Event, Invocation, NotUnderstood, cut, is_elsewhere};
 
 /// The `detail` of an `ECR Image Action`.
 #[derive(Debug, Deserialize)]
@@ -27,10 +27,8 @@ pub(super) fn parse(raw: &Value, invocation: &Invocation) -> Result<Event, NotUn
     if event.detail_type != "ECR Image Action" {
         return ignored(format!("`{}` is no push", cut(&event.detail_type)));
     }
-    for (name, own, its) in [("account", &invocation.account, &event.account), ("region", &invocation.region, &event.region)] {
-        if own.is_some() && own != its {
-            return ignored(format!("it is of another {name}: {}", cut(its.as_deref().unwrap_or("none"))));
-        }
+    if let Some(reason) = is_elsewhere(invocation, event.account.as_deref(), event.region.as_deref()) {
+        return ignored(reason);
     }
     let detail = ImageAction::deserialize(&event.detail).map_err(|e| wrong(&e))?;
     let repository = detail.repository_name.parse().map_err(|e| wrong(&e))?;

@@ -124,6 +124,9 @@ fn nonsense_is_told_what_would_be_understood() {
     is_not_understood(serde_json::json!({"action": "promote", "repository": "web", "comit": COMMIT}), "`comit`");
     is_not_understood(serde_json::json!({"action": "promote", "repository": "web", "commit": "main"}), "a commit");
     is_not_understood(serde_json::json!({"action": "promote", "repository": "web", "commit": COMMIT, "tag": "v1"}), "several");
+    is_not_understood(serde_json::json!({"action": "promote", "repository": "web", "commit": null}), "commit");
+    is_not_understood(serde_json::json!({"action": "hold", "repository": "web", "commit": COMMIT}), "takes no commit");
+    is_not_understood(serde_json::json!({"action": "promote", "repository": "web", "reason": "x"}), "takes no reason");
     is_not_understood(serde_json::json!({"action": 5}), "action");
     is_not_understood(serde_json::json!({"Records": []}), "empty");
     is_not_understood(serde_json::json!({"Records": [{"s3": {}}]}), "SNS records");

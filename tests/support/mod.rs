@@ -17,7 +17,7 @@ use ecr_promoter::error::Error;
 use ecr_promoter::event::Invocation;
 use ecr_promoter::handle::handle;
 use ecr_promoter::image::{Image, MEDIA_TYPES, Tags};
-use ecr_promoter::model::{Digest, Repository, Tag};
+use ecr_promoter::model::{Digest, Repository, Tag, Token};
 use ecr_promoter::stack::{Parameter, Stack, StackEvent, StackEvents};
 use ecr_promoter::state::{CommandRecord, Ended, Notice, State};
 use ecr_promoter::world::{Action, Applied, NotUpdated, Question, Snapshot, Subject, Tried, Update, Version, World};
@@ -41,6 +41,7 @@ pub(crate) enum Fault {
 #[derive(Clone)]
 pub(crate) struct Memory(Rc<RefCell<Inner>>);
 
+#[derive(Clone)]
 pub(crate) struct Inner {
     pub(crate) now: Timestamp,
     pub(crate) config: Value,
@@ -55,6 +56,8 @@ pub(crate) struct Inner {
     pub(crate) history: BTreeMap<u64, Ended>,
     pub(crate) commands: BTreeMap<String, CommandRecord>,
     pub(crate) told: Vec<Notice>,
+    pub(crate) archived: BTreeSet<Digest>,
+    pub(crate) cancels: usize,
     /// The updates that the stack took: token and tag.
     pub(crate) updates: Vec<(String, String)>,
     /// What CloudFormation answers instead of taking the next update.
@@ -83,6 +86,8 @@ impl Memory {
             history: BTreeMap::new(),
             commands: BTreeMap::new(),
             told: Vec::new(),
+            archived: BTreeSet::new(),
+            cancels: 0,
             updates: Vec::new(),
             next_update: None,
             finishes_at_once: false,
@@ -101,6 +106,11 @@ impl Memory {
 
     pub(crate) fn get_mut(&self) -> RefMut<'_, Inner> {
         self.0.borrow_mut()
+    }
+
+    /// A copy that goes its own way.
+    pub(crate) fn fork(&self) -> Self {
+        Self(Rc::new(RefCell::new(self.get().clone())))
     }
 
     /// Builds an image of this commit, without a tag.
@@ -155,6 +165,8 @@ impl Memory {
     pub(crate) fn fail_update(&self, reason: &str) {
         let mut inner = self.get_mut();
         let (token, before) = inner.in_flight.take().expect("an update is under way");
+        // The rollback of a cancelled update carries the cancel's token.
+        let token = inner.events[0].token.clone().filter(|newest| newest.ends_with("-cancel")).unwrap_or(token);
         inner.parameters.insert("ProductionTag".to_owned(), before);
         inner.status = "UPDATE_ROLLBACK_COMPLETE".to_owned();
         inner.stack_event(&token, "UPDATE_ROLLBACK_IN_PROGRESS", Some(reason));
@@ -221,6 +233,18 @@ impl Inner {
             self.status = "UPDATE_IN_PROGRESS".to_owned();
             self.in_flight = Some((update.token.to_string(), before));
         }
+        Applied::Done
+    }
+
+    fn cancel(&mut self, token: &Token) -> Applied {
+        if self.status != "UPDATE_IN_PROGRESS" {
+            return Applied::NotUpdated(NotUpdated::Contested);
+        }
+        let (ours, _) = self.in_flight.as_ref().expect("an update is under way");
+        assert_eq!(ours, token.as_str(), "another's update was cancelled");
+        self.status = "UPDATE_ROLLBACK_IN_PROGRESS".to_owned();
+        self.stack_event(token.of_cancel().as_str(), "UPDATE_ROLLBACK_IN_PROGRESS", Some("User Initiated"));
+        self.cancels += 1;
         Applied::Done
     }
 
@@ -312,12 +336,27 @@ impl World for Sandbox {
         self.world.get().now
     }
 
+    fn source(&self, repository: &Repository) -> String {
+        format!("/ecr-promoter/apps/{repository}")
+    }
+
     async fn app(&self, repository: &Repository) -> Result<Option<App>, Error> {
         let config = self.call("GetParameter", |w| w.config.to_string()).await?;
         if repository.as_str() != "web" {
             return Ok(None);
         }
         Ok(Some(App::parse(repository, "/ecr-promoter/apps/web", &config)?))
+    }
+
+    async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error> {
+        let config = self.call("GetParametersByPath", |w| w.config.to_string()).await?;
+        let web: Repository = "web".parse().expect("a repository");
+        let app = App::parse(&web, "/ecr-promoter/apps/web", &config).map_err(Error::from);
+        Ok(vec![(web, app)])
+    }
+
+    async fn has_open_work(&self, _: &App) -> Result<bool, Error> {
+        self.call("GetItem state", |w| w.state.as_ref().is_some_and(|(state, _)| state.has_open_work())).await
     }
 
     async fn observe(&self, _: &App, subject: &Subject) -> Result<Snapshot, Error> {
@@ -344,9 +383,10 @@ impl World for Sandbox {
             version: Version(nonce),
             command,
             stack: Some(stack),
-            tags,
+            tags: Some(tags),
             newest,
             images,
+            unavailable: BTreeMap::new(),
             labels: BTreeMap::new(),
             events: None,
             matches: BTreeMap::new(),
@@ -361,6 +401,10 @@ impl World for Sandbox {
                 let image = self.call("BatchGetImage", |w| w.find(digest)).await?;
                 seen.images.insert(digest.clone(), image);
             }
+            Question::Availability(digest) => {
+                let reason = self.call("DescribeImages", |w| w.archived.contains(digest).then(|| format!("{digest} is ARCHIVED"))).await?;
+                seen.unavailable.insert(digest.clone(), reason);
+            }
             Question::Label(digest) => {
                 seen.labels.insert(digest.clone(), None);
             }
@@ -371,7 +415,7 @@ impl World for Sandbox {
                 (seen.stack, seen.events) = (Some(stack), Some(events));
             }
             Question::Matches(commit) => {
-                let tags = seen.tags.clone();
+                let tags = seen.tags.clone().unwrap_or_default();
                 let is_of = |image: &Image| tags.commit(&image.digest, &app.config).or(image.annotation.clone());
                 let all = self.call("ListImages", |w| w.images.clone()).await?;
                 let found = all.values().filter(|image| is_of(image).is_some_and(|its| its.agrees_with(commit)));
@@ -393,6 +437,7 @@ impl World for Sandbox {
                 Err(Error::Aws { message, .. }) => Ok(Applied::NotUpdated(NotUpdated::Unsure(message))),
                 other => other,
             },
+            Action::CancelUpdate(token) => self.call("CancelUpdateStack", |w| w.cancel(token)).await,
             Action::Tell(notice) => {
                 self.call("Publish", |w| w.told.push(notice.clone())).await?;
                 Ok(Applied::Done)
@@ -465,6 +510,11 @@ pub(crate) fn interleave<F: Future>(futures: impl IntoIterator<Item = F>, mut ch
 
 /// Lets other handlers go first, once.
 async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|_| if std::mem::replace(&mut yielded, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+    let mut has_yielded = false;
+    poll_fn(|context| {
+        // Some combinators poll only what was woken.
+        context.waker().wake_by_ref();
+        if std::mem::replace(&mut has_yielded, true) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }

@@ -1,0 +1,142 @@
+//! What people order beside a promotion: `cancel`, `hold`, `resume`. And what they are told once: that an app is misconfigured.
+
+use super::{Decided, Draft, Plan, Step, Trigger};
+use crate::answer::Outcome;
+use crate::config::{App, ConfigError, Mode};
+use crate::event::command::Command;
+use crate::stack::Phase;
+use crate::state::{CommandRecord, End, Hold, Notice, Promotion, State, Waiting};
+use crate::world::{Action, Question, Records, Snapshot};
+
+/// `cancel`: our own update, if it is under way, or what waits to be sent. Another's update is never cancelled.
+pub(super) fn cancel(mut draft: Draft<'_>, command: &Command) -> Decided {
+    if let Some(under_way) = draft.under_way_now()? {
+        draft.mark_cancelled(&under_way, &command.by);
+        return Ok(draft.send_cancel(&under_way));
+    }
+    let mut waiting = Vec::new();
+    for open in draft.state.open.clone() {
+        if draft.stack.phase() != Phase::Busy || !draft.is_accepted(&open)? {
+            waiting.push(open);
+        }
+    }
+    let Some(last) = waiting.last().cloned() else {
+        let under_way = if draft.stack.phase() == Phase::Busy {
+            "what the stack is busy with is not ecr-promoter's, or past cancelling"
+        } else {
+            "nothing is under way"
+        };
+        return Ok(draft.refused(under_way));
+    };
+    let reason = format!("cancelled by {}", command.by);
+    for open in waiting {
+        draft.end(&open, End::Cancelled, reason.clone());
+        let notice = open.notice(Outcome::Cancelled, reason.clone(), draft.now);
+        draft.state.untold.push(notice);
+    }
+    draft.subject.digest = Some(last.digest.clone());
+    draft.subject.commit = last.commit.clone();
+    draft.subject.tag = Some(last.tag.clone());
+    draft.state.passed_over = Some(last.digest);
+    Ok(draft.nothing(Outcome::Cancelled, reason))
+}
+
+/// `hold`: from now on automation asks.
+pub(super) fn hold(mut draft: Draft<'_>, command: &Command, reason: &str) -> Step {
+    draft.state.hold = Some(Hold { by: command.by.clone(), at: draft.now, reason: reason.to_owned() });
+    let notice = draft.notice(Outcome::Held, reason, &command.by);
+    draft.state.untold.push(notice);
+    draft.nothing(Outcome::Held, format!("pushes ask instead of acting, until somebody promotes the newest or resumes ({reason})"))
+}
+
+/// `resume`: automation acts again, at the schedule's next look.
+pub(super) fn resume(mut draft: Draft<'_>, command: &Command) -> Step {
+    let was = draft.state.hold.take();
+    let turned_away = draft.state.passed_over.take();
+    if was.is_none() && turned_away.is_none() {
+        return draft.nothing(Outcome::Resumed, "it was not held".to_owned());
+    }
+    let is_behind = draft.state.running.as_ref().is_none_or(|running| running.digest != draft.seen.newest);
+    if draft.app.config.mode == Mode::Auto && is_behind && draft.state.waiting.is_none() {
+        draft.state.waiting = Some(Waiting { since: draft.now, outcome: Outcome::Queued });
+    }
+    let reason = match was {
+        Some(hold) => format!("the hold by {} ({}) was lifted", hold.by, hold.reason),
+        None => "the newest image is a candidate again".to_owned(),
+    };
+    let notice = draft.notice(Outcome::Resumed, &reason, &command.by);
+    draft.state.untold.push(notice);
+    draft.nothing(Outcome::Resumed, reason)
+}
+
+/// What the schedule does about a configuration that cannot be used: it is told once, and the look fails every time.
+pub(super) fn told_once(app: &App, trigger: &Trigger, seen: &Snapshot, error: &ConfigError) -> Vec<Vec<Action>> {
+    let Trigger::Due(cause) = trigger else { return Vec::new() };
+    let trouble = Some(error.to_string());
+    let state = seen.state.clone().unwrap_or_else(|| State::first(&app.config.stack, &app.config.parameter, 0));
+    if state.trouble == trouble {
+        return Vec::new();
+    }
+    let notice = Notice {
+        outcome: Outcome::Blocked,
+        digest: None,
+        commit: None,
+        tag: None,
+        previous_tag: state.running.as_ref().map(|running| running.tag.clone()),
+        previous_commit: None,
+        by: (*cause).to_owned(),
+        reason: error.to_string(),
+        at: seen.at,
+        took_seconds: None,
+    };
+    let told = State { trouble, ..state };
+    vec![vec![Action::Tell(notice)], vec![Action::Mark(Box::new(Records { state: Some(told), ..Records::default() }))]]
+}
+
+impl Draft<'_> {
+    /// Our own promotion, if it is the operation that CloudFormation is at now and can still be cancelled.
+    pub(super) fn under_way_now(&self) -> Decided<Option<Promotion>> {
+        let Some(oldest) = self.state.open.first().filter(|_| self.stack.status == "UPDATE_IN_PROGRESS") else { return Ok(None) };
+        let events = self.seen.events.as_ref().ok_or(Step::Read(Question::Events(Some(oldest.at))))?;
+        let Some(newest) = events.newest() else { return Ok(None) };
+        Ok(self.state.open.iter().find(|open| newest.is_of(&open.token)).cloned())
+    }
+
+    /// A promotion that was to be cancelled and is still under way: its canceller died in between.
+    pub(super) fn unfinished_cancel(&self) -> Decided<Option<Promotion>> {
+        if self.state.open.iter().all(|open| open.cancelled_by.is_none()) {
+            return Ok(None);
+        }
+        Ok(self.under_way_now()?.filter(|open| open.cancelled_by.is_some()))
+    }
+
+    /// Keeps who cancels what, before it is done.
+    pub(super) fn mark_cancelled(&mut self, under_way: &Promotion, by: &str) {
+        for own in self.state.open.iter_mut().filter(|own| own.token == under_way.token) {
+            own.cancelled_by = Some(by.to_owned());
+        }
+        self.state.passed_over = Some(under_way.digest.clone());
+        if let Some(command) = &mut self.command {
+            command.token.get_or_insert(under_way.token.clone());
+        }
+    }
+
+    /// Cancels at once: nobody waits for ECS at 3 am. What became of it is told when CloudFormation has ended it.
+    pub(super) fn send_cancel(mut self, under_way: &Promotion) -> Step {
+        self.subject.digest = Some(under_way.digest.clone());
+        self.subject.commit = under_way.commit.clone();
+        self.subject.tag = Some(under_way.tag.clone());
+        self.subject.token = Some(under_way.token.clone());
+        self.subject.previous_tag = Some(under_way.previous_tag.clone());
+        let answer = self.answer(
+            Outcome::Cancelled,
+            format!("the update to `{}` is being cancelled; the stack goes back to `{}`", under_way.tag, under_way.previous_tag),
+        );
+        let mut stages: Vec<Vec<Action>> = self.save(self.command.clone()).map(|save| vec![save]).into_iter().collect();
+        stages.push(vec![Action::CancelUpdate(under_way.token.clone())]);
+        if let Some(record) = self.command {
+            stages.push(vec![Action::KeepAnswer(Box::new(CommandRecord { answer: Some(answer.clone()), ..record }))]);
+        }
+        Step::Do(Plan { stages, reply: answer.into() })
+    }
+}
