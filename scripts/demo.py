@@ -294,7 +294,7 @@ class Demo:
         }, RoleARN=role["Outputs"][0]["OutputValue"], Tags=[{"Key": "team", "Value": "shop"}])
         self.image = aws.running(REPOSITORY)["containerDefinitions"][0]["image"]
         report.line("deploy", "stack {}: examples/app-fargate.yaml, runs {}".format(REPOSITORY, self.image.split("/")[-1]), timed=True)
-        self.rule = next(r["PhysicalResourceId"] for r in aws.resources(PROMOTER) if r["ResourceType"] == "AWS::Events::Rule")
+        self.rule = next(r["PhysicalResourceId"] for r in aws.resources(PROMOTER) if r["LogicalResourceId"] == "EcrPromoterFunctionImagePush")
 
     def push(self, number, with_attestation=False):
         """One more image as `latest`, and the event that ECR sends of it."""

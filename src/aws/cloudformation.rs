@@ -46,6 +46,7 @@ impl Aws {
     /// or policy are sent, since sent empty they would be wiped.
     pub(super) async fn update_stack(&self, app: &App, update: &Update) -> Result<Applied, Error> {
         let wanted = cfn::Parameter::builder().parameter_key(&app.config.parameter).parameter_value(update.tag.as_str()).build();
+        let capabilities: Vec<_> = update.capabilities.iter().map(|name| cfn::Capability::from(name.as_str())).collect();
         let others = update.others.iter().map(|key| cfn::Parameter::builder().parameter_key(key).use_previous_value(true).build());
         let sent = self
             .cloudformation
@@ -53,7 +54,7 @@ impl Aws {
             .stack_name(&app.config.stack)
             .use_previous_template(true)
             .set_parameters(Some(std::iter::once(wanted).chain(others).collect()))
-            .set_capabilities(Some(update.capabilities.iter().map(|name| cfn::Capability::from(name.as_str())).collect()))
+            .set_capabilities(Some(capabilities).filter(|names| !names.is_empty()))
             .set_rollback_configuration(update.rollback.as_ref().map(rollback_configuration))
             .client_request_token(update.token.as_str())
             .customize()
@@ -69,14 +70,14 @@ impl Aws {
         let denied_or_not = failed("cloudformation:UpdateStack", resource, &error);
         let Error::Aws { message, .. } = &denied_or_not else { return Err(denied_or_not) };
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
-        Ok(Applied::NotUpdated(match error.as_service_error() {
-            Some(service) => not_updated(service.code().unwrap_or_default(), service.message().unwrap_or_default(), status),
+        let refusal = error.as_service_error().and_then(|service| Some((service.code()?, service.message().unwrap_or_default())));
+        Ok(Applied::NotUpdated(match refusal {
+            Some((code, words)) => not_updated(code, words, status),
+            // Without a code it was not CloudFormation's no: an answer that broke off, or one from something on the way.
             None => NotUpdated::Unsure(message.clone()),
         }))
     }
-}
 
-impl Aws {
     /// Cancels the stack's update. The events of the rollback carry the cancel's token, which names the update's.
     pub(super) async fn cancel_update(&self, app: &App, token: &Token) -> Result<Applied, Error> {
         let stack = &app.config.stack;
@@ -95,7 +96,9 @@ impl Aws {
 /// Sorts what CloudFormation says: busy, nothing to do, refused for good, or worth another try. Most of it is one code,
 /// `ValidationError`, told apart by words.
 fn not_updated(code: &str, words: &str, status: u16) -> NotUpdated {
+    // 403 is about the caller (credentials that expired, a clock), not about the update; what is denied was sorted out before.
     let is_transient = status >= 500
+        || status == 403
         || status == 429
         || ["Throttling", "RequestLimitExceeded", "ServiceUnavailable", "InternalFailure"].iter().any(|c| code.contains(c));
     if code == "TokenAlreadyExistsException" || words.contains("_IN_PROGRESS") {
@@ -151,3 +154,6 @@ fn rollback_configuration(rollback: &Rollback) -> RollbackConfiguration {
         .set_monitoring_time_in_minutes(rollback.monitor_minutes.and_then(|minutes| i32::try_from(minutes).ok()))
         .build()
 }
+
+#[cfg(test)]
+mod tests;

@@ -225,3 +225,6 @@ fn read<T: DeserializeOwned>(repository: &Repository, key: &str, item: Item) -> 
 fn incomplete(resource: &str, error: &dyn std::fmt::Display) -> Error {
     Error::Unexpected { resource: resource.to_owned(), problem: format!("it cannot be written: {error}") }
 }
+
+#[cfg(test)]
+mod tests;

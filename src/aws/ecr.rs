@@ -50,10 +50,9 @@ impl Aws {
     }
 
     async fn list_images(&self, repository: &Repository, filter: Option<ListImagesFilter>) -> Result<Option<Vec<ImageIdentifier>>, Error> {
-        let pages =
+        let mut pages =
             self.ecr.list_images().repository_name(repository.as_str()).set_filter(filter).max_results(1_000).into_paginator().send();
         let mut ids = Vec::new();
-        let mut pages = pages;
         while let Some(page) = pages.next().await {
             match page {
                 Ok(page) => ids.extend(page.image_ids.unwrap_or_default()),
@@ -215,3 +214,6 @@ fn gone(digest: &Digest, failures: &[ImageFailure]) -> String {
     let words = own.and_then(|f| f.failure_reason.as_deref()).unwrap_or("ECR does not have it any more");
     format!("{digest} cannot be pulled: {code}: {words}")
 }
+
+#[cfg(test)]
+mod tests;

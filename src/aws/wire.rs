@@ -1,1 +1,135 @@
+//! Recorded wire: the real clients on a connector that plays answers back. A test writes down each request, to the byte where
+//! the protocol is a form, and the answer that AWS gives to it; a request too many or too few fails it.
 
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_ecr::config::{Credentials, SharedCredentialsProvider};
+use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use aws_smithy_types::body::SdkBody;
+use http::{Request, Response};
+use serde_json::{Value, json};
+
+use super::Aws;
+use crate::config::{App, Settings};
+use crate::error::Error;
+use crate::model::Repository;
+
+/// Where the tests' function tells people.
+pub(super) const TOPIC: &str = "arn:aws:sns:us-east-1:012345678912:notifications";
+/// Makes the nonces of the state's writes the same in every run.
+const SEED: u64 = 0;
+
+/// One request and its answer.
+pub(super) type Recording = (Request<SdkBody>, Response<SdkBody>);
+
+/// Runs `call` with clients that get these answers, in this order, and checks that they asked for exactly these.
+pub(super) async fn replay<T>(recordings: impl IntoIterator<Item = Recording>, call: impl AsyncFnOnce(&Aws) -> T) -> T {
+    let (aws, wire) = connect(recordings);
+    let result = call(&aws).await;
+    wire.relaxed_requests_match();
+    result
+}
+
+/// The clients and their wire, for a test that sets something of its own.
+pub(super) fn connect(recordings: impl IntoIterator<Item = Recording>) -> (Aws, StaticReplayClient) {
+    let wire = StaticReplayClient::new(recordings.into_iter().map(|(request, response)| ReplayEvent::new(request, response)).collect());
+    let sdk = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("AKIDEXAMPLE", "secret", None, None, "wire tests")))
+        // As in Lambda, but without the wait between two tries.
+        .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)))
+        .http_client(wire.clone())
+        .build();
+    let settings = Settings {
+        state_table: "state-table".to_owned(),
+        parameter_prefix: "/ecr-promoter".to_owned(),
+        notification_topic: Some(TOPIC.to_owned()),
+        endpoint_url: None,
+    };
+    let mut aws = Aws::new(&sdk, SharedHttpConnector::new(wire.clone()), settings);
+    let dynamodb = aws.dynamodb.config().to_builder().idempotency_token_provider("idempotency-token").build();
+    aws.dynamodb = aws_sdk_dynamodb::Client::from_conf(dynamodb);
+    fastrand::seed(SEED);
+    (aws, wire)
+}
+
+/// The nonce that the first write of a replay draws.
+pub(super) fn nonce() -> String {
+    format!("{:032x}", fastrand::Rng::with_seed(SEED).u128(..))
+}
+
+/// A request of the JSON protocol, by its `X-Amz-Target`.
+pub(super) fn json_request(target: &str, body: &Value) -> Request<SdkBody> {
+    let host = match target.split_once('.') {
+        Some(("AmazonEC2ContainerRegistry_V20150921", _)) => "api.ecr",
+        Some(("AmazonSSM", _)) => "ssm",
+        Some(("DynamoDB_20120810", _)) => "dynamodb",
+        _ => panic!("no service has the target {target}"),
+    };
+    let request = Request::post(format!("https://{host}.us-east-1.amazonaws.com/")).header("X-Amz-Target", target);
+    request.body(SdkBody::from(body.to_string())).expect("a request")
+}
+
+/// A request of the query protocol: a form.
+pub(super) fn form_request(host: &str, pairs: &[(&str, &str)]) -> Request<SdkBody> {
+    let form: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}={}", percent_encoded(value))).collect();
+    let request =
+        Request::post(format!("https://{host}.us-east-1.amazonaws.com/")).header("Content-Type", "application/x-www-form-urlencoded");
+    request.body(SdkBody::from(form.join("&"))).expect("a request")
+}
+
+fn percent_encoded(text: &str) -> String {
+    let encode = |b: u8| if b.is_ascii_alphanumeric() || b"-._~".contains(&b) { char::from(b).to_string() } else { format!("%{b:02X}") };
+    text.bytes().map(encode).collect()
+}
+
+/// The answer to a call that went well.
+pub(super) fn ok(body: impl Into<SdkBody>) -> Response<SdkBody> {
+    answer(200, body)
+}
+
+/// The same, as JSON.
+pub(super) fn ok_json(body: &Value) -> Response<SdkBody> {
+    ok(body.to_string())
+}
+
+/// An error of the JSON protocol; `more` are its members beside the message.
+pub(super) fn json_error(code: &str, message: &str, more: &Value) -> Response<SdkBody> {
+    let mut body = json!({ "__type": format!("com.amazonaws#{code}"), "message": message });
+    if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
+        body.extend(more.clone());
+    }
+    answer(400, body.to_string())
+}
+
+/// An error of the query protocol.
+pub(super) fn form_error(status: u16, code: &str, message: &str) -> Response<SdkBody> {
+    let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>");
+    answer(status, format!("<ErrorResponse>{error}<RequestId>1</RequestId></ErrorResponse>"))
+}
+
+/// Any answer.
+pub(super) fn answer(status: u16, body: impl Into<SdkBody>) -> Response<SdkBody> {
+    Response::builder().status(status).body(body.into()).expect("a response")
+}
+
+/// The app that the tests are about.
+pub(super) fn app(config: &Value) -> App {
+    App::parse(&web(), "test", &config.to_string()).expect("a configuration")
+}
+
+pub(super) fn web() -> Repository {
+    "web".parse().expect("a repository")
+}
+
+/// The action, resource and words of a denied call.
+pub(super) fn denied<T>(result: Result<T, Error>) -> (String, String) {
+    match result.err() {
+        Some(Error::Denied { action, resource, .. }) => (action, resource),
+        other => panic!("not denied: {other:?}"),
+    }
+}

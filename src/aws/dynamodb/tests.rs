@@ -1,0 +1,422 @@
+use aws_smithy_types::body::SdkBody;
+use http::{Request, Response};
+use serde_json::{Value, json};
+
+use super::super::wire::{Recording, denied, json_error, json_request, nonce, ok_json, replay, web};
+use crate::answer::Answer;
+use crate::error::Error;
+use crate::state::{CommandRecord, End, Ended, Promotion, Running, State, Via};
+use crate::world::{Applied, Records, Version};
+
+const DIGEST: &str = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+/// What somebody else wrote, or what was read.
+const OTHER_NONCE: &str = "0123456789abcdef0123456789abcdef";
+
+fn ask(operation: &str, body: &Value) -> Request<SdkBody> {
+    json_request(&format!("DynamoDB_20120810.{operation}"), body)
+}
+
+fn text(value: &str) -> Value {
+    json!({ "S": value })
+}
+
+/// The item with these attributes besides its own.
+fn item(key: &str, nonce: &str, attributes: &Value) -> Value {
+    let mut item = json!({ "app": text("web"), "item": text(key), "nonce": text(nonce) });
+    if let (Some(item), Some(attributes)) = (item.as_object_mut(), attributes.as_object()) {
+        item.extend(attributes.clone());
+    }
+    item
+}
+
+fn state() -> State {
+    let running = Running {
+        tag: "production_9fceb02".to_owned(),
+        digest: Some(DIGEST.parse().expect("a digest")),
+        commit: None,
+        since: Some("2026-03-17T09:41:30Z".parse().expect("a time")),
+        by: "push of `latest`".to_owned(),
+    };
+    State { running: Some(running), ..State::first("web", "ProductionTag", 7) }
+}
+
+/// Native attributes: readable in the console.
+fn state_item(nonce: &str) -> Value {
+    let (none, empty) = (json!({ "NULL": true }), json!({ "L": [] }));
+    let running = json!({
+        "tag": text("production_9fceb02"),
+        "digest": text(DIGEST),
+        "commit": none,
+        "since": text("2026-03-17T09:41:30Z"),
+        "by": text("push of `latest`"),
+    });
+    let attributes = json!({
+        "stack": text("web"),
+        "parameter": text("ProductionTag"),
+        "ended": { "N": "7" },
+        "running": { "M": running },
+        "open": empty,
+        "recent": empty,
+        "failed": empty,
+        "passed_over": none,
+        "first_seen": none,
+        "hold": none,
+        "asked": none,
+        "waiting": none,
+        "trouble": none,
+        "untold": empty,
+    });
+    item("state", nonce, &attributes)
+}
+
+fn command() -> CommandRecord {
+    CommandRecord { id: "7d3b".to_owned(), at: "2026-03-17T09:41:30Z".parse().expect("a time"), token: None, answer: None }
+}
+
+/// It goes 30 days after the command came: 1773740490 + 30 * 86400.
+fn command_item(nonce: &str) -> Value {
+    let attributes = json!({
+        "id": text("7d3b"),
+        "at": text("2026-03-17T09:41:30Z"),
+        "token": { "NULL": true },
+        "expires_at": { "N": "1776332490" },
+    });
+    item("command#7d3b", nonce, &attributes)
+}
+
+/// The same once it has been answered: on that attribute a second carrying out fails, so that it is absent before.
+fn answered_item(nonce: &str) -> Value {
+    let none = json!({ "NULL": true });
+    let mut item = command_item(nonce);
+    item["answer"] = json!({ "M": {
+        "outcome": text("ignored"),
+        "repository": text("web"),
+        "digest": none,
+        "commit": none,
+        "tag": none,
+        "previous_tag": none,
+        "stack": none,
+        "reason": text("why"),
+    }});
+    item
+}
+
+fn ended(number: u64) -> Ended {
+    let promotion = Promotion {
+        token: "ecr-promoter-1".parse().expect("a token"),
+        digest: DIGEST.parse().expect("a digest"),
+        commit: None,
+        tag: "production_9fceb02".parse().expect("a tag"),
+        previous_tag: "production_e83c516".to_owned(),
+        previous_commit: None,
+        stack: "web".to_owned(),
+        by: "push of `latest`".to_owned(),
+        via: Via::Push,
+        at: "2026-03-17T09:41:30Z".parse().expect("a time"),
+        accepted_at: None,
+        command: None,
+        rolls_back: None,
+        cancelled_by: None,
+    };
+    let ended_at = "2026-03-17T09:45:00Z".parse().expect("a time");
+    Ended { number, promotion, end: End::Deployed, reason: "UPDATE_COMPLETE".to_owned(), ended_at }
+}
+
+fn ended_item(number: u64, nonce: &str) -> Value {
+    let none = json!({ "NULL": true });
+    let attributes = json!({
+        "number": { "N": number.to_string() },
+        "token": text("ecr-promoter-1"),
+        "digest": text(DIGEST),
+        "commit": none,
+        "tag": text("production_9fceb02"),
+        "previous_tag": text("production_e83c516"),
+        "previous_commit": none,
+        "stack": text("web"),
+        "by": text("push of `latest`"),
+        "via": text("push"),
+        "at": text("2026-03-17T09:41:30Z"),
+        "accepted_at": none,
+        "command": none,
+        "rolls_back": none,
+        "cancelled_by": none,
+        "end": text("deployed"),
+        "reason": text("UPDATE_COMPLETE"),
+        "ended_at": text("2026-03-17T09:45:00Z"),
+    });
+    item(&format!("history#{number:010}"), nonce, &attributes)
+}
+
+// Reads
+
+fn get_item(key: &str) -> Request<SdkBody> {
+    let asked = json!({ "TableName": "state-table", "Key": { "app": text("web"), "item": text(key) }, "ConsistentRead": true });
+    ask("GetItem", &asked)
+}
+
+async fn read_state(answer: Response<SdkBody>) -> Result<(Option<State>, Version), Error> {
+    replay([(get_item("state"), answer)], async |aws| aws.state(&web()).await).await
+}
+
+#[tokio::test]
+async fn the_state_is_read_strongly_consistent_with_the_nonce_of_its_writer() {
+    let read = read_state(ok_json(&json!({ "Item": state_item(OTHER_NONCE) }))).await.expect("read");
+    assert_eq!(read, (Some(state()), Version(Some(OTHER_NONCE.to_owned()))));
+}
+
+#[tokio::test]
+async fn an_app_that_was_never_seen_has_no_state() {
+    assert_eq!(read_state(ok_json(&json!({}))).await.expect("read"), (None, Version(None)));
+}
+
+#[tokio::test]
+async fn a_state_that_another_version_wrote_is_an_error_and_not_an_empty_state() {
+    let foreign = item("state", OTHER_NONCE, &json!({ "stack": { "N": "1" } }));
+    let error = read_state(ok_json(&json!({ "Item": foreign }))).await.expect_err("not understood").to_string();
+    assert!(error.starts_with("item `state` of `web` in the state table: it was not written by this version"), "{error}");
+}
+
+#[tokio::test]
+async fn a_read_that_is_denied_or_fails_says_what_was_read() {
+    let words = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: dynamodb:GetItem on resource: x";
+    let result = read_state(json_error("AccessDeniedException", words, &json!({}))).await;
+    assert_eq!(denied(result), ("dynamodb:GetItem".to_owned(), "item `state` of `web` in table `state-table`".to_owned()));
+
+    let missing = json_error("ResourceNotFoundException", "Requested resource not found", &json!({}));
+    let error = read_state(missing).await.expect_err("there is no table").to_string();
+    let resource = "item `state` of `web` in table `state-table`";
+    assert_eq!(error, format!("dynamodb:GetItem on {resource} failed: ResourceNotFoundException: Requested resource not found"));
+}
+
+#[tokio::test]
+async fn a_command_is_looked_for_by_its_id() {
+    let answer = ok_json(&json!({ "Item": command_item(OTHER_NONCE) }));
+    let found = replay([(get_item("command#7d3b"), answer)], async |aws| aws.command(&web(), Some("7d3b")).await).await;
+    assert_eq!(found.expect("read"), Some(command()));
+
+    let unknown = [(get_item("command#7d3b"), ok_json(&json!({})))];
+    assert_eq!(replay(unknown, async |aws| aws.command(&web(), Some("7d3b")).await).await.expect("read"), None);
+
+    assert_eq!(replay([], async |aws| aws.command(&web(), None).await).await.expect("no call is made"), None);
+}
+
+fn query(start: Option<u64>) -> Request<SdkBody> {
+    let mut asked = json!({
+        "TableName": "state-table",
+        "KeyConditionExpression": "app = :app AND begins_with(#item, :history)",
+        "ExpressionAttributeNames": { "#item": "item" },
+        "ExpressionAttributeValues": { ":app": text("web"), ":history": text("history#") },
+        "ScanIndexForward": false,
+        "ConsistentRead": true,
+        "Limit": 100,
+    });
+    if let Some(number) = start {
+        asked["ExclusiveStartKey"] = last_key(number);
+    }
+    ask("Query", &asked)
+}
+
+fn last_key(number: u64) -> Value {
+    json!({ "app": text("web"), "item": text(&format!("history#{number:010}")) })
+}
+
+fn page(numbers: impl Iterator<Item = u64>, last: Option<u64>) -> Response<SdkBody> {
+    let items: Vec<Value> = numbers.map(|number| ended_item(number, OTHER_NONCE)).collect();
+    let mut page = json!({ "Count": items.len(), "ScannedCount": items.len(), "Items": items });
+    if let Some(number) = last {
+        page["LastEvaluatedKey"] = last_key(number);
+    }
+    ok_json(&page)
+}
+
+async fn history(recordings: Vec<Recording>) -> Vec<Ended> {
+    replay(recordings, async |aws| aws.history(&web()).await).await.expect("read")
+}
+
+#[tokio::test]
+async fn the_history_is_read_newest_first_until_it_ends() {
+    let recordings = vec![(query(None), page([2, 1].into_iter(), Some(1))), (query(Some(1)), page([0].into_iter(), None))];
+    assert_eq!(history(recordings).await, [ended(2), ended(1), ended(0)]);
+}
+
+#[tokio::test]
+async fn a_hundred_promotions_of_the_history_are_enough() {
+    let recordings = vec![(query(None), page((50..150).rev(), Some(50)))];
+    assert_eq!(history(recordings).await.len(), 100);
+}
+
+// One write
+
+/// A conditional put of one item; `more` are the condition's values.
+fn put_item(item: &Value, condition: &str, more: &Value) -> Value {
+    let mut asked = json!({
+        "TableName": "state-table",
+        "Item": item,
+        "ConditionExpression": condition,
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    });
+    if let (Some(asked), Some(more)) = (asked.as_object_mut(), more.as_object()) {
+        asked.extend(more.clone());
+    }
+    asked
+}
+
+fn put_first_state() -> Value {
+    put_item(&state_item(&nonce()), "attribute_not_exists(app)", &json!({}))
+}
+
+fn put_next_state() -> Value {
+    put_item(&state_item(&nonce()), "nonce = :read", &json!({ "ExpressionAttributeValues": { ":read": text(OTHER_NONCE) } }))
+}
+
+fn put_command() -> Value {
+    let condition = "attribute_not_exists(app) OR attribute_not_exists(answer)";
+    put_item(&command_item(&nonce()), condition, &json!({}))
+}
+
+async fn save(recordings: Vec<Recording>, records: Records, version: Version) -> Result<Applied, Error> {
+    replay(recordings, async |aws| aws.save(&web(), &records, &version).await).await
+}
+
+/// The state alone, over the one that was read.
+async fn save_state(answer: Response<SdkBody>) -> Result<Applied, Error> {
+    let records = Records { state: Some(state()), ..Records::default() };
+    save(vec![(ask("PutItem", &put_next_state()), answer)], records, Version(Some(OTHER_NONCE.to_owned()))).await
+}
+
+fn saved() -> Applied {
+    Applied::Saved(Version(Some(nonce())))
+}
+
+fn condition_failed(found: &Value) -> Response<SdkBody> {
+    json_error("ConditionalCheckFailedException", "The conditional request failed", &json!({ "Item": found }))
+}
+
+#[tokio::test]
+async fn the_first_state_is_written_only_if_there_is_none() {
+    let records = Records { state: Some(state()), ..Records::default() };
+    let recordings = vec![(ask("PutItem", &put_first_state()), ok_json(&json!({})))];
+    assert_eq!(save(recordings, records, Version(None)).await.expect("written"), saved());
+}
+
+#[tokio::test]
+async fn a_later_state_is_written_only_over_the_one_that_was_read() {
+    assert_eq!(save_state(ok_json(&json!({}))).await.expect("written"), saved());
+}
+
+#[tokio::test]
+async fn of_two_writers_one_wins() {
+    let somebody_elses = condition_failed(&state_item("fedcba9876543210fedcba9876543210"));
+    assert_eq!(save_state(somebody_elses).await.expect("not an error"), Applied::Conflict);
+
+    let transaction = json_error("TransactionConflictException", "Transaction is ongoing for the item", &json!({}));
+    assert_eq!(save_state(transaction).await.expect("not an error"), Applied::Conflict);
+}
+
+#[tokio::test]
+async fn a_condition_that_fails_on_ones_own_lost_write_is_a_success() {
+    let records = Records { state: Some(state()), ..Records::default() };
+    let put = || ask("PutItem", &put_first_state());
+    let recordings = vec![(put(), super::super::wire::answer(500, "{}")), (put(), condition_failed(&state_item(&nonce())))];
+    assert_eq!(save(recordings, records, Version(None)).await.expect("written"), saved());
+}
+
+#[tokio::test]
+async fn a_write_that_is_denied_or_fails_says_so() {
+    let words = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: dynamodb:PutItem on resource: x";
+    let result = save_state(json_error("AccessDeniedException", words, &json!({}))).await;
+    assert_eq!(denied(result), ("dynamodb:PutItem".to_owned(), "item `state` of `web` in table `state-table`".to_owned()));
+
+    let too_large = json_error("ValidationException", "Item size has exceeded the maximum allowed size", &json!({}));
+    let error = save_state(too_large).await.expect_err("it failed").to_string();
+    assert!(error.ends_with("failed: ValidationException: Item size has exceeded the maximum allowed size"), "{error}");
+}
+
+#[tokio::test]
+async fn a_command_that_was_carried_out_is_not_carried_out_again() {
+    let records = || Records { command: Some(command()), ..Records::default() };
+    let put = || ask("PutItem", &put_command());
+    assert_eq!(save(vec![(put(), ok_json(&json!({})))], records(), Version(None)).await.expect("written"), Applied::Done);
+    let answered = condition_failed(&answered_item(OTHER_NONCE));
+    assert_eq!(save(vec![(put(), answered)], records(), Version(None)).await.expect("not an error"), Applied::Conflict);
+}
+
+#[tokio::test]
+async fn an_answer_is_kept_for_30_days_beside_its_command() {
+    let known = CommandRecord { answer: Some(Answer::ignored(Some(web()), "why")), ..command() };
+    let asked = ask("PutItem", &json!({ "TableName": "state-table", "Item": answered_item(&nonce()) }));
+    let applied = replay([(asked, ok_json(&json!({})))], async |aws| aws.keep_answer(&web(), &known).await).await;
+    assert_eq!(applied.expect("written"), Applied::Done);
+}
+
+// All or none
+
+fn everything() -> Records {
+    Records { state: Some(state()), history: vec![ended(7)], command: Some(command()) }
+}
+
+fn transact_write_items() -> Request<SdkBody> {
+    let history = json!({ "TableName": "state-table", "Item": ended_item(7, &nonce()) });
+    let puts = [put_next_state(), history, put_command()].map(|put| json!({ "Put": put }));
+    ask("TransactWriteItems", &json!({ "TransactItems": puts, "ClientRequestToken": "idempotency-token" }))
+}
+
+async fn save_everything(answer: Response<SdkBody>) -> Result<Applied, Error> {
+    save(vec![(transact_write_items(), answer)], everything(), Version(Some(OTHER_NONCE.to_owned()))).await
+}
+
+/// The reasons come in the order of the items; `None` is that of an item that was not the cause.
+fn cancelled(reasons: [Value; 3]) -> Response<SdkBody> {
+    let words = "Transaction cancelled, please refer cancellation reasons for specific reasons";
+    json_error("TransactionCanceledException", words, &json!({ "CancellationReasons": reasons }))
+}
+
+fn reason(code: &str) -> Value {
+    json!({ "Code": code })
+}
+
+fn check_failed(found: &Value) -> Value {
+    json!({ "Code": "ConditionalCheckFailed", "Message": "The conditional request failed", "Item": found })
+}
+
+#[tokio::test]
+async fn state_history_and_command_are_written_together() {
+    assert_eq!(save_everything(ok_json(&json!({}))).await.expect("written"), saved());
+}
+
+#[tokio::test]
+async fn a_transaction_is_lost_to_another_writer() {
+    let other_state = check_failed(&state_item("fedcba9876543210fedcba9876543210"));
+    let other_command = check_failed(&answered_item(OTHER_NONCE));
+    for reasons in [
+        [other_state.clone(), reason("None"), reason("None")],
+        [reason("None"), reason("None"), other_command.clone()],
+        [other_state, reason("None"), other_command],
+        [reason("TransactionConflict"), reason("None"), reason("None")],
+        [reason("TransactionConflict"), reason("None"), check_failed(&command_item(&nonce()))],
+    ] {
+        assert_eq!(save_everything(cancelled(reasons)).await.expect("not an error"), Applied::Conflict);
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_of_ones_own_that_is_still_under_way_is_looked_at_again() {
+    // The SDK tries three times by itself.
+    let under_way = || json_error("TransactionInProgressException", "The transaction is already in progress", &json!({}));
+    let recordings = [(); 3].map(|()| (transact_write_items(), under_way()));
+    let version = Version(Some(OTHER_NONCE.to_owned()));
+    assert_eq!(save(recordings.into(), everything(), version).await.expect("not an error"), Applied::Conflict);
+}
+
+#[tokio::test]
+async fn a_transaction_that_finds_its_own_lost_write_is_a_success() {
+    let own = [check_failed(&state_item(&nonce())), reason("None"), check_failed(&command_item(&nonce()))];
+    assert_eq!(save_everything(cancelled(own)).await.expect("written"), saved());
+}
+
+#[tokio::test]
+async fn a_transaction_that_failed_for_another_cause_is_an_error() {
+    let result = save_everything(cancelled([reason("ValidationError"), reason("None"), reason("None")])).await;
+    let error = result.expect_err("it failed").to_string();
+    assert!(error.contains("dynamodb:PutItem") && error.contains("TransactionCanceledException"), "{error}");
+}

@@ -1,0 +1,353 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_smithy_types::body::SdkBody;
+use http::{Request, Response};
+use serde_json::{Value, json};
+
+use super::super::wire::{app, denied, json_error, json_request, ok_json, replay, web};
+use super::Candidates;
+use crate::config::App;
+use crate::error::Error;
+use crate::image::{Image, Tags};
+use crate::model::{Digest, Tag};
+use crate::world::Applied;
+
+/// As `docker push` writes it: the blanks and line breaks count.
+const MANIFEST: &str = "{\n   \"schemaVersion\": 2,\n   \"config\": {}\n}";
+const MEDIA_TYPE: &str = "application/vnd.docker.distribution.manifest.v2+json";
+const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const OLD_MANIFEST: &str = r#"{"schemaVersion":2}"#;
+
+fn ask(operation: &str, body: &Value) -> Request<SdkBody> {
+    json_request(&format!("AmazonEC2ContainerRegistry_V20150921.{operation}"), body)
+}
+
+fn batch_get_image(ids: &Value) -> Request<SdkBody> {
+    let media_types = [
+        "application/vnd.docker.distribution.manifest.v2+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.oci.image.index.v1+json",
+    ];
+    ask("BatchGetImage", &json!({ "repositoryName": "web", "imageIds": ids, "acceptedMediaTypes": media_types }))
+}
+
+fn images(rows: &[Value], failures: &[Value]) -> Response<SdkBody> {
+    ok_json(&json!({ "images": rows, "failures": failures }))
+}
+
+fn row(digest: &Digest, tag: Option<&str>, manifest: &str, media_type: &str) -> Value {
+    let mut id = json!({ "imageDigest": digest });
+    if let Some(tag) = tag {
+        id["imageTag"] = tag.into();
+    }
+    json!({ "registryId": "012345678912", "repositoryName": "web", "imageId": id, "imageManifest": manifest, "imageManifestMediaType": media_type })
+}
+
+fn web_app() -> App {
+    app(&json!({ "stack": "web" }))
+}
+
+fn image() -> Image {
+    Image::parse(&Digest::of(MANIFEST.as_bytes()), MANIFEST.to_owned(), Some(MEDIA_TYPE.to_owned())).expect("a manifest")
+}
+
+fn tag(text: &str) -> Tag {
+    text.parse().expect("a tag")
+}
+
+// What the tags are on
+
+#[tokio::test]
+async fn all_pages_of_tags_are_read() {
+    let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
+    let asked = json!({ "repositoryName": "web", "filter": { "tagStatus": "TAGGED" }, "maxResults": 1000 });
+    let mut asked_next = asked.clone();
+    asked_next["nextToken"] = "page 2".into();
+    let page_1 = json!({ "imageIds": [{ "imageDigest": new, "imageTag": "latest" }], "nextToken": "page 2" });
+    let page_2 = json!({ "imageIds": [{ "imageDigest": old, "imageTag": "9fceb02" }, { "imageDigest": old, "imageTag": "staging" }] });
+    let recordings = [(ask("ListImages", &asked), ok_json(&page_1)), (ask("ListImages", &asked_next), ok_json(&page_2))];
+    let tags = replay(recordings, async |aws| aws.tags(&web()).await).await.expect("read");
+    let expected: Tags = [(tag("latest"), new), (tag("9fceb02"), old.clone()), (tag("staging"), old)].into_iter().collect();
+    assert_eq!(tags, Some(expected));
+}
+
+#[tokio::test]
+async fn a_repository_that_does_not_exist_has_no_tags_and_no_images() {
+    let missing = || json_error("RepositoryNotFoundException", "The repository with name 'web' does not exist", &json!({}));
+    let list = ask("ListImages", &json!({ "repositoryName": "web", "filter": { "tagStatus": "TAGGED" }, "maxResults": 1000 }));
+    assert_eq!(replay([(list, missing())], async |aws| aws.tags(&web()).await).await.expect("not an error"), None);
+
+    let asked = batch_get_image(&json!([{ "imageTag": "latest" }]));
+    let candidates = replay([(asked, missing())], async |aws| aws.candidates(&web_app(), None).await).await.expect("not an error");
+    assert_eq!((candidates.found.len(), candidates.rows), (0, 0));
+}
+
+#[tokio::test]
+async fn a_list_that_fails_is_an_error_with_the_words_of_ecr() {
+    let asked = ask("ListImages", &json!({ "repositoryName": "web", "filter": { "tagStatus": "TAGGED" }, "maxResults": 1000 }));
+    let answer = json_error("InvalidParameterException", "Invalid parameter", &json!({}));
+    let error = replay([(asked, answer)], async |aws| aws.tags(&web()).await).await.expect_err("it failed");
+    assert_eq!(error.to_string(), "ecr:ListImages on repository `web` failed: InvalidParameterException: Invalid parameter");
+}
+
+// The candidates of a push
+
+#[tokio::test]
+async fn one_call_reads_the_image_of_a_push_and_that_of_the_source_tag() {
+    let (image, old) = (image(), Digest::of(OLD_MANIFEST.as_bytes()));
+    // By digest, ECR answers a row for each tag.
+    let rows = [
+        row(&old, Some("9fceb02"), OLD_MANIFEST, OCI),
+        row(&old, Some("production_9fceb02"), OLD_MANIFEST, OCI),
+        row(&image.digest, Some("latest"), MANIFEST, MEDIA_TYPE),
+    ];
+    let asked = batch_get_image(&json!([{ "imageDigest": old }, { "imageTag": "latest" }]));
+    let candidates = replay([(asked, images(&rows, &[]))], async |aws| aws.candidates(&web_app(), Some(&old)).await).await;
+    let candidates = candidates.expect("read");
+    assert_eq!(candidates.found.keys().collect::<BTreeSet<_>>(), BTreeSet::from([&image.digest, &old]));
+    assert_eq!(candidates.found[&image.digest], Ok(image.clone()));
+    assert_eq!(candidates.newest(Some(&old), &tag("latest"), &Tags::default()), Some(image.digest));
+}
+
+#[tokio::test]
+async fn a_manifest_that_ecr_converted_is_not_taken_for_the_image() {
+    let digest = Digest::of(b"a list of manifests");
+    let rows = [row(&digest, Some("latest"), MANIFEST, MEDIA_TYPE)];
+    let asked = batch_get_image(&json!([{ "imageTag": "latest" }]));
+    let candidates = replay([(asked, images(&rows, &[]))], async |aws| aws.candidates(&web_app(), None).await).await.expect("read");
+    assert_eq!(candidates.found, BTreeMap::new());
+    assert_eq!(candidates.newest(None, &tag("latest"), &Tags::default()), Some(digest));
+}
+
+#[tokio::test]
+async fn what_cannot_be_pulled_says_why() {
+    let digest = image().digest;
+    let failure = |code: &str, words: &str| json!({ "imageId": { "imageDigest": digest }, "failureCode": code, "failureReason": words });
+    let asked = || batch_get_image(&json!([{ "imageDigest": digest }, { "imageTag": "latest" }]));
+    for (failures, expected) in [
+        (vec![failure("ImageNotFound", "Requested image not found")], "ImageNotFound: Requested image not found"),
+        (vec![failure("ImageInaccessible", "The image is archived")], "ImageInaccessible: The image is archived"),
+        (vec![], "ImageNotFound: ECR does not have it any more"),
+    ] {
+        let rows = [row(&Digest::of(OLD_MANIFEST.as_bytes()), Some("latest"), OLD_MANIFEST, OCI)];
+        let recordings = [(asked(), images(&rows, &failures))];
+        let candidates = replay(recordings, async |aws| aws.candidates(&web_app(), Some(&digest)).await).await.expect("read");
+        assert_eq!(candidates.found[&digest], Err(format!("{digest} cannot be pulled: {expected}")));
+
+        let recordings = [(batch_get_image(&json!([{ "imageDigest": digest }])), images(&[], &failures))];
+        let alone = replay(recordings, async |aws| aws.image(&web(), &digest).await).await.expect("read");
+        assert_eq!(alone, Err(format!("{digest} cannot be pulled: {expected}")));
+    }
+}
+
+#[tokio::test]
+async fn a_source_tag_on_nothing_makes_nothing_the_newest() {
+    let failures =
+        [json!({ "imageId": { "imageTag": "latest" }, "failureCode": "ImageNotFound", "failureReason": "Requested image not found" })];
+    let asked = batch_get_image(&json!([{ "imageTag": "latest" }]));
+    let candidates = replay([(asked, images(&[], &failures))], async |aws| aws.candidates(&web_app(), None).await).await.expect("read");
+    // The list of tags was read at the same time, and may be older.
+    let tags = [(tag("latest"), image().digest)].into_iter().collect();
+    assert_eq!(candidates.newest(None, &tag("latest"), &tags), None);
+}
+
+#[test]
+fn the_newest_is_what_the_source_tag_is_on_whatever_the_rows_look_like() {
+    let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
+    let latest = tag("latest");
+    let listed: Tags = [(latest.clone(), b.clone())].into_iter().collect();
+    let newest = |asked: Option<&Digest>, rows: &[(&Digest, &str)], tags: &Tags| {
+        let tagged = rows.iter().map(|(digest, tag)| ((*digest).clone(), (*tag).to_owned())).collect();
+        Candidates { found: BTreeMap::new(), by_tag_failed: false, tagged, rows: rows.len() }.newest(asked, &latest, tags)
+    };
+    let none = Tags::default();
+    assert_eq!(newest(Some(&a), &[(&a, "latest")], &none), Some(a.clone()), "one row for both ids");
+    assert_eq!(newest(Some(&a), &[(&a, "9fceb02"), (&a, "latest")], &none), Some(a.clone()), "a row for each tag");
+    assert_eq!(newest(Some(&a), &[(&a, ""), (&a, "")], &none), Some(a.clone()), "a row for each id, without tags");
+    assert_eq!(newest(Some(&a), &[(&a, "9fceb02"), (&b, "latest")], &none), Some(b.clone()), "another image");
+    assert_eq!(
+        newest(Some(&a), &[(&a, "9fceb02"), (&b, "e83c516")], &none),
+        Some(b.clone()),
+        "another image, named by another of its tags"
+    );
+    assert_eq!(newest(Some(&a), &[(&b, "latest")], &none), Some(b.clone()), "the image of the push is gone");
+    assert_eq!(newest(Some(&b), &[(&a, "latest"), (&b, "latest")], &none), Some(a.clone()), "the tag moved while ECR answered");
+    assert_eq!(newest(None, &[(&b, "e83c516"), (&b, "latest")], &none), Some(b.clone()), "only the source tag was asked for");
+    assert_eq!(newest(Some(&a), &[(&a, "9fceb02")], &listed), Some(b.clone()), "one row, of which the list of tags decides");
+    assert_eq!(newest(Some(&a), &[], &none), None, "nothing at all");
+}
+
+// One image by digest
+
+#[tokio::test]
+async fn an_image_is_read_by_digest_with_the_bytes_as_they_are() {
+    let image = image();
+    let rows = [row(&image.digest, Some("latest"), MANIFEST, MEDIA_TYPE), row(&image.digest, Some("9fceb02"), MANIFEST, MEDIA_TYPE)];
+    let asked = batch_get_image(&json!([{ "imageDigest": image.digest }]));
+    let found = replay([(asked, images(&rows, &[]))], async |aws| aws.image(&web(), &image.digest).await).await;
+    assert_eq!(found.expect("read"), Ok(image));
+}
+
+#[tokio::test]
+async fn other_bytes_than_those_of_the_digest_are_an_error() {
+    let digest = Digest::of(b"other bytes");
+    let asked = batch_get_image(&json!([{ "imageDigest": digest }]));
+    let answer = images(&[row(&digest, None, MANIFEST, MEDIA_TYPE)], &[]);
+    let error = replay([(asked, answer)], async |aws| aws.image(&web(), &digest).await).await.expect_err("other bytes");
+    assert_eq!(error.to_string(), format!("manifest {digest} of `web`: ECR answered bytes with another sha256"));
+}
+
+#[tokio::test]
+async fn a_denied_read_names_the_action_that_is_missing() {
+    let digest = image().digest;
+    let words = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: ecr:BatchGetImage on resource: \
+                 arn:aws:ecr:us-east-1:012345678912:repository/web";
+    let recordings = [(batch_get_image(&json!([{ "imageDigest": digest }])), json_error("AccessDeniedException", words, &json!({})))];
+    let result = replay(recordings, async |aws| aws.image(&web(), &digest).await).await;
+    assert_eq!(denied(result), ("ecr:BatchGetImage".to_owned(), "repository `web`".to_owned()));
+}
+
+// Whether it can be pulled
+
+async fn unavailable(answer: Response<SdkBody>) -> Result<Option<String>, Error> {
+    let digest = image().digest;
+    let asked = ask("DescribeImages", &json!({ "repositoryName": "web", "imageIds": [{ "imageDigest": digest }] }));
+    replay([(asked, answer)], async |aws| aws.unavailable(&web(), &digest).await).await
+}
+
+#[tokio::test]
+async fn an_image_that_is_active_or_says_no_status_can_be_pulled() {
+    for detail in [json!({ "imageStatus": "ACTIVE" }), json!({})] {
+        assert_eq!(unavailable(ok_json(&json!({ "imageDetails": [detail] }))).await.expect("read"), None);
+    }
+}
+
+#[tokio::test]
+async fn an_image_that_is_archived_or_gone_cannot_be_pulled() {
+    let digest = image().digest;
+    for status in ["ARCHIVED", "ACTIVATING", "STATUS_OF_TOMORROW"] {
+        let answer = ok_json(&json!({ "imageDetails": [{ "imageStatus": status }] }));
+        assert_eq!(unavailable(answer).await.expect("read"), Some(format!("{digest} cannot be pulled: it is {status}")));
+    }
+    let gone = Some(format!("{digest} cannot be pulled: ImageNotFound: ECR does not have it any more"));
+    assert_eq!(unavailable(ok_json(&json!({ "imageDetails": [] }))).await.expect("read"), gone);
+    assert_eq!(unavailable(json_error("ImageNotFoundException", "not there", &json!({}))).await.expect("not an error"), gone);
+}
+
+#[tokio::test]
+async fn a_denied_look_names_the_action_that_is_missing() {
+    let result = unavailable(json_error("AccessDeniedException", "", &json!({}))).await;
+    assert_eq!(denied(result), ("ecr:DescribeImages".to_owned(), "repository `web`".to_owned()));
+}
+
+// The images of a commit
+
+#[tokio::test]
+async fn the_images_of_a_commit_are_found_by_tag_and_annotation_and_not_among_the_platforms_of_an_index() {
+    let revision = json!({ "org.opencontainers.image.revision": "9fceb02d0ae598e95dc970b74767f19372d61af8" });
+    let manifest = |content: &Value| {
+        let text = content.to_string();
+        (Digest::of(text.as_bytes()), text)
+    };
+    let (platform, platform_text) = manifest(&json!({ "annotations": revision }));
+    let (index, index_text) = manifest(
+        &json!({ "annotations": revision, "manifests": [{ "digest": platform, "platform": { "os": "linux", "architecture": "arm64" } }] }),
+    );
+    let (tagged, tagged_text) = manifest(&json!({ "schemaVersion": 2 }));
+    let (other, other_text) =
+        manifest(&json!({ "annotations": { "org.opencontainers.image.revision": "e83c5163316f89bfbde7d9ab23ca2e25604af290" } }));
+    let all = BTreeSet::from([&platform, &index, &tagged, &other]);
+    let ids: Vec<Value> = all.iter().map(|digest| json!({ "imageDigest": digest })).collect();
+    let rows = [
+        row(&platform, None, &platform_text, OCI),
+        row(&index, Some("latest"), &index_text, INDEX),
+        row(&tagged, Some("9fceb02"), &tagged_text, OCI),
+        row(&other, Some("e83c516"), &other_text, OCI),
+    ];
+    let recordings = [
+        (ask("ListImages", &json!({ "repositoryName": "web", "maxResults": 1000 })), ok_json(&json!({ "imageIds": ids }))),
+        (batch_get_image(&json!(ids)), images(&rows, &[])),
+    ];
+    let tags = [(tag("latest"), index.clone()), (tag("9fceb02"), tagged.clone()), (tag("e83c516"), other)].into_iter().collect();
+    let commit = "9fceb02".parse().expect("a commit");
+    let found = replay(recordings, async |aws| aws.images_of(&web_app(), &commit, &tags).await).await.expect("read");
+    assert_eq!(BTreeSet::from_iter(found), BTreeSet::from([index, tagged]));
+}
+
+#[tokio::test]
+async fn a_search_asks_for_a_hundred_images_at_once() {
+    let digests: BTreeSet<Digest> = (0..101_u8).map(|n| Digest::of(&[n])).collect();
+    let ids: Vec<Value> = digests.iter().map(|digest| json!({ "imageDigest": digest })).collect();
+    let recordings = [
+        (ask("ListImages", &json!({ "repositoryName": "web", "maxResults": 1000 })), ok_json(&json!({ "imageIds": ids }))),
+        (batch_get_image(&json!(ids[..100])), images(&[], &[])),
+        (batch_get_image(&json!(ids[100..])), images(&[], &[])),
+    ];
+    let commit = "9fceb02".parse().expect("a commit");
+    let found = replay(recordings, async |aws| aws.images_of(&web_app(), &commit, &Tags::default()).await).await;
+    assert_eq!(found.expect("read"), []);
+}
+
+// The one write
+
+fn put_image() -> Request<SdkBody> {
+    let asked = json!({
+        "repositoryName": "web",
+        "imageManifest": MANIFEST,
+        "imageManifestMediaType": MEDIA_TYPE,
+        "imageDigest": image().digest,
+        "imageTag": "production_9fceb02",
+    });
+    ask("PutImage", &asked)
+}
+
+async fn put_tag(recordings: Vec<(Request<SdkBody>, Response<SdkBody>)>) -> Result<Applied, Error> {
+    replay(recordings, async |aws| aws.put_tag(&web(), &image(), &tag("production_9fceb02")).await).await
+}
+
+#[tokio::test]
+async fn a_tag_is_put_on_the_same_bytes() {
+    let answer = json!({ "image": row(&image().digest, Some("production_9fceb02"), MANIFEST, MEDIA_TYPE) });
+    assert_eq!(put_tag(vec![(put_image(), ok_json(&answer))]).await.expect("put"), Applied::Done);
+}
+
+#[tokio::test]
+async fn a_tag_that_is_on_the_image_already_is_done() {
+    let answer = json_error("ImageAlreadyExistsException", "Image with digest and tag already exists", &json!({}));
+    assert_eq!(put_tag(vec![(put_image(), answer)]).await.expect("not an error"), Applied::Done);
+}
+
+#[tokio::test]
+async fn of_an_immutable_tag_that_exists_it_is_asked_whose_it_is() {
+    let exists =
+        || (put_image(), json_error("ImageTagAlreadyExistsException", "The image tag already exists and is immutable", &json!({})));
+    let holder = |digest: &Digest| {
+        let answer = images(&[row(digest, Some("production_9fceb02"), MANIFEST, MEDIA_TYPE)], &[]);
+        (batch_get_image(&json!([{ "imageTag": "production_9fceb02" }])), answer)
+    };
+    let ours = put_tag(vec![exists(), holder(&image().digest)]).await;
+    assert_eq!(ours.expect("not an error"), Applied::Done, "our first try, whose answer was lost");
+    let other = put_tag(vec![exists(), holder(&Digest::of(b"other"))]).await;
+    assert_eq!(other.expect("not an error"), Applied::TagTaken);
+}
+
+#[tokio::test]
+async fn a_tag_that_cannot_be_put_is_an_error_with_the_words_of_ecr() {
+    let children = json_error("ReferencedImagesNotFoundException", "a manifest of the index is missing", &json!({}));
+    let error = put_tag(vec![(put_image(), children)]).await.expect_err("refused");
+    let expected = "ecr:PutImage on `web:production_9fceb02` failed: ReferencedImagesNotFoundException: a manifest of the index is missing";
+    assert_eq!(error.to_string(), expected);
+
+    let words = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: ecr:PutImage on resource: x";
+    let result = put_tag(vec![(put_image(), json_error("AccessDeniedException", words, &json!({})))]).await;
+    assert_eq!(denied(result), ("ecr:PutImage".to_owned(), "`web:production_9fceb02`".to_owned()));
+}
+
+#[tokio::test]
+async fn a_put_whose_first_answer_was_lost_is_tried_again_and_done() {
+    let lost = (put_image(), super::super::wire::answer(500, "{}"));
+    let again = (put_image(), json_error("ImageAlreadyExistsException", "", &json!({})));
+    assert_eq!(put_tag(vec![lost, again]).await.expect("not an error"), Applied::Done);
+}

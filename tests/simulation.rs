@@ -1,0 +1,318 @@
+//! Crowds: several sandboxes at once, in any order, with duplicates, losses, deaths, and people in between. Deterministic: a
+//! schedule is a list of choices, and a seed that fails is printed and can be run again with `SIMULATION_SEED=<seed>`.
+//!
+//! The world itself asserts at every call what must always hold: a tag is never moved, an update's token is in the state before
+//! it is sent, every other parameter is named, nobody else's update is cancelled. At rest, the rest is asserted.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use ecr_promoter::answer::Outcome;
+use ecr_promoter::error::Error;
+use ecr_promoter::state::End;
+use serde_json::{Value, json};
+use support::{Fault, Memory, event, interleave, push_event, sns, tag};
+
+/// Lets CloudFormation finish and delivers its events and the schedule's, until nothing changes any more.
+fn settle(world: &Memory) {
+    for _ in 0..30 {
+        let before = (world.get().state.clone(), world.updates(), world.get().told.len());
+        if world.get().in_flight.is_some() {
+            if world.get().status == "UPDATE_ROLLBACK_IN_PROGRESS" { world.fail_update("cancelled") } else { world.finish_update() }
+        }
+        world.invoke(&event("cfn-update-complete"), "stack event").expect("an answer");
+        world.invoke(&event("scheduled"), "tick").expect("an answer");
+        if world.get().in_flight.is_none() && before == (world.get().state.clone(), world.updates(), world.get().told.len()) {
+            return;
+        }
+    }
+    panic!("it does not come to rest: {:#?}", world.get().updates);
+}
+
+/// What must hold whenever everything has come to rest.
+fn assert_at_rest(world: &Memory) {
+    let inner = world.get();
+    let (state, _) = inner.state.as_ref().expect("a state");
+    assert_eq!(state.open, [], "nothing is left open");
+    assert_eq!(state.untold, [], "nothing is left untold");
+    let running = state.running.as_ref().expect("something runs");
+    assert_eq!(running.tag, inner.parameters["ProductionTag"], "the state knows what runs");
+    assert_eq!(inner.tags.get(&tag(&running.tag)), running.digest.as_ref(), "the tag is on what was promoted");
+    let tokens: BTreeSet<&String> = inner.updates.iter().map(|(token, _)| token).collect();
+    assert_eq!(tokens.len(), inner.updates.len(), "one promotion is one update");
+    let numbers: Vec<u64> = inner.history.keys().copied().collect();
+    assert_eq!(numbers, (0..numbers.len() as u64).collect::<Vec<_>>(), "the history has no gap");
+    for ended in inner.history.values().filter(|ended| ended.end != End::Superseded) {
+        let is_told =
+            inner.told.iter().any(|notice| notice.outcome == ended.end.outcome() && notice.tag.as_ref() == Some(&ended.promotion.tag));
+        assert!(is_told, "{:?} of {} was told", ended.end, ended.promotion.tag);
+    }
+    let newest = inner.tags.get(&tag("latest")).expect("an image");
+    let is_asked = inner.config["mode"] == "approval" && state.asked.as_ref().is_some_and(|asked| asked.digest == *newest);
+    let is_set_aside = state.failed.contains(newest) || [&state.passed_over, &state.first_seen].contains(&&Some(newest.clone()));
+    let may_wait = state.hold.is_some() || is_asked || is_set_aside;
+    assert!(may_wait || running.digest.as_ref() == Some(newest), "the newest permitted image runs");
+}
+
+/// Everything again, late: nothing may change.
+fn assert_nothing_undoes_it(world: &Memory, payloads: &[Value]) {
+    let before = (world.value(), world.updates());
+    for payload in payloads {
+        world.invoke(payload, "a late duplicate").expect("an answer");
+    }
+    settle(world);
+    assert_eq!((world.value(), world.updates()), before, "a late duplicate changed what runs");
+}
+
+/// Tries every interleaving of what `start` makes: choices are counted through like the digits of a number.
+fn every_interleaving((start, payloads): (Memory, Vec<Value>), check: impl Fn(&Memory)) -> usize {
+    let mut path: Vec<(usize, usize)> = Vec::new();
+    let mut runs = 0;
+    loop {
+        let world = start.fork();
+        let mut step = 0;
+        let handlers = payloads.iter().enumerate().map(|(i, payload)| world.handler(payload.clone(), &format!("request-{i}")));
+        let results = interleave(handlers, |left| {
+            if step == path.len() {
+                path.push((0, left));
+            }
+            step += 1;
+            path[step - 1].0
+        });
+        for result in results {
+            result.expect("no sandbox died").unwrap_or_else(|error| panic!("interleaving {path:?}: {error}"));
+        }
+        settle(&world);
+        assert_at_rest(&world);
+        check(&world);
+        runs += 1;
+        path.truncate(step);
+        while path.last().is_some_and(|(choice, left)| choice + 1 == *left) {
+            path.pop();
+        }
+        match path.last_mut() {
+            Some((choice, _)) => *choice += 1,
+            None => {
+                eprintln!("{runs} interleavings");
+                return runs;
+            }
+        }
+    }
+}
+
+/// `aaaaaaa` was deployed, and then `bbbbbbb`.
+fn two_deployed() -> Memory {
+    let world = Memory::new("auto");
+    for commit in ["aaaaaaa", "bbbbbbb"] {
+        let digest = world.push(commit);
+        world.invoke(&push_event(&digest), "request").expect("an answer");
+        settle(&world);
+    }
+    world
+}
+
+#[test]
+fn every_interleaving_of_two_deliveries_of_a_push_is_one_update() {
+    let start = {
+        let world = Memory::new("auto");
+        let digest = world.push("abc1234");
+        (world, vec![push_event(&digest), push_event(&digest)])
+    };
+    let runs = every_interleaving(start, |world| assert_eq!((world.updates(), world.value().as_str()), (1, "production_abc1234")));
+    assert!(runs > 500, "{runs} interleavings");
+}
+
+#[test]
+fn every_interleaving_of_an_older_and_a_newer_push_runs_the_newer() {
+    let start = {
+        let world = Memory::new("auto");
+        let older = world.push("aaaaaaa");
+        let newer = world.push("bbbbbbb");
+        (world, vec![push_event(&older), push_event(&newer)])
+    };
+    every_interleaving(start, |world| assert_eq!(world.value(), "production_bbbbbbb"));
+}
+
+#[test]
+fn every_interleaving_of_a_push_and_a_rollback_is_rolled_back_or_was_pushed_after() {
+    let start = {
+        let world = two_deployed();
+        let digest = world.push("ccccccc");
+        let rollback = sns("rollback web", "rollback", world.get().now);
+        (world, vec![push_event(&digest), rollback])
+    };
+    every_interleaving(start, |world| {
+        // Before the push: to `a`. During its update: back to `b`.
+        assert!(["production_aaaaaaa", "production_bbbbbbb"].contains(&world.value().as_str()), "{}", world.value());
+        assert!(world.get().state.as_ref().expect("a state").0.hold.is_some());
+    });
+}
+
+#[test]
+fn every_interleaving_of_a_push_and_an_older_commit_named_by_a_person_runs_what_the_person_named() {
+    let start = {
+        let world = two_deployed();
+        let digest = world.push("ccccccc");
+        let promote = sns("promote web aaaaaaa", "promote", world.get().now);
+        (world, vec![push_event(&digest), promote])
+    };
+    every_interleaving(start, |world| assert_eq!(world.value(), "production_aaaaaaa"));
+}
+
+#[test]
+fn every_interleaving_of_one_command_delivered_twice_acts_once() {
+    let start = {
+        let world = two_deployed();
+        let rollback = sns("rollback web", "rollback", world.get().now);
+        (world, vec![rollback.clone(), rollback])
+    };
+    every_interleaving(start, |world| assert_eq!((world.updates(), world.value().as_str()), (3, "production_aaaaaaa")));
+}
+
+#[test]
+fn every_interleaving_of_the_stacks_event_and_a_tick_tells_and_goes_on() {
+    let start = {
+        let world = two_deployed();
+        let first = world.push("ccccccc");
+        world.invoke(&push_event(&first), "request").expect("an answer");
+        world.push("ddddddd");
+        world.finish_update();
+        (world, vec![event("cfn-update-complete"), event("scheduled")])
+    };
+    every_interleaving(start, |world| assert_eq!((world.updates(), world.value().as_str()), (4, "production_ddddddd")));
+}
+
+#[test]
+fn a_newer_push_between_any_two_calls_of_an_older_pushs_handler_runs_in_the_end() {
+    for finishes_at_once in [true, false] {
+        for steps in 0.. {
+            let world = two_deployed();
+            world.get_mut().finishes_at_once = finishes_at_once;
+            let older = world.push("ccccccc");
+            let mut handler = Box::pin(world.handler(push_event(&older), "older"));
+            let is_done = (0..steps).any(|_| handler.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+            let newer = world.push("ddddddd");
+            world.invoke(&push_event(&newer), "newer").expect("an answer");
+            if !finishes_at_once && steps % 2 == 0 {
+                settle(&world); // the newer one is deployed before the older one's sandbox wakes up
+            }
+            if !is_done {
+                support::run(handler).expect("the sandbox lives").expect("an answer");
+            }
+            settle(&world);
+            assert_at_rest(&world);
+            assert_eq!(world.value(), "production_ddddddd", "a newer push after {steps} steps");
+            if is_done {
+                assert!(steps > 5, "the handler takes several steps");
+                break;
+            }
+        }
+    }
+}
+
+type Handler = Pin<Box<dyn Future<Output = Option<Result<Value, Error>>>>>;
+
+/// One story of many pushes, commands, stack events, ticks, deaths and faults.
+fn story(seed: u64) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let world = Memory::new(if random.u8(..4) == 0 { "approval" } else { "auto" });
+    let mut queue: Vec<Value> = Vec::new();
+    let mut delivered: Vec<Value> = Vec::new();
+    let mut running: Vec<(Value, u32, Handler)> = Vec::new();
+    let mut commits = 0;
+    let mut left = 120;
+    while left > 0 || !queue.is_empty() || !running.is_empty() {
+        left -= i32::from(left > 0);
+        match random.u8(..20) {
+            0..=1 if left > 0 => {
+                commits += 1;
+                let digest = world.push(&format!("abcd{:03}", commits % 12)); // now and then a commit is built twice
+                let event = push_event(&digest);
+                for _ in 0..random.usize(..4) {
+                    queue.push(event.clone()); // lost, or delivered up to three times
+                }
+            }
+            2 if left > 0 => {
+                let words = ["promote web", "promote web abcd001", "rollback web", "cancel web", "hold web freeze", "resume web"];
+                let message = sns(random.choice(words).expect("a command"), &format!("message-{left}"), world.get().now);
+                queue.extend(std::iter::repeat_n(message, random.usize(1..3)));
+            }
+            3 if left > 0 => queue.push(event("scheduled")),
+            4..=5 if world.get().in_flight.is_some() => {
+                let is_cancelled = world.get().status == "UPDATE_ROLLBACK_IN_PROGRESS";
+                if is_cancelled || random.u8(..4) == 0 {
+                    world.fail_update("it did not stabilize")
+                } else {
+                    world.finish_update()
+                }
+                if left > 0 && random.u8(..4) > 0 {
+                    queue.push(event("cfn-update-complete"));
+                }
+            }
+            6 if left > 0 && world.get().in_flight.is_none() && random.u8(..10) == 0 => world.foreign_update("production_old"),
+            7 if left > 0 && random.u8(..3) == 0 => {
+                let at = world.get().calls.len() + random.usize(..6);
+                let fault = *[Fault::Before, Fault::After, Fault::Death].get(random.usize(..3)).expect("a fault");
+                world.get_mut().fault = Some((at, fault));
+            }
+            8..=10 if !queue.is_empty() && running.len() < 6 => {
+                let payload = queue.swap_remove(random.usize(..queue.len()));
+                delivered.push(payload.clone());
+                let handler = Box::pin(world.handler(payload.clone(), &format!("request-{}", delivered.len())));
+                running.push((payload, 0, handler));
+            }
+            _ if !running.is_empty() => {
+                let at = random.usize(..running.len());
+                if let Poll::Ready(result) = running[at].2.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                    let (payload, attempt, _) = running.swap_remove(at);
+                    // Lambda tries an asynchronous invocation three times in all.
+                    if !matches!(result, Some(Ok(_))) && attempt < 2 {
+                        let again = Box::pin(world.handler(payload.clone(), "again"));
+                        running.push((payload, attempt + 1, again));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    world.get_mut().fault = None;
+    if world.get().tags.contains_key(&tag("latest")) {
+        settle(&world);
+        assert_at_rest(&world);
+        // Pushes and commands again, and looks; a question may have been answered by nobody.
+        assert_nothing_undoes_it(&world, &delivered);
+        assert_at_rest(&world);
+    }
+}
+
+#[test]
+fn thousands_of_random_stories_end_in_the_right_place() {
+    let seeds = match std::env::var("SIMULATION_SEED") {
+        Ok(seed) => {
+            let seed: u64 = seed.parse().expect("SIMULATION_SEED is a number");
+            seed..seed + 1
+        }
+        Err(_) => 0..4_000,
+    };
+    for seed in seeds {
+        if std::panic::catch_unwind(|| story(seed)).is_err() {
+            panic!("seed {seed} fails; run it again: SIMULATION_SEED={seed} cargo test --test simulation thousands");
+        }
+    }
+}
+
+#[test]
+fn the_last_one_hundred_promotions_are_told() {
+    let world = Memory::new("auto");
+    for build in 0..100 {
+        let digest = world.push(&format!("abc0{build:03}"));
+        world.invoke(&push_event(&digest), "request").expect("an answer");
+        settle(&world);
+    }
+    let history = world.invoke(&json!({"action": "history", "repository": "web"}), "request").expect("a history");
+    assert_eq!(history["promotions"].as_array().expect("a list").len(), 100);
+    assert_eq!(world.told().iter().filter(|outcome| **outcome == Outcome::Deployed).count(), 100);
+}
