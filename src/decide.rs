@@ -121,6 +121,7 @@ fn look(mut draft: Draft<'_>, by: &str) -> Decided {
     }
     match newest {
         Some(newest) => draft.go_on(&newest, by, Via::Schedule),
+        None if draft.is_stray => draft.undo(),
         None => Ok(draft.nothing(Outcome::Unchanged, format!("no image has the tag `{}`", draft.app.config.source_tag))),
     }
 }
@@ -354,12 +355,14 @@ impl<'a> Draft<'a> {
         let is_held = self.state.hold.is_some();
         let is_passed_over = self.state.passed_over.as_ref() == Some(newest);
         let is_free = self.app.config.mode == Mode::Auto && !is_held && !is_passed_over;
-        if let Some(running) = self.state.running.clone().filter(|_| self.is_stray && !is_free) {
-            return self.undo(&running);
+        let open = self.state.open.iter().find(|open| open.digest == *newest).cloned();
+        let has_failed = open.is_none() && self.state.failed.contains(newest);
+        let was_there_before = via == Via::Schedule && self.state.first_seen.as_ref() == Some(newest);
+        if self.is_stray && !(is_free && !has_failed && !was_there_before) {
+            return self.undo();
         }
         self.subject.digest = Some(newest.clone());
-        let open = self.state.open.iter().find(|open| open.digest == *newest).cloned();
-        if open.is_none() && self.state.failed.contains(newest) {
+        if has_failed {
             return Ok(self.nothing(
                 Outcome::Failed,
                 "its promotion failed before and is not tried again by itself: push a new image, or `promote` it on purpose".to_owned(),
@@ -369,7 +372,7 @@ impl<'a> Draft<'a> {
         if is_in_hand || self.runs(newest) {
             return self.go(newest, &Wanted::by_automation(by, via));
         }
-        if via == Via::Schedule && self.state.first_seen.as_ref() == Some(newest) {
+        if was_there_before {
             return Ok(self.nothing(Outcome::Unchanged, "it was there before ecr-promoter: only its own push promotes it".to_owned()));
         }
         if is_passed_over {
@@ -382,17 +385,15 @@ impl<'a> Draft<'a> {
     }
 
     /// Goes back from an overtaken update of ours to what ran before it, under the very tag that it had.
-    fn undo(self, running: &Running) -> Decided {
-        let tag: Option<Tag> = running.tag.parse().ok();
-        match &running.digest {
-            Some(digest) => {
-                self.go(digest, &Wanted { tag, ..Wanted::by_automation("ecr-promoter, undoing an overtaken update", Via::Schedule) })
-            }
-            None => Ok(self.nothing(
+    fn undo(self) -> Decided {
+        let Some((tag, Some(digest))) = self.state.running.clone().map(|running| (running.tag, running.digest)) else {
+            return Ok(self.nothing(
                 Outcome::Blocked,
-                format!("an overtaken update of ours must be undone by hand: `{}` is on no image", running.tag),
-            )),
-        }
+                "an overtaken update of ours must be undone by hand: what ran before is on no image".to_owned(),
+            ));
+        };
+        let by = "ecr-promoter, undoing an overtaken update";
+        self.go(&digest, &Wanted { tag: tag.parse().ok(), ..Wanted::by_automation(by, Via::Schedule) })
     }
 
     /// Whether this image is what runs, for all that is known.

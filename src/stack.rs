@@ -124,6 +124,12 @@ impl StackEvents {
         self.0.iter().find(|event| event.is_stack)
     }
 
+    /// The newest operation that went through: the one that the parameters at rest come from.
+    pub fn newest_complete(&self) -> Option<&StackEvent> {
+        let went_through = ["UPDATE_COMPLETE", "CREATE_COMPLETE", "IMPORT_COMPLETE"];
+        self.0.iter().find(|event| event.is_stack && went_through.contains(&event.status.as_str()))
+    }
+
     /// CloudFormation's own words for what went wrong first. What failed because another thing failed says nothing.
     fn first_failure(&self, token: &Token) -> String {
         let own = || self.0.iter().rev().filter(|event| event.is_of(token));

@@ -7,13 +7,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ecr_promoter::config::{App, DEFAULT_PREFIX, Settings};
+use ecr_promoter::event::{Event, Invocation, parse};
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
 /// What AWS does in the function's name, and no code of ours: its log, and handing on what failed for good.
 const BY_LAMBDA: [&str; 3] = ["logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"];
 /// What the role has beyond the calls that the code makes.
-const AHEAD: [&str; 2] = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem"];
+const AHEAD: [&str; 7] = [
+    "cloudformation:CreateChangeSet",
+    "cloudformation:DeleteChangeSet",
+    "cloudformation:DescribeChangeSet",
+    "cloudformation:ExecuteChangeSet",
+    "cloudformation:ListChangeSets",
+    "dynamodb:ConditionCheckItem",
+    "dynamodb:DeleteItem",
+];
 
 // Reading
 
@@ -50,29 +59,70 @@ fn resource(name: &str) -> Value {
     resource
 }
 
+fn property(name: &str, property: &str) -> Value {
+    resource(name)["Properties"][property].take()
+}
+
 fn function() -> Value {
     resource("EcrPromoterFunction")["Properties"].take()
 }
 
-fn default_of(parameter: &str) -> Value {
-    template()["Parameters"][parameter]["Default"].take()
+/// The template as it is deployed with these parameters; all others have their defaults.
+struct Deployment {
+    template: Value,
+    parameters: BTreeMap<&'static str, &'static str>,
 }
 
-/// Each `!Ref` of a parameter replaced by that parameter's default.
-fn with_defaults(value: &Value) -> Value {
-    match value {
-        Value::Object(members) if members.contains_key("Ref") => default_of(value["Ref"].as_str().expect("a name")),
-        Value::Object(members) => members.iter().map(|(key, value)| (key.clone(), with_defaults(value))).collect(),
-        Value::Array(items) => items.iter().map(with_defaults).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+fn deployed<const N: usize>(parameters: [(&'static str, &'static str); N]) -> Deployment {
+    Deployment { template: template(), parameters: BTreeMap::from(parameters) }
+}
+
+impl Deployment {
+    /// A parameter's value, as text.
+    fn parameter(&self, name: &str) -> String {
+        let default = || &self.template["Parameters"][name]["Default"];
+        match (name, self.parameters.get(name)) {
+            (_, Some(value)) => (*value).to_owned(),
+            ("AWS::Partition", _) => "aws".to_owned(),
+            ("AWS::Region", _) => "us-east-1".to_owned(),
+            ("AWS::AccountId", _) => "012345678912".to_owned(),
+            _ => default().as_str().unwrap_or_else(|| panic!("{name} is no parameter with a text default")).to_owned(),
+        }
     }
-}
 
-/// A `!Sub` with each `${Parameter}` replaced.
-fn substituted(text: &str, parameters: &[(&str, &str)]) -> String {
-    let text = parameters.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value));
-    assert!(!text.contains("${"), "a parameter is missing here: {text}");
-    text
+    /// What CloudFormation makes of a value, as far as the values that are looked at here go.
+    fn resolve(&self, value: &Value) -> Value {
+        match value {
+            Value::Object(members) => match members.iter().next().map(|(key, argument)| (key.as_str(), argument)) {
+                Some(("Ref", name)) => self.parameter(name.as_str().expect("a name")).into(),
+                Some(("Sub", text)) => self.substitute(text.as_str().expect("a text")).into(),
+                Some(("If", branches)) => {
+                    let name = branches[0].as_str().expect("a condition");
+                    self.resolve(&branches[if self.holds(&self.template["Conditions"][name]) { 1 } else { 2 }])
+                }
+                _ => members.iter().map(|(key, value)| (key.clone(), self.resolve(value))).collect(),
+            },
+            Value::Array(items) => items.iter().map(|item| self.resolve(item)).collect(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+        }
+    }
+
+    fn holds(&self, condition: &Value) -> bool {
+        match (&condition["Equals"], &condition["Not"]) {
+            (Value::Array(pair), _) => self.resolve(&pair[0]) == self.resolve(&pair[1]),
+            (_, Value::Array(negated)) => !self.holds(&negated[0]),
+            _ => panic!("this test does not know the condition {condition}"),
+        }
+    }
+
+    fn substitute(&self, text: &str) -> String {
+        let mut parts = text.split("${");
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |done, part| {
+            let (name, rest) = part.split_once('}').expect("a closing brace");
+            done + &self.parameter(name) + rest
+        })
+    }
 }
 
 // Environment and configuration
@@ -92,52 +142,70 @@ fn the_function_has_the_environment_that_the_code_reads() {
 
 #[test]
 fn the_first_apps_configuration_is_where_the_code_looks_and_what_it_understands() {
-    assert_eq!(default_of("ParameterPrefix"), DEFAULT_PREFIX);
-    let parameter = resource("AppConfiguration")["Properties"].take();
     let settings = Settings::from_vars(|name| (name == "STATE_TABLE").then(|| "x".to_owned())).expect("settings");
     let repository = "tools/web".parse().expect("a repository");
-    let name = substituted(
-        parameter["Name"]["Sub"].as_str().expect("a name"),
-        &[("ParameterPrefix", DEFAULT_PREFIX), ("Repository", "tools/web")],
-    );
-    assert_eq!(name, settings.app_parameter(&repository));
+    let configuration = |deployment: Deployment| {
+        let parameter = deployment.resolve(&resource("AppConfiguration")["Properties"]);
+        let (name, json) = (parameter["Name"].as_str().expect("a name"), parameter["Value"].as_str().expect("a value"));
+        assert_eq!(name, settings.app_parameter(&repository));
+        App::parse(&repository, name, json).expect("a configuration").config
+    };
+    let plain = App::parse(&repository, "", r#"{"stack":"web"}"#).expect("a configuration").config;
+    assert_eq!(configuration(deployed([("Repository", "tools/web")])), plain, "the template's defaults are those of the code");
 
     let extra = r#""capabilities":["CAPABILITY_AUTO_EXPAND"],"repository_url":"https://github.com/acme/web""#;
-    let branches = parameter["Value"]["If"].as_array().expect("!If");
-    let configs: Vec<_> = branches[1..]
-        .iter()
-        .map(|branch| {
-            let defaults = ["StackName", "ParameterName", "Mode", "SourceTag", "TagPrefix"].map(|name| (name, default_of(name)));
-            let mut values: Vec<(&str, &str)> = defaults.iter().map(|(name, value)| (*name, value.as_str().expect("text"))).collect();
-            values.push(("ExtraConfiguration", extra));
-            let json = substituted(branch["Sub"].as_str().expect("!Sub"), &values);
-            App::parse(&repository, &name, &json).expect("a configuration").config
-        })
-        .collect();
-    let plain = App::parse(&repository, &name, r#"{"stack":"web"}"#).expect("a configuration").config;
-    assert_eq!(configs[1], plain, "the template's defaults are those of the code");
-    assert_eq!((configs[0].capabilities.len(), configs[0].repository_url.as_deref()), (1, Some("https://github.com/acme/web")));
+    let config = configuration(deployed([("Repository", "tools/web"), ("Mode", "auto"), ("ExtraConfiguration", extra)]));
+    assert_eq!((config.capabilities.len(), config.repository_url.as_deref()), (1, Some("https://github.com/acme/web")));
+    assert_eq!(deployed([]).parameter("ParameterPrefix"), DEFAULT_PREFIX);
 }
 
 // Events
 
+/// The files in events/ that the rule of this name lets through.
+fn through(rule: &str, deployment: &Deployment) -> Vec<String> {
+    let pattern = deployment.resolve(&function()["Events"][rule]["Properties"]["Pattern"]);
+    assert!(pattern.is_object(), "the function has no rule {rule}");
+    events().into_iter().filter(|(_, event)| matches(&pattern, event)).map(|(name, _)| name).collect()
+}
+
 #[test]
-fn the_rules_let_through_what_is_for_the_function_and_nothing_else() {
-    let function = function();
-    let rules: BTreeMap<&str, Value> = function["Events"]
-        .as_object()
-        .expect("events")
-        .iter()
-        .filter(|(_, event)| event["Type"] == "EventBridgeRule")
-        .map(|(name, event)| (name.as_str(), with_defaults(&event["Properties"]["Pattern"])))
-        .collect();
-    let through = |pattern: &Value| -> Vec<String> {
-        events().into_iter().filter(|(_, event)| matches(pattern, event)).map(|(name, _)| name).collect()
-    };
-    let through: BTreeMap<&str, Vec<String>> = rules.iter().map(|(name, pattern)| (*name, through(pattern))).collect();
+fn a_successful_push_of_the_source_tag_wakes_the_function_and_no_other_event_of_ecr() {
     // A rule cannot know which repositories are configured; an account and a region get only their own events.
     let pushes = ["ecr-push-other-account.json", "ecr-push-other-region.json", "ecr-push-unknown-repository.json", "ecr-push.json"];
-    assert_eq!(through, BTreeMap::from([("ImagePush", pushes.map(str::to_owned).to_vec())]));
+    assert_eq!(through("ImagePush", &deployed([])), pushes);
+    assert_eq!(through("ImagePush", &deployed([("SourceTag", "nightly")])), ["ecr-push-other-tag.json"]);
+}
+
+#[test]
+fn the_end_of_an_update_of_an_apps_stack_wakes_the_function() {
+    let ends = ["cfn-rollback-complete.json", "cfn-update-complete.json"];
+    assert_eq!(through("StackChange", &deployed([])), ends);
+    assert_eq!(through("StackChange", &deployed([("StackName", "we")])), [""; 0], "a name is the whole name");
+    assert_eq!(through("StackChange", &deployed([("StackName", "first"), ("StackPrefix", "we")])), ends);
+    assert_eq!(through("StackChange", &deployed([("StackName", "first"), ("StackPrefix", "*")])), ends);
+    assert_eq!(through("StackChange", &deployed([("StackPrefix", "tools-")])), [""; 0]);
+}
+
+#[test]
+fn what_the_schedules_send_is_understood() {
+    let invocation = Invocation::new("request".to_owned(), "", jiff::Timestamp::UNIX_EPOCH);
+    let function = function();
+    let schedules: BTreeMap<_, _> = function["Events"]
+        .as_object()
+        .expect("events")
+        .values()
+        .filter(|event| event["Type"] == "Schedule")
+        .map(|event| {
+            let payload = match event["Properties"]["Input"].as_str() {
+                Some(input) => serde_json::from_str(input).expect("JSON"),
+                None => events().remove("scheduled.json").expect("a file"),
+            };
+            let parsed = parse(&payload, &invocation).expect("understood").remove(0).expect("understood");
+            let Event::Due { only_open_work } = parsed else { panic!("not a schedule: {parsed:?}") };
+            (event["Properties"]["Schedule"].as_str().expect("a rate"), only_open_work)
+        })
+        .collect();
+    assert_eq!(schedules, BTreeMap::from([("rate(1 hour)", false), ("rate(5 minutes)", true)]));
 }
 
 fn events() -> BTreeMap<String, Value> {
@@ -157,9 +225,10 @@ fn events() -> BTreeMap<String, Value> {
 fn matches(pattern: &Value, event: &Value) -> bool {
     match pattern {
         Value::Object(keys) => keys.iter().all(|(key, pattern)| matches(pattern, &event[key])),
-        Value::Array(values) => values.iter().any(|value| {
-            assert!(!value.is_object(), "this test does not know the matcher {value}");
-            value == event
+        Value::Array(values) => values.iter().any(|value| match (value, &value["prefix"]) {
+            (Value::Object(_), Value::String(prefix)) => event.as_str().is_some_and(|text| text.starts_with(prefix)),
+            (Value::Object(_), _) => panic!("this test does not know the matcher {value}"),
+            _ => value == event,
         }),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => panic!("a pattern's leaf is a list, not {pattern}"),
     }
@@ -241,27 +310,41 @@ fn the_function_is_our_binary_small_and_with_json_logs() {
     let function = &resource["Properties"];
     assert_eq!((&function["Runtime"], &function["Handler"]), (&json!("provided.al2023"), &json!("bootstrap")));
     assert_eq!((&function["MemorySize"], &function["Timeout"]), (&json!(128), &json!(60)));
-    assert_eq!(default_of("Architecture"), "x86_64");
+    assert_eq!(deployed([]).parameter("Architecture"), "x86_64");
     assert_eq!(function["LoggingConfig"]["LogFormat"], "JSON");
     assert_eq!(function["LoggingConfig"]["LogGroup"], json!({ "Ref": "FunctionLogGroup" }));
-    assert!(!resource_property("FunctionLogGroup", "RetentionInDays").is_null());
-}
-
-fn resource_property(name: &str, property: &str) -> Value {
-    resource(name)["Properties"][property].take()
+    assert!(!property("FunctionLogGroup", "RetentionInDays").is_null());
 }
 
 #[test]
 fn what_fails_is_tried_three_times_and_then_kept_for_two_weeks() {
-    let queue = json!({ "GetAtt": "OnFailureQueue.Arn" });
     let function = function();
     let invoke = &function["EventInvokeConfig"];
     assert_eq!(invoke["MaximumRetryAttempts"], 2);
-    assert_eq!(invoke["DestinationConfig"]["OnFailure"], json!({ "Type": "SQS", "Destination": queue }));
-    // And what never reaches the function.
-    assert_eq!(function["Events"]["ImagePush"]["Properties"]["DeadLetterConfig"]["Arn"], queue);
-    assert_eq!(function["Events"]["Approval"]["Properties"]["RedrivePolicy"]["deadLetterTargetArn"], queue);
-    assert_eq!(resource_property("OnFailureQueue", "MessageRetentionPeriod"), 14 * 24 * 60 * 60);
+    assert_eq!(invoke["DestinationConfig"]["OnFailure"], json!({ "Type": "SQS", "Destination": { "GetAtt": "OnFailureQueue.Arn" } }));
+    assert_eq!(property("OnFailureQueue", "MessageRetentionPeriod"), 14 * 24 * 60 * 60);
+}
+
+#[test]
+fn what_never_reaches_the_function_is_kept_too() {
+    let queue = json!({ "GetAtt": "OnFailureQueue.Arn" });
+    let mut senders = BTreeSet::new();
+    for (name, event) in function()["Events"].as_object().expect("events") {
+        let properties = &event["Properties"];
+        if event["Type"] == "SNS" {
+            assert_eq!(properties["RedrivePolicy"]["deadLetterTargetArn"], queue, "{name}");
+            senders.insert(json!({ "Ref": properties["Topic"]["Ref"] }).to_string());
+        } else {
+            assert_eq!(properties["DeadLetterConfig"]["Arn"], queue, "{name}");
+            // SAM names the rule of an event after the function and the event.
+            senders.insert(json!({ "GetAtt": format!("EcrPromoterFunction{name}.Arn") }).to_string());
+        }
+    }
+    let policy = property("OnFailureQueuePolicy", "PolicyDocument");
+    let sources = policy["Statement"].as_array().expect("statements").iter().map(|s| s["Condition"]["ArnEquals"]["aws:SourceArn"].clone());
+    let allowed: BTreeSet<String> =
+        sources.flat_map(|source| source.as_array().cloned().unwrap_or_else(|| vec![source])).map(|source| source.to_string()).collect();
+    assert_eq!(allowed, senders, "who may send to the queue");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::answer::Outcome;
 use crate::config::App;
 use crate::image::Tags;
 use crate::stack::{Phase, Stack, UpdateEnd};
-use crate::state::{CommandRecord, End, Hold, Promotion, Running};
+use crate::state::{CommandRecord, End, Hold, Promotion, Recent, Running};
 use crate::world::{Question, Snapshot};
 
 /// Who changed what ecr-promoter did not change.
@@ -95,16 +95,18 @@ impl Draft<'_> {
                 // State and stack are read side by side, so one of them may be older: only the events, read after both,
                 // tell a change by somebody else from one of ours that the other read has not seen.
                 let events = self.seen.events.as_ref().ok_or(Step::Read(Question::Events(running.since)))?;
-                let newest = events.newest();
-                let ours = self.state.recent.iter().find(|recent| newest.is_some_and(|event| event.is_of(&recent.token)));
-                match ours.map(|ours| ours.end) {
-                    // It was taken back before it was sent, and yet it arrived: its sandbox had stalled.
-                    Some(End::Superseded) if running.digest.is_some() => {
+                let made_it = events.newest_complete();
+                let ours = self.state.recent.iter().find(|recent| made_it.is_some_and(|event| event.is_of(&recent.token)));
+                let last_deployed = self.state.recent.iter().rev().find(|recent| recent.end == End::Deployed);
+                let has_arrived = |ours: &Recent| events.end_of(&ours.token) == Some(UpdateEnd::Complete) && last_deployed != Some(ours);
+                match ours {
+                    // It had given way to something newer, and yet it arrived (again): its sandbox had stalled.
+                    Some(ours) if has_arrived(ours) && running.digest.is_some() => {
                         self.is_stray = true;
                         return Ok(());
                     }
-                    Some(End::Deployed | End::Failed | End::Cancelled) => return Err(Step::LookAgain),
-                    Some(End::Superseded) | None => {}
+                    Some(Recent { end: End::Deployed | End::Failed | End::Cancelled, .. }) => return Err(Step::LookAgain),
+                    Some(Recent { end: End::Superseded, .. }) | None => {}
                 }
                 if running.digest.is_some() && running.digest == self.seen.newest {
                     self.state.passed_over = running.digest.clone();

@@ -63,6 +63,8 @@ pub(crate) struct Inner {
     /// What CloudFormation answers instead of taking the next update.
     pub(crate) next_update: Option<NotUpdated>,
     pub(crate) finishes_at_once: bool,
+    /// What a repeated request token does is not documented: refused, or an update like any other.
+    pub(crate) takes_known_tokens: bool,
     pub(crate) calls: Vec<String>,
     pub(crate) fault: Option<(usize, Fault)>,
     nonces: u64,
@@ -91,6 +93,7 @@ impl Memory {
             updates: Vec::new(),
             next_update: None,
             finishes_at_once: false,
+            takes_known_tokens: false,
             calls: Vec::new(),
             fault: None,
             nonces: 0,
@@ -214,7 +217,8 @@ impl Inner {
         if let Some(answer) = self.next_update.take() {
             return Applied::NotUpdated(answer);
         }
-        if self.in_flight.is_some() {
+        let is_known = self.updates.iter().any(|(token, _)| token == update.token.as_str());
+        if self.in_flight.is_some() || is_known && !self.takes_known_tokens {
             return Applied::NotUpdated(NotUpdated::Contested);
         }
         let (state, _) = self.state.as_ref().expect("an update is sent that no state knows");
@@ -244,8 +248,10 @@ impl Inner {
         if self.status != "UPDATE_IN_PROGRESS" {
             return Applied::NotUpdated(NotUpdated::Contested);
         }
-        let (ours, _) = self.in_flight.as_ref().expect("an update is under way");
-        assert_eq!(ours, token.as_str(), "another's update was cancelled");
+        // The real call looks whose update it is right before it cancels.
+        if self.in_flight.as_ref().is_none_or(|(under_way, _)| under_way != token.as_str()) {
+            return Applied::NotUpdated(NotUpdated::Contested);
+        }
         self.status = "UPDATE_ROLLBACK_IN_PROGRESS".to_owned();
         self.stack_event(token.of_cancel().as_str(), "UPDATE_ROLLBACK_IN_PROGRESS", Some("User Initiated"));
         self.cancels += 1;
