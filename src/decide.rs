@@ -448,6 +448,10 @@ impl<'a> Draft<'a> {
         match self.stack.phase() {
             Phase::AtRest if self.value() == tag.as_str() => {
                 self.state.waiting = None;
+                // Known by its tag alone so far, or an overtaken update that turns out to be what is wanted.
+                let since = self.state.running.as_ref().filter(|running| running.tag == tag.as_str()).and_then(|running| running.since);
+                let by = self.state.running.as_ref().map_or_else(|| wanted.by.to_owned(), |running| running.by.clone());
+                self.state.running = Some(Running { tag: tag.to_string(), digest: Some(digest.clone()), commit, since, by });
                 self.note_choice(digest, wanted);
                 Ok(self.nothing(Outcome::Unchanged, "it runs already".to_owned()))
             }

@@ -48,7 +48,7 @@ fn assert_at_rest(world: &Memory) {
     assert_eq!(state.open, [], "nothing is left open");
     assert_eq!(state.untold, [], "nothing is left untold");
     let running = state.running.as_ref().expect("something runs");
-    assert_eq!(running.tag, inner.parameters["ProductionTag"], "the state knows what runs");
+    assert_eq!(running.tag, inner.parameters["ProductionTag"], "the state knows what runs: {}", describe(world));
     assert_eq!(inner.tags.get(&tag(&running.tag)), running.digest.as_ref(), "the tag is on what was promoted");
     let tokens: BTreeSet<&String> = inner.updates.iter().map(|(token, _)| token).collect();
     assert!(inner.takes_known_tokens || tokens.len() == inner.updates.len(), "one promotion is one update");
@@ -270,8 +270,7 @@ fn story(seed: u64) {
             }
             8..=10 if !queue.is_empty() && running.len() < 6 => {
                 let payload = queue.swap_remove(random.usize(..queue.len()));
-                delivered.push(payload.clone());
-                let handler = Box::pin(world.handler(payload.clone(), &format!("request-{}", delivered.len())));
+                let handler = Box::pin(world.handler(payload.clone(), &format!("request-{left}-{}", queue.len())));
                 running.push((payload, 0, handler));
             }
             _ if !running.is_empty() => {
@@ -279,7 +278,9 @@ fn story(seed: u64) {
                 if let Poll::Ready(result) = running[at].2.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
                     let (payload, attempt, _) = running.swap_remove(at);
                     // Lambda tries an asynchronous invocation three times in all.
-                    if !matches!(result, Some(Ok(_))) && attempt < 2 {
+                    if matches!(result, Some(Ok(_))) {
+                        delivered.push(payload);
+                    } else if attempt < 2 {
                         let again = Box::pin(world.handler(payload.clone(), "again"));
                         running.push((payload, attempt + 1, again));
                     }
