@@ -115,10 +115,13 @@ async fn look_at_all<W: World>(
 ) -> Result<Reply, Error> {
     let looks = apps.into_iter().map(async |(repository, app)| {
         let looked = async {
-            let app = app?;
-            if only_open_work && !world.has_open_work(&app).await? {
-                return Ok(None);
-            }
+            let app = match app {
+                Ok(app) if only_open_work && !world.has_open_work(&app).await? => return Ok(None),
+                Ok(app) => app,
+                // A configuration that cannot be read is the full look's matter: it fails once an hour, not at each look.
+                Err(_) if only_open_work => return Ok(None),
+                Err(error) => return Err(error),
+            };
             look(world, &app, &Trigger::Due(cause), &Subject::default()).await.map(Some)
         };
         (repository, looked.await)

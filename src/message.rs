@@ -30,7 +30,9 @@ pub fn message(app: &App, notice: &Notice) -> Message {
     let name = app.repository.as_str();
     let what = image_name(notice);
     let headline = match notice.outcome {
+        Outcome::Promoted if notice.rolls_back.is_some() => format!("{name}: rolling back to {what}"),
         Outcome::Promoted => format!("{name}: {what} is on its way to production"),
+        Outcome::Deployed if notice.rolls_back.is_some() => format!("{name}: rolled back to {what}{}", took(notice)),
         Outcome::Deployed => format!("{name}: {what} is in production{}", took(notice)),
         Outcome::Failed => format!("{name}: {what} did not reach production"),
         Outcome::Queued => format!("{name}: {what} waits for the stack"),
@@ -109,6 +111,7 @@ fn machine(app: &App, notice: &Notice) -> Value {
         "by": plain(&notice.by, 300),
         "at": notice.at,
         "took_seconds": notice.took_seconds,
+        "rolls_back": notice.rolls_back,
         "compare_url": compare(app, notice),
     })
 }
@@ -169,6 +172,7 @@ mod tests {
             reason: reason.to_owned(),
             at: jiff::Timestamp::UNIX_EPOCH,
             took_seconds: Some(130),
+            rolls_back: None,
         }
     }
 
@@ -189,6 +193,13 @@ mod tests {
     #[test]
     fn a_deployment_tells_how_long_it_took() {
         assert_eq!(message(&app(), &notice(Outcome::Deployed, "")).subject, "web: 9fceb02 is in production after 2 m 10 s");
+    }
+
+    #[test]
+    fn a_rollback_is_told_as_one() {
+        let back = Notice { rolls_back: Some("production_bad".to_owned()), ..notice(Outcome::Promoted, "") };
+        assert_eq!(message(&app(), &back).subject, "web: rolling back to 9fceb02");
+        assert_eq!(message(&app(), &back).json["rolls_back"], "production_bad");
     }
 
     #[test]

@@ -258,6 +258,9 @@ pub struct Notice {
     /// How long the promotion took, in seconds.
     #[serde(default)]
     pub took_seconds: Option<i64>,
+    /// The tag that a rollback goes back from.
+    #[serde(default)]
+    pub rolls_back: Option<String>,
 }
 
 /// A command that was carried out: a `command#…` item.
@@ -355,6 +358,7 @@ impl Promotion {
             reason: reason.into(),
             at,
             took_seconds: None,
+            rolls_back: self.rolls_back.clone(),
         }
     }
 }

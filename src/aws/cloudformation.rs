@@ -78,9 +78,13 @@ impl Aws {
         }))
     }
 
-    /// Cancels the stack's update. The events of the rollback carry the cancel's token, which names the update's.
+    /// Cancels the stack's update, if it is this promotion's: a cancel names only the stack, so whose update it is is looked
+    /// at right before. The events of the rollback carry the cancel's token, which names the update's.
     pub(super) async fn cancel_update(&self, app: &App, token: &Token) -> Result<Applied, Error> {
         let stack = &app.config.stack;
+        if !self.stack_events(stack, None).await?.newest().is_some_and(|newest| newest.is_of(token)) {
+            return Ok(Applied::NotUpdated(NotUpdated::Contested));
+        }
         let sent =
             self.cloudformation.cancel_update_stack().stack_name(stack).client_request_token(token.of_cancel().as_str()).send().await;
         let Err(error) = sent else { return Ok(Applied::Done) };

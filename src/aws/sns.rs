@@ -69,6 +69,7 @@ mod tests {
             reason: "50 % & more".to_owned(),
             at: jiff::Timestamp::UNIX_EPOCH,
             took_seconds: None,
+            rolls_back: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What people order beside a promotion: `cancel`, `hold`, `resume`. And what they are told once: that an app is misconfigured.
 
-use super::{Decided, Draft, Plan, Step, Trigger};
+use super::draft::Draft;
+use super::{Decided, Plan, Step, Trigger};
 use crate::answer::Outcome;
 use crate::config::{App, ConfigError, Mode};
 use crate::event::command::Command;
@@ -88,6 +89,7 @@ pub(super) fn told_once(app: &App, trigger: &Trigger, seen: &Snapshot, error: &C
         reason: error.to_string(),
         at: seen.at,
         took_seconds: None,
+        rolls_back: None,
     };
     let told = State { trouble, ..state };
     vec![vec![Action::Tell(notice)], vec![Action::Mark(Box::new(Records { state: Some(told), ..Records::default() }))]]

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Decided, Draft, Plan, Step};
-use crate::answer::Reply;
+use super::draft::Draft;
+use super::{Decided, Plan, Step};
+use crate::answer::{Outcome, Reply};
 use crate::config::App;
 use crate::state::{Ended, Promotion};
 use crate::world::{Question, Snapshot};
@@ -25,7 +26,7 @@ pub(super) fn plan(draft: &Draft<'_>, promoted: Step) -> Decided {
             "previous_tag": would.previous_tag,
             "stack": would.stack,
             "parameter": draft.app.config.parameter,
-            "reason": would.reason,
+            "reason": if would.outcome == Outcome::Promoted { "nothing speaks against it" } else { would.reason.as_str() },
         })),
         other @ (Step::Read(_) | Step::LookAgain | Step::Do(_) | Step::Misconfigured(..)) => Ok(other),
     }

@@ -1,6 +1,8 @@
 //! `rollback`: back to what was deployed before, or to what is named. It holds the app, so that automation does not undo it.
 
-use super::{Decided, Draft, Step, Wanted, named};
+use super::draft::Draft;
+use super::promotion::Wanted;
+use super::{Decided, Step, named};
 use crate::event::command::{Command, ImageRef};
 use crate::model::{Commit, Digest, Tag};
 use crate::state::{End, Ended, Hold};

@@ -1,7 +1,8 @@
 //! Settling: before anything new is decided, what became of the promotions that were begun, and whether somebody else
 //! changed the parameter. CONTRACT: parameters are judged only at rest, and whose update it was only its token says.
 
-use super::{Decided, Draft, Step};
+use super::draft::Draft;
+use super::{Decided, Step};
 use crate::answer::Outcome;
 use crate::config::App;
 use crate::image::Tags;

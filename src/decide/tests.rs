@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::image::{MEDIA_TYPES, Tags};
+use crate::answer::Answer;
+use crate::image::{Image, MEDIA_TYPES, Tags};
+use crate::model::Tag;
 use crate::stack::{Parameter, StackEvent, StackEvents};
-use crate::state::Running;
-use crate::world::{Tried, Version};
+use crate::state::{Hold, Running};
+use crate::world::{Tried, Update, Version};
 
 const NOW: &str = "2026-03-17T09:41:30Z";
 
@@ -301,6 +303,14 @@ fn a_change_that_only_one_of_two_reads_saw_is_looked_at_again() {
     assert_eq!(step(&auto(), &push('b'), &Snapshot { events: Some(StackEvents(vec![ours])), ..torn.clone() }), Step::LookAgain);
     let theirs = Snapshot { events: Some(StackEvents::default()), ..torn };
     check(&auto(), &push('b'), &theirs, Outcome::Held, "Save\nTell + Tell\nMark");
+}
+
+#[test]
+fn nothing_is_sent_past_a_guard_that_cannot_be_checked() {
+    let guarded = app(r#"{"stack":"web","mode":"auto","commit_from":["annotation"],"guard":{"allowed_changes":["AWS::ECS::Service"]}}"#);
+    check(&guarded, &push('b'), &pushed_b(), Outcome::Blocked, "Save\nTell\nMark");
+    check(&guarded, &promote(None), &pushed_b(), Outcome::Blocked, "Save\nTell\nMark");
+    check(&guarded, &push('a'), &seen(), Outcome::Unchanged, "");
 }
 
 #[test]

@@ -475,8 +475,15 @@ pub(crate) fn push_event(digest: &Digest) -> Value {
 
 /// A payload from `events/`.
 pub(crate) fn event(name: &str) -> Value {
-    let path = format!("{}/events/{name}.json", env!("CARGO_MANIFEST_DIR"));
-    serde_json::from_str(&std::fs::read_to_string(&path).expect(&path)).expect(&path)
+    thread_local! {
+        // The simulations ask for the same files a million times.
+        static READ: RefCell<BTreeMap<String, Value>> = const { RefCell::new(BTreeMap::new()) };
+    }
+    let read = || {
+        let path = format!("{}/events/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        serde_json::from_str(&std::fs::read_to_string(&path).expect(&path)).expect(&path)
+    };
+    READ.with_borrow_mut(|events| events.entry(name.to_owned()).or_insert_with(read).clone())
 }
 
 /// A command on the approval topic.

@@ -346,10 +346,25 @@ async fn a_denied_update_names_the_action_that_is_missing() {
 
 // Its cancel
 
-async fn cancel_update(answer: Response<SdkBody>) -> Result<Applied, Error> {
+/// Whose update is under way is asked first.
+fn under_way(token: &str) -> Recording {
+    let token = format!("<ClientRequestToken>{token}</ClientRequestToken>");
+    page(1, &[event("2026-03-17T10:00:00Z", ("web", "AWS::CloudFormation::Stack", STACK_ID), "UPDATE_IN_PROGRESS", &token)])
+}
+
+async fn cancel(recordings: Vec<Recording>) -> Result<Applied, Error> {
     let token: Token = TOKEN.parse().expect("a token");
+    replay(recordings, async |aws| aws.cancel_update(&app(&json!({ "stack": "web" })), &token).await).await
+}
+
+async fn cancel_update(answer: Response<SdkBody>) -> Result<Applied, Error> {
     let asked = ask("CancelUpdateStack", &[("StackName", "web"), ("ClientRequestToken", &format!("{TOKEN}-cancel"))]);
-    replay([(asked, answer)], async |aws| aws.cancel_update(&app(&json!({ "stack": "web" })), &token).await).await
+    cancel(vec![under_way(TOKEN), (asked, answer)]).await
+}
+
+#[tokio::test]
+async fn anothers_update_is_not_cancelled() {
+    assert_eq!(cancel(vec![under_way("Console-1")]).await.expect("not an error"), Applied::NotUpdated(NotUpdated::Contested));
 }
 
 #[tokio::test]

@@ -1,0 +1,183 @@
+//! A plan in the making: the state as it is to be, what led there, and what is answered and told of it.
+
+use jiff::Timestamp;
+
+use super::{Plan, Step};
+use crate::answer::{Answer, Outcome};
+use crate::config::App;
+use crate::image::Tags;
+use crate::model::{Commit, Digest, Tag, Token};
+use crate::stack::{Phase, Stack};
+use crate::state::{CommandRecord, End, Ended, Notice, Promotion, Running, State};
+use crate::world::{Action, Records, Snapshot};
+
+/// What an answer is about.
+#[derive(Default)]
+pub(super) struct About {
+    pub(super) digest: Option<Digest>,
+    pub(super) commit: Option<Commit>,
+    pub(super) tag: Option<Tag>,
+    pub(super) previous_tag: Option<String>,
+    pub(super) token: Option<Token>,
+}
+
+/// A plan in the making: the state as it is to be, and what led there.
+pub(super) struct Draft<'a> {
+    pub(super) app: &'a App,
+    pub(super) seen: &'a Snapshot,
+    pub(super) stack: &'a Stack,
+    pub(super) tags: &'a Tags,
+    pub(super) now: Timestamp,
+    pub(super) state: State,
+    pub(super) ended: Vec<Ended>,
+    pub(super) command: Option<CommandRecord>,
+    pub(super) subject: About,
+    /// Nobody's image caused this look: its answer is what it found ended.
+    pub(super) is_look: bool,
+    /// An update of ours, overtaken by a newer promotion, arrived after all: it is undone.
+    pub(super) is_stray: bool,
+    /// The state is written although it says nothing that could not be seen.
+    pub(super) is_worth_keeping: bool,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(app: &'a App, seen: &'a Snapshot, stack: &'a Stack, tags: &'a Tags, command: Option<CommandRecord>) -> Self {
+        let config = &app.config;
+        let mut state = match &seen.state {
+            Some(state) if state.stack == config.stack && state.parameter == config.parameter => state.clone(),
+            other => State::first(&config.stack, &config.parameter, other.as_ref().map_or(0, |old| old.ended + old.open.len() as u64)),
+        };
+        state.trouble = None;
+        Self {
+            app,
+            seen,
+            stack,
+            tags,
+            now: seen.at,
+            state,
+            ended: Vec::new(),
+            command,
+            subject: About::default(),
+            is_look: false,
+            is_stray: false,
+            is_worth_keeping: false,
+        }
+    }
+
+    /// Nothing is remembered of this app, or only of another stack or parameter.
+    pub(super) fn is_first_sight(&self) -> bool {
+        let config = &self.app.config;
+        self.seen.state.as_ref().is_none_or(|state| state.stack != config.stack || state.parameter != config.parameter)
+    }
+
+    /// The parameter's value: what runs, if the stack is at rest.
+    pub(super) fn value(&self) -> &'a str {
+        self.stack.value(&self.app.config.parameter).unwrap_or_default()
+    }
+
+    /// Ends a promotion, and keeps that for the history.
+    pub(super) fn end(&mut self, promotion: &Promotion, end: End, reason: impl Into<String>) {
+        let ended = self.state.end(promotion, end, reason, self.now);
+        self.ended.push(ended);
+    }
+
+    /// Whether this image is what runs, for all that is known.
+    pub(super) fn runs(&self, digest: &Digest) -> bool {
+        let is = |running: &Running| running.digest.as_ref() == Some(digest) && running.tag == self.value();
+        self.stack.phase() == Phase::AtRest && self.state.running.as_ref().is_some_and(is)
+    }
+
+    pub(super) fn refused(&self, reason: &str) -> Step {
+        self.nothing(Outcome::Refused, reason.to_owned())
+    }
+
+    /// Nothing is sent to CloudFormation: keeps what changed, tells what has become so, and answers.
+    pub(super) fn nothing(&self, outcome: Outcome, reason: String) -> Step {
+        let answer = self.answer(outcome, reason);
+        let command = self.command.clone().map(|record| CommandRecord { answer: Some(answer.clone()), ..record });
+        let mut stages: Vec<Vec<Action>> = self.save(command).map(|save| vec![save]).into_iter().collect();
+        stages.extend(tell(&self.state));
+        Step::Do(Plan { stages, reply: answer.into() })
+    }
+
+    /// The write that everything after it rests on; `None` where nothing is to be written.
+    pub(super) fn save(&self, command: Option<CommandRecord>) -> Option<Action> {
+        let is_new =
+            self.seen.state.as_ref() != Some(&self.state) && (self.seen.state.is_some() || self.is_worth_keeping || self.has_substance());
+        let records = Records {
+            state: is_new.then(|| self.state.clone()),
+            history: self.ended.clone(),
+            command: command.filter(|record| Some(record) != self.seen.command.as_ref()),
+        };
+        (records != Records::default()).then(|| Action::Save(Box::new(records)))
+    }
+
+    /// Whether a first state holds more than what the next look would see by itself.
+    pub(super) fn has_substance(&self) -> bool {
+        let s = &self.state;
+        !s.open.is_empty() || s.hold.is_some() || s.asked.is_some() || s.waiting.is_some() || !s.untold.is_empty() || s.ended > 0
+    }
+
+    pub(super) fn answer(&self, outcome: Outcome, reason: String) -> Answer {
+        let running = self.state.running.as_ref().map(|running| running.tag.clone());
+        let mut answer = Answer {
+            outcome,
+            repository: Some(self.app.repository.clone()),
+            digest: self.subject.digest.clone(),
+            commit: self.subject.commit.clone(),
+            tag: self.subject.tag.clone(),
+            previous_tag: self.subject.previous_tag.clone().or(running),
+            stack: Some(self.stack.name.clone()),
+            reason,
+            token: self.subject.token.clone(),
+            closed: self.ended.iter().map(Ended::closed).collect(),
+        };
+        // A look that started nothing answers what it found ended.
+        let started_nothing = matches!(outcome, Outcome::Unchanged | Outcome::Failed | Outcome::Held);
+        let newest_end = self.ended.iter().rev().find(|ended| ended.end != End::Superseded);
+        if let Some(ended) = newest_end.filter(|_| self.is_look && started_nothing) {
+            answer.outcome = ended.end.outcome();
+            answer.digest = Some(ended.promotion.digest.clone());
+            answer.commit = ended.promotion.commit.clone();
+            answer.tag = Some(ended.promotion.tag.clone());
+            answer.previous_tag = Some(ended.promotion.previous_tag.clone());
+            answer.token = Some(ended.promotion.token.clone());
+            answer.reason = ended.reason.clone();
+        } else if self.is_look
+            && outcome == Outcome::Unchanged
+            && let Some(hold) = self.state.hold.as_ref().filter(|hold| hold.at == self.now)
+        {
+            answer.outcome = Outcome::Held;
+            answer.reason = hold.reason.clone();
+        }
+        answer
+    }
+
+    /// What is told of the image that this look is about.
+    pub(super) fn notice(&self, outcome: Outcome, reason: &str, by: &str) -> Notice {
+        let running = self.state.running.as_ref();
+        Notice {
+            outcome,
+            digest: self.subject.digest.clone(),
+            commit: self.subject.commit.clone(),
+            tag: self.subject.tag.clone(),
+            previous_tag: running.map(|running| running.tag.clone()),
+            previous_commit: running.and_then(|running| running.commit.clone()),
+            by: by.to_owned(),
+            reason: reason.to_owned(),
+            at: self.now,
+            took_seconds: None,
+            rolls_back: None,
+        }
+    }
+}
+
+/// Tells what has not been told, then remembers that it was: told twice at worst, never not at all.
+pub(super) fn tell(state: &State) -> Vec<Vec<Action>> {
+    if state.untold.is_empty() {
+        return Vec::new();
+    }
+    let told = State { untold: Vec::new(), ..state.clone() };
+    let marked = Action::Mark(Box::new(Records { state: Some(told), ..Records::default() }));
+    vec![state.untold.iter().cloned().map(Action::Tell).collect(), vec![marked]]
+}

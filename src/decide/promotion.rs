@@ -1,0 +1,384 @@
+//! Promoting: what goes next, and how far the stack lets it go now.
+
+use super::draft::Draft;
+use super::{Decided, Plan, Step};
+use crate::answer::Outcome;
+use crate::config::Mode;
+use crate::event::command::Command;
+use crate::image::{CommitOf, Image, commit_of, production_tag};
+use crate::model::{Commit, Digest, Tag, Token};
+use crate::stack::Phase;
+use crate::state::{Asked, CommandRecord, End, Hold, Promotion, Running, Via, Waiting};
+use crate::world::{Action, Question, Records, Update};
+
+const ACCEPTED: &str = "CloudFormation accepted the update";
+
+/// Who wants an image promoted.
+pub(super) struct Wanted<'a> {
+    pub(super) by: &'a str,
+    pub(super) via: Via,
+    pub(super) command: Option<&'a str>,
+    /// Whether a person chooses this image now: that holds the app, or ends a hold.
+    pub(super) is_choice: bool,
+    /// The tag that it is to have, if that is on it or on nothing.
+    pub(super) tag: Option<Tag>,
+    /// A tag that it is not to get again.
+    pub(super) avoid: Option<Tag>,
+    /// What it rolls back from.
+    pub(super) rolls_back: Option<String>,
+}
+
+impl<'a> Wanted<'a> {
+    pub(super) fn by_command(command: &'a Command) -> Self {
+        let command_id = Some(command.id.as_str());
+        Self { by: &command.by, via: command.via, command: command_id, is_choice: false, tag: None, avoid: None, rolls_back: None }
+    }
+
+    pub(super) fn by_automation(by: &'a str, via: Via) -> Self {
+        Self { by, via, command: None, is_choice: false, tag: None, avoid: None, rolls_back: None }
+    }
+
+    /// The same promotion once more.
+    pub(super) fn again(open: &'a Promotion) -> Self {
+        Self {
+            by: &open.by,
+            via: open.via,
+            command: open.command.as_deref(),
+            is_choice: false,
+            tag: Some(open.tag.clone()),
+            avoid: None,
+            rolls_back: open.rolls_back.clone(),
+        }
+    }
+}
+
+impl<'a> Draft<'a> {
+    /// After settling: what a person wanted goes first, then the newest image.
+    pub(super) fn go_on(mut self, newest: &Digest, by: &str, via: Via) -> Decided {
+        if let Some(under_way) = self.unfinished_cancel()? {
+            return Ok(self.send_cancel(&under_way));
+        }
+        let is_at_rest = self.stack.phase() == Phase::AtRest;
+        let waiting = self.state.open.iter().find(|open| !open.via.is_automation()).cloned();
+        if let Some(open) = waiting
+            && is_at_rest
+        {
+            return self.go(&open.digest, &Wanted::again(&open));
+        }
+        let is_held = self.state.hold.is_some();
+        let is_passed_over = self.state.passed_over.as_ref() == Some(newest);
+        let is_free = self.app.config.mode == Mode::Auto && !is_held && !is_passed_over;
+        let open = self.state.open.iter().find(|open| open.digest == *newest).cloned();
+        let has_failed = open.is_none() && self.state.failed.contains(newest);
+        let was_there_before = via == Via::Schedule && self.state.first_seen.as_ref() == Some(newest);
+        if self.is_stray && !(is_free && !has_failed && !was_there_before) {
+            return self.undo();
+        }
+        self.subject.digest = Some(newest.clone());
+        if has_failed {
+            return Ok(self.nothing(
+                Outcome::Failed,
+                "its promotion failed before and is not tried again by itself: push a new image, or `promote` it on purpose".to_owned(),
+            ));
+        }
+        let is_in_hand = open.as_ref().is_some_and(|open| !open.via.is_automation() || !is_at_rest);
+        if is_in_hand || self.runs(newest) {
+            return self.go(newest, &Wanted::by_automation(by, via));
+        }
+        if was_there_before {
+            return Ok(self.nothing(Outcome::Unchanged, "it was there before ecr-promoter: only its own push promotes it".to_owned()));
+        }
+        if is_passed_over {
+            self.supersede_others(None, false)?;
+            return Ok(
+                self.nothing(Outcome::Held, "a person turned away from it: push a newer image, or `promote` it on purpose".to_owned())
+            );
+        }
+        if is_free { self.go(newest, &Wanted::by_automation(by, via)) } else { self.ask(newest) }
+    }
+
+    /// Goes back from an overtaken update of ours to what ran before it, under the very tag that it had.
+    pub(super) fn undo(self) -> Decided {
+        let Some((tag, Some(digest))) = self.state.running.clone().map(|running| (running.tag, running.digest)) else {
+            return Ok(self.nothing(
+                Outcome::Blocked,
+                "an overtaken update of ours must be undone by hand: what ran before is on no image".to_owned(),
+            ));
+        };
+        let by = "ecr-promoter, undoing an overtaken update";
+        self.go(&digest, &Wanted { tag: tag.parse().ok(), ..Wanted::by_automation(by, Via::Schedule) })
+    }
+
+    /// Asks people, once for each candidate.
+    pub(super) fn ask(mut self, digest: &Digest) -> Decided {
+        let (image, commit) = self.image(digest)?;
+        self.subject.tag = production_tag(&image.digest, commit.as_ref(), self.tags, &self.seen.tried.taken, &self.app.config);
+        let why = match &self.state.hold {
+            Some(hold) => format!("the app is held by {} ({})", hold.by, hold.reason),
+            None => "the app's mode is `approval`".to_owned(),
+        };
+        let reason = format!("{why}: nothing is promoted until somebody says so");
+        self.supersede_others(None, false)?;
+        if self.state.asked.as_ref().is_none_or(|asked| asked.digest != *digest) {
+            self.state.asked = Some(Asked { digest: digest.clone(), at: self.now });
+            let notice = self.notice(Outcome::ApprovalRequested, &reason, "push");
+            self.state.untold.push(notice);
+        }
+        Ok(self.nothing(Outcome::ApprovalRequested, reason))
+    }
+
+    /// Promotes this image, as far as the stack lets it now.
+    pub(super) fn go(mut self, digest: &Digest, wanted: &Wanted<'_>) -> Decided {
+        if self.runs(digest) {
+            self.subject.digest = Some(digest.clone());
+            let running = self.state.running.clone();
+            self.subject.commit = running.as_ref().and_then(|running| running.commit.clone());
+            self.subject.tag = running.and_then(|running| running.tag.parse().ok());
+            self.state.waiting = None;
+            self.note_choice(digest, wanted);
+            self.supersede_others(None, wanted.is_choice)?;
+            return Ok(self.nothing(Outcome::Unchanged, "it runs already".to_owned()));
+        }
+        let (image, commit) = self.image(digest)?;
+        let open = self.state.open.iter().find(|open| open.digest == *digest).cloned();
+        if let Some(open) = &open
+            && self.stack.phase() == Phase::Busy
+            && self.is_accepted(open)?
+        {
+            self.note_choice(digest, wanted);
+            return Ok(self.under_way(open, wanted));
+        }
+        let Some(tag) = self.tag_for(digest, commit.as_ref(), wanted) else {
+            return Ok(self.refused("every production tag that it could get is on another image"));
+        };
+        self.subject.tag = Some(tag.clone());
+        let is_guarded = self.app.config.guard.is_some() && self.value() != tag.as_str();
+        match self.stack.phase() {
+            // Fail closed: what a promotion would touch cannot be read yet, so nothing is sent past a guard.
+            _ if is_guarded => {
+                let reason = "`guard.allowed_changes` is set, and this version cannot check it: nothing is promoted while it is";
+                Ok(self.wait(Outcome::Blocked, reason.to_owned(), wanted))
+            }
+            Phase::AtRest if self.value() == tag.as_str() => {
+                self.state.waiting = None;
+                // Known by its tag alone so far, or an overtaken update that turns out to be what is wanted.
+                let since = self.state.running.as_ref().filter(|running| running.tag == tag.as_str()).and_then(|running| running.since);
+                let by = self.state.running.as_ref().map_or_else(|| wanted.by.to_owned(), |running| running.by.clone());
+                self.state.running = Some(Running { tag: tag.to_string(), digest: Some(digest.clone()), commit, since, by });
+                self.note_choice(digest, wanted);
+                Ok(self.nothing(Outcome::Unchanged, "it runs already".to_owned()))
+            }
+            Phase::AtRest => {
+                self.note_choice(digest, wanted);
+                self.state.waiting = None;
+                let promotion = self.promotion(open.as_ref(), digest, commit, tag, wanted)?;
+                Ok(self.send(promotion, image))
+            }
+            Phase::Busy if wanted.via.is_automation() => {
+                let reason = self.busy();
+                Ok(self.wait(Outcome::Queued, reason, wanted))
+            }
+            Phase::Busy => {
+                self.note_choice(digest, wanted);
+                self.promotion(open.as_ref(), digest, commit, tag, wanted)?;
+                let reason = self.busy();
+                let notice = self.notice(Outcome::Queued, &reason, wanted.by);
+                self.state.untold.push(notice);
+                Ok(self.nothing(Outcome::Queued, reason))
+            }
+            Phase::Broken | Phase::Leaving | Phase::Gone => {
+                let reason = format!("stack `{}` is in {}: a person must mend it first", self.stack.name, self.stack.status);
+                Ok(self.wait(Outcome::Blocked, reason, wanted))
+            }
+        }
+    }
+
+    /// Promoting anything but the newest is a choice that automation must not undo; promoting the newest ends it.
+    pub(super) fn note_choice(&mut self, digest: &Digest, wanted: &Wanted<'_>) {
+        if !wanted.is_choice {
+            return;
+        }
+        self.state.passed_over = None;
+        self.state.hold = if self.seen.newest.as_ref() == Some(digest) {
+            None
+        } else {
+            let reason = format!("{} was promoted on purpose, and is not the newest `{}`", digest.short(), self.app.config.source_tag);
+            Some(Hold { by: wanted.by.to_owned(), at: self.now, reason })
+        };
+    }
+
+    /// The tag that the image has or gets: the wanted one where nothing speaks against it.
+    pub(super) fn tag_for(&self, digest: &Digest, commit: Option<&Commit>, wanted: &Wanted<'_>) -> Option<Tag> {
+        let mut taken = self.seen.tried.taken.clone();
+        let is_usable = |tag: &&Tag| self.tags.digest(tag).is_none_or(|on| on == digest) && !taken.contains(*tag);
+        if let Some(tag) = wanted.tag.as_ref().filter(is_usable) {
+            return Some(tag.clone());
+        }
+        taken.extend(wanted.avoid.clone());
+        production_tag(digest, commit, self.tags, &taken, &self.app.config)
+    }
+
+    /// The image and its commit, unless it cannot be pulled.
+    pub(super) fn image(&mut self, digest: &Digest) -> Decided<(&'a Image, Option<Commit>)> {
+        self.subject.digest = Some(digest.clone());
+        let image = match self.seen.images.get(digest) {
+            None => return Err(Step::Read(Question::Image(digest.clone()))),
+            Some(Err(reason)) => return Err(self.refused(reason)),
+            Some(Ok(image)) => image,
+        };
+        let commit = match commit_of(image, self.tags, self.seen.labels.get(digest), &self.app.config) {
+            CommitOf::Known(commit) => commit,
+            CommitOf::NeedsLabel => return Err(Step::Read(Question::Label(digest.clone()))),
+        };
+        self.subject.commit = commit.clone();
+        Ok((image, commit))
+    }
+
+    /// Whether CloudFormation is at this promotion now. Only the token in its events says so for certain; a busy stack
+    /// whose parameter has this promotion's very own value is enough.
+    pub(super) fn is_accepted(&self, open: &Promotion) -> Decided<bool> {
+        if open.accepted_at.is_some() || self.value() == open.tag.as_str() {
+            return Ok(true);
+        }
+        let events = self.seen.events.as_ref().ok_or(Step::Read(Question::Events(Some(open.at))))?;
+        Ok(events.end_of(&open.token).is_some())
+    }
+
+    /// CloudFormation is at it: what a duplicate finds, or the retry of an invocation that died after its update.
+    pub(super) fn under_way(mut self, open: &Promotion, wanted: &Wanted<'_>) -> Step {
+        let reason = format!("CloudFormation is at it, since {}", open.accepted_at.unwrap_or(open.at));
+        self.subject.tag = Some(open.tag.clone());
+        self.subject.token = Some(open.token.clone());
+        self.subject.previous_tag = Some(open.previous_tag.clone());
+        if open.accepted_at.is_none() {
+            self.state.untold.push(open.notice(Outcome::Promoted, ACCEPTED, self.now));
+        }
+        for own in self.state.open.iter_mut().filter(|own| own.token == open.token) {
+            own.accepted_at = own.accepted_at.or(Some(self.now));
+            if !wanted.via.is_automation() && own.via.is_automation() {
+                own.by = wanted.by.to_owned();
+                own.via = wanted.via;
+            }
+        }
+        self.nothing(Outcome::Promoted, reason)
+    }
+
+    /// The promotion that gets this image this tag: the open one, so that every retry sends the same token, or a new one.
+    pub(super) fn promotion(
+        &mut self,
+        open: Option<&Promotion>,
+        digest: &Digest,
+        commit: Option<Commit>,
+        tag: Tag,
+        wanted: &Wanted<'_>,
+    ) -> Decided<Promotion> {
+        let running = self.state.running.clone();
+        let previous_tag = running.as_ref().map_or_else(|| self.value().to_owned(), |running| running.tag.clone());
+        let same = open.filter(|open| open.tag == tag);
+        self.supersede_others(same, !wanted.via.is_automation())?;
+        let promotion = match same {
+            // A person who wants what automation had begun makes it theirs: it then waits for no one.
+            Some(open) if open.via.is_automation() && !wanted.via.is_automation() => {
+                Promotion { by: wanted.by.to_owned(), via: wanted.via, command: wanted.command.map(str::to_owned), ..open.clone() }
+            }
+            Some(open) => open.clone(),
+            None => Promotion {
+                token: Token::of(&self.app.repository, &self.app.config.stack, digest, &tag, self.state.ended),
+                digest: digest.clone(),
+                commit,
+                tag,
+                previous_tag,
+                previous_commit: running.and_then(|running| running.commit),
+                stack: self.app.config.stack.clone(),
+                by: wanted.by.to_owned(),
+                via: wanted.via,
+                at: self.now,
+                accepted_at: None,
+                command: wanted.command.map(str::to_owned),
+                rolls_back: wanted.rolls_back.clone(),
+                cancelled_by: None,
+            },
+        };
+        self.state.open.retain(|open| open.token != promotion.token);
+        self.state.open.push(promotion.clone());
+        self.subject.token = Some(promotion.token.clone());
+        if let Some(command) = &mut self.command {
+            command.token = Some(promotion.token.clone());
+        }
+        Ok(promotion)
+    }
+
+    /// What was begun and never reached CloudFormation gives way to what is wanted now.
+    /// What a person wanted gives way only to what a person wants.
+    pub(super) fn supersede_others(&mut self, but: Option<&Promotion>, by_person: bool) -> Decided<()> {
+        for other in self.state.open.clone() {
+            let is_kept = Some(&other.token) == but.map(|but| &but.token) || !by_person && !other.via.is_automation();
+            if is_kept || self.stack.phase() == Phase::Busy && self.is_accepted(&other)? {
+                continue;
+            }
+            self.end(&other, End::Superseded, "something else was to be promoted before it was sent");
+        }
+        Ok(())
+    }
+
+    /// Records the intent while the tag is put on the image, then sends the update, then tells.
+    pub(super) fn send(mut self, promotion: Promotion, image: &Image) -> Step {
+        let failed = match &self.seen.tried {
+            tried if tried.no_updates.as_ref() == Some(&promotion.token) => Some(
+                "CloudFormation says that no updates are to be performed although the value differs: \
+                 the template does not use the parameter, or a transform keeps it from being seen (AWS::LanguageExtensions); \
+                 deploy the template once by hand"
+                    .to_owned(),
+            ),
+            tried => tried.refused.as_ref().filter(|(token, _)| *token == promotion.token).map(|(_, reason)| reason.clone()),
+        };
+        if let Some(reason) = failed {
+            self.end(&promotion, End::Failed, reason.clone());
+            self.state.untold.push(promotion.notice(Outcome::Failed, reason.clone(), self.now));
+            return self.nothing(Outcome::Failed, reason);
+        }
+        let config = &self.app.config;
+        let mut capabilities = self.stack.capabilities.clone();
+        capabilities.extend(config.capabilities.iter().map(|capability| capability.as_str().to_owned()));
+        capabilities.sort_unstable();
+        capabilities.dedup();
+        let update = Update {
+            token: promotion.token.clone(),
+            tag: promotion.tag.clone(),
+            others: self.stack.parameters.iter().map(|p| p.key.clone()).filter(|key| *key != config.parameter).collect(),
+            capabilities,
+            rollback: config.rollback.clone(),
+        };
+        let needs_tag = self.tags.digest(&promotion.tag) != Some(&promotion.digest);
+        let put_tag = needs_tag.then(|| Action::PutTag { image: Box::new(image.clone()), tag: promotion.tag.clone() });
+        let mut told = self.state.clone();
+        for own in told.open.iter_mut().filter(|own| own.token == promotion.token) {
+            own.accepted_at = Some(self.now);
+        }
+        let promoted = promotion.notice(Outcome::Promoted, ACCEPTED, self.now);
+        let answer = self.answer(Outcome::Promoted, ACCEPTED.to_owned());
+        let first: Vec<Action> = self.save(self.command.clone()).into_iter().chain(put_tag).collect();
+        let mut stages = if first.is_empty() { Vec::new() } else { vec![first] };
+        stages.push(vec![Action::UpdateStack(update)]);
+        stages.push(told.untold.drain(..).chain([promoted]).map(Action::Tell).collect());
+        stages.push(vec![Action::Mark(Box::new(Records { state: Some(told), ..Records::default() }))]);
+        if let Some(record) = self.command {
+            stages.push(vec![Action::KeepAnswer(Box::new(CommandRecord { answer: Some(answer.clone()), ..record }))]);
+        }
+        Step::Do(Plan { stages, reply: answer.into() })
+    }
+
+    /// Automation waits, and says so once.
+    pub(super) fn wait(mut self, outcome: Outcome, reason: String, wanted: &Wanted<'_>) -> Step {
+        if self.state.waiting.as_ref().is_none_or(|waiting| waiting.outcome != outcome) {
+            self.state.waiting = Some(Waiting { since: self.now, outcome });
+            let notice = self.notice(outcome, &reason, wanted.by);
+            self.state.untold.push(notice);
+        }
+        self.nothing(outcome, reason)
+    }
+
+    pub(super) fn busy(&self) -> String {
+        format!("stack `{}` is in {}: it goes on by itself when that has ended", self.stack.name, self.stack.status)
+    }
+}
