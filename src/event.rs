@@ -95,8 +95,8 @@ pub fn parse(raw: &Value, invocation: &Invocation) -> Result<Vec<Result<Event, N
         return match source {
             "aws.ecr" => Ok(vec![ecr::parse(raw, invocation)]),
             "aws.cloudformation" => Ok(vec![cloudformation::parse(raw, invocation)]),
-            // EventBridge's own schedule; what is due says the detail-type alone.
-            "aws.events" if raw["detail-type"] == "Scheduled Event" => Ok(vec![Ok(Event::Due { only_open_work: false })]),
+            // EventBridge's own schedule, by a rule or by the Scheduler.
+            "aws.events" | "aws.scheduler" if raw["detail-type"] == "Scheduled Event" => Ok(vec![Ok(Event::Due { only_open_work: false })]),
             other => Err(NotUnderstood::new(format!("an event of source `{}` was not expected", cut(other)))),
         };
     }

@@ -52,6 +52,21 @@ fn what_is_no_push_of_ours_is_ignored() {
     is_ignored("sns-notification", "own");
 }
 
+#[test]
+fn a_schedule_and_a_change_of_a_stack_are_reasons_to_look() {
+    let all = Event::Due { only_open_work: false };
+    assert_eq!(parse_one(&file("scheduled")), Ok(all.clone()));
+    assert_eq!(parse_one(&serde_json::json!({"action": "reconcile"})), Ok(all));
+    let open = serde_json::json!({"action": "reconcile", "only_open_work": true});
+    assert_eq!(parse_one(&open), Ok(Event::Due { only_open_work: true }));
+    is_not_understood(serde_json::json!({"action": "reconcile", "only_open": true}), "only_open");
+    let stack_id = file("cfn-update-complete")["detail"]["stack-id"].as_str().expect("an ARN").to_owned();
+    assert_eq!(parse_one(&file("cfn-update-complete")), Ok(Event::StackChanged { stack_id }));
+    let mut elsewhere = file("cfn-update-complete");
+    elsewhere["region"] = "eu-west-1".into();
+    assert!(matches!(parse_one(&elsewhere), Ok(Event::Ignored { .. })));
+}
+
 fn command(raw: &Value) -> command::Command {
     match parse_one(raw) {
         Ok(Event::Command(command)) => command,
