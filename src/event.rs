@@ -118,12 +118,11 @@ pub fn parse(raw: &Value, invocation: &Invocation) -> Result<Vec<Result<Event, N
 /// Why an event is of another account or region than the function, if it is.
 fn is_elsewhere(invocation: &Invocation, account: Option<&str>, region: Option<&str>) -> Option<String> {
     let differs = |own: &Option<String>, its: Option<&str>| own.is_some() && own.as_deref() != its;
-    let other = |name: &str, its: Option<&str>| Some(format!("it is of another {name}: {}", cut(its.unwrap_or("none"))));
-    match () {
-        () if differs(&invocation.account, account) => other("account", account),
-        () if differs(&invocation.region, region) => other("region", region),
-        () => None,
+    let other = |name: &str, its: Option<&str>| format!("it is of another {name}: {}", cut(its.unwrap_or("none")));
+    if differs(&invocation.account, account) {
+        return Some(other("account", account));
     }
+    differs(&invocation.region, region).then(|| other("region", region))
 }
 
 /// What a stranger wrote, short enough and plain enough for an error.
