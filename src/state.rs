@@ -299,6 +299,11 @@ impl State {
         }
     }
 
+    /// Whether anything but trouble is remembered.
+    pub fn has_been_seen(&self) -> bool {
+        self.running.is_some() || self.first_seen.is_some() || self.hold.is_some() || self.asked.is_some() || self.has_open_work()
+    }
+
     /// Whether something is to go on by itself, so that the schedule looks at this app more often.
     pub fn has_open_work(&self) -> bool {
         !self.open.is_empty() || self.waiting.is_some() || !self.untold.is_empty()

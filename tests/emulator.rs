@@ -16,6 +16,7 @@ mod emulator {
     // The tests.
     mod commands;
     mod crashes;
+    mod crowd;
     mod faults;
     mod ignored;
     mod journey;

@@ -557,6 +557,14 @@ fn a_missing_parameter_is_told_once_by_the_schedule_and_fails_each_time() {
         assert!(error.contains("`web`") && error.contains("`Nope`"), "{error}");
     }
     assert_eq!(world.told(), [Outcome::Blocked]);
+
+    // Mended, it is seen for the first time: what was there before is not promoted.
+    world.get_mut().config["parameter"] = "ProductionTag".into();
+    world.push("aaaaaaa");
+    for _ in 0..2 {
+        let looked = world.invoke(&event("scheduled"), "request").expect("an answer");
+        assert_eq!(looked["results"][0]["outcome"], "unchanged", "{looked:#}");
+    }
 }
 
 #[test]

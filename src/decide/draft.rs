@@ -64,10 +64,11 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Nothing is remembered of this app, or only of another stack or parameter.
+    /// Nothing is remembered of this app, or only of another stack or parameter, or that it could not be looked at.
     pub(super) fn is_first_sight(&self) -> bool {
         let config = &self.app.config;
-        self.seen.state.as_ref().is_none_or(|state| state.stack != config.stack || state.parameter != config.parameter)
+        let known = |state: &State| state.stack == config.stack && state.parameter == config.parameter && state.has_been_seen();
+        !self.seen.state.as_ref().is_some_and(known)
     }
 
     /// The parameter's value: what runs, if the stack is at rest.
