@@ -71,7 +71,7 @@ fn steps(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided {
     match trigger {
         Trigger::Pushed(digest) if seen.newest.as_ref() != Some(digest) => {
             // Nothing is even looked at: the newer push has its own event.
-            let mut draft = Draft::new(app, seen, stack, tags, None);
+            let mut draft = Draft::new(app, seen, stack, tags);
             let newest = seen.newest.as_ref().map_or("nothing".to_owned(), |d| d.short().to_owned());
             let reason = format!("`{}` is on {newest} now, not on {}", app.config.source_tag, digest.short());
             draft.subject.digest = Some(digest.clone());
@@ -79,18 +79,18 @@ fn steps(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided {
         }
         Trigger::Pushed(digest) => {
             let by = format!("push of `{}`", app.config.source_tag);
-            let mut draft = settle::settle(app, seen, stack, tags, None)?;
+            let mut draft = settle::settle(app, seen, stack, tags)?;
             draft.state.first_seen = None;
             draft.go_on(digest, &by, Via::Push)
         }
-        Trigger::Due(cause) => look(settle::settle(app, seen, stack, tags, None)?, cause),
+        Trigger::Due(cause) => look(settle::settle(app, seen, stack, tags)?, cause),
         Trigger::Command(command) => {
-            let draft = || settle::settle(app, seen, stack, tags, None);
+            let draft = || settle::settle(app, seen, stack, tags);
             match &command.act {
                 Act::Status => return report::status(&draft()?),
                 Act::History => return report::history(app, seen),
                 Act::Reconcile => return look(draft()?, &command.by),
-                Act::Plan(image) => return report::plan(&draft()?, promote(draft()?, command, image.as_ref())?),
+                Act::Plan(image) => return report::plan(app, promote(draft()?, command, image.as_ref())?),
                 Act::Promote(_) | Act::Rollback(_) | Act::Cancel | Act::Hold(_) | Act::Resume => {}
             }
             if let Some(record) = &seen.command {

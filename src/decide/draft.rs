@@ -41,7 +41,7 @@ pub(super) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(app: &'a App, seen: &'a Snapshot, stack: &'a Stack, tags: &'a Tags, command: Option<CommandRecord>) -> Self {
+    pub(super) fn new(app: &'a App, seen: &'a Snapshot, stack: &'a Stack, tags: &'a Tags) -> Self {
         let config = &app.config;
         let mut state = match &seen.state {
             Some(state) if state.stack == config.stack && state.parameter == config.parameter => state.clone(),
@@ -56,7 +56,7 @@ impl<'a> Draft<'a> {
             now: seen.at,
             state,
             ended: Vec::new(),
-            command,
+            command: None,
             subject: About::default(),
             is_look: false,
             is_stray: false,
@@ -113,10 +113,16 @@ impl<'a> Draft<'a> {
         (records != Records::default()).then(|| Action::Save(Box::new(records)))
     }
 
+    /// The last stage of a command that was begun without its answer; none where no command asked.
+    pub(super) fn keep_answer(&self, answer: &Answer) -> Option<Vec<Action>> {
+        let record = CommandRecord { answer: Some(answer.clone()), ..self.command.clone()? };
+        Some(vec![Action::KeepAnswer(Box::new(record))])
+    }
+
     /// Whether a first state holds more than what the next look would see by itself.
     pub(super) fn has_substance(&self) -> bool {
         let s = &self.state;
-        !s.open.is_empty() || s.hold.is_some() || s.asked.is_some() || s.waiting.is_some() || !s.untold.is_empty() || s.ended > 0
+        s.has_open_work() || s.hold.is_some() || s.asked.is_some() || s.ended > 0
     }
 
     pub(super) fn answer(&self, outcome: Outcome, reason: String) -> Answer {
@@ -179,6 +185,10 @@ pub(super) fn tell(state: &State) -> Vec<Vec<Action>> {
         return Vec::new();
     }
     let told = State { untold: Vec::new(), ..state.clone() };
-    let marked = Action::Mark(Box::new(Records { state: Some(told), ..Records::default() }));
-    vec![state.untold.iter().cloned().map(Action::Tell).collect(), vec![marked]]
+    vec![state.untold.iter().cloned().map(Action::Tell).collect(), vec![mark(told)]]
+}
+
+/// Remembers what has been told.
+pub(super) fn mark(told: State) -> Action {
+    Action::Mark(Box::new(Records { state: Some(told), ..Records::default() }))
 }

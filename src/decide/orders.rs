@@ -1,13 +1,13 @@
 //! What people order beside a promotion: `cancel`, `hold`, `resume`. And what they are told once: that an app is misconfigured.
 
-use super::draft::Draft;
+use super::draft::{Draft, mark};
 use super::{Decided, Plan, Step, Trigger};
 use crate::answer::Outcome;
 use crate::config::{App, ConfigError, Mode};
 use crate::event::command::Command;
 use crate::stack::Phase;
-use crate::state::{CommandRecord, End, Hold, Notice, Promotion, State, Waiting};
-use crate::world::{Action, Question, Records, Snapshot};
+use crate::state::{End, Hold, Notice, Promotion, State, Waiting};
+use crate::world::{Action, Question, Snapshot};
 
 /// `cancel`: our own update, if it is under way, or what waits to be sent. Another's update is never cancelled.
 pub(super) fn cancel(mut draft: Draft<'_>, command: &Command) -> Decided {
@@ -92,7 +92,7 @@ pub(super) fn told_once(app: &App, trigger: &Trigger, seen: &Snapshot, error: &C
         rolls_back: None,
     };
     let told = State { trouble, ..state };
-    vec![vec![Action::Tell(notice)], vec![Action::Mark(Box::new(Records { state: Some(told), ..Records::default() }))]]
+    vec![vec![Action::Tell(notice)], vec![mark(told)]]
 }
 
 impl Draft<'_> {
@@ -136,9 +136,7 @@ impl Draft<'_> {
         );
         let mut stages: Vec<Vec<Action>> = self.save(self.command.clone()).map(|save| vec![save]).into_iter().collect();
         stages.push(vec![Action::CancelUpdate(under_way.token.clone())]);
-        if let Some(record) = self.command {
-            stages.push(vec![Action::KeepAnswer(Box::new(CommandRecord { answer: Some(answer.clone()), ..record }))]);
-        }
+        stages.extend(self.keep_answer(&answer));
         Step::Do(Plan { stages, reply: answer.into() })
     }
 }

@@ -1,6 +1,6 @@
 //! Promoting: what goes next, and how far the stack lets it go now.
 
-use super::draft::Draft;
+use super::draft::{Draft, mark};
 use super::{Decided, Plan, Step};
 use crate::answer::Outcome;
 use crate::config::Mode;
@@ -8,8 +8,8 @@ use crate::event::command::Command;
 use crate::image::{CommitOf, Image, commit_of, production_tag};
 use crate::model::{Commit, Digest, Tag, Token};
 use crate::stack::Phase;
-use crate::state::{Asked, CommandRecord, End, Hold, Promotion, Running, Via, Waiting};
-use crate::world::{Action, Question, Records, Update};
+use crate::state::{Asked, End, Hold, Promotion, Running, Via, Waiting};
+use crate::world::{Action, Question, Update};
 
 const ACCEPTED: &str = "CloudFormation accepted the update";
 
@@ -361,10 +361,8 @@ impl<'a> Draft<'a> {
         let mut stages = if first.is_empty() { Vec::new() } else { vec![first] };
         stages.push(vec![Action::UpdateStack(update)]);
         stages.push(told.untold.drain(..).chain([promoted]).map(Action::Tell).collect());
-        stages.push(vec![Action::Mark(Box::new(Records { state: Some(told), ..Records::default() }))]);
-        if let Some(record) = self.command {
-            stages.push(vec![Action::KeepAnswer(Box::new(CommandRecord { answer: Some(answer.clone()), ..record }))]);
-        }
+        stages.push(vec![mark(told)]);
+        stages.extend(self.keep_answer(&answer));
         Step::Do(Plan { stages, reply: answer.into() })
     }
 

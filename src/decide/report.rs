@@ -14,7 +14,7 @@ fn answer(report: Value) -> Decided {
 }
 
 /// What `promote` would do: decided in full, and not carried out.
-pub(super) fn plan(draft: &Draft<'_>, promoted: Step) -> Decided {
+pub(super) fn plan(app: &App, promoted: Step) -> Decided {
     match promoted {
         Step::Do(Plan { reply: Reply::Answer(would), .. }) => answer(json!({
             "action": "plan",
@@ -25,7 +25,7 @@ pub(super) fn plan(draft: &Draft<'_>, promoted: Step) -> Decided {
             "tag": would.tag,
             "previous_tag": would.previous_tag,
             "stack": would.stack,
-            "parameter": draft.app.config.parameter,
+            "parameter": app.config.parameter,
             "reason": if would.outcome == Outcome::Promoted { "nothing speaks against it" } else { would.reason.as_str() },
         })),
         other @ (Step::Read(_) | Step::LookAgain | Step::Do(_) | Step::Misconfigured(..)) => Ok(other),

@@ -7,21 +7,15 @@ use crate::answer::Outcome;
 use crate::config::App;
 use crate::image::Tags;
 use crate::stack::{Phase, Stack, UpdateEnd};
-use crate::state::{CommandRecord, End, Hold, Promotion, Recent, Running};
+use crate::state::{End, Hold, Promotion, Recent, Running};
 use crate::world::{Question, Snapshot};
 
 /// Who changed what ecr-promoter did not change.
 const OUTSIDE: &str = "somebody outside ecr-promoter";
 
 /// The state as this look finds it.
-pub(super) fn settle<'a>(
-    app: &'a App,
-    seen: &'a Snapshot,
-    stack: &'a Stack,
-    tags: &'a Tags,
-    command: Option<CommandRecord>,
-) -> Decided<Draft<'a>> {
-    let mut draft = Draft::new(app, seen, stack, tags, command);
+pub(super) fn settle<'a>(app: &'a App, seen: &'a Snapshot, stack: &'a Stack, tags: &'a Tags) -> Decided<Draft<'a>> {
+    let mut draft = Draft::new(app, seen, stack, tags);
     match stack.phase() {
         Phase::AtRest => {
             draft.close_ended()?;
