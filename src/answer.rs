@@ -90,6 +90,9 @@ pub struct Answer {
     /// The request token of the update.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Token>,
+    /// What it changes in the stack, or would change, where that was looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
     /// The promotions that this look found ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub closed: Vec<Closed>,
@@ -98,7 +101,7 @@ pub struct Answer {
 /// A promotion that a look found ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closed {
-    /// `deployed`, `failed`, `superseded` or `cancelled`.
+    /// `deployed`, `failed`, `superseded`, `cancelled` or `blocked`.
     pub outcome: Outcome,
     /// Its image.
     pub digest: Digest,
@@ -123,6 +126,7 @@ impl Answer {
             stack: None,
             reason: reason.into(),
             token: None,
+            changes: Vec::new(),
             closed: Vec::new(),
         }
     }

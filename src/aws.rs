@@ -5,6 +5,7 @@ mod blob;
 mod cloudformation;
 mod dynamodb;
 mod ecr;
+mod review;
 mod sns;
 mod ssm;
 
@@ -156,6 +157,7 @@ impl World for Aws {
             events: None,
             matches: Default::default(),
             history: None,
+            reviews: Default::default(),
             tried: Tried::default(),
         })
     }
@@ -186,6 +188,10 @@ impl World for Aws {
                 let digests = self.images_of(app, commit, &tags).await?;
                 seen.matches.insert(commit.clone(), digests);
             }
+            Question::Review(token) => {
+                let review = self.review(app, token).await?;
+                seen.reviews.insert(token.clone(), review);
+            }
             Question::History => seen.history = Some(self.history(&app.repository).await?),
         }
         Ok(())
@@ -196,6 +202,9 @@ impl World for Aws {
             Action::Save(records) | Action::Mark(records) => self.save(&app.repository, records, version).await,
             Action::PutTag { image, tag } => self.put_tag(&app.repository, image, tag).await,
             Action::UpdateStack(update) => self.update_stack(app, update).await,
+            Action::CreateChangeSet(update) => self.create_change_set(app, update).await,
+            Action::ExecuteChangeSet(token) => self.execute_change_set(app, token).await,
+            Action::DeleteChangeSet(token) => self.delete_change_set(app, token).await,
             Action::CancelUpdate(token) => self.cancel_update(app, token).await,
             Action::Tell(notice) => self.tell(app, notice).await,
             Action::KeepAnswer(record) => self.keep_answer(&app.repository, record).await,

@@ -7,6 +7,7 @@ mod draft;
 mod orders;
 mod promotion;
 mod report;
+mod review;
 mod rollback;
 mod settle;
 
@@ -39,6 +40,8 @@ pub enum Step {
     Read(Question),
     /// What was seen does not fit together (it changed between two reads): look anew.
     LookAgain,
+    /// Carry this out, and then look anew.
+    Prepare(Vec<Vec<Action>>),
     /// Carry this out.
     Do(Plan),
     /// The configuration cannot be used: say so, and fail.
@@ -90,7 +93,10 @@ fn steps(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided {
                 Act::Status => return report::status(&draft()?),
                 Act::History => return report::history(app, seen),
                 Act::Reconcile => return look(draft()?, &command.by),
-                Act::Plan(image) => return report::plan(app, promote(draft()?, command, image.as_ref())?),
+                Act::Plan(image) => {
+                    let draft = Draft { is_plan: true, ..draft()? };
+                    return report::plan(app, seen, promote(draft, command, image.as_ref()).unwrap_or_else(|step| step));
+                }
                 Act::Promote(_) | Act::Rollback(_) | Act::Cancel | Act::Hold(_) | Act::Resume => {}
             }
             if let Some(record) = &seen.command {
@@ -195,7 +201,7 @@ fn named(draft: &Draft<'_>, image: Option<&ImageRef>) -> Decided<Result<Digest, 
 fn carried_out_before(mut draft: Draft<'_>, record: &CommandRecord) -> Decided {
     if let Some(answer) = &record.answer {
         // What could not be told when it was carried out is told now.
-        let stages = draft.seen.state.as_ref().map(tell).unwrap_or_default();
+        let stages = draft.seen.state.as_ref().map(|state| tell(state, &[])).unwrap_or_default();
         return Ok(Step::Do(Plan { stages, reply: answer.clone().into() }));
     }
     draft.command = Some(record.clone());

@@ -8,11 +8,11 @@ use tracing::{Instrument, info, info_span};
 
 use crate::answer::{Answer, Reply};
 use crate::config::{App, ConfigError};
-use crate::decide::{Plan, Step, Trigger, decide};
+use crate::decide::{Step, Trigger, decide};
 use crate::error::Error;
 use crate::event::command::{Act, ImageRef};
 use crate::event::{Event, Invocation, NotUnderstood, parse};
-use crate::model::Repository;
+use crate::model::{Repository, Tag, Token};
 use crate::world::{Action, Applied, NotUpdated, Snapshot, Subject, Tried, Update, World};
 
 /// How often one invocation looks at an app before it leaves the rest to the next.
@@ -156,22 +156,25 @@ async fn look<W: World>(world: &W, app: &App, trigger: &Trigger, subject: &Subje
             }
             let mut seen = world.observe(app, subject).await?;
             seen.tried = tried.clone();
-            let plan = loop {
+            let (stages, reply) = loop {
                 match decide(app, trigger, &seen) {
                     Step::Read(question) => world.read(app, &question, &mut seen).await?,
-                    Step::LookAgain => break None,
+                    Step::LookAgain => break (Vec::new(), None),
+                    Step::Prepare(stages) => break (stages, None),
                     Step::Misconfigured(error, stages) => {
-                        let told = Plan { stages, reply: Answer::ignored(None, error.to_string()).into() };
-                        carry_out(world, app, &told, &seen).await?;
+                        carry_out(world, app, &stages, &seen).await?;
                         return Err(error.into());
                     }
-                    Step::Do(plan) => break Some(plan),
+                    Step::Do(plan) => break (plan.stages, Some(plan.reply)),
                 }
             };
-            let Some(plan) = plan else { continue };
-            log(&plan, round);
-            match carry_out(world, app, &plan, &seen).await? {
-                None => return Ok(plan.reply),
+            log(&stages, reply.as_ref(), round);
+            match carry_out(world, app, &stages, &seen).await? {
+                None => {
+                    if let Some(reply) = reply {
+                        return Ok(reply);
+                    }
+                }
                 Some(Hitch::Overtaken) => {}
                 Some(Hitch::TagTaken(tag)) => {
                     tried.taken.insert(tag);
@@ -194,29 +197,32 @@ async fn look<W: World>(world: &W, app: &App, trigger: &Trigger, subject: &Subje
     .await
 }
 
-fn log(plan: &Plan, round: u32) {
-    let actions: Vec<&str> = plan.stages.iter().flatten().map(Action::name).collect();
-    match &plan.reply {
-        Reply::Answer(answer) => info!(outcome = %answer.outcome, reason = %answer.reason, ?actions, round, "decided"),
-        Reply::Report(_) => info!("reported"),
+fn log(stages: &[Vec<Action>], reply: Option<&Reply>, round: u32) {
+    let actions: Vec<&str> = stages.iter().flatten().map(Action::name).collect();
+    match reply {
+        Some(Reply::Answer(answer)) => info!(outcome = %answer.outcome, reason = %answer.reason, ?actions, round, "decided"),
+        Some(Reply::Report(_)) => info!(?actions, "reported"),
+        None => info!(?actions, round, "looks again"),
     }
 }
 
 /// What got in between a decision and its end.
 enum Hitch {
     Overtaken,
-    TagTaken(crate::model::Tag),
-    NotUpdated(crate::model::Token, NotUpdated),
+    TagTaken(Tag),
+    NotUpdated(Token, NotUpdated),
 }
 
 /// Carries out the stages in order, until something gets in between.
-async fn carry_out<W: World>(world: &W, app: &App, plan: &Plan, seen: &Snapshot) -> Result<Option<Hitch>, Error> {
+async fn carry_out<W: World>(world: &W, app: &App, stages: &[Vec<Action>], seen: &Snapshot) -> Result<Option<Hitch>, Error> {
     let mut version = seen.version.clone();
-    for stage in &plan.stages {
-        let sends = stage.iter().any(|action| matches!(action, Action::UpdateStack(_) | Action::CancelUpdate(_)));
-        if sends && world.now().duration_since(seen.at) > FENCE {
+    let mut put_off = Vec::new();
+    for stage in stages {
+        let sends = |a: &Action| matches!(a, Action::UpdateStack(_) | Action::ExecuteChangeSet(_) | Action::CancelUpdate(_));
+        if stage.iter().any(sends) && world.now().duration_since(seen.at) > FENCE {
             return Ok(Some(Hitch::Overtaken));
         }
+        let stage: Vec<Action> = stage.iter().map(|action| as_it_came_out(action, &put_off)).collect();
         let results = join_all(stage.iter().map(|action| world.apply(app, action, &version))).await;
         let mut saved = None;
         for (action, result) in stage.iter().zip(results) {
@@ -226,11 +232,18 @@ async fn carry_out<W: World>(world: &W, app: &App, plan: &Plan, seen: &Snapshot)
                 (Action::Mark(_), Applied::Conflict) => {}
                 (_, Applied::Conflict) => return Ok(Some(Hitch::Overtaken)),
                 (Action::PutTag { tag, .. }, Applied::TagTaken) => return Ok(Some(Hitch::TagTaken(tag.clone()))),
-                (Action::UpdateStack(Update { token, .. }) | Action::CancelUpdate(token), Applied::NotUpdated(why)) => {
-                    info!(%token, ?why, "not updated");
+                (Action::DeleteChangeSet(token), Applied::PutOff) => put_off.push(token.clone()),
+                (
+                    Action::UpdateStack(Update { token, .. })
+                    | Action::CreateChangeSet(Update { token, .. })
+                    | Action::ExecuteChangeSet(token)
+                    | Action::CancelUpdate(token),
+                    Applied::NotUpdated(why),
+                ) => {
+                    info!(%token, ?why, action = action.name(), "not updated");
                     return Ok(Some(Hitch::NotUpdated(token.clone(), why)));
                 }
-                (action, Applied::TagTaken | Applied::NotUpdated(_)) => {
+                (action, Applied::TagTaken | Applied::PutOff | Applied::NotUpdated(_)) => {
                     return Err(Error::Unexpected {
                         resource: action.name().to_owned(),
                         problem: "an answer to something else".to_owned(),
@@ -241,4 +254,15 @@ async fn carry_out<W: World>(world: &W, app: &App, plan: &Plan, seen: &Snapshot)
         version = saved.unwrap_or(version);
     }
     Ok(None)
+}
+
+/// What a mark says was done, less what could not be done yet.
+fn as_it_came_out(action: &Action, put_off: &[Token]) -> Action {
+    let mut action = action.clone();
+    if let Action::Mark(records) = &mut action
+        && let Some(state) = &mut records.state
+    {
+        state.change_sets.extend_from_slice(put_off);
+    }
+    action
 }

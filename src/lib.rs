@@ -13,7 +13,8 @@
 //!
 //! * [`model`], [`config`]: the words of the domain and what users configure; parsed once, valid from then on
 //! * [`event`]: what came
-//! * [`image`], [`stack`], [`state`]: what is known of an image, of a stack, and what is remembered
+//! * [`image`], [`stack`], [`review`], [`state`]: what is known of an image, of a stack and of what would change in it, and what
+//!   is remembered
 //! * [`world`]: the port: what can be seen and what can be done
 //! * [`decide`]: the decision
 //! * [`handle`]: one invocation, in one direction
@@ -27,6 +28,7 @@ pub mod config;
 pub mod event;
 
 pub mod image;
+pub mod review;
 pub mod stack;
 pub mod state;
 

@@ -173,6 +173,7 @@ mod tests {
             at: jiff::Timestamp::UNIX_EPOCH,
             took_seconds: Some(130),
             rolls_back: None,
+            changes: Vec::new(),
         }
     }
 

@@ -53,6 +53,9 @@ pub struct State {
     /// What has become so and has not been told yet.
     #[serde(default)]
     pub untold: Vec<Notice>,
+    /// Change sets that may be on the stack, to be removed when they are not needed any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub change_sets: Vec<Token>,
 }
 
 /// What a stack runs.
@@ -129,6 +132,9 @@ pub struct Promotion {
     /// Who cancelled it.
     #[serde(default)]
     pub cancelled_by: Option<String>,
+    /// Change sets of others on its stack, which executing its own deletes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deletes_change_sets: Vec<String>,
 }
 
 /// How a promotion ended.
@@ -143,6 +149,8 @@ pub enum End {
     Superseded,
     /// A person cancelled it.
     Cancelled,
+    /// It would have touched what it may not touch.
+    Blocked,
 }
 
 impl End {
@@ -153,6 +161,7 @@ impl End {
             End::Failed => Outcome::Failed,
             End::Superseded => Outcome::Superseded,
             End::Cancelled => Outcome::Cancelled,
+            End::Blocked => Outcome::Blocked,
         }
     }
 }
@@ -232,6 +241,9 @@ pub struct Waiting {
     pub since: Timestamp,
     /// `queued` behind the stack, or `blocked` until a person mends it.
     pub outcome: Outcome,
+    /// Why, as it was told.
+    #[serde(default)]
+    pub reason: String,
 }
 
 /// Something that people are to be told.
@@ -261,6 +273,9 @@ pub struct Notice {
     /// The tag that a rollback goes back from.
     #[serde(default)]
     pub rolls_back: Option<String>,
+    /// What it would change in the stack, where that was looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
 }
 
 /// A command that was carried out: a `command#…` item.
@@ -296,17 +311,25 @@ impl State {
             waiting: None,
             trouble: None,
             untold: Vec::new(),
+            change_sets: Vec::new(),
         }
     }
 
     /// Whether anything but trouble is remembered.
     pub fn has_been_seen(&self) -> bool {
-        self.running.is_some() || self.first_seen.is_some() || self.hold.is_some() || self.asked.is_some() || self.has_open_work()
+        self.running.is_some()
+            || self.first_seen.is_some()
+            || self.hold.is_some()
+            || self.asked.is_some()
+            || self.waiting.is_some()
+            || !self.open.is_empty()
     }
 
-    /// Whether something is to go on by itself, so that the schedule looks at this app more often.
+    /// Whether something is to go on by itself, so that the schedule looks at this app more often. What is blocked does not: a
+    /// person must act first, and then the stack's own event comes.
     pub fn has_open_work(&self) -> bool {
-        !self.open.is_empty() || self.waiting.is_some() || !self.untold.is_empty()
+        let is_queued = self.waiting.as_ref().is_some_and(|waiting| waiting.outcome == Outcome::Queued);
+        is_queued || !self.open.is_empty() || !self.untold.is_empty() || !self.change_sets.is_empty()
     }
 
     /// Ends an open promotion: remembered by its token, and returned for the history.
@@ -343,7 +366,7 @@ impl State {
                 let surplus = self.failed.len().saturating_sub(FAILED);
                 self.failed.drain(..surplus);
             }
-            End::Cancelled | End::Superseded => {}
+            End::Cancelled | End::Superseded | End::Blocked => {}
         }
         ended
     }
@@ -364,6 +387,7 @@ impl Promotion {
             at,
             took_seconds: None,
             rolls_back: self.rolls_back.clone(),
+            changes: Vec::new(),
         }
     }
 }

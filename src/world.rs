@@ -9,6 +9,7 @@ use crate::config::{App, Rollback};
 use crate::error::Error;
 use crate::image::{Image, Tags};
 use crate::model::{Commit, Digest, Repository, Tag, Token};
+use crate::review::Review;
 use crate::stack::{Stack, StackEvents};
 use crate::state::{CommandRecord, Ended, Notice, State};
 
@@ -73,6 +74,8 @@ pub struct Snapshot {
     pub matches: BTreeMap<Commit, Vec<Digest>>,
     /// The last promotions that ended, newest first, where they were read.
     pub history: Option<Vec<Ended>>,
+    /// What promotions would change in the stack, where that was looked at.
+    pub reviews: BTreeMap<Token, Review>,
     /// What this invocation's own calls were answered.
     pub tried: Tried,
 }
@@ -105,6 +108,8 @@ pub enum Question {
     Events(Option<Timestamp>),
     /// The images built from this commit.
     Matches(Commit),
+    /// What this promotion's change set would change; waited for, but not for long.
+    Review(Token),
     /// What was promoted before.
     History,
 }
@@ -125,6 +130,12 @@ pub enum Action {
     },
     /// Sends the one update of a promotion.
     UpdateStack(Update),
+    /// Has CloudFormation work out what this update would change. Nothing that runs changes.
+    CreateChangeSet(Update),
+    /// Sends the one update of this promotion, which was reviewed.
+    ExecuteChangeSet(Token),
+    /// Removes a change set that is not needed any more.
+    DeleteChangeSet(Token),
     /// Cancels the update of this promotion, which is under way.
     CancelUpdate(Token),
     /// Tells people what has become so.
@@ -141,6 +152,9 @@ impl Action {
             Action::Mark(_) => "Mark",
             Action::PutTag { .. } => "PutTag",
             Action::UpdateStack(_) => "UpdateStack",
+            Action::CreateChangeSet(_) => "CreateChangeSet",
+            Action::ExecuteChangeSet(_) => "ExecuteChangeSet",
+            Action::DeleteChangeSet(_) => "DeleteChangeSet",
             Action::CancelUpdate(_) => "CancelUpdate",
             Action::Tell(_) => "Tell",
             Action::KeepAnswer(_) => "KeepAnswer",
@@ -159,10 +173,10 @@ pub struct Records {
     pub command: Option<CommandRecord>,
 }
 
-/// One `UpdateStack` that changes one parameter.
+/// One update that changes one parameter: by `UpdateStack`, or by a change set of the token's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update {
-    /// Its `ClientRequestToken`.
+    /// Its `ClientRequestToken`, and the name of its change set.
     pub token: Token,
     /// The parameter's new value.
     pub tag: Tag,
@@ -185,6 +199,8 @@ pub enum Applied {
     Conflict,
     /// The tag is on another digest.
     TagTaken,
+    /// It cannot be done yet, and is not forgotten.
+    PutOff,
     /// CloudFormation did not take the update.
     NotUpdated(NotUpdated),
 }

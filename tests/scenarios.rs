@@ -5,6 +5,7 @@ mod support;
 
 use ecr_promoter::answer::Outcome;
 use ecr_promoter::model::Digest;
+use ecr_promoter::review::{Change, Replacement};
 use ecr_promoter::world::NotUpdated;
 use serde_json::{Value, json};
 use support::{Fault, Memory, event, interleave, push_event, sns, tag};
@@ -341,21 +342,29 @@ fn asked(world: &Memory, digest: &Digest) {
 
 /// Runs the story once for each call that it makes and each fault, and delivers again as Lambda would.
 fn survives_every_fault(story: &Story) {
-    let calls = {
+    let world = || {
         let world = Memory::new(story.mode);
         world.get_mut().finishes_at_once = story.finishes_at_once;
+        world
+    };
+    survives_every_fault_in(world, story.payload, story.end);
+}
+
+fn survives_every_fault_in(new: impl Fn() -> Memory, payload: fn(&Memory, &Digest) -> Value, end: impl Fn(&Memory, &Digest)) {
+    let calls = {
+        let world = new();
         let digest = world.push("abc1234");
-        world.invoke(&(story.payload)(&world, &digest), "request").expect("an answer");
-        (story.end)(&world, &digest);
-        world.get().calls.len()
+        world.invoke(&payload(&world, &digest), "request").expect("an answer");
+        let calls = world.get().calls.len();
+        end(&world, &digest);
+        calls
     };
     for at in 0..calls {
         for fault in [Fault::Before, Fault::After, Fault::Death] {
-            let world = Memory::new(story.mode);
-            world.get_mut().finishes_at_once = story.finishes_at_once;
+            let world = new();
             let digest = world.push("abc1234");
             world.get_mut().fault = Some((at, fault));
-            let payload = (story.payload)(&world, &digest);
+            let payload = payload(&world, &digest);
             for attempt in 0..3 {
                 match support::run(world.handler(payload.clone(), "request")) {
                     Some(Ok(_)) => break,
@@ -363,7 +372,7 @@ fn survives_every_fault(story: &Story) {
                 }
             }
             eprintln!("fault {fault:?} at call {at}: {:?}", world.get().calls);
-            (story.end)(&world, &digest);
+            end(&world, &digest);
         }
     }
 }
@@ -764,4 +773,162 @@ fn an_older_commit_that_was_promoted_on_purpose_survives_looks() {
     }
     assert_runs(&world, &first, "aaaaaaa");
     assert_eq!(world.updates(), 3);
+}
+
+// The guard
+
+const TASK: &str = "AWS::ECS::TaskDefinition";
+
+fn change(kind: &str, resource: &str, replacement: Replacement) -> Change {
+    Change { action: "Modify".to_owned(), kind: kind.to_owned(), resource: resource.to_owned(), within: None, replacement }
+}
+
+/// An app whose promotions may replace its task definition, and whose stack's next update would do this.
+fn guarded(mode: &str, list: Vec<Change>) -> Memory {
+    let world = Memory::new(mode);
+    world.get_mut().config["guard"] = json!({ "allowed_changes": [format!("{TASK}:Replacement")] });
+    world.get_mut().would_change.list = list;
+    world
+}
+
+fn allowed() -> Vec<Change> {
+    vec![change(TASK, "Task", Replacement::Yes)]
+}
+
+fn forbidden() -> Vec<Change> {
+    vec![change(TASK, "Task", Replacement::Yes), change("AWS::RDS::DBInstance", "Database", Replacement::Yes)]
+}
+
+#[test]
+fn a_guard_that_holds_is_one_update() {
+    let world = guarded("auto", allowed());
+    let digest = world.push("abc1234");
+    let answer = answers(&world, &push_event(&digest), "promoted");
+    assert_eq!(answer["changes"], json!(["Modify AWS::ECS::TaskDefinition Task, replacement"]));
+    answers(&world, &push_event(&digest), "promoted");
+    world.finish_update();
+    assert_eq!(answers(&world, &push_event(&digest), "unchanged")["closed"][0]["outcome"], "deployed");
+    promoted_once(&world, &digest);
+    assert!(world.get().change_sets.is_empty());
+    assert!(!world.get().calls.contains(&"UpdateStack".to_owned()), "past the guard: {:?}", world.get().calls);
+}
+
+#[test]
+fn a_guard_that_would_be_broken_blocks_with_every_change_and_leaves_nothing_behind() {
+    let world = guarded("auto", forbidden());
+    let digest = world.push("abc1234");
+    let list = json!(["Modify AWS::ECS::TaskDefinition Task, replacement", "Modify AWS::RDS::DBInstance Database, replacement"]);
+    let promote = sns("promote web", "message-1", world.get().now);
+    for payload in [push_event(&digest), push_event(&digest), promote] {
+        assert_eq!(answers(&world, &payload, "blocked")["changes"], list);
+        assert_eq!((world.updates(), world.get().change_sets.len()), (0, 0));
+        assert_eq!(world.get().tags.values().filter(|on| **on == digest).count(), 1, "no production tag");
+    }
+    // Once for the push, however often it comes, and once for the command.
+    assert_eq!(world.told(), [Outcome::Blocked, Outcome::Blocked]);
+    assert_eq!(json!(world.get().told[0].changes), list);
+    // Mended, the hourly look goes on.
+    world.get_mut().would_change.list = allowed();
+    let looked = world.invoke(&event("scheduled"), "request").expect("an answer");
+    assert_eq!(looked["results"][0]["outcome"], "promoted", "{looked:#}");
+}
+
+#[test]
+fn a_plan_lists_the_same_changes_and_leaves_nothing_behind() {
+    for (list, would) in [(allowed(), "promoted"), (forbidden(), "blocked")] {
+        let world = guarded("approval", list);
+        world.push("abc1234");
+        let plan = world.invoke(&event("command-plan"), "request").expect("a plan");
+        assert_eq!(
+            (&plan["would"], plan["changes"][0].as_str()),
+            (&json!(would), Some("Modify AWS::ECS::TaskDefinition Task, replacement"))
+        );
+        let inner = world.get();
+        assert_eq!((inner.updates.len(), inner.change_sets.len(), inner.told.len()), (0, 0, 0));
+        let (state, _) = inner.state.as_ref().expect("the change set was remembered");
+        assert!(!state.has_been_seen() && !state.has_open_work(), "{state:?}");
+    }
+}
+
+#[test]
+fn a_slow_review_is_left_to_the_schedule() {
+    for by_push in [true, false] {
+        let world = guarded("auto", allowed());
+        world.get_mut().looks_of_a_review = 2;
+        let digest = world.push("abc1234");
+        let promote = sns("promote web", "message-1", world.get().now);
+        let payload = if by_push { push_event(&digest) } else { promote };
+        answers(&world, &payload, "queued");
+        answers(&world, &payload, "queued");
+        assert_eq!(world.updates(), 0);
+        let tick = json!({ "action": "reconcile", "only_open_work": true });
+        let looked = world.invoke(&tick, "tick").expect("an answer");
+        let outcomes: Vec<&str> = looked["results"].as_array().expect("a list").iter().filter_map(|r| r["outcome"].as_str()).collect();
+        if outcomes == ["queued"] {
+            world.invoke(&tick, "tick").expect("an answer");
+        }
+        promoted_once(&world, &digest);
+        assert_eq!(world.told(), [Outcome::Queued, Outcome::Promoted], "by push: {by_push}");
+    }
+}
+
+#[test]
+fn the_change_set_of_a_push_that_was_superseded_is_removed() {
+    let world = guarded("auto", allowed());
+    world.get_mut().looks_of_a_review = 2;
+    let older = world.push("aaaaaaa");
+    answers(&world, &push_event(&older), "queued");
+    world.get_mut().looks_of_a_review = 0;
+    for own in world.get_mut().change_sets.values_mut().flatten() {
+        own.1 = 0;
+    }
+    let newer = world.push("bbbbbbb");
+    world.get_mut().would_change.list = forbidden();
+    answers(&world, &push_event(&newer), "blocked");
+    assert!(world.get().change_sets.is_empty(), "{:?}", world.get().change_sets);
+}
+
+#[test]
+fn somebody_elses_change_set_is_named_where_ours_deletes_it() {
+    let world = guarded("auto", allowed());
+    world.get_mut().change_sets.insert("by-hand".to_owned(), None);
+    let digest = world.push("abc1234");
+    let answer = answers(&world, &push_event(&digest), "promoted");
+    assert!(answer["reason"].as_str().is_some_and(|reason| reason.contains("by-hand")), "{answer:#}");
+    assert!(world.get().told[0].reason.contains("by-hand"));
+}
+
+#[test]
+fn an_ssm_typed_parameter_that_would_resolve_to_something_new_blocks_without_a_guard() {
+    let world = Memory::new("auto");
+    world.get_mut().resolved.insert("AppName".to_owned(), "old".to_owned());
+    world.get_mut().would_change.resolved = vec![("AppName".to_owned(), "new".to_owned())];
+    let digest = world.push("abc1234");
+    let answer = answers(&world, &push_event(&digest), "blocked");
+    assert!(answer["reason"].as_str().is_some_and(|reason| reason.contains("`AppName`")), "{answer:#}");
+    world.get_mut().would_change.resolved = vec![("AppName".to_owned(), "old".to_owned())];
+    answers(&world, &push_event(&digest), "promoted");
+}
+
+#[test]
+fn a_guarded_push_or_command_survives_every_fault_at_every_call() {
+    let promoted = |world: &Memory, digest: &Digest| {
+        promoted_once(world, digest);
+        world.finish_update();
+        world.invoke(&event("scheduled"), "tick").expect("an answer");
+        assert!(world.get().change_sets.is_empty(), "{:?}", world.get().change_sets);
+    };
+    let push: fn(&Memory, &Digest) -> Value = |_, digest| push_event(digest);
+    let command: fn(&Memory, &Digest) -> Value = |world, _| sns("promote web", "message-1", world.get().now);
+    for payload in [push, command] {
+        survives_every_fault_in(|| guarded("auto", allowed()), payload, promoted);
+    }
+    let blocked = |world: &Memory, _: &Digest| {
+        assert!((1..=2).contains(&world.told().len()), "{:?}", world.told());
+        for _ in 0..2 {
+            world.invoke(&event("scheduled"), "tick").expect("an answer");
+        }
+        assert_eq!((world.updates(), world.get().change_sets.len()), (0, 0));
+    };
+    survives_every_fault_in(|| guarded("auto", forbidden()), push, blocked);
 }

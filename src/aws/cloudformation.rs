@@ -3,6 +3,8 @@
 use aws_config::retry::RetryConfig;
 use aws_sdk_cloudformation::primitives::DateTime;
 use aws_sdk_cloudformation::types::{self as cfn, RollbackConfiguration, RollbackTrigger};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jiff::{SignedDuration, Timestamp};
 
@@ -45,15 +47,13 @@ impl Aws {
     /// Sends the one update of a promotion: the template and every other parameter stay as they are; no tags, topics, role
     /// or policy are sent, since sent empty they would be wiped.
     pub(super) async fn update_stack(&self, app: &App, update: &Update) -> Result<Applied, Error> {
-        let wanted = cfn::Parameter::builder().parameter_key(&app.config.parameter).parameter_value(update.tag.as_str()).build();
         let capabilities: Vec<_> = update.capabilities.iter().map(|name| cfn::Capability::from(name.as_str())).collect();
-        let others = update.others.iter().map(|key| cfn::Parameter::builder().parameter_key(key).use_previous_value(true).build());
         let sent = self
             .cloudformation
             .update_stack()
             .stack_name(&app.config.stack)
             .use_previous_template(true)
-            .set_parameters(Some(std::iter::once(wanted).chain(others).collect()))
+            .set_parameters(Some(parameters(app, update)))
             .set_capabilities(Some(capabilities).filter(|names| !names.is_empty()))
             .set_rollback_configuration(update.rollback.as_ref().map(rollback_configuration))
             .client_request_token(update.token.as_str())
@@ -62,20 +62,8 @@ impl Aws {
             .config_override(aws_sdk_cloudformation::config::Config::builder().retry_config(RetryConfig::disabled()))
             .send()
             .await;
-        let error = match sent {
-            Ok(_) => return Ok(Applied::Done),
-            Err(error) => error,
-        };
-        let resource = format!("stack `{}`", app.config.stack);
-        let denied_or_not = failed("cloudformation:UpdateStack", resource, &error);
-        let Error::Aws { message, .. } = &denied_or_not else { return Err(denied_or_not) };
-        let status = error.raw_response().map_or(0, |response| response.status().as_u16());
-        let refusal = error.as_service_error().and_then(|service| Some((service.code()?, service.message().unwrap_or_default())));
-        Ok(Applied::NotUpdated(match refusal {
-            Some((code, words)) => not_updated(code, words, status),
-            // Without a code it was not CloudFormation's no: an answer that broke off, or one from something on the way.
-            None => NotUpdated::Unsure(message.clone()),
-        }))
+        let Err(error) = sent else { return Ok(Applied::Done) };
+        refusal("cloudformation:UpdateStack", &app.config.stack, &error)
     }
 
     /// Cancels the stack's update, if it is this promotion's: a cancel names only the stack, so whose update it is is looked
@@ -97,6 +85,29 @@ impl Aws {
     }
 }
 
+/// The promotion's parameter gets its value, every other one keeps what it has.
+pub(super) fn parameters(app: &App, update: &Update) -> Vec<cfn::Parameter> {
+    let wanted = cfn::Parameter::builder().parameter_key(&app.config.parameter).parameter_value(update.tag.as_str()).build();
+    let others = update.others.iter().map(|key| cfn::Parameter::builder().parameter_key(key).use_previous_value(true).build());
+    std::iter::once(wanted).chain(others).collect()
+}
+
+/// What it means that CloudFormation did not take a write: an error only if the function may not make the call.
+pub(super) fn refusal<E>(action: &'static str, stack: &str, error: &SdkError<E, HttpResponse>) -> Result<Applied, Error>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let denied_or_not = failed(action, format!("stack `{stack}`"), error);
+    let Error::Aws { message, .. } = &denied_or_not else { return Err(denied_or_not) };
+    let status = error.raw_response().map_or(0, |response| response.status().as_u16());
+    let refusal = error.as_service_error().and_then(|service| Some((service.code()?, service.message().unwrap_or_default())));
+    Ok(Applied::NotUpdated(match refusal {
+        Some((code, words)) => not_updated(code, words, status),
+        // Without a code it was not CloudFormation's no: an answer that broke off, or one from something on the way.
+        None => NotUpdated::Unsure(message.clone()),
+    }))
+}
+
 /// Sorts what CloudFormation says: busy, nothing to do, refused for good, or worth another try. Most of it is one code,
 /// `ValidationError`, told apart by words.
 fn not_updated(code: &str, words: &str, status: u16) -> NotUpdated {
@@ -104,7 +115,7 @@ fn not_updated(code: &str, words: &str, status: u16) -> NotUpdated {
     let is_transient = status >= 500
         || status == 403
         || status == 429
-        || ["Throttling", "RequestLimitExceeded", "ServiceUnavailable", "InternalFailure"].iter().any(|c| code.contains(c));
+        || ["Throttling", "LimitExceeded", "ServiceUnavailable", "InternalFailure"].iter().any(|c| code.contains(c));
     if code == "TokenAlreadyExistsException" || words.contains("_IN_PROGRESS") {
         NotUpdated::Contested
     } else if words.contains("No updates are to be performed") {
@@ -150,7 +161,7 @@ fn timestamp(at: &DateTime) -> Option<Timestamp> {
     Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).ok()?).ok()
 }
 
-fn rollback_configuration(rollback: &Rollback) -> RollbackConfiguration {
+pub(super) fn rollback_configuration(rollback: &Rollback) -> RollbackConfiguration {
     let alarms =
         rollback.alarms.iter().filter_map(|arn| RollbackTrigger::builder().arn(arn).r#type("AWS::CloudWatch::Alarm").build().into());
     RollbackConfiguration::builder()

@@ -70,6 +70,7 @@ mod tests {
             at: jiff::Timestamp::UNIX_EPOCH,
             took_seconds: None,
             rolls_back: None,
+            changes: Vec::new(),
         }
     }
 

@@ -19,6 +19,7 @@ pub(super) struct About {
     pub(super) tag: Option<Tag>,
     pub(super) previous_tag: Option<String>,
     pub(super) token: Option<Token>,
+    pub(super) changes: Vec<String>,
 }
 
 /// A plan in the making: the state as it is to be, and what led there.
@@ -38,6 +39,10 @@ pub(super) struct Draft<'a> {
     pub(super) is_stray: bool,
     /// The state is written although it says nothing that could not be seen.
     pub(super) is_worth_keeping: bool,
+    /// Nothing of this is carried out: it is only said.
+    pub(super) is_plan: bool,
+    /// The promotion whose change set is still needed.
+    pub(super) in_review: Option<Token>,
 }
 
 impl<'a> Draft<'a> {
@@ -61,6 +66,8 @@ impl<'a> Draft<'a> {
             is_look: false,
             is_stray: false,
             is_worth_keeping: false,
+            is_plan: false,
+            in_review: None,
         }
     }
 
@@ -97,8 +104,14 @@ impl<'a> Draft<'a> {
         let answer = self.answer(outcome, reason);
         let command = self.command.clone().map(|record| CommandRecord { answer: Some(answer.clone()), ..record });
         let mut stages: Vec<Vec<Action>> = self.save(command).map(|save| vec![save]).into_iter().collect();
-        stages.extend(tell(&self.state));
+        stages.extend(tell(&self.state, &self.spent_change_sets()));
         Step::Do(Plan { stages, reply: answer.into() })
+    }
+
+    /// Change sets that nothing waits for any more.
+    fn spent_change_sets(&self) -> Vec<Token> {
+        let is_needed = |token: &Token| self.in_review.as_ref() == Some(token) || self.state.open.iter().any(|open| open.token == *token);
+        self.state.change_sets.iter().filter(|token| !is_needed(token)).cloned().collect()
     }
 
     /// The write that everything after it rests on; `None` where nothing is to be written.
@@ -122,7 +135,7 @@ impl<'a> Draft<'a> {
     /// Whether a first state holds more than what the next look would see by itself.
     pub(super) fn has_substance(&self) -> bool {
         let s = &self.state;
-        s.has_open_work() || s.hold.is_some() || s.asked.is_some() || s.ended > 0
+        s.has_open_work() || s.waiting.is_some() || s.hold.is_some() || s.asked.is_some() || s.ended > 0
     }
 
     pub(super) fn answer(&self, outcome: Outcome, reason: String) -> Answer {
@@ -137,6 +150,7 @@ impl<'a> Draft<'a> {
             stack: Some(self.stack.name.clone()),
             reason,
             token: self.subject.token.clone(),
+            changes: self.subject.changes.clone(),
             closed: self.ended.iter().map(Ended::closed).collect(),
         };
         // A look that started nothing answers what it found ended.
@@ -175,17 +189,20 @@ impl<'a> Draft<'a> {
             at: self.now,
             took_seconds: None,
             rolls_back: None,
+            changes: self.subject.changes.clone(),
         }
     }
 }
 
-/// Tells what has not been told, then remembers that it was: told twice at worst, never not at all.
-pub(super) fn tell(state: &State) -> Vec<Vec<Action>> {
-    if state.untold.is_empty() {
+/// Tells what has not been told and removes what is spent, then remembers that: told twice at worst, never not at all.
+pub(super) fn tell(state: &State, spent: &[Token]) -> Vec<Vec<Action>> {
+    if state.untold.is_empty() && spent.is_empty() {
         return Vec::new();
     }
-    let told = State { untold: Vec::new(), ..state.clone() };
-    vec![state.untold.iter().cloned().map(Action::Tell).collect(), vec![mark(told)]]
+    let mut told = State { untold: Vec::new(), ..state.clone() };
+    told.change_sets.retain(|token| !spent.contains(token));
+    let tells = state.untold.iter().cloned().map(Action::Tell);
+    vec![tells.chain(spent.iter().cloned().map(Action::DeleteChangeSet)).collect(), vec![mark(told)]]
 }
 
 /// Remembers what has been told.

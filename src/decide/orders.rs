@@ -59,7 +59,7 @@ pub(super) fn resume(mut draft: Draft<'_>, command: &Command) -> Step {
     }
     let is_behind = draft.state.running.as_ref().is_none_or(|running| running.digest != draft.seen.newest);
     if draft.app.config.mode == Mode::Auto && is_behind && draft.state.waiting.is_none() {
-        draft.state.waiting = Some(Waiting { since: draft.now, outcome: Outcome::Queued });
+        draft.state.waiting = Some(Waiting { since: draft.now, outcome: Outcome::Queued, reason: String::new() });
     }
     let reason = match was {
         Some(hold) => format!("the hold by {} ({}) was lifted", hold.by, hold.reason),
@@ -90,6 +90,7 @@ pub(super) fn told_once(app: &App, trigger: &Trigger, seen: &Snapshot, error: &C
         at: seen.at,
         took_seconds: None,
         rolls_back: None,
+        changes: Vec::new(),
     };
     let told = State { trouble, ..state };
     vec![vec![Action::Tell(notice)], vec![mark(told)]]

@@ -1,6 +1,7 @@
 //! Promoting: what goes next, and how far the stack lets it go now.
 
 use super::draft::{Draft, mark};
+use super::review::NO_UPDATES;
 use super::{Decided, Plan, Step};
 use crate::answer::Outcome;
 use crate::config::Mode;
@@ -12,6 +13,13 @@ use crate::state::{Asked, End, Hold, Promotion, Running, Via, Waiting};
 use crate::world::{Action, Question, Update};
 
 const ACCEPTED: &str = "CloudFormation accepted the update";
+
+fn accepted(promotion: &Promotion) -> String {
+    match promotion.deletes_change_sets.as_slice() {
+        [] => ACCEPTED.to_owned(),
+        lost => format!("{ACCEPTED}; executing its change set deleted the stack's others: {}", lost.join(", ")),
+    }
+}
 
 /// Who wants an image promoted.
 pub(super) struct Wanted<'a> {
@@ -152,13 +160,7 @@ impl<'a> Draft<'a> {
             return Ok(self.refused("every production tag that it could get is on another image"));
         };
         self.subject.tag = Some(tag.clone());
-        let is_guarded = self.app.config.guard.is_some() && self.value() != tag.as_str();
         match self.stack.phase() {
-            // Fail closed: what a promotion would touch cannot be read yet, so nothing is sent past a guard.
-            _ if is_guarded => {
-                let reason = "`guard.allowed_changes` is set, and this version cannot check it: nothing is promoted while it is";
-                Ok(self.wait(Outcome::Blocked, reason.to_owned(), wanted))
-            }
             Phase::AtRest if self.value() == tag.as_str() => {
                 self.state.waiting = None;
                 // Known by its tag alone so far, or an overtaken update that turns out to be what is wanted.
@@ -170,13 +172,12 @@ impl<'a> Draft<'a> {
             }
             Phase::AtRest => {
                 self.note_choice(digest, wanted);
-                self.state.waiting = None;
                 let promotion = self.promotion(open.as_ref(), digest, commit, tag, wanted)?;
-                Ok(self.send(promotion, image))
+                self.send(promotion, image)
             }
             Phase::Busy if wanted.via.is_automation() => {
                 let reason = self.busy();
-                Ok(self.wait(Outcome::Queued, reason, wanted))
+                Ok(self.wait(Outcome::Queued, reason, wanted.via, wanted.by))
             }
             Phase::Busy => {
                 self.note_choice(digest, wanted);
@@ -188,7 +189,7 @@ impl<'a> Draft<'a> {
             }
             Phase::Broken | Phase::Leaving | Phase::Gone => {
                 let reason = format!("stack `{}` is in {}: a person must mend it first", self.stack.name, self.stack.status);
-                Ok(self.wait(Outcome::Blocked, reason, wanted))
+                Ok(self.wait(Outcome::Blocked, reason, wanted.via, wanted.by))
             }
         }
     }
@@ -251,7 +252,7 @@ impl<'a> Draft<'a> {
         self.subject.token = Some(open.token.clone());
         self.subject.previous_tag = Some(open.previous_tag.clone());
         if open.accepted_at.is_none() {
-            self.state.untold.push(open.notice(Outcome::Promoted, ACCEPTED, self.now));
+            self.state.untold.push(open.notice(Outcome::Promoted, accepted(open), self.now));
         }
         for own in self.state.open.iter_mut().filter(|own| own.token == open.token) {
             own.accepted_at = own.accepted_at.or(Some(self.now));
@@ -297,6 +298,7 @@ impl<'a> Draft<'a> {
                 command: wanted.command.map(str::to_owned),
                 rolls_back: wanted.rolls_back.clone(),
                 cancelled_by: None,
+                deletes_change_sets: Vec::new(),
             },
         };
         self.state.open.retain(|open| open.token != promotion.token);
@@ -322,56 +324,79 @@ impl<'a> Draft<'a> {
     }
 
     /// Records the intent while the tag is put on the image, then sends the update, then tells.
-    pub(super) fn send(mut self, promotion: Promotion, image: &Image) -> Step {
-        let failed = match &self.seen.tried {
-            tried if tried.no_updates.as_ref() == Some(&promotion.token) => Some(
-                "CloudFormation says that no updates are to be performed although the value differs: \
-                 the template does not use the parameter, or a transform keeps it from being seen (AWS::LanguageExtensions); \
-                 deploy the template once by hand"
-                    .to_owned(),
-            ),
-            tried => tried.refused.as_ref().filter(|(token, _)| *token == promotion.token).map(|(_, reason)| reason.clone()),
-        };
-        if let Some(reason) = failed {
-            self.end(&promotion, End::Failed, reason.clone());
-            self.state.untold.push(promotion.notice(Outcome::Failed, reason.clone(), self.now));
-            return self.nothing(Outcome::Failed, reason);
+    pub(super) fn send(self, promotion: Promotion, image: &Image) -> Decided {
+        let tried = &self.seen.tried;
+        if tried.no_updates.as_ref() == Some(&promotion.token) {
+            return Ok(self.fail(&promotion, NO_UPDATES.to_owned()));
         }
+        if let Some((_, reason)) = tried.refused.as_ref().filter(|(token, _)| *token == promotion.token) {
+            return Ok(self.fail(&promotion, reason.clone()));
+        }
+        let update = self.update(&promotion);
+        let (mut draft, promotion, send) = if self.needs_review() {
+            let token = promotion.token.clone();
+            let (draft, promotion) = self.reviewed(promotion, &update)?;
+            (draft, promotion, Action::ExecuteChangeSet(token))
+        } else {
+            (self, promotion, Action::UpdateStack(update))
+        };
+        draft.state.waiting = None;
+        let needs_tag = draft.tags.digest(&promotion.tag) != Some(&promotion.digest);
+        let put_tag = needs_tag.then(|| Action::PutTag { image: Box::new(image.clone()), tag: promotion.tag.clone() });
+        let mut told = draft.state.clone();
+        if matches!(send, Action::ExecuteChangeSet(_)) {
+            // Executing a change set deletes all others.
+            told.change_sets.clear();
+        }
+        for own in told.open.iter_mut().filter(|own| own.token == promotion.token) {
+            own.accepted_at = Some(draft.now);
+        }
+        let promoted = promotion.notice(Outcome::Promoted, accepted(&promotion), draft.now);
+        let answer = draft.answer(Outcome::Promoted, accepted(&promotion));
+        let first: Vec<Action> = draft.save(draft.command.clone()).into_iter().chain(put_tag).collect();
+        let mut stages = if first.is_empty() { Vec::new() } else { vec![first] };
+        stages.push(vec![send]);
+        stages.push(told.untold.drain(..).chain([promoted]).map(Action::Tell).collect());
+        stages.push(vec![mark(told)]);
+        stages.extend(draft.keep_answer(&answer));
+        Ok(Step::Do(Plan { stages, reply: answer.into() }))
+    }
+
+    fn update(&self, promotion: &Promotion) -> Update {
         let config = &self.app.config;
         let mut capabilities = self.stack.capabilities.clone();
         capabilities.extend(config.capabilities.iter().map(|capability| capability.as_str().to_owned()));
         capabilities.sort_unstable();
         capabilities.dedup();
-        let update = Update {
+        Update {
             token: promotion.token.clone(),
             tag: promotion.tag.clone(),
             others: self.stack.parameters.iter().map(|p| p.key.clone()).filter(|key| *key != config.parameter).collect(),
             capabilities,
             rollback: config.rollback.clone(),
-        };
-        let needs_tag = self.tags.digest(&promotion.tag) != Some(&promotion.digest);
-        let put_tag = needs_tag.then(|| Action::PutTag { image: Box::new(image.clone()), tag: promotion.tag.clone() });
-        let mut told = self.state.clone();
-        for own in told.open.iter_mut().filter(|own| own.token == promotion.token) {
-            own.accepted_at = Some(self.now);
         }
-        let promoted = promotion.notice(Outcome::Promoted, ACCEPTED, self.now);
-        let answer = self.answer(Outcome::Promoted, ACCEPTED.to_owned());
-        let first: Vec<Action> = self.save(self.command.clone()).into_iter().chain(put_tag).collect();
-        let mut stages = if first.is_empty() { Vec::new() } else { vec![first] };
-        stages.push(vec![Action::UpdateStack(update)]);
-        stages.push(told.untold.drain(..).chain([promoted]).map(Action::Tell).collect());
-        stages.push(vec![mark(told)]);
-        stages.extend(self.keep_answer(&answer));
-        Step::Do(Plan { stages, reply: answer.into() })
     }
 
-    /// Automation waits, and says so once.
-    pub(super) fn wait(mut self, outcome: Outcome, reason: String, wanted: &Wanted<'_>) -> Step {
-        if self.state.waiting.as_ref().is_none_or(|waiting| waiting.outcome != outcome) {
-            self.state.waiting = Some(Waiting { since: self.now, outcome });
-            let notice = self.notice(outcome, &reason, wanted.by);
+    /// CloudFormation refused it for good.
+    pub(super) fn fail(mut self, promotion: &Promotion, reason: String) -> Step {
+        self.state.waiting = None;
+        self.end(promotion, End::Failed, reason.clone());
+        self.state.untold.push(promotion.notice(Outcome::Failed, reason.clone(), self.now));
+        self.nothing(Outcome::Failed, reason)
+    }
+
+    /// It waits, and says so once. What a person wanted and is blocked waits for nobody: it must be said again.
+    pub(super) fn wait(mut self, outcome: Outcome, reason: String, via: Via, by: &str) -> Step {
+        let is_kept = via.is_automation() || outcome == Outcome::Queued;
+        let before = self.seen.state.as_ref().and_then(|state| state.waiting.clone()).filter(|_| is_kept);
+        let is_told = before.as_ref().is_some_and(|b| b.outcome == outcome && (outcome == Outcome::Queued || b.reason == reason));
+        if !is_told {
+            let notice = self.notice(outcome, &reason, by);
             self.state.untold.push(notice);
+        }
+        if is_kept {
+            let now = Waiting { since: self.now, outcome, reason: reason.clone() };
+            self.state.waiting = Some(before.filter(|_| is_told).unwrap_or(now));
         }
         self.nothing(outcome, reason)
     }

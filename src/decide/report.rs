@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::draft::Draft;
+use super::draft::{Draft, tell};
 use super::{Decided, Plan, Step};
 use crate::answer::{Outcome, Reply};
 use crate::config::App;
+use crate::model::Token;
 use crate::state::{Ended, Promotion};
 use crate::world::{Question, Snapshot};
 
@@ -13,10 +14,14 @@ fn answer(report: Value) -> Decided {
     Ok(Step::Do(Plan { stages: Vec::new(), reply: Reply::Report(report) }))
 }
 
-/// What `promote` would do: decided in full, and not carried out.
-pub(super) fn plan(app: &App, promoted: Step) -> Decided {
+/// What `promote` would do: decided in full, and not carried out. What was reviewed for it is removed.
+pub(super) fn plan(app: &App, seen: &Snapshot, promoted: Step) -> Decided {
     match promoted {
-        Step::Do(Plan { reply: Reply::Answer(would), .. }) => answer(json!({
+        Step::Do(Plan { reply: Reply::Answer(would), .. }) => {
+            let is_spent = |token: &&Token| seen.reviews.contains_key(token);
+            let spent: Vec<Token> = seen.state.iter().flat_map(|state| state.change_sets.iter().filter(is_spent)).cloned().collect();
+            let stages = seen.state.as_ref().map(|state| tell(state, &spent)).unwrap_or_default();
+            let report = json!({
             "action": "plan",
             "would": would.outcome,
             "repository": would.repository,
@@ -27,8 +32,11 @@ pub(super) fn plan(app: &App, promoted: Step) -> Decided {
             "stack": would.stack,
             "parameter": app.config.parameter,
             "reason": if would.outcome == Outcome::Promoted { "nothing speaks against it" } else { would.reason.as_str() },
-        })),
-        other @ (Step::Read(_) | Step::LookAgain | Step::Do(_) | Step::Misconfigured(..)) => Ok(other),
+            "changes": would.changes,
+            });
+            Ok(Step::Do(Plan { stages, reply: Reply::Report(report) }))
+        }
+        other @ (Step::Read(_) | Step::LookAgain | Step::Prepare(_) | Step::Do(_) | Step::Misconfigured(..)) => Ok(other),
     }
 }
 

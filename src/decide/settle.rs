@@ -101,7 +101,7 @@ impl Draft<'_> {
                         return Ok(());
                     }
                     Some(Recent { end: End::Deployed | End::Failed | End::Cancelled, .. }) => return Err(Step::LookAgain),
-                    Some(Recent { end: End::Superseded, .. }) | None => {}
+                    Some(Recent { end: End::Superseded | End::Blocked, .. }) | None => {}
                 }
                 if running.digest.is_some() && running.digest == self.seen.newest {
                     self.state.passed_over = running.digest.clone();

@@ -6,6 +6,7 @@ use super::*;
 use crate::answer::Answer;
 use crate::image::{Image, MEDIA_TYPES, Tags};
 use crate::model::Tag;
+use crate::review::{Change, Changes, Replacement, Review};
 use crate::stack::{Parameter, StackEvent, StackEvents};
 use crate::state::{Hold, Running};
 use crate::world::{Tried, Update, Version};
@@ -64,6 +65,7 @@ fn seen() -> Snapshot {
         events: None,
         matches: BTreeMap::new(),
         history: None,
+        reviews: BTreeMap::new(),
         tried: Tried::default(),
     }
 }
@@ -115,7 +117,7 @@ fn step(app: &App, trigger: &Trigger, seen: &Snapshot) -> Step {
 fn decided(app: &App, trigger: &Trigger, seen: &Snapshot) -> Plan {
     match step(app, trigger, seen) {
         Step::Do(plan) => plan,
-        other @ (Step::Read(_) | Step::LookAgain | Step::Misconfigured(..)) => panic!("not decided: {other:?}"),
+        other @ (Step::Read(_) | Step::LookAgain | Step::Prepare(_) | Step::Misconfigured(..)) => panic!("not decided: {other:?}"),
     }
 }
 
@@ -128,14 +130,14 @@ fn answer(plan: &Plan) -> &Answer {
 }
 
 /// The names of the actions, a stage a line.
-fn stages(plan: &Plan) -> String {
-    plan.stages.iter().map(|stage| stage.iter().map(Action::name).collect::<Vec<_>>().join(" + ")).collect::<Vec<_>>().join("\n")
+fn names(stages: &[Vec<Action>]) -> String {
+    stages.iter().map(|stage| stage.iter().map(Action::name).collect::<Vec<_>>().join(" + ")).collect::<Vec<_>>().join("\n")
 }
 
 #[track_caller]
 fn check(app: &App, trigger: &Trigger, seen: &Snapshot, outcome: Outcome, want: &str) -> Plan {
     let plan = decided(app, trigger, seen);
-    assert_eq!((answer(&plan).outcome, stages(&plan).as_str()), (outcome, want), "{}", answer(&plan).reason);
+    assert_eq!((answer(&plan).outcome, names(&plan.stages).as_str()), (outcome, want), "{}", answer(&plan).reason);
     plan
 }
 
@@ -268,7 +270,7 @@ fn a_stack_that_cannot_be_promoted_to_is_a_configuration_error() {
     for (seen, words) in cases {
         match step(&auto(), &push('a'), &seen) {
             Step::Misconfigured(error, _) => words.iter().for_each(|word| assert!(error.to_string().contains(word), "{error}")),
-            other @ (Step::Read(_) | Step::LookAgain | Step::Do(_)) => panic!("{other:?}"),
+            other @ (Step::Read(_) | Step::LookAgain | Step::Prepare(_) | Step::Do(_)) => panic!("{other:?}"),
         }
     }
 }
@@ -305,12 +307,57 @@ fn a_change_that_only_one_of_two_reads_saw_is_looked_at_again() {
     check(&auto(), &push('b'), &theirs, Outcome::Held, "Save\nTell + Tell\nMark");
 }
 
+fn guarded() -> App {
+    app(r#"{"stack":"web","mode":"auto","commit_from":["annotation"],"guard":{"allowed_changes":["AWS::ECS::Service"]}}"#)
+}
+
+/// `b` has been pushed, and the change set of its promotion says this.
+fn reviewed(review: Review) -> Snapshot {
+    let Step::Read(Question::Review(token)) = step(&guarded(), &push('b'), &pushed_b()) else { panic!("it asks for a review") };
+    Snapshot { reviews: BTreeMap::from([(token, review)]), ..pushed_b() }
+}
+
+fn changes(kind: &str) -> Review {
+    let change = Change {
+        action: "Modify".to_owned(),
+        kind: kind.to_owned(),
+        resource: "Thing".to_owned(),
+        within: None,
+        replacement: Replacement::No,
+    };
+    Review::Ready(Changes { list: vec![change], others: vec!["by-hand".to_owned()], ..Changes::default() })
+}
+
 #[test]
-fn nothing_is_sent_past_a_guard_that_cannot_be_checked() {
-    let guarded = app(r#"{"stack":"web","mode":"auto","commit_from":["annotation"],"guard":{"allowed_changes":["AWS::ECS::Service"]}}"#);
-    check(&guarded, &push('b'), &pushed_b(), Outcome::Blocked, "Save\nTell\nMark");
-    check(&guarded, &promote(None), &pushed_b(), Outcome::Blocked, "Save\nTell\nMark");
-    check(&guarded, &push('a'), &seen(), Outcome::Unchanged, "");
+fn a_guarded_update_is_reviewed_before_anything_of_it_is_done() {
+    check(&guarded(), &push('a'), &seen(), Outcome::Unchanged, "");
+    let Step::Prepare(stages) = step(&guarded(), &push('b'), &reviewed(Review::Absent)) else { panic!("it is prepared") };
+    assert_eq!(names(&stages), "Save\nCreateChangeSet");
+    assert_eq!(step(&guarded(), &push('b'), &reviewed(Review::Executing)), Step::LookAgain);
+    let Step::Prepare(stages) = step(&guarded(), &push('b'), &reviewed(Review::Outdated)) else { panic!("it is prepared") };
+    assert_eq!(names(&stages), "DeleteChangeSet");
+    check(&guarded(), &push('b'), &reviewed(Review::Pending), Outcome::Queued, "Save\nTell\nMark");
+}
+
+#[test]
+fn what_a_guard_allows_is_executed_and_what_it_does_not_is_not() {
+    let allowed = reviewed(changes("AWS::ECS::Service"));
+    let plan = check(&guarded(), &push('b'), &allowed, Outcome::Promoted, "Save + PutTag\nExecuteChangeSet\nTell\nMark");
+    assert_eq!(answer(&plan).changes, ["Modify AWS::ECS::Service Thing"]);
+    assert!(answer(&plan).reason.ends_with("deleted the stack's others: by-hand"), "{}", answer(&plan).reason);
+    for trigger in [push('b'), promote(None)] {
+        let plan = check(&guarded(), &trigger, &reviewed(changes("AWS::RDS::DBInstance")), Outcome::Blocked, "Save\nTell\nMark");
+        assert_eq!(answer(&plan).reason, "`guard.allowed_changes` does not allow: Modify AWS::RDS::DBInstance Thing");
+        assert_eq!(answer(&plan).changes, ["Modify AWS::RDS::DBInstance Thing"]);
+    }
+    check(&guarded(), &push('b'), &reviewed(Review::Empty), Outcome::Failed, "Save\nTell\nMark");
+    check(&guarded(), &push('b'), &reviewed(Review::Failed("no".to_owned())), Outcome::Failed, "Save\nTell\nMark");
+}
+
+#[test]
+fn an_ssm_typed_parameter_asks_for_a_review_without_a_guard() {
+    let with_ssm = with_stack(pushed_b(), |stack| stack.parameters[1].resolved = Some("ami-1".to_owned()));
+    assert!(matches!(step(&auto(), &push('b'), &with_ssm), Step::Read(Question::Review(_))));
 }
 
 #[test]

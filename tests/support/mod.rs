@@ -18,6 +18,7 @@ use ecr_promoter::event::Invocation;
 use ecr_promoter::handle::handle;
 use ecr_promoter::image::{Image, MEDIA_TYPES, Tags};
 use ecr_promoter::model::{Digest, Repository, Tag, Token};
+use ecr_promoter::review::{Changes, Review};
 use ecr_promoter::stack::{Parameter, Stack, StackEvent, StackEvents};
 use ecr_promoter::state::{CommandRecord, Ended, Notice, State};
 use ecr_promoter::world::{Action, Applied, NotUpdated, Question, Snapshot, Subject, Tried, Update, Version, World};
@@ -58,6 +59,14 @@ pub(crate) struct Inner {
     pub(crate) told: Vec<Notice>,
     pub(crate) archived: BTreeSet<Digest>,
     pub(crate) cancels: usize,
+    /// The stack's change sets: what each would set the tag to, and how often it is still said to be in the making.
+    pub(crate) change_sets: BTreeMap<String, Option<(Update, usize)>>,
+    /// What an update would touch beside nothing at all.
+    pub(crate) would_change: Changes,
+    /// How many looks a new change set takes.
+    pub(crate) looks_of_a_review: usize,
+    /// Of the SSM-typed parameters, what each is now.
+    pub(crate) resolved: BTreeMap<String, String>,
     /// The updates that the stack took: token and tag.
     pub(crate) updates: Vec<(String, String)>,
     /// What CloudFormation answers instead of taking the next update.
@@ -90,6 +99,10 @@ impl Memory {
             told: Vec::new(),
             archived: BTreeSet::new(),
             cancels: 0,
+            change_sets: BTreeMap::new(),
+            would_change: Changes::default(),
+            looks_of_a_review: 0,
+            resolved: BTreeMap::new(),
             updates: Vec::new(),
             next_update: None,
             finishes_at_once: false,
@@ -244,6 +257,51 @@ impl Inner {
         Applied::Done
     }
 
+    fn create_change_set(&mut self, update: &Update) -> Applied {
+        if self.in_flight.is_some() {
+            return Applied::NotUpdated(NotUpdated::Contested);
+        }
+        let (state, _) = self.state.as_ref().expect("a change set is made that no state knows");
+        assert!(state.change_sets.contains(&update.token), "a change set is made that nobody would remove");
+        let looks = self.looks_of_a_review;
+        self.change_sets.entry(update.token.to_string()).or_insert_with(|| Some((update.clone(), looks)));
+        Applied::Done
+    }
+
+    fn review(&mut self, token: &Token) -> Review {
+        let others = self.change_sets.iter().filter(|(_, own)| own.is_none()).map(|(name, _)| name.clone()).collect();
+        match self.change_sets.get_mut(token.as_str()) {
+            None => Review::Absent,
+            Some(None) => panic!("somebody else's change set has our token"),
+            Some(Some((_, looks))) if *looks > 0 => {
+                *looks -= 1;
+                Review::Pending
+            }
+            Some(Some(_)) => Review::Ready(Changes { others, ..self.would_change.clone() }),
+        }
+    }
+
+    fn execute_change_set(&mut self, token: &Token) -> Applied {
+        let Some(Some((update, 0))) = self.change_sets.get(token.as_str()).cloned() else {
+            return Applied::NotUpdated(NotUpdated::Contested);
+        };
+        let applied = self.update(&update);
+        if applied == Applied::Done {
+            self.change_sets.clear();
+        }
+        applied
+    }
+
+    fn delete_change_set(&mut self, token: &Token) -> Applied {
+        match self.change_sets.get(token.as_str()) {
+            Some(Some((_, looks))) if *looks > 0 => Applied::PutOff,
+            Some(_) | None => {
+                self.change_sets.remove(token.as_str());
+                Applied::Done
+            }
+        }
+    }
+
     fn cancel(&mut self, token: &Token) -> Applied {
         if self.status != "UPDATE_IN_PROGRESS" {
             return Applied::NotUpdated(NotUpdated::Contested);
@@ -298,7 +356,7 @@ impl Inner {
             parameters: self
                 .parameters
                 .iter()
-                .map(|(key, value)| Parameter { key: key.clone(), value: value.clone(), resolved: None })
+                .map(|(key, value)| Parameter { key: key.clone(), value: value.clone(), resolved: self.resolved.get(key).cloned() })
                 .collect(),
             capabilities: vec!["CAPABILITY_IAM".to_owned()],
         }
@@ -403,6 +461,7 @@ impl World for Sandbox {
             events: None,
             matches: BTreeMap::new(),
             history: None,
+            reviews: BTreeMap::new(),
             tried: Tried::default(),
         })
     }
@@ -433,6 +492,10 @@ impl World for Sandbox {
                 let found = all.values().filter(|image| is_of(image).is_some_and(|its| its.agrees_with(commit)));
                 seen.matches.insert(commit.clone(), found.map(|image| image.digest.clone()).collect());
             }
+            Question::Review(token) => {
+                let review = self.call("DescribeChangeSet", |w| w.review(token)).await?;
+                seen.reviews.insert(token.clone(), review);
+            }
             Question::History => seen.history = Some(self.call("Query", |w| w.history.values().rev().cloned().collect()).await?),
         }
         Ok(())
@@ -449,6 +512,12 @@ impl World for Sandbox {
                 Err(Error::Aws { message, .. }) => Ok(Applied::NotUpdated(NotUpdated::Unsure(message))),
                 other => other,
             },
+            Action::CreateChangeSet(update) => self.call("CreateChangeSet", |w| w.create_change_set(update)).await,
+            Action::ExecuteChangeSet(token) => match self.call("ExecuteChangeSet", |w| w.execute_change_set(token)).await {
+                Err(Error::Aws { message, .. }) => Ok(Applied::NotUpdated(NotUpdated::Unsure(message))),
+                other => other,
+            },
+            Action::DeleteChangeSet(token) => self.call("DeleteChangeSet", |w| w.delete_change_set(token)).await,
             Action::CancelUpdate(token) => self.call("CancelUpdateStack", |w| w.cancel(token)).await,
             Action::Tell(notice) => {
                 self.call("Publish", |w| w.told.push(notice.clone())).await?;

@@ -117,6 +117,7 @@ fn ended(number: u64) -> Ended {
         command: None,
         rolls_back: None,
         cancelled_by: None,
+        deletes_change_sets: Vec::new(),
     };
     let ended_at = "2026-03-17T09:45:00Z".parse().expect("a time");
     Ended { number, promotion, end: End::Deployed, reason: "UPDATE_COMPLETE".to_owned(), ended_at }

@@ -1,0 +1,197 @@
+//! Change sets: what an update would do, asked before it is done, and then done. CONTRACT: nested stacks included, all pages read.
+
+use std::time::{Duration, Instant};
+
+use aws_config::retry::RetryConfig;
+use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
+use aws_sdk_cloudformation::types::{self as cfn, ChangeSetStatus, ExecutionStatus};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::cloudformation::{parameters, refusal, rollback_configuration};
+use super::{Aws, failed};
+use crate::config::App;
+use crate::error::Error;
+use crate::model::Token;
+use crate::review::{Change, Changes, Replacement, Review};
+use crate::world::{Applied, NotUpdated, Update};
+
+/// How long one look waits for CloudFormation to make a change set; what takes longer is left to the schedule.
+const WAIT: Duration = Duration::from_secs(20);
+/// How long between two looks, at first and at most.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
+/// Change sets of other promotions, this function's or another installation's, are nobody's work that could be lost.
+const OWN: &str = "ecr-promoter-";
+
+impl Aws {
+    /// Asks CloudFormation what this update would do. Nothing that runs changes.
+    pub(super) async fn create_change_set(&self, app: &App, update: &Update) -> Result<Applied, Error> {
+        let stack = &app.config.stack;
+        let capabilities: Vec<_> = update.capabilities.iter().map(|name| cfn::Capability::from(name.as_str())).collect();
+        let sent = self
+            .cloudformation
+            .create_change_set()
+            .stack_name(stack)
+            .change_set_name(update.token.as_str())
+            .change_set_type(cfn::ChangeSetType::Update)
+            .description(format!("ecr-promoter: {} to {}", app.config.parameter, update.tag))
+            .include_nested_stacks(true)
+            .use_previous_template(true)
+            .set_parameters(Some(parameters(app, update)))
+            .set_capabilities(Some(capabilities).filter(|names| !names.is_empty()))
+            .set_rollback_configuration(update.rollback.as_ref().map(rollback_configuration))
+            .send()
+            .await;
+        let Err(error) = sent else { return Ok(Applied::Done) };
+        if error.as_service_error().is_some_and(|e| e.is_already_exists_exception()) {
+            return Ok(Applied::Done);
+        }
+        refusal("cloudformation:CreateChangeSet", stack, &error)
+    }
+
+    /// The change set of this promotion, once it is made; waits for that, but not for long.
+    pub(super) async fn review(&self, app: &App, token: &Token) -> Result<Review, Error> {
+        let began = Instant::now();
+        let mut pause = PAUSE.0;
+        loop {
+            let Some(first) = self.change_set(app, token.as_str(), None).await? else { return Ok(Review::Absent) };
+            match (&first.status, &first.execution_status) {
+                (Some(ChangeSetStatus::CreateComplete), Some(ExecutionStatus::Available)) => {
+                    return Ok(Review::Ready(self.changes(app, first).await?));
+                }
+                (Some(ChangeSetStatus::CreateComplete), Some(ExecutionStatus::ExecuteInProgress | ExecutionStatus::ExecuteComplete)) => {
+                    return Ok(Review::Executing);
+                }
+                (Some(ChangeSetStatus::CreateComplete), _) => return Ok(Review::Outdated),
+                (Some(ChangeSetStatus::DeleteComplete), _) => return Ok(Review::Absent),
+                (Some(ChangeSetStatus::Failed | ChangeSetStatus::DeleteFailed), _) => {
+                    let reason = first.status_reason.unwrap_or_default();
+                    let is_empty = reason.contains("didn't contain changes") || reason.contains("No updates are to be performed");
+                    return Ok(if is_empty { Review::Empty } else { Review::Failed(reason) });
+                }
+                // Still being made (or deleted), or a word of tomorrow's.
+                (Some(_) | None, _) if began.elapsed() + pause > WAIT => return Ok(Review::Pending),
+                (Some(_) | None, _) => tokio::time::sleep(pause).await,
+            }
+            pause = (pause * 2).min(PAUSE.1);
+        }
+    }
+
+    /// One page of a change set, by name or (a nested one) by ARN.
+    async fn change_set(&self, app: &App, name: &str, page: Option<String>) -> Result<Option<DescribeChangeSetOutput>, Error> {
+        let is_arn = name.starts_with("arn:");
+        let request = self.cloudformation.describe_change_set().change_set_name(name).set_next_token(page);
+        let request = if is_arn { request } else { request.stack_name(&app.config.stack) };
+        match request.send().await {
+            Ok(output) => Ok(Some(output)),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_change_set_not_found_exception()) => Ok(None),
+            Err(error) => {
+                let resource = format!("change set `{name}` of stack `{}`", app.config.stack);
+                Err(failed("cloudformation:DescribeChangeSet", resource, &error))
+            }
+        }
+    }
+
+    /// All that it would change. Values are left where they are: a change set may show what is not for every eye.
+    async fn changes(&self, app: &App, first: DescribeChangeSetOutput) -> Result<Changes, Error> {
+        let resolved = first.parameters().iter().filter_map(|p| Some((p.parameter_key.clone()?, p.resolved_value.clone()?))).collect();
+        let mut changes = Changes { list: Vec::new(), resolved, others: self.other_change_sets(app).await? };
+        let mut unread = vec![(None, first)];
+        while let Some((within, page)) = unread.pop() {
+            let name = page.change_set_id.clone().unwrap_or_default();
+            if let Some(token) = page.next_token.clone() {
+                let next = self.change_set(app, &name, Some(token)).await?.ok_or_else(|| vanished(app, &name))?;
+                unread.push((within.clone(), next));
+            }
+            for change in page.changes.unwrap_or_default().into_iter().filter_map(|change| change.resource_change) {
+                let logical = change.logical_resource_id.clone().unwrap_or_default();
+                let nested = change.change_set_id.clone().filter(|id| !id.is_empty());
+                let stays = matches!(change.action, Some(cfn::ChangeAction::Modify)) && !is_replaced(&change);
+                match nested {
+                    // A nested stack that stays is judged by what changes in it.
+                    Some(nested) if stays => {
+                        let path = within.as_ref().map_or_else(|| logical.clone(), |within: &String| format!("{within}/{logical}"));
+                        let first = self.change_set(app, &nested, None).await?.ok_or_else(|| vanished(app, &nested))?;
+                        unread.push((Some(path), first));
+                    }
+                    Some(_) | None => changes.list.push(read(&change, within.clone())),
+                }
+            }
+        }
+        Ok(changes)
+    }
+
+    /// The stack's change sets that are somebody else's, by name.
+    async fn other_change_sets(&self, app: &App) -> Result<Vec<String>, Error> {
+        let stack = &app.config.stack;
+        let mut pages = self.cloudformation.list_change_sets().stack_name(stack).into_paginator().items().send();
+        let mut names = Vec::new();
+        while let Some(summary) = pages.next().await {
+            let summary = summary.map_err(|error| failed("cloudformation:ListChangeSets", format!("stack `{stack}`"), &error))?;
+            names.extend(summary.change_set_name.filter(|name| !name.starts_with(OWN)));
+        }
+        Ok(names)
+    }
+
+    /// Does what was reviewed, under the promotion's own request token.
+    pub(super) async fn execute_change_set(&self, app: &App, token: &Token) -> Result<Applied, Error> {
+        let stack = &app.config.stack;
+        let sent = self
+            .cloudformation
+            .execute_change_set()
+            .stack_name(stack)
+            .change_set_name(token.as_str())
+            .client_request_token(token.as_str())
+            .customize()
+            // A retry would rest on reads that are too old by then: the caller looks again instead.
+            .config_override(aws_sdk_cloudformation::config::Config::builder().retry_config(RetryConfig::disabled()))
+            .send()
+            .await;
+        let Err(error) = sent else { return Ok(Applied::Done) };
+        let is_gone = |e: &aws_sdk_cloudformation::operation::execute_change_set::ExecuteChangeSetError| {
+            e.is_change_set_not_found_exception() || e.is_invalid_change_set_status_exception()
+        };
+        if error.as_service_error().is_some_and(is_gone) {
+            return Ok(Applied::NotUpdated(NotUpdated::Contested));
+        }
+        refusal("cloudformation:ExecuteChangeSet", stack, &error)
+    }
+
+    /// Removes a change set that nobody needs any more.
+    pub(super) async fn delete_change_set(&self, app: &App, token: &Token) -> Result<Applied, Error> {
+        let stack = &app.config.stack;
+        let Err(error) = self.cloudformation.delete_change_set().stack_name(stack).change_set_name(token.as_str()).send().await else {
+            return Ok(Applied::Done);
+        };
+        match error.code() {
+            Some("ChangeSetNotFound" | "ChangeSetNotFoundException") => Ok(Applied::Done),
+            // It is still being made: the next look removes it.
+            Some("InvalidChangeSetStatus" | "InvalidChangeSetStatusException") => Ok(Applied::PutOff),
+            // With its stack it is gone too.
+            Some("ValidationError") if error.message().is_some_and(|words| words.contains("does not exist")) => Ok(Applied::Done),
+            _ => Err(failed("cloudformation:DeleteChangeSet", format!("change set `{token}` of stack `{stack}`"), &error)),
+        }
+    }
+}
+
+fn vanished(app: &App, name: &str) -> Error {
+    Error::Unexpected { resource: format!("change set `{name}` of stack `{}`", app.config.stack), problem: "it is gone".to_owned() }
+}
+
+fn is_replaced(change: &cfn::ResourceChange) -> bool {
+    matches!(change.replacement, Some(cfn::Replacement::True | cfn::Replacement::Conditional))
+}
+
+fn read(change: &cfn::ResourceChange, within: Option<String>) -> Change {
+    Change {
+        action: change.action.as_ref().map(|action| action.as_str().to_owned()).unwrap_or_default(),
+        kind: change.resource_type.clone().unwrap_or_default(),
+        resource: change.logical_resource_id.clone().unwrap_or_default(),
+        within,
+        replacement: match &change.replacement {
+            Some(cfn::Replacement::False) | None => Replacement::No,
+            Some(cfn::Replacement::True) => Replacement::Yes,
+            // A word of tomorrow's is not taken for a no.
+            Some(_) => Replacement::Conditional,
+        },
+    }
+}

@@ -1,0 +1,76 @@
+//! Reviewing: where a guard or an SSM-typed parameter asks for it, an update goes out only as a change set that was read.
+
+use super::draft::Draft;
+use super::{Decided, Step};
+use crate::answer::Outcome;
+use crate::review::Review;
+use crate::state::{End, Promotion, State};
+use crate::world::{Action, Question, Records, Update};
+
+/// What CloudFormation's *no updates* means where the value differs.
+pub(super) const NO_UPDATES: &str = "CloudFormation says that no updates are to be performed although the value differs: the template \
+     does not use the parameter, or a transform keeps it from being seen (AWS::LanguageExtensions); deploy the template once by hand";
+
+impl<'a> Draft<'a> {
+    /// Whether an update of this stack must be reviewed before it is sent.
+    pub(super) fn needs_review(&self) -> bool {
+        self.app.config.guard.is_some() || self.stack.has_ssm_parameters()
+    }
+
+    /// Lets a promotion through whose changes were read and are allowed; everything else ends the decision here.
+    pub(super) fn reviewed(mut self, promotion: Promotion, update: &Update) -> Decided<(Draft<'a>, Promotion)> {
+        let token = &promotion.token;
+        match self.seen.reviews.get(token) {
+            None => Err(Step::Read(Question::Review(token.clone()))),
+            Some(Review::Absent) => Err(self.ask_for_review(update)),
+            Some(Review::Outdated) => Err(Step::Prepare(vec![vec![Action::DeleteChangeSet(token.clone())]])),
+            Some(Review::Executing) => Err(Step::LookAgain),
+            Some(Review::Pending) => {
+                self.in_review = Some(token.clone());
+                let reason = "CloudFormation is still working out what the update would change: it goes on by itself".to_owned();
+                Err(self.wait(Outcome::Queued, reason, promotion.via, &promotion.by))
+            }
+            Some(Review::Empty) => Err(self.fail(&promotion, NO_UPDATES.to_owned())),
+            Some(Review::Failed(reason)) => Err(self.fail(&promotion, reason.clone())),
+            Some(Review::Ready(changes)) => {
+                self.subject.changes = changes.lines();
+                if let Some(objection) = changes.objection(self.app.config.guard.as_ref(), self.stack) {
+                    if promotion.via.is_automation() {
+                        self.state.open.retain(|open| open.token != *token);
+                    } else {
+                        self.end(&promotion, End::Blocked, objection.clone());
+                    }
+                    return Err(self.wait(Outcome::Blocked, objection, promotion.via, &promotion.by));
+                }
+                let promotion = Promotion { deletes_change_sets: changes.others.clone(), ..promotion };
+                for own in self.state.open.iter_mut().filter(|own| own.token == promotion.token) {
+                    own.deletes_change_sets.clone_from(&promotion.deletes_change_sets);
+                }
+                Ok((self, promotion))
+            }
+        }
+    }
+
+    /// Has the change set made. That there may be one is remembered first, so that none is left behind.
+    fn ask_for_review(mut self, update: &Update) -> Step {
+        let remember = |state: &mut State| {
+            if !state.change_sets.contains(&update.token) {
+                state.change_sets.push(update.token.clone());
+            }
+        };
+        let save = if self.is_plan {
+            // A plan leaves no trace but its change set, and that only until it has been read.
+            let config = &self.app.config;
+            let mut state = self.seen.state.clone().unwrap_or_else(|| State::first(&config.stack, &config.parameter, 0));
+            remember(&mut state);
+            let is_new = self.seen.state.as_ref() != Some(&state);
+            is_new.then(|| Action::Save(Box::new(Records { state: Some(state), ..Records::default() })))
+        } else {
+            remember(&mut self.state);
+            self.save(self.command.clone())
+        };
+        let mut stages: Vec<Vec<Action>> = save.map(|save| vec![save]).into_iter().collect();
+        stages.push(vec![Action::CreateChangeSet(update.clone())]);
+        Step::Prepare(stages)
+    }
+}
