@@ -9,7 +9,7 @@ mod review;
 mod sns;
 mod ssm;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,7 @@ use jiff::Timestamp;
 use crate::config::{App, Settings};
 use crate::error::Error;
 use crate::model::Repository;
+use crate::state::Roster;
 use crate::world::{Action, Applied, Question, Snapshot, Subject, Tried, Version, World};
 
 /// How long a sandbox may go on with a configuration that it has read.
@@ -132,6 +133,14 @@ impl World for Aws {
         Ok(apps.flatten().collect())
     }
 
+    async fn roster(&self) -> Result<(Roster, Version), Error> {
+        self.read_roster().await
+    }
+
+    async fn keep_roster(&self, roster: &Roster, version: &Version) -> Result<Applied, Error> {
+        self.write_roster(roster, version).await
+    }
+
     async fn has_open_work(&self, app: &App) -> Result<bool, Error> {
         Ok(self.state(&app.repository).await?.0.is_some_and(|state| state.has_open_work()))
     }
@@ -139,10 +148,21 @@ impl World for Aws {
     async fn observe(&self, app: &App, subject: &Subject) -> Result<Snapshot, Error> {
         let at = self.now();
         let state = try_join(self.state(&app.repository), self.command(&app.repository, subject.command.as_deref()));
+        let digest = subject.digest.as_ref();
+        let images = async { if subject.is_routine { Ok(None) } else { self.candidates(app, digest).await.map(Some) } };
         let (images, tags, stack, ((state, version), command)) =
-            try_join4(self.candidates(app, subject.digest.as_ref()), self.tags(&app.repository), self.stack(&app.config.stack), state)
-                .await?;
-        let newest = tags.as_ref().and_then(|tags| images.newest(subject.digest.as_ref(), &app.config.source_tag, tags));
+            try_join4(images, self.tags(&app.repository), self.stack(&app.config.stack), state).await?;
+        let listed = tags.as_ref().and_then(|tags| tags.digest(&app.config.source_tag)).cloned();
+        let (newest, images) = match (images, listed) {
+            (None, Some(listed)) => (Some(listed), BTreeMap::new()),
+            (images, _) => {
+                let images = match images {
+                    Some(images) => images,
+                    None => self.candidates(app, digest).await?,
+                };
+                (tags.as_ref().and_then(|tags| images.newest(digest, &app.config.source_tag, tags)), images.found)
+            }
+        };
         Ok(Snapshot {
             at,
             state,
@@ -151,7 +171,7 @@ impl World for Aws {
             stack,
             tags,
             newest,
-            images: images.found,
+            images,
             unavailable: Default::default(),
             labels: Default::default(),
             events: None,

@@ -271,6 +271,24 @@ impl App {
         Ok(app)
     }
 
+    /// A stand-in for an app whose configuration cannot be used: enough to tell people of it.
+    pub fn without_configuration(repository: &Repository, source: &str) -> Self {
+        let config = Config {
+            stack: String::new(),
+            parameter: default_parameter(),
+            capabilities: Vec::new(),
+            source_tag: default_source_tag(),
+            tag_prefix: default_tag_prefix(),
+            mode: Mode::default(),
+            commit_from: default_commit_from(),
+            approval: Approval::default(),
+            guard: None,
+            rollback: None,
+            repository_url: None,
+        };
+        Self { repository: repository.clone(), source: source.to_owned(), config }
+    }
+
     /// Whether this app's stack is the one with this ARN.
     pub fn is_about(&self, stack_id: &str) -> bool {
         let own = self.config.stack.as_str();

@@ -9,6 +9,7 @@ mod promotion;
 mod report;
 mod review;
 mod rollback;
+pub mod roster;
 mod settle;
 
 use self::draft::{Draft, tell};

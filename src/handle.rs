@@ -1,6 +1,8 @@
 //! One invocation: parse, and for each app observe, decide, apply; again from the start where something got in between.
 
-use futures_util::future::join_all;
+use std::collections::BTreeMap;
+
+use futures_util::future::{join, join_all};
 use futures_util::{StreamExt, stream};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -8,12 +10,14 @@ use tracing::{Instrument, info, info_span};
 
 use crate::answer::{Answer, Reply};
 use crate::config::{App, ConfigError};
+use crate::decide::roster::untold;
 use crate::decide::{Step, Trigger, decide};
 use crate::error::Error;
 use crate::event::command::{Act, ImageRef};
 use crate::event::{Event, Invocation, NotUnderstood, parse};
 use crate::model::{Repository, Tag, Token};
-use crate::world::{Action, Applied, NotUpdated, Snapshot, Subject, Tried, Update, World};
+use crate::state::Roster;
+use crate::world::{Action, Applied, NotUpdated, Snapshot, Subject, Tried, Update, Version, World};
 
 /// How often one invocation looks at an app before it leaves the rest to the next.
 const ROUNDS: u32 = 12;
@@ -61,7 +65,7 @@ async fn on_event<W: World>(world: &W, event: Result<Event, NotUnderstood>) -> R
                 ignored(repository, format!("the tag `{tag}` is not the source tag `{}`", app.config.source_tag))
             }
             Some(app) => {
-                let subject = Subject { digest: Some(digest.clone()), command: None };
+                let subject = Subject { digest: Some(digest.clone()), ..Subject::default() };
                 look(world, &app, &Trigger::Pushed(digest), &subject).await
             }
         },
@@ -78,7 +82,17 @@ async fn on_event<W: World>(world: &W, event: Result<Event, NotUnderstood>) -> R
                 }
             }
         }
-        Event::Due { only_open_work } => look_at_all(world, world.apps().await?, "schedule", only_open_work).await,
+        Event::Due { only_open_work } => {
+            let apps = world.apps().await?;
+            if only_open_work {
+                return look_at_all(world, apps, "schedule", only_open_work).await;
+            }
+            let configurations =
+                apps.iter().map(|(repository, app)| (repository.clone(), app.as_ref().err().map(Error::to_string))).collect();
+            let (told, looked) =
+                join(tell_of_configurations(world, configurations), look_at_all(world, apps, "schedule", only_open_work)).await;
+            told.and(looked)
+        }
         Event::Command(command) => {
             let Some(app) = world.app(&command.repository).await? else {
                 let place = format!("Parameter Store {}", world.source(&command.repository));
@@ -95,10 +109,25 @@ async fn on_event<W: World>(world: &W, event: Result<Event, NotUnderstood>) -> R
                 Some(ImageRef::Digest(digest)) => Some(digest.clone()),
                 Some(ImageRef::Commit(_) | ImageRef::Tag(_)) | None => None,
             };
-            let subject = Subject { digest, command: acts.then(|| command.id.clone()) };
+            let subject = Subject { digest, command: acts.then(|| command.id.clone()), is_routine: false };
             look(world, &app, &Trigger::Command(command), &subject).await
         }
     }
+}
+
+/// Tells people of configurations that cannot be used or are gone, and remembers that it did.
+async fn tell_of_configurations<W: World>(world: &W, apps: BTreeMap<Repository, Option<String>>) -> Result<(), Error> {
+    let (before, version) = world.roster().await?;
+    let after = Roster { apps };
+    let notices = untold(&before, &after, |repository| world.source(repository), world.now());
+    for (app, notice) in notices {
+        world.apply(&app, &Action::Tell(notice), &Version::default()).await?;
+    }
+    if after != before {
+        // Somebody else's look may have told the same: it is then remembered, too.
+        world.keep_roster(&after, &version).await?;
+    }
+    Ok(())
 }
 
 fn ignored(repository: Repository, reason: String) -> Result<Reply, Error> {
@@ -122,7 +151,8 @@ async fn look_at_all<W: World>(
                 Err(_) if only_open_work => return Ok(None),
                 Err(error) => return Err(error),
             };
-            look(world, &app, &Trigger::Due(cause), &Subject::default()).await.map(Some)
+            let subject = Subject { is_routine: true, ..Subject::default() };
+            look(world, &app, &Trigger::Due(cause), &subject).await.map(Some)
         };
         (repository, looked.await)
     });

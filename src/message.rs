@@ -11,6 +11,8 @@ use crate::state::Notice;
 /// SNS refuses a subject over 100 characters, or one that is not plain ASCII.
 /// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
 const SUBJECT: usize = 100;
+/// SNS takes 256 KB in all; a stack has at most 500 resources.
+const CHANGES: usize = 100;
 /// CloudFormation's reasons can run to pages.
 const REASON: usize = 1_000;
 
@@ -41,13 +43,10 @@ pub fn message(app: &App, notice: &Notice) -> Message {
         Outcome::Blocked => format!("{name}: {what} is blocked"),
         Outcome::Cancelled => format!("{name}: the promotion of {what} was cancelled"),
         Outcome::Superseded => format!("{name}: {what} was superseded"),
-        other @ (Outcome::Approved
-        | Outcome::Rejected
-        | Outcome::Unchanged
-        | Outcome::Expired
-        | Outcome::Ignored
-        | Outcome::Refused
-        | Outcome::Resumed) => format!("{name}: {other}"),
+        Outcome::Ignored => format!("{name}: no longer configured"),
+        other @ (Outcome::Approved | Outcome::Rejected | Outcome::Unchanged | Outcome::Expired | Outcome::Refused | Outcome::Resumed) => {
+            format!("{name}: {other}")
+        }
     };
     let mut lines = vec![plain(&headline, 300), String::new(), plain(&notice.reason, REASON)];
     let mut fact = |label: &str, value: Option<String>| {
@@ -55,7 +54,8 @@ pub fn message(app: &App, notice: &Notice) -> Message {
             lines.push(format!("{label:<9} {}", plain(&value, 300)));
         }
     };
-    fact("stack", Some(format!("{} ({})", app.config.stack, app.config.parameter)));
+    let is_known = !app.config.stack.is_empty();
+    fact("stack", is_known.then(|| format!("{} ({})", app.config.stack, app.config.parameter)));
     fact("commit", notice.commit.as_ref().map(ToString::to_string));
     fact("digest", notice.digest.as_ref().map(ToString::to_string));
     fact("tag", notice.tag.as_ref().map(ToString::to_string));
@@ -64,6 +64,13 @@ pub fn message(app: &App, notice: &Notice) -> Message {
     fact(before, notice.previous_tag.clone());
     fact("changes", compare(app, notice));
     fact("by", Some(notice.by.clone()));
+    if !notice.changes.is_empty() {
+        lines.extend([String::new(), "What it would change in the stack:".to_owned()]);
+        lines.extend(notice.changes.iter().take(CHANGES).map(|change| format!("- {}", plain(change, 300))));
+        if let Some(more @ 1..) = notice.changes.len().checked_sub(CHANGES) {
+            lines.push(format!("- and {more} more"));
+        }
+    }
     lines.extend(next_step(app, notice));
     Message { subject: subject(&headline), text: lines.join("\n"), json: machine(app, notice) }
 }
@@ -113,6 +120,7 @@ fn machine(app: &App, notice: &Notice) -> Value {
         "took_seconds": notice.took_seconds,
         "rolls_back": notice.rolls_back,
         "compare_url": compare(app, notice),
+        "changes": notice.changes.iter().take(CHANGES).map(|change| plain(change, 300)).collect::<Vec<_>>(),
     })
 }
 
@@ -194,6 +202,15 @@ mod tests {
     #[test]
     fn a_deployment_tells_how_long_it_took() {
         assert_eq!(message(&app(), &notice(Outcome::Deployed, "")).subject, "web: 9fceb02 is in production after 2 m 10 s");
+    }
+
+    #[test]
+    fn what_would_change_is_listed_a_line_each_and_not_without_end() {
+        let changes: Vec<String> = (0..102).map(|n| format!("Modify AWS::RDS::DBInstance Database{n}, replacement")).collect();
+        let sent = message(&app(), &Notice { changes, ..notice(Outcome::Blocked, "") });
+        assert!(sent.text.contains("\n- Modify AWS::RDS::DBInstance Database0, replacement\n"), "{}", sent.text);
+        assert!(sent.text.ends_with("Database99, replacement\n- and 2 more"), "{}", sent.text);
+        assert_eq!(sent.json["changes"].as_array().map(Vec::len), Some(100));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::image::{Image, Tags};
 use crate::model::{Commit, Digest, Repository, Tag, Token};
 use crate::review::Review;
 use crate::stack::{Stack, StackEvents};
-use crate::state::{CommandRecord, Ended, Notice, State};
+use crate::state::{CommandRecord, Ended, Notice, Roster, State};
 
 /// Everything outside, for one sandbox.
 #[expect(async_fn_in_trait, reason = "lambda_runtime::run has no Send bound on its handler's future")]
@@ -24,6 +24,10 @@ pub trait World {
     async fn app(&self, repository: &Repository) -> Result<Option<App>, Error>;
     /// Every configured app, or why its configuration cannot be used; at most 60 s old.
     async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error>;
+    /// The apps that there were at the schedule's last full look, and what its next write is conditional on.
+    async fn roster(&self) -> Result<(Roster, Version), Error>;
+    /// Remembers the apps that there are, if nobody else did since.
+    async fn keep_roster(&self, roster: &Roster, version: &Version) -> Result<Applied, Error>;
     /// Whether something is to go on by itself: one read.
     async fn has_open_work(&self, app: &App) -> Result<bool, Error>;
     /// The reads that every look needs, side by side: one round trip.
@@ -43,6 +47,8 @@ pub struct Subject {
     pub digest: Option<Digest>,
     /// The command, whose earlier answer is looked for.
     pub command: Option<String>,
+    /// Most likely nothing is to be done: an image is then read only when it is asked for.
+    pub is_routine: bool,
 }
 
 /// What was seen just now.

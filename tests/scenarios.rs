@@ -542,16 +542,17 @@ fn the_frequent_look_reads_one_item_of_an_app_without_open_work() {
 }
 
 #[test]
-fn an_app_with_nothing_to_do_costs_four_calls_and_no_writes() {
+fn an_app_with_nothing_to_do_costs_three_calls_and_no_writes() {
     let world = Memory::new("auto");
     two_deployed(&world);
+    world.invoke(&event("scheduled"), "request").expect("an answer");
     let before = world.get().calls.len();
     world.invoke(&event("scheduled"), "request").expect("an answer");
     let calls = world.get().calls[before..].to_vec();
     insta::assert_snapshot!(calls.join("\n"), @r"
     GetParametersByPath
+    GetItem roster
     GetItem state
-    BatchGetImage
     ListImages
     DescribeStacks
     ");
@@ -574,6 +575,28 @@ fn a_missing_parameter_is_told_once_by_the_schedule_and_fails_each_time() {
         let looked = world.invoke(&event("scheduled"), "request").expect("an answer");
         assert_eq!(looked["results"][0]["outcome"], "unchanged", "{looked:#}");
     }
+}
+
+#[test]
+fn a_configuration_that_does_not_parse_or_was_deleted_is_told_once() {
+    let world = Memory::new("auto");
+    let good = world.get().config.clone();
+    world.invoke(&event("scheduled"), "request").expect("an answer");
+    world.get_mut().config["stak"] = "web".into();
+    for _ in 0..3 {
+        let error = world.invoke(&event("scheduled"), "request").expect_err("a function error").to_string();
+        assert!(error.contains("/ecr-promoter/apps/web") && error.contains("`stak`"), "{error}");
+    }
+    assert_eq!(world.told(), [Outcome::Blocked]);
+    assert!(world.get().told[0].reason.contains("`stak`"));
+    world.get_mut().config = good;
+    world.invoke(&event("scheduled"), "request").expect("an answer");
+    world.get_mut().config = Value::Null;
+    for _ in 0..3 {
+        world.invoke(&event("scheduled"), "request").expect("an answer");
+    }
+    assert_eq!(world.told(), [Outcome::Blocked, Outcome::Ignored]);
+    assert!(world.get().told[1].reason.contains("/ecr-promoter/apps/web, was deleted"));
 }
 
 #[test]

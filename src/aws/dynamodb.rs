@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde::Serialize;
@@ -12,12 +13,14 @@ use serde::de::DeserializeOwned;
 use super::{Aws, failed};
 use crate::error::Error;
 use crate::model::Repository;
-use crate::state::{CommandRecord, Ended, State};
+use crate::state::{CommandRecord, Ended, Roster, State};
 use crate::world::{Applied, Records, Version};
 
 type Item = HashMap<String, AttributeValue>;
 
 const STATE: &str = "state";
+/// Partition and item of the roster: no repository can have such a name.
+const ROSTER: &str = "#roster";
 /// `history` tells at least this many promotions.
 const HISTORY: usize = 100;
 /// How long a command's id is kept: SNS tries for at most 23 days.
@@ -26,32 +29,47 @@ const COMMAND_DAYS: i64 = 30;
 impl Aws {
     /// An app's state, and what its next write is conditional on.
     pub(super) async fn state(&self, repository: &Repository) -> Result<(Option<State>, Version), Error> {
-        let Some(item) = self.item(repository, STATE).await? else { return Ok((None, Version::default())) };
+        let Some(item) = self.item(repository.as_str(), STATE).await? else { return Ok((None, Version::default())) };
         let nonce = item.get("nonce").and_then(|nonce| nonce.as_s().ok()).cloned();
-        Ok((Some(read(repository, STATE, item)?), Version(nonce)))
+        Ok((Some(read(repository.as_str(), STATE, item)?), Version(nonce)))
+    }
+
+    /// The apps that there were, and what the next write is conditional on.
+    pub(super) async fn read_roster(&self) -> Result<(Roster, Version), Error> {
+        let Some(item) = self.item(ROSTER, ROSTER).await? else { return Ok(Default::default()) };
+        let nonce = item.get("nonce").and_then(|nonce| nonce.as_s().ok()).cloned();
+        Ok((read(ROSTER, ROSTER, item)?, Version(nonce)))
+    }
+
+    /// Remembers the apps that there are.
+    pub(super) async fn write_roster(&self, roster: &Roster, version: &Version) -> Result<Applied, Error> {
+        let nonce = new_nonce();
+        let resource = self.resource(ROSTER, ROSTER);
+        let put = if_unchanged(self.put(ROSTER, ROSTER, roster, &nonce)?, version).build().map_err(|e| incomplete(&resource, &e))?;
+        Ok(if self.put_one(put, &nonce, &resource).await? { Applied::Saved(Version(Some(nonce))) } else { Applied::Conflict })
     }
 
     /// The record of a command that was carried out before.
     pub(super) async fn command(&self, repository: &Repository, id: Option<&str>) -> Result<Option<CommandRecord>, Error> {
         let Some(id) = id else { return Ok(None) };
         let key = command_key(id);
-        match self.item(repository, &key).await? {
-            Some(item) => read(repository, &key, item).map(Some),
+        match self.item(repository.as_str(), &key).await? {
+            Some(item) => read(repository.as_str(), &key, item).map(Some),
             None => Ok(None),
         }
     }
 
-    async fn item(&self, repository: &Repository, key: &str) -> Result<Option<Item>, Error> {
+    async fn item(&self, partition: &str, key: &str) -> Result<Option<Item>, Error> {
         let output = self
             .dynamodb
             .get_item()
             .table_name(&self.settings.state_table)
-            .key("app", AttributeValue::S(repository.to_string()))
+            .key("app", AttributeValue::S(partition.to_owned()))
             .key("item", AttributeValue::S(key.to_owned()))
             .consistent_read(true)
             .send()
             .await
-            .map_err(|error| failed("dynamodb:GetItem", self.resource(repository, key), &error))?;
+            .map_err(|error| failed("dynamodb:GetItem", self.resource(partition, key), &error))?;
         Ok(output.item)
     }
 
@@ -75,29 +93,21 @@ impl Aws {
         while ended.len() < HISTORY
             && let Some(item) = pages.next().await
         {
-            let item = item.map_err(|error| failed("dynamodb:Query", self.resource(repository, "history#"), &error))?;
-            ended.push(read(repository, "history#", item)?);
+            let item = item.map_err(|error| failed("dynamodb:Query", self.resource(repository.as_str(), "history#"), &error))?;
+            ended.push(read(repository.as_str(), "history#", item)?);
         }
         Ok(ended)
     }
 
     /// Writes all of these or none: the state if it is still as it was read, the command if nobody carried it out before.
     pub(super) async fn save(&self, repository: &Repository, records: &Records, version: &Version) -> Result<Applied, Error> {
-        let nonce = format!("{:032x}", fastrand::u128(..));
+        let nonce = new_nonce();
         let mut puts = Vec::new();
         if let Some(state) = &records.state {
-            let put = self
-                .put(repository, STATE, state, &nonce)?
-                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-            puts.push(match &version.0 {
-                None => put.condition_expression("attribute_not_exists(app)"),
-                Some(read) => {
-                    put.condition_expression("nonce = :read").expression_attribute_values(":read", AttributeValue::S(read.clone()))
-                }
-            });
+            puts.push(if_unchanged(self.put(repository.as_str(), STATE, state, &nonce)?, version));
         }
         for ended in &records.history {
-            puts.push(self.put(repository, &format!("history#{:010}", ended.number), ended, &nonce)?);
+            puts.push(self.put(repository.as_str(), &format!("history#{:010}", ended.number), ended, &nonce)?);
         }
         if let Some(command) = &records.command {
             let put = self.put_command(repository, command, &nonce)?;
@@ -106,7 +116,7 @@ impl Aws {
                     .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld),
             );
         }
-        let resource = self.resource(repository, STATE);
+        let resource = self.resource(repository.as_str(), STATE);
         let puts: Vec<Put> = puts.into_iter().map(|put| put.build()).collect::<Result<_, _>>().map_err(|e| incomplete(&resource, &e))?;
         let written = match <[Put; 1]>::try_from(puts) {
             Ok([put]) => self.put_one(put, &nonce, &resource).await?,
@@ -121,8 +131,8 @@ impl Aws {
 
     /// Keeps a command's answer beside its id.
     pub(super) async fn keep_answer(&self, repository: &Repository, record: &CommandRecord) -> Result<Applied, Error> {
-        let nonce = format!("{:032x}", fastrand::u128(..));
-        let resource = self.resource(repository, &command_key(&record.id));
+        let nonce = new_nonce();
+        let resource = self.resource(repository.as_str(), &command_key(&record.id));
         let put = self.put_command(repository, record, &nonce)?.build().map_err(|e| incomplete(&resource, &e))?;
         self.put_one(put, &nonce, &resource).await?;
         Ok(Applied::Done)
@@ -174,36 +184,38 @@ impl Aws {
         }
     }
 
-    fn put(
-        &self,
-        repository: &Repository,
-        key: &str,
-        record: &impl Serialize,
-        nonce: &str,
-    ) -> Result<aws_sdk_dynamodb::types::builders::PutBuilder, Error> {
-        let resource = self.resource(repository, key);
+    fn put(&self, partition: &str, key: &str, record: &impl Serialize, nonce: &str) -> Result<PutBuilder, Error> {
+        let resource = self.resource(partition, key);
         let item: Item = serde_dynamo::to_item(record).map_err(|e| incomplete(&resource, &e))?;
         Ok(Put::builder()
             .table_name(&self.settings.state_table)
             .set_item(Some(item))
-            .item("app", AttributeValue::S(repository.to_string()))
+            .item("app", AttributeValue::S(partition.to_owned()))
             .item("item", AttributeValue::S(key.to_owned()))
             .item("nonce", AttributeValue::S(nonce.to_owned())))
     }
 
-    fn put_command(
-        &self,
-        repository: &Repository,
-        command: &CommandRecord,
-        nonce: &str,
-    ) -> Result<aws_sdk_dynamodb::types::builders::PutBuilder, Error> {
+    fn put_command(&self, repository: &Repository, command: &CommandRecord, nonce: &str) -> Result<PutBuilder, Error> {
         let expires_at = command.at.as_second() + COMMAND_DAYS * 24 * 60 * 60;
-        let put = self.put(repository, &command_key(&command.id), command, nonce)?;
+        let put = self.put(repository.as_str(), &command_key(&command.id), command, nonce)?;
         Ok(put.item("expires_at", AttributeValue::N(expires_at.to_string())))
     }
 
-    fn resource(&self, repository: &Repository, key: &str) -> String {
-        format!("item `{key}` of `{repository}` in table `{}`", self.settings.state_table)
+    fn resource(&self, partition: &str, key: &str) -> String {
+        format!("item `{key}` of `{partition}` in table `{}`", self.settings.state_table)
+    }
+}
+
+fn new_nonce() -> String {
+    format!("{:032x}", fastrand::u128(..))
+}
+
+/// Only if nobody wrote it since it was read.
+fn if_unchanged(put: PutBuilder, version: &Version) -> PutBuilder {
+    let put = put.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    match &version.0 {
+        None => put.condition_expression("attribute_not_exists(app)"),
+        Some(read) => put.condition_expression("nonce = :read").expression_attribute_values(":read", AttributeValue::S(read.clone())),
     }
 }
 
@@ -215,9 +227,9 @@ fn is_own(item: &Item, nonce: &str) -> bool {
     item.get("nonce").and_then(|value| value.as_s().ok()).is_some_and(|value| value == nonce)
 }
 
-fn read<T: DeserializeOwned>(repository: &Repository, key: &str, item: Item) -> Result<T, Error> {
+fn read<T: DeserializeOwned>(partition: &str, key: &str, item: Item) -> Result<T, Error> {
     serde_dynamo::from_item(item).map_err(|e| Error::Unexpected {
-        resource: format!("item `{key}` of `{repository}` in the state table"),
+        resource: format!("item `{key}` of `{partition}` in the state table"),
         problem: format!("it was not written by this version of ecr-promoter: {e}"),
     })
 }

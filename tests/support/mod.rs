@@ -20,7 +20,7 @@ use ecr_promoter::image::{Image, MEDIA_TYPES, Tags};
 use ecr_promoter::model::{Digest, Repository, Tag, Token};
 use ecr_promoter::review::{Changes, Review};
 use ecr_promoter::stack::{Parameter, Stack, StackEvent, StackEvents};
-use ecr_promoter::state::{CommandRecord, Ended, Notice, State};
+use ecr_promoter::state::{CommandRecord, Ended, Notice, Roster, State};
 use ecr_promoter::world::{Action, Applied, NotUpdated, Question, Snapshot, Subject, Tried, Update, Version, World};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -55,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) in_flight: Option<(String, String)>,
     pub(crate) state: Option<(State, String)>,
     pub(crate) history: BTreeMap<u64, Ended>,
+    pub(crate) roster: Option<(Roster, String)>,
     pub(crate) commands: BTreeMap<String, CommandRecord>,
     pub(crate) told: Vec<Notice>,
     pub(crate) archived: BTreeSet<Digest>,
@@ -95,6 +96,7 @@ impl Memory {
             in_flight: None,
             state: None,
             history: BTreeMap::new(),
+            roster: None,
             commands: BTreeMap::new(),
             told: Vec::new(),
             archived: BTreeSet::new(),
@@ -419,10 +421,31 @@ impl World for Sandbox {
     }
 
     async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error> {
-        let config = self.call("GetParametersByPath", |w| w.config.to_string()).await?;
+        let config = self.call("GetParametersByPath", |w| w.config.clone()).await?;
+        if config.is_null() {
+            return Ok(Vec::new());
+        }
+        let config = config.to_string();
         let web: Repository = "web".parse().expect("a repository");
         let app = App::parse(&web, "/ecr-promoter/apps/web", &config).map_err(Error::from);
         Ok(vec![(web, app)])
+    }
+
+    async fn roster(&self) -> Result<(Roster, Version), Error> {
+        let (roster, nonce) = self.call("GetItem roster", |w| w.roster.clone()).await?.unzip();
+        Ok((roster.unwrap_or_default(), Version(nonce)))
+    }
+
+    async fn keep_roster(&self, roster: &Roster, version: &Version) -> Result<Applied, Error> {
+        let keep = |w: &mut Inner| {
+            if w.roster.as_ref().map(|(_, nonce)| nonce) != version.0.as_ref() {
+                return Applied::Conflict;
+            }
+            w.nonces += 1;
+            w.roster = Some((roster.clone(), w.nonces.to_string()));
+            Applied::Saved(Version(Some(w.nonces.to_string())))
+        };
+        self.call("Save roster", keep).await
     }
 
     async fn has_open_work(&self, _: &App) -> Result<bool, Error> {
@@ -438,14 +461,21 @@ impl World for Sandbox {
                 None => Ok(None),
             }
         };
-        let images = self.call("BatchGetImage", |w| {
-            let newest = w.tags.get(&tag("latest")).cloned();
-            let asked = subject.digest.iter().chain(&newest).map(|digest| (digest.clone(), w.find(digest))).collect();
-            (newest, asked)
-        });
+        let images = async {
+            if subject.is_routine {
+                return Ok((None, BTreeMap::new()));
+            }
+            let both = |w: &mut Inner| {
+                let newest = w.tags.get(&tag("latest")).cloned();
+                let asked = subject.digest.iter().chain(&newest).map(|digest| (digest.clone(), w.find(digest))).collect();
+                (newest, asked)
+            };
+            self.call("BatchGetImage", both).await
+        };
         let tags = self.call("ListImages", |w| w.tags.clone().into_iter().collect::<Tags>());
         let stack = self.call("DescribeStacks", |w| w.stack());
         let (state, command, (newest, images), tags, stack) = futures_util::try_join!(state, command, images, tags, stack)?;
+        let newest = if subject.is_routine { tags.digest(&tag("latest")).cloned() } else { newest };
         let (state, nonce) = state.unzip();
         Ok(Snapshot {
             at,
