@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::{Commit, Digest, Repository, Tag, Token};
+use crate::model::{Commit, Digest, Repository, RequestId, Tag, Token};
 
 /// How a look at an app ended: a closed set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -90,6 +90,9 @@ pub struct Answer {
     /// The request token of the update.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Token>,
+    /// The request that this is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestId>,
     /// What it changes in the stack, or would change, where that was looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<String>,
@@ -126,6 +129,7 @@ impl Answer {
             stack: None,
             reason: reason.into(),
             token: None,
+            request: None,
             changes: Vec::new(),
             closed: Vec::new(),
         }

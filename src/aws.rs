@@ -6,6 +6,8 @@ mod cloudformation;
 mod dynamodb;
 mod ecr;
 mod review;
+mod secrets;
+mod slack;
 mod sns;
 mod ssm;
 
@@ -24,12 +26,14 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::future::{join, try_join, try_join4};
 use jiff::Timestamp;
+use secrecy::SecretString;
 
 use crate::config::{App, Settings};
 use crate::error::Error;
-use crate::model::Repository;
+use crate::model::{Repository, RequestId};
+use crate::slack::api::{Api, is_response_url};
 use crate::state::Roster;
-use crate::world::{Action, Applied, Question, Snapshot, Subject, Tried, Version, World};
+use crate::world::{Action, Applied, Asked, Question, Secret, Snapshot, Subject, Tried, Version, World};
 
 /// How long a sandbox may go on with a configuration that it has read.
 const CONFIGURATION_AGE: Duration = Duration::from_secs(60);
@@ -43,12 +47,14 @@ const OPERATION: Duration = Duration::from_secs(15);
 pub struct Aws {
     settings: Settings,
     http: SharedHttpConnector,
+    slack: Api,
     cloudformation: aws_sdk_cloudformation::Client,
     dynamodb: aws_sdk_dynamodb::Client,
     ecr: aws_sdk_ecr::Client,
     sns: aws_sdk_sns::Client,
     ssm: aws_sdk_ssm::Client,
     apps: Mutex<HashMap<Repository, (Instant, App)>>,
+    secrets: Mutex<HashMap<String, secrets::Known>>,
 }
 
 impl Aws {
@@ -91,9 +97,11 @@ impl Aws {
             ecr: client!(aws_sdk_ecr),
             sns: client!(aws_sdk_sns),
             ssm: client!(aws_sdk_ssm),
+            slack: Api::new(http.clone(), &settings.slack_api_url),
             settings,
             http,
             apps: Mutex::default(),
+            secrets: Mutex::default(),
         }
     }
 }
@@ -131,6 +139,23 @@ impl World for Aws {
         });
         // What is no repository's name under that path is no app.
         Ok(apps.flatten().collect())
+    }
+
+    async fn secret(&self, secret: Secret, again: bool) -> Result<Option<SecretString>, Error> {
+        let name = self.settings.secret_parameter(secret);
+        if again { self.secret_again(&name).await } else { self.secret(&name).await }
+    }
+
+    async fn request(&self, id: &RequestId) -> Result<Option<Asked>, Error> {
+        self.asked(id).await
+    }
+
+    fn is_response_url(&self, url: &str) -> bool {
+        is_response_url(url, self.slack.base())
+    }
+
+    async fn whisper(&self, response_url: &str, text: &str, within: Duration) {
+        self.whisper(response_url, text, within).await;
     }
 
     async fn roster(&self) -> Result<(Roster, Version), Error> {
@@ -226,7 +251,8 @@ impl World for Aws {
             Action::ExecuteChangeSet(token) => self.execute_change_set(app, token).await,
             Action::DeleteChangeSet(token) => self.delete_change_set(app, token).await,
             Action::CancelUpdate(token) => self.cancel_update(app, token).await,
-            Action::Tell(notice) => self.tell(app, notice).await,
+            Action::Tell(notice) => join(self.tell(app, notice), self.post(app, notice)).await.0,
+            Action::Show(request) => Ok(self.show(app, request).await),
             Action::KeepAnswer(record) => self.keep_answer(&app.repository, record).await,
         }
     }

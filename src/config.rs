@@ -6,9 +6,13 @@ use std::fmt;
 use serde::Deserialize;
 
 use crate::model::{Repository, Tag};
+use crate::world::Secret;
 
 /// Where the function keeps its configuration unless `PARAMETER_PREFIX` says otherwise.
 pub const DEFAULT_PREFIX: &str = "/ecr-promoter";
+
+/// Slack's Web API, unless `SLACK_API_URL` says otherwise.
+pub const DEFAULT_SLACK_API: &str = "https://slack.com/api/";
 
 /// The function's environment variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +23,8 @@ pub struct Settings {
     pub parameter_prefix: String,
     /// `NOTIFICATION_TOPIC_ARN`: where people hear of promotions; `None` when empty or unset.
     pub notification_topic: Option<String>,
+    /// `SLACK_API_URL`: where Slack's Web API is.
+    pub slack_api_url: String,
     /// `AWS_ENDPOINT_URL`: an emulator's address, whose image configs may be fetched too.
     pub endpoint_url: Option<String>,
 }
@@ -41,6 +47,7 @@ impl Settings {
                 .ok_or_else(|| wrong("STATE_TABLE", "must name the DynamoDB table that template.yaml creates"))?,
             parameter_prefix: prefix.trim_end_matches('/').to_owned(),
             notification_topic: set("NOTIFICATION_TOPIC_ARN"),
+            slack_api_url: set("SLACK_API_URL").unwrap_or_else(|| DEFAULT_SLACK_API.to_owned()),
             endpoint_url: set("AWS_ENDPOINT_URL"),
         })
     }
@@ -48,6 +55,15 @@ impl Settings {
     /// The Parameter Store path under which all apps' configurations are.
     pub fn apps_path(&self) -> String {
         format!("{}/apps/", self.parameter_prefix)
+    }
+
+    /// The Parameter Store name of a secret.
+    pub fn secret_parameter(&self, secret: Secret) -> String {
+        let name = match secret {
+            Secret::SlackSigningSecret => "slack/signing-secret",
+            Secret::SlackBotToken => "slack/bot-token",
+        };
+        format!("{}/{name}", self.parameter_prefix)
     }
 
     /// The Parameter Store name of an app's configuration.
@@ -176,6 +192,13 @@ pub struct Approval {
     pub expires_hours: u32,
     /// Whether a mail link may decide; absent = where nothing asks for identities.
     pub links: Option<bool>,
+}
+
+impl Approval {
+    /// Whether only people whose identity is proven may decide: that is Slack's signature.
+    pub fn needs_identity(&self) -> bool {
+        !self.approvers.is_empty() || self.required > 1
+    }
 }
 
 impl Default for Approval {

@@ -3,6 +3,7 @@
 //! Every look goes the same way: *settle* what ended since the last one, then go on with what a person wanted, then with
 //! the newest image. What is missing for a decision is asked for ([`Step::Read`]) and the decision is made anew.
 
+mod approval;
 mod draft;
 mod orders;
 mod promotion;
@@ -12,11 +13,11 @@ mod rollback;
 pub mod roster;
 mod settle;
 
-use self::draft::{Draft, tell};
+use self::draft::{Draft, finish};
 use self::promotion::Wanted;
 use crate::answer::{Outcome, Reply};
 use crate::config::{App, ConfigError};
-use crate::event::command::{Act, Command, ImageRef};
+use crate::event::command::{Act, Choice, Command, ImageRef};
 use crate::image::Tags;
 use crate::model::Digest;
 use crate::stack::{Phase, Stack};
@@ -99,13 +100,19 @@ fn steps(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided {
                     return report::plan(app, seen, promote(draft, command, image.as_ref()).unwrap_or_else(|step| step));
                 }
                 Act::Promote(_) | Act::Rollback(_) | Act::Cancel | Act::Hold(_) | Act::Resume => {}
+                Act::Approve(_) | Act::Reject(_) | Act::Ask | Act::AskAgain(_) | Act::RollBackFrom(_) => {}
             }
             if let Some(record) = &seen.command {
                 return carried_out_before(draft()?, record);
             }
             let draft = new_command(draft()?, command)?;
             match &command.act {
+                Act::Promote(image) if command.slack.is_some() => vote(draft, command, image.as_ref()),
                 Act::Promote(image) => promote(draft, command, image.as_ref()),
+                Act::Approve(choice) | Act::Reject(choice) => decide_on(draft, command, choice),
+                Act::Ask => draft.ask_on_purpose(command),
+                Act::AskAgain(digest) => draft.ask_again(command, digest),
+                Act::RollBackFrom(digest) => rollback::rollback_from(draft, command, digest),
                 Act::Rollback(image) => rollback::rollback(draft, command, image.as_ref()),
                 Act::Cancel => orders::cancel(draft, command),
                 Act::Hold(reason) => Ok(orders::hold(draft, command, reason)),
@@ -137,6 +144,10 @@ fn look(mut draft: Draft<'_>, by: &str) -> Decided {
 
 /// A command that has not been carried out: from here on, each answer is kept with its id.
 fn new_command<'a>(mut draft: Draft<'a>, command: &Command) -> Decided<Draft<'a>> {
+    // What somebody else wants leaves no trace, not even of its id.
+    if let Some(objection) = draft.slack_objection(command) {
+        return Err(draft.refused(&objection));
+    }
     draft.command = Some(CommandRecord { id: command.id.clone(), at: draft.now, token: None, answer: None });
     if command.is_stale(draft.now) {
         return Err(draft.refused(
@@ -174,6 +185,30 @@ fn promote(draft: Draft<'_>, command: &Command, image: Option<&ImageRef>) -> Dec
     }
 }
 
+/// `promote` by a person in Slack: a vote for the newest. Another image is one person's choice, where one person may choose.
+fn vote(draft: Draft<'_>, command: &Command, image: Option<&ImageRef>) -> Decided {
+    if draft.is_candidate(image)? {
+        let Some(newest) = draft.seen.newest.clone() else { return Ok(draft.refused("there is no candidate")) };
+        return draft.approve(command, &newest, true);
+    }
+    if draft.app.config.approval.required > 1 {
+        return Ok(draft.refused("`approval.required` asks for several people: in Slack they can promote the newest image only"));
+    }
+    promote(draft, command, image)
+}
+
+/// `approve` and `reject`.
+fn decide_on(mut draft: Draft<'_>, command: &Command, choice: &Choice) -> Decided {
+    if let Some(objection) = draft.identity_objection(command) {
+        return Ok(draft.refused(objection));
+    }
+    match draft.chosen(command, choice)? {
+        Err(step) => Ok(step),
+        Ok(digest) if matches!(command.act, Act::Reject(_)) => draft.reject(command, &digest),
+        Ok(digest) => draft.approve(command, &digest, false),
+    }
+}
+
 /// The image that a command names; the inner `Err` says why there is none.
 fn named(draft: &Draft<'_>, image: Option<&ImageRef>) -> Decided<Result<Digest, String>> {
     let (repository, source_tag) = (&draft.app.repository, &draft.app.config.source_tag);
@@ -202,12 +237,16 @@ fn named(draft: &Draft<'_>, image: Option<&ImageRef>) -> Decided<Result<Digest, 
 fn carried_out_before(mut draft: Draft<'_>, record: &CommandRecord) -> Decided {
     if let Some(answer) = &record.answer {
         // What could not be told when it was carried out is told now.
-        let stages = draft.seen.state.as_ref().map(|state| tell(state, &[])).unwrap_or_default();
+        let stages = draft.seen.state.as_ref().map(|state| finish(state, &[])).unwrap_or_default();
         return Ok(Step::Do(Plan { stages, reply: answer.clone().into() }));
     }
     draft.command = Some(record.clone());
     if let Some(under_way) = draft.unfinished_cancel()? {
         return Ok(draft.send_cancel(&under_way));
+    }
+    // The cancel arrived, and only its answer was lost.
+    if let Some(going_back) = draft.going_back(record.token.as_ref()) {
+        return Ok(draft.send_cancel(&going_back));
     }
     if let Some(open) = draft.state.open.iter().find(|open| Some(&open.token) == record.token.as_ref()).cloned() {
         return draft.go(&open.digest, &Wanted::again(&open));

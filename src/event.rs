@@ -78,7 +78,8 @@ pub struct NotUnderstood {
 
 const UNDERSTOOD: &str = "an EventBridge event of aws.ecr or aws.cloudformation, or a Scheduled Event; SNS records whose message is \
      a command; a command itself, in JSON ({\"action\": \"promote\", \"repository\": \"web\"}, with an optional digest, commit or tag) \
-     or in words (`promote web 9fceb02`). Commands: promote, rollback, cancel, hold, resume, reconcile, plan, status, history";
+     or in words (`promote web 9fceb02`). Commands: promote, approve, reject, ask, rollback, cancel, hold, resume, \
+     reconcile, plan, status, history";
 
 impl NotUnderstood {
     fn new(problem: impl Into<String>) -> Self {

@@ -1,5 +1,8 @@
 //! One invocation: parse, and for each app observe, decide, apply; again from the start where something got in between.
 
+mod slack;
+mod web;
+
 use std::collections::BTreeMap;
 
 use futures_util::future::{join, join_all};
@@ -13,10 +16,11 @@ use crate::config::{App, ConfigError};
 use crate::decide::roster::untold;
 use crate::decide::{Step, Trigger, decide};
 use crate::error::Error;
-use crate::event::command::{Act, ImageRef};
 use crate::event::{Event, Invocation, NotUnderstood, parse};
-use crate::model::{Repository, Tag, Token};
+use crate::model::{Repository, RequestId, Tag, Token};
+use crate::request::Posted;
 use crate::state::Roster;
+use crate::web::Request;
 use crate::world::{Action, Applied, NotUpdated, Snapshot, Subject, Tried, Update, Version, World};
 
 /// How often one invocation looks at an app before it leaves the rest to the next.
@@ -30,6 +34,10 @@ const FENCE: SignedDuration = SignedDuration::from_secs(8);
 
 /// Handles one payload.
 pub async fn handle<W: World>(world: &W, raw: &Value, invocation: &Invocation) -> Result<Value, Error> {
+    if Request::is_one(raw) {
+        // On the heap, as the looks below it: futures inside futures make a large one, which every invocation would carry.
+        return Ok(Box::pin(web::answer(world, raw, invocation.now)).await.into_payload());
+    }
     let events = parse(raw, invocation)?;
     let mut replies = Vec::new();
     let mut errors = Vec::new();
@@ -99,17 +107,7 @@ async fn on_event<W: World>(world: &W, event: Result<Event, NotUnderstood>) -> R
                 let problem = format!("there is no such parameter: the repository `{}` is not configured", command.repository);
                 return Err(ConfigError { place, key: None, problem }.into());
             };
-            let (digest, acts) = match &command.act {
-                Act::Promote(image) | Act::Rollback(image) => (image.as_ref(), true),
-                Act::Plan(image) => (image.as_ref(), false),
-                Act::Cancel | Act::Hold(_) | Act::Resume => (None, true),
-                Act::Status | Act::History | Act::Reconcile => (None, false),
-            };
-            let digest = match digest {
-                Some(ImageRef::Digest(digest)) => Some(digest.clone()),
-                Some(ImageRef::Commit(_) | ImageRef::Tag(_)) | None => None,
-            };
-            let subject = Subject { digest, command: acts.then(|| command.id.clone()), is_routine: false };
+            let subject = Subject::of(&command);
             look(world, &app, &Trigger::Command(command), &subject).await
         }
     }
@@ -209,14 +207,19 @@ async fn look<W: World>(world: &W, app: &App, trigger: &Trigger, subject: &Subje
                 Some(Hitch::TagTaken(tag)) => {
                     tried.taken.insert(tag);
                 }
-                Some(Hitch::NotUpdated(token, NotUpdated::NothingToDo)) => tried.no_updates = Some(token),
-                Some(Hitch::NotUpdated(token, NotUpdated::Refused(reason))) => tried.refused = Some((token, reason)),
-                Some(Hitch::NotUpdated(_, NotUpdated::Contested)) => {}
-                Some(Hitch::NotUpdated(_, NotUpdated::Unsure(message))) => {
-                    lost_answers += 1;
-                    if lost_answers == LOST_ANSWERS {
-                        let resource = format!("stack `{}`", app.config.stack);
-                        return Err(Error::Aws { action: "cloudformation:UpdateStack", resource, message });
+                Some(Hitch::NotUpdated(call, token, why)) => {
+                    info!(call, %token, ?why, "not updated");
+                    match why {
+                        NotUpdated::NothingToDo => tried.no_updates = Some(token),
+                        NotUpdated::Refused(reason) => tried.refused = Some((token, reason)),
+                        NotUpdated::Contested => {}
+                        NotUpdated::Unsure(message) => {
+                            lost_answers += 1;
+                            if lost_answers == LOST_ANSWERS {
+                                let resource = format!("stack `{}`", app.config.stack);
+                                return Err(Error::Aws { action: call, resource, message });
+                            }
+                        }
                     }
                 }
             }
@@ -240,19 +243,20 @@ fn log(stages: &[Vec<Action>], reply: Option<&Reply>, round: u32) {
 enum Hitch {
     Overtaken,
     TagTaken(Tag),
-    NotUpdated(Token, NotUpdated),
+    /// CloudFormation did not take this call.
+    NotUpdated(&'static str, Token, NotUpdated),
 }
 
 /// Carries out the stages in order, until something gets in between.
 async fn carry_out<W: World>(world: &W, app: &App, stages: &[Vec<Action>], seen: &Snapshot) -> Result<Option<Hitch>, Error> {
     let mut version = seen.version.clone();
-    let mut put_off = Vec::new();
+    let (mut put_off, mut shown) = (Vec::new(), Vec::new());
     for stage in stages {
         let sends = |a: &Action| matches!(a, Action::UpdateStack(_) | Action::ExecuteChangeSet(_) | Action::CancelUpdate(_));
         if stage.iter().any(sends) && world.now().duration_since(seen.at) > FENCE {
             return Ok(Some(Hitch::Overtaken));
         }
-        let stage: Vec<Action> = stage.iter().map(|action| as_it_came_out(action, &put_off)).collect();
+        let stage: Vec<Action> = stage.iter().map(|action| as_it_came_out(action, &put_off, &shown)).collect();
         let results = join_all(stage.iter().map(|action| world.apply(app, action, &version))).await;
         let mut saved = None;
         for (action, result) in stage.iter().zip(results) {
@@ -263,17 +267,22 @@ async fn carry_out<W: World>(world: &W, app: &App, stages: &[Vec<Action>], seen:
                 (_, Applied::Conflict) => return Ok(Some(Hitch::Overtaken)),
                 (Action::PutTag { tag, .. }, Applied::TagTaken) => return Ok(Some(Hitch::TagTaken(tag.clone()))),
                 (Action::DeleteChangeSet(token), Applied::PutOff) => put_off.push(token.clone()),
-                (
-                    Action::UpdateStack(Update { token, .. })
-                    | Action::CreateChangeSet(Update { token, .. })
-                    | Action::ExecuteChangeSet(token)
-                    | Action::CancelUpdate(token),
-                    Applied::NotUpdated(why),
-                ) => {
-                    info!(%token, ?why, action = action.name(), "not updated");
-                    return Ok(Some(Hitch::NotUpdated(token.clone(), why)));
+                (Action::Show(request), Applied::Shown(posted)) => shown.push((request.id.clone(), posted)),
+                // It is not marked as shown, and so tried again at the next look.
+                (Action::Show(_), Applied::PutOff) => {}
+                (Action::UpdateStack(Update { token, .. }), Applied::NotUpdated(why)) => {
+                    return Ok(Some(Hitch::NotUpdated("cloudformation:UpdateStack", token.clone(), why)));
                 }
-                (action, Applied::TagTaken | Applied::PutOff | Applied::NotUpdated(_)) => {
+                (Action::CreateChangeSet(Update { token, .. }), Applied::NotUpdated(why)) => {
+                    return Ok(Some(Hitch::NotUpdated("cloudformation:CreateChangeSet", token.clone(), why)));
+                }
+                (Action::ExecuteChangeSet(token), Applied::NotUpdated(why)) => {
+                    return Ok(Some(Hitch::NotUpdated("cloudformation:ExecuteChangeSet", token.clone(), why)));
+                }
+                (Action::CancelUpdate(token), Applied::NotUpdated(why)) => {
+                    return Ok(Some(Hitch::NotUpdated("cloudformation:CancelUpdateStack", token.clone(), why)));
+                }
+                (action, Applied::TagTaken | Applied::PutOff | Applied::Shown(_) | Applied::NotUpdated(_)) => {
                     return Err(Error::Unexpected {
                         resource: action.name().to_owned(),
                         problem: "an answer to something else".to_owned(),
@@ -286,13 +295,14 @@ async fn carry_out<W: World>(world: &W, app: &App, stages: &[Vec<Action>], seen:
     Ok(None)
 }
 
-/// What a mark says was done, less what could not be done yet.
-fn as_it_came_out(action: &Action, put_off: &[Token]) -> Action {
+/// What a mark says was done, less what could not be done yet, and where people can see it.
+fn as_it_came_out(action: &Action, put_off: &[Token], shown: &[(RequestId, Posted)]) -> Action {
     let mut action = action.clone();
     if let Action::Mark(records) = &mut action
         && let Some(state) = &mut records.state
     {
         state.change_sets.extend_from_slice(put_off);
+        shown.iter().for_each(|(id, posted)| state.shown(id, posted));
     }
     action
 }

@@ -13,8 +13,9 @@
 //!
 //! * [`model`], [`config`]: the words of the domain and what users configure; parsed once, valid from then on
 //! * [`event`]: what came
-//! * [`image`], [`stack`], [`review`], [`state`]: what is known of an image, of a stack and of what would change in it, and what
-//!   is remembered
+//! * [`web`], [`slack`]: what came over HTTP, and Slack's side of the wire
+//! * [`image`], [`stack`], [`review`], [`request`], [`state`]: what is known of an image, of a stack and of what would change in it,
+//!   what people are asked, and what is remembered
 //! * [`world`]: the port: what can be seen and what can be done
 //! * [`decide`]: the decision
 //! * [`handle`]: one invocation, in one direction
@@ -27,7 +28,11 @@ pub mod config;
 
 pub mod event;
 
+pub mod slack;
+pub mod web;
+
 pub mod image;
+pub mod request;
 pub mod review;
 pub mod stack;
 pub mod state;

@@ -1,6 +1,8 @@
 //! Every sentence that people read, and its twin for machines. What comes from outside (commits, names, CloudFormation's
 //! words) is made plain and cut to size here. No I/O here.
 
+pub mod reply;
+
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -44,9 +46,10 @@ pub fn message(app: &App, notice: &Notice) -> Message {
         Outcome::Cancelled => format!("{name}: the promotion of {what} was cancelled"),
         Outcome::Superseded => format!("{name}: {what} was superseded"),
         Outcome::Ignored => format!("{name}: no longer configured"),
-        other @ (Outcome::Approved | Outcome::Rejected | Outcome::Unchanged | Outcome::Expired | Outcome::Refused | Outcome::Resumed) => {
-            format!("{name}: {other}")
-        }
+        Outcome::Approved => format!("{name}: {what} was approved, and needs more approvals"),
+        Outcome::Rejected => format!("{name}: {what} was rejected"),
+        Outcome::Expired => format!("{name}: nobody decided on {what} in time"),
+        other @ (Outcome::Unchanged | Outcome::Refused | Outcome::Resumed) => format!("{name}: {other}"),
     };
     let mut lines = vec![plain(&headline, 300), String::new(), plain(&notice.reason, REASON)];
     let mut fact = |label: &str, value: Option<String>| {
@@ -59,10 +62,17 @@ pub fn message(app: &App, notice: &Notice) -> Message {
     fact("commit", notice.commit.as_ref().map(ToString::to_string));
     fact("digest", notice.digest.as_ref().map(ToString::to_string));
     fact("tag", notice.tag.as_ref().map(ToString::to_string));
-    let before =
-        if matches!(notice.outcome, Outcome::ApprovalRequested | Outcome::Queued | Outcome::Blocked) { "runs now" } else { "before" };
+    let before = if matches!(
+        notice.outcome,
+        Outcome::ApprovalRequested | Outcome::Approved | Outcome::Rejected | Outcome::Expired | Outcome::Queued | Outcome::Blocked
+    ) {
+        "runs now"
+    } else {
+        "before"
+    };
     fact(before, notice.previous_tag.clone());
     fact("changes", compare(app, notice));
+    fact("until", notice.expires_at.map(|at| at.to_string()));
     fact("by", Some(notice.by.clone()));
     if !notice.changes.is_empty() {
         lines.extend([String::new(), "What it would change in the stack:".to_owned()]);
@@ -82,7 +92,19 @@ fn next_step(app: &App, notice: &Notice) -> Vec<String> {
     match (notice.outcome, &notice.digest) {
         (Outcome::ApprovalRequested, Some(digest)) => {
             lines.push(String::new());
-            lines.push(format!("To promote it, publish this to the approval topic: promote {name} {digest}"));
+            if app.config.approval.needs_identity() {
+                let need = app.config.approval.required;
+                let people = if need > 1 { format!("{need} people") } else { "one of the app's approvers".to_owned() };
+                lines.push(format!("It needs the approval of {people} in Slack."));
+            } else {
+                lines.push("To decide, publish one of these to the approval topic:".to_owned());
+                lines.push(format!("  approve {name} {digest}"));
+                lines.push(format!("  reject {name} {digest}"));
+            }
+        }
+        (Outcome::Expired, _) => {
+            lines.push(String::new());
+            lines.push(format!("To be asked again, publish this to the approval topic: ask {name}"));
         }
         (Outcome::Failed, Some(digest)) => {
             lines.push(String::new());
@@ -120,6 +142,8 @@ fn machine(app: &App, notice: &Notice) -> Value {
         "took_seconds": notice.took_seconds,
         "rolls_back": notice.rolls_back,
         "compare_url": compare(app, notice),
+        "request": notice.request,
+        "expires_at": notice.expires_at,
         "changes": notice.changes.iter().take(CHANGES).map(|change| plain(change, 300)).collect::<Vec<_>>(),
     })
 }
@@ -182,6 +206,8 @@ mod tests {
             took_seconds: Some(130),
             rolls_back: None,
             changes: Vec::new(),
+            request: None,
+            expires_at: None,
         }
     }
 
@@ -192,7 +218,7 @@ mod tests {
             "9fceb02 waits for approval",
             "runs now  production_e83c516",
             Digest::of(b"x").as_str(),
-            &format!("promote web {}", Digest::of(b"x")),
+            &format!("approve web {}", Digest::of(b"x")),
             "https://github.com/acme/web/compare/e83c516...9fceb02",
         ] {
             assert!(text.contains(words), "{words:?} is not in {text}");

@@ -115,6 +115,13 @@ text!(
     }
 );
 
+text!(
+    /// What an approval request is known by; says nothing about what it is for.
+    RequestId,
+    "the id of a request (`req-` and 32 lower-case hex digits)",
+    |text| text.strip_prefix("req-").is_some_and(|hex| hex.len() == 32 && is_lower_hex(hex))
+);
+
 fn is_lower_hex(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
@@ -143,22 +150,36 @@ impl Commit {
     }
 }
 
+impl RequestId {
+    /// The id of an app's so-many-eth request: the same for whoever makes it, so that of two one wins.
+    pub fn of(repository: &Repository, stack: &str, digest: &Digest, number: u64) -> Self {
+        let hash = hash_of(&["request", repository.as_str(), stack, digest.as_str(), &number.to_string()]);
+        Self(format!("req-{}", &hash[..32]))
+    }
+}
+
 impl Token {
     /// The token of the promotion that these facts make: the same for every retry and every duplicate of it, another one
     /// for every other promotion, a later one of the same image included, since `ended` has grown by then.
     pub fn of(repository: &Repository, stack: &str, digest: &Digest, tag: &Tag, ended: u64) -> Self {
-        let mut hash = Sha256::new();
-        for part in [repository.as_str(), stack, digest.as_str(), tag.as_str(), &ended.to_string()] {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part.as_bytes());
-        }
-        Self(format!("ecr-promoter-{}", &hex(&hash.finalize())[..40]))
+        let hash = hash_of(&[repository.as_str(), stack, digest.as_str(), tag.as_str(), &ended.to_string()]);
+        Self(format!("ecr-promoter-{}", &hash[..40]))
     }
 
     /// The token of the cancel of this promotion's update.
     pub fn of_cancel(&self) -> Self {
         Self(format!("{}-cancel", self.0))
     }
+}
+
+/// One hash of several parts, in which none can pass for the end of another.
+fn hash_of(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hex(&hash.finalize())
 }
 
 fn hex(bytes: &[u8]) -> String {

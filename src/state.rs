@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{Answer, Closed, Outcome};
-use crate::model::{Commit, Digest, Repository, Tag, Token};
+use crate::model::{Commit, Digest, Repository, RequestId, Tag, Token};
+use crate::request::{Posted, Request};
 
 /// How many ended promotions the state itself remembers by token; the rest is in the history items.
 const RECENT: usize = 20;
@@ -43,9 +44,15 @@ pub struct State {
     /// While set, automation asks instead of acting.
     #[serde(default)]
     pub hold: Option<Hold>,
-    /// The candidate that people were last asked about.
+    /// What people are, or were, asked about the present candidate.
     #[serde(default)]
-    pub asked: Option<Asked>,
+    pub request: Option<Request>,
+    /// Earlier requests whose message in Slack does not yet say what became of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_requests: Vec<Request>,
+    /// How many requests there were; makes each id another one.
+    #[serde(default)]
+    pub requests: u64,
     /// Since when automation waits for the stack or for a person to mend it.
     #[serde(default)]
     pub waiting: Option<Waiting>,
@@ -94,6 +101,8 @@ pub enum Via {
     Sns,
     /// A direct invocation.
     Direct,
+    /// A person in Slack.
+    Slack,
 }
 
 impl Via {
@@ -101,7 +110,7 @@ impl Via {
     pub fn is_automation(self) -> bool {
         match self {
             Via::Push | Via::Schedule => true,
-            Via::Sns | Via::Direct => false,
+            Via::Sns | Via::Direct | Via::Slack => false,
         }
     }
 }
@@ -141,6 +150,9 @@ pub struct Promotion {
     /// Who cancelled it.
     #[serde(default)]
     pub cancelled_by: Option<String>,
+    /// The request whose approval it rests on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestId>,
     /// Change sets of others on its stack, which executing its own deletes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deletes_change_sets: Vec<String>,
@@ -234,15 +246,6 @@ pub struct Hold {
     pub reason: String,
 }
 
-/// A candidate that people were asked about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
-    /// The candidate.
-    pub digest: Digest,
-    /// When.
-    pub at: Timestamp,
-}
-
 /// Automation waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {
@@ -285,6 +288,12 @@ pub struct Notice {
     /// What it would change in the stack, where that was looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<String>,
+    /// The request that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestId>,
+    /// Until when that can be approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A command that was carried out: a `command#…` item.
@@ -316,7 +325,9 @@ impl State {
             passed_over: None,
             first_seen: None,
             hold: None,
-            asked: None,
+            request: None,
+            earlier_requests: Vec::new(),
+            requests: 0,
             waiting: None,
             trouble: None,
             untold: Vec::new(),
@@ -329,7 +340,7 @@ impl State {
         self.running.is_some()
             || self.first_seen.is_some()
             || self.hold.is_some()
-            || self.asked.is_some()
+            || self.request.is_some()
             || self.waiting.is_some()
             || !self.open.is_empty()
     }
@@ -338,7 +349,33 @@ impl State {
     /// person must act first, and then the stack's own event comes.
     pub fn has_open_work(&self) -> bool {
         let is_queued = self.waiting.as_ref().is_some_and(|waiting| waiting.outcome == Outcome::Queued);
-        is_queued || !self.open.is_empty() || !self.untold.is_empty() || !self.change_sets.is_empty()
+        let is_unshown = self.all_requests().any(Request::is_unshown);
+        is_queued || is_unshown || !self.open.is_empty() || !self.untold.is_empty() || !self.change_sets.is_empty()
+    }
+
+    /// The present request, then earlier ones.
+    pub fn all_requests(&self) -> impl Iterator<Item = &Request> {
+        self.request.iter().chain(&self.earlier_requests)
+    }
+
+    /// A request by its id, to be changed.
+    pub fn request_mut(&mut self, id: &RequestId) -> Option<&mut Request> {
+        self.request.iter_mut().chain(&mut self.earlier_requests).find(|request| request.id == *id)
+    }
+
+    /// What a notice says of the request that it is about.
+    pub fn note(&mut self, notice: &Notice) {
+        let Some(request) = notice.request.as_ref().and_then(|id| self.request_mut(id)) else { return };
+        request.note(notice);
+    }
+
+    /// The message of a request shows this now.
+    pub fn shown(&mut self, id: &RequestId, posted: &Posted) {
+        if let Some(request) = self.request_mut(id) {
+            request.posted = Some(posted.clone());
+            request.shown = Some(request.face());
+        }
+        self.earlier_requests.retain(|request| request.is_unshown() || !request.progress.is_final());
     }
 
     /// Ends an open promotion: remembered by its token, and returned for the history.
@@ -397,6 +434,8 @@ impl Promotion {
             took_seconds: None,
             rolls_back: self.rolls_back.clone(),
             changes: Vec::new(),
+            request: self.request.clone(),
+            expires_at: None,
         }
     }
 }

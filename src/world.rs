@@ -3,12 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use std::time::Duration;
+
 use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 
 use crate::config::{App, Rollback};
 use crate::error::Error;
+use crate::event::command::{Act, Choice, Command, ImageRef};
 use crate::image::{Image, Tags};
-use crate::model::{Commit, Digest, Repository, Tag, Token};
+use crate::model::{Commit, Digest, Repository, RequestId, Tag, Token};
+use crate::request::{Posted, Request};
 use crate::review::Review;
 use crate::stack::{Stack, StackEvents};
 use crate::state::{CommandRecord, Ended, Notice, Roster, State};
@@ -24,6 +30,14 @@ pub trait World {
     async fn app(&self, repository: &Repository) -> Result<Option<App>, Error>;
     /// Every configured app, or why its configuration cannot be used; at most 60 s old.
     async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error>;
+    /// A secret; `again` where the known one may be out of date: it is then read anew, at most once a minute.
+    async fn secret(&self, secret: Secret, again: bool) -> Result<Option<SecretString>, Error>;
+    /// What a request is about; `None` if there never was one, or it ended long ago.
+    async fn request(&self, id: &RequestId) -> Result<Option<Asked>, Error>;
+    /// Whether an address that a payload names is Slack's own.
+    fn is_response_url(&self, url: &str) -> bool;
+    /// Says something to one person in Slack, if that can be done in time.
+    async fn whisper(&self, response_url: &str, text: &str, within: Duration);
     /// The apps that there were at the schedule's last full look, and what its next write is conditional on.
     async fn roster(&self) -> Result<(Roster, Version), Error>;
     /// Remembers the apps that there are, if nobody else did since.
@@ -40,6 +54,24 @@ pub trait World {
     async fn pause(&self, round: u32);
 }
 
+/// What only the function and one other side know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secret {
+    /// What Slack signs its requests with.
+    SlackSigningSecret,
+    /// What the function calls Slack with.
+    SlackBotToken,
+}
+
+/// What a request is about: how it is found by its id alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The app.
+    pub repository: Repository,
+    /// The image.
+    pub digest: Digest,
+}
+
 /// What a look is about.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Subject {
@@ -49,6 +81,25 @@ pub struct Subject {
     pub command: Option<String>,
     /// Most likely nothing is to be done: an image is then read only when it is asked for.
     pub is_routine: bool,
+}
+
+impl Subject {
+    /// What a command is about.
+    pub fn of(command: &Command) -> Self {
+        let (image, acts) = match &command.act {
+            Act::Promote(image) | Act::Rollback(image) => (image.as_ref(), true),
+            Act::Plan(image) => (image.as_ref(), false),
+            Act::Approve(Choice::Image(image)) | Act::Reject(Choice::Image(image)) => (Some(image), true),
+            Act::Approve(Choice::Request(_)) | Act::Reject(Choice::Request(_)) => (None, true),
+            Act::Cancel | Act::Hold(_) | Act::Resume | Act::Ask | Act::AskAgain(_) | Act::RollBackFrom(_) => (None, true),
+            Act::Status | Act::History | Act::Reconcile => (None, false),
+        };
+        let digest = match image {
+            Some(ImageRef::Digest(digest)) => Some(digest.clone()),
+            Some(ImageRef::Commit(_) | ImageRef::Tag(_)) | None => None,
+        };
+        Self { digest, command: acts.then(|| command.id.clone()), is_routine: false }
+    }
 }
 
 /// What was seen just now.
@@ -146,6 +197,8 @@ pub enum Action {
     CancelUpdate(Token),
     /// Tells people what has become so.
     Tell(Notice),
+    /// Shows people in Slack what a request has come to.
+    Show(Box<Request>),
     /// Keeps a command's answer, now that it is known.
     KeepAnswer(Box<CommandRecord>),
 }
@@ -163,6 +216,7 @@ impl Action {
             Action::DeleteChangeSet(_) => "DeleteChangeSet",
             Action::CancelUpdate(_) => "CancelUpdate",
             Action::Tell(_) => "Tell",
+            Action::Show(_) => "Show",
             Action::KeepAnswer(_) => "KeepAnswer",
         }
     }
@@ -173,6 +227,8 @@ impl Action {
 pub struct Records {
     /// The state; `None` leaves it.
     pub state: Option<State>,
+    /// The state's request, if it is a new one: it is to be found by its id.
+    pub request: Option<Request>,
     /// Promotions that ended.
     pub history: Vec<Ended>,
     /// A command that is carried out by this write.
@@ -201,6 +257,8 @@ pub enum Applied {
     Done,
     /// It is written, and this is the state's version now.
     Saved(Version),
+    /// It is there for people to see.
+    Shown(Posted),
     /// Somebody else wrote the state (or carried out the command) first.
     Conflict,
     /// The tag is on another digest.

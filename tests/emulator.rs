@@ -14,15 +14,19 @@ mod emulator {
     mod world;
 
     // The tests.
+    mod cancels;
     mod commands;
     mod crashes;
     mod crowd;
     mod faults;
+    mod guard;
     mod ignored;
     mod journey;
     mod mutations;
     mod promotion;
     mod races;
     mod refusals;
+    mod schedule;
+    mod shared_stack;
     mod speed;
 }

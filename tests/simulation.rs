@@ -60,7 +60,7 @@ fn assert_at_rest(world: &Memory) {
         assert!(is_told, "{:?} of {} was told", ended.end, ended.promotion.tag);
     }
     let newest = inner.tags.get(&tag("latest")).expect("an image");
-    let is_asked = inner.config["mode"] == "approval" && state.asked.as_ref().is_some_and(|asked| asked.digest == *newest);
+    let is_asked = inner.config["mode"] == "approval" && state.request.as_ref().is_some_and(|request| request.digest == *newest);
     let is_set_aside = state.failed.contains(newest) || [&state.passed_over, &state.first_seen].contains(&&Some(newest.clone()));
     let may_wait = state.hold.is_some() || is_asked || is_set_aside;
     assert!(may_wait || running.digest.as_ref() == Some(newest), "the newest permitted image runs");

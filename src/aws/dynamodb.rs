@@ -12,9 +12,10 @@ use serde::de::DeserializeOwned;
 
 use super::{Aws, failed};
 use crate::error::Error;
-use crate::model::Repository;
+use crate::model::{Repository, RequestId};
+use crate::request::Request;
 use crate::state::{CommandRecord, Ended, Roster, State};
-use crate::world::{Applied, Records, Version};
+use crate::world::{Applied, Asked, Records, Version};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -23,6 +24,10 @@ const STATE: &str = "state";
 const ROSTER: &str = "#roster";
 /// `history` tells at least this many promotions.
 const HISTORY: usize = 100;
+/// The item that says what a request is about.
+const ASKED: &str = "request";
+/// For how long after its time a request can still be found.
+const ASKED_DAYS: i64 = 90;
 /// How long a command's id is kept: SNS tries for at most 23 days.
 const COMMAND_DAYS: i64 = 30;
 
@@ -47,6 +52,23 @@ impl Aws {
         let resource = self.resource(ROSTER, ROSTER);
         let put = if_unchanged(self.put(ROSTER, ROSTER, roster, &nonce)?, version).build().map_err(|e| incomplete(&resource, &e))?;
         Ok(if self.put_one(put, &nonce, &resource).await? { Applied::Saved(Version(Some(nonce))) } else { Applied::Conflict })
+    }
+
+    /// What a request is about, by its id alone.
+    pub(super) async fn asked(&self, id: &RequestId) -> Result<Option<Asked>, Error> {
+        let partition = asked_partition(id);
+        match self.item(&partition, ASKED).await? {
+            Some(item) => read(&partition, ASKED, item).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// How a request is found by its id. Kept longer than it can be approved: an old button is still told what became of it.
+    fn put_asked(&self, repository: &Repository, request: &Request, nonce: &str) -> Result<PutBuilder, Error> {
+        let asked = Asked { repository: repository.clone(), digest: request.digest.clone() };
+        let expires_at = request.expires_at.as_second() + ASKED_DAYS * 24 * 60 * 60;
+        let put = self.put(&asked_partition(&request.id), ASKED, &asked, nonce)?;
+        Ok(put.item("expires_at", AttributeValue::N(expires_at.to_string())))
     }
 
     /// The record of a command that was carried out before.
@@ -105,6 +127,9 @@ impl Aws {
         let mut puts = Vec::new();
         if let Some(state) = &records.state {
             puts.push(if_unchanged(self.put(repository.as_str(), STATE, state, &nonce)?, version));
+        }
+        if let Some(request) = &records.request {
+            puts.push(self.put_asked(repository, request, &nonce)?);
         }
         for ended in &records.history {
             puts.push(self.put(repository.as_str(), &format!("history#{:010}", ended.number), ended, &nonce)?);
@@ -217,6 +242,11 @@ fn if_unchanged(put: PutBuilder, version: &Version) -> PutBuilder {
         None => put.condition_expression("attribute_not_exists(app)"),
         Some(read) => put.condition_expression("nonce = :read").expression_attribute_values(":read", AttributeValue::S(read.clone())),
     }
+}
+
+/// No repository can have such a name.
+fn asked_partition(id: &RequestId) -> String {
+    format!("#{id}")
 }
 
 fn command_key(id: &str) -> String {

@@ -71,6 +71,8 @@ mod tests {
             took_seconds: None,
             rolls_back: None,
             changes: Vec::new(),
+            request: None,
+            expires_at: None,
         }
     }
 

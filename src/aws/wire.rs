@@ -48,6 +48,7 @@ pub(super) fn connect(recordings: impl IntoIterator<Item = Recording>) -> (Aws, 
         state_table: "state-table".to_owned(),
         parameter_prefix: "/ecr-promoter".to_owned(),
         notification_topic: Some(TOPIC.to_owned()),
+        slack_api_url: crate::config::DEFAULT_SLACK_API.to_owned(),
         endpoint_url: None,
     };
     let mut aws = Aws::new(&sdk, SharedHttpConnector::new(wire.clone()), settings);

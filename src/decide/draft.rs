@@ -6,7 +6,7 @@ use super::{Plan, Step};
 use crate::answer::{Answer, Outcome};
 use crate::config::App;
 use crate::image::Tags;
-use crate::model::{Commit, Digest, Tag, Token};
+use crate::model::{Commit, Digest, RequestId, Tag, Token};
 use crate::stack::{Phase, Stack};
 use crate::state::{CommandRecord, End, Ended, Notice, Promotion, Running, State};
 use crate::world::{Action, Records, Snapshot};
@@ -20,6 +20,7 @@ pub(super) struct About {
     pub(super) previous_tag: Option<String>,
     pub(super) token: Option<Token>,
     pub(super) changes: Vec<String>,
+    pub(super) request: Option<RequestId>,
 }
 
 /// A plan in the making: the state as it is to be, and what led there.
@@ -104,7 +105,7 @@ impl<'a> Draft<'a> {
         let answer = self.answer(outcome, reason);
         let command = self.command.clone().map(|record| CommandRecord { answer: Some(answer.clone()), ..record });
         let mut stages: Vec<Vec<Action>> = self.save(command).map(|save| vec![save]).into_iter().collect();
-        stages.extend(tell(&self.state, &self.spent_change_sets()));
+        stages.extend(finish(&self.state, &self.spent_change_sets()));
         Step::Do(Plan { stages, reply: answer.into() })
     }
 
@@ -118,8 +119,10 @@ impl<'a> Draft<'a> {
     pub(super) fn save(&self, command: Option<CommandRecord>) -> Option<Action> {
         let is_new =
             self.seen.state.as_ref() != Some(&self.state) && (self.seen.state.is_some() || self.is_worth_keeping || self.has_substance());
+        let known = |id: &RequestId| self.seen.state.as_ref().and_then(|state| state.request.as_ref()).is_some_and(|known| known.id == *id);
         let records = Records {
             state: is_new.then(|| self.state.clone()),
+            request: self.state.request.clone().filter(|request| is_new && !known(&request.id)),
             history: self.ended.clone(),
             command: command.filter(|record| Some(record) != self.seen.command.as_ref()),
         };
@@ -135,7 +138,7 @@ impl<'a> Draft<'a> {
     /// Whether a first state holds more than what the next look would see by itself.
     pub(super) fn has_substance(&self) -> bool {
         let s = &self.state;
-        s.has_open_work() || s.waiting.is_some() || s.hold.is_some() || s.asked.is_some() || s.ended > 0
+        s.has_open_work() || s.waiting.is_some() || s.hold.is_some() || s.request.is_some() || s.ended > 0
     }
 
     pub(super) fn answer(&self, outcome: Outcome, reason: String) -> Answer {
@@ -150,6 +153,7 @@ impl<'a> Draft<'a> {
             stack: Some(self.stack.name.clone()),
             reason,
             token: self.subject.token.clone(),
+            request: self.subject.request.clone(),
             changes: self.subject.changes.clone(),
             closed: self.ended.iter().map(Ended::closed).collect(),
         };
@@ -190,19 +194,29 @@ impl<'a> Draft<'a> {
             took_seconds: None,
             rolls_back: None,
             changes: self.subject.changes.clone(),
+            request: self.subject.request.clone(),
+            expires_at: None,
         }
+    }
+
+    /// Has people told, once it is written; a request that this is about says so too.
+    pub(super) fn announce(&mut self, notice: Notice) {
+        self.state.note(&notice);
+        self.state.untold.push(notice);
     }
 }
 
-/// Tells what has not been told and removes what is spent, then remembers that: told twice at worst, never not at all.
-pub(super) fn tell(state: &State, spent: &[Token]) -> Vec<Vec<Action>> {
-    if state.untold.is_empty() && spent.is_empty() {
+/// Tells and shows what has not been told, removes what is spent, then remembers that: told twice at worst, never not at all.
+pub(super) fn finish(state: &State, spent: &[Token]) -> Vec<Vec<Action>> {
+    let unshown = || state.all_requests().filter(|request| request.is_unshown());
+    if state.untold.is_empty() && spent.is_empty() && unshown().next().is_none() {
         return Vec::new();
     }
     let mut told = State { untold: Vec::new(), ..state.clone() };
     told.change_sets.retain(|token| !spent.contains(token));
     let tells = state.untold.iter().cloned().map(Action::Tell);
-    vec![tells.chain(spent.iter().cloned().map(Action::DeleteChangeSet)).collect(), vec![mark(told)]]
+    let shows = unshown().cloned().map(|request| Action::Show(Box::new(request)));
+    vec![tells.chain(shows).chain(spent.iter().cloned().map(Action::DeleteChangeSet)).collect(), vec![mark(told)]]
 }
 
 /// Remembers what has been told.

@@ -5,6 +5,7 @@ use super::{Decided, Plan, Step, Trigger};
 use crate::answer::Outcome;
 use crate::config::{App, ConfigError, Mode};
 use crate::event::command::Command;
+use crate::model::Token;
 use crate::stack::Phase;
 use crate::state::{End, Hold, Notice, Promotion, State, Waiting};
 use crate::world::{Action, Question, Snapshot};
@@ -33,7 +34,7 @@ pub(super) fn cancel(mut draft: Draft<'_>, command: &Command) -> Decided {
     for open in waiting {
         draft.end(&open, End::Cancelled, reason.clone());
         let notice = open.notice(Outcome::Cancelled, reason.clone(), draft.now);
-        draft.state.untold.push(notice);
+        draft.announce(notice);
     }
     draft.subject.digest = Some(last.digest.clone());
     draft.subject.commit = last.commit.clone();
@@ -46,7 +47,7 @@ pub(super) fn cancel(mut draft: Draft<'_>, command: &Command) -> Decided {
 pub(super) fn hold(mut draft: Draft<'_>, command: &Command, reason: &str) -> Step {
     draft.state.hold = Some(Hold { by: command.by.clone(), at: draft.now, reason: reason.to_owned() });
     let notice = draft.notice(Outcome::Held, reason, &command.by);
-    draft.state.untold.push(notice);
+    draft.announce(notice);
     draft.nothing(Outcome::Held, format!("pushes ask instead of acting, until somebody promotes the newest or resumes ({reason})"))
 }
 
@@ -66,7 +67,7 @@ pub(super) fn resume(mut draft: Draft<'_>, command: &Command) -> Step {
         None => "the newest image is a candidate again".to_owned(),
     };
     let notice = draft.notice(Outcome::Resumed, &reason, &command.by);
-    draft.state.untold.push(notice);
+    draft.announce(notice);
     draft.nothing(Outcome::Resumed, reason)
 }
 
@@ -91,6 +92,8 @@ pub(super) fn told_once(app: &App, trigger: &Trigger, seen: &Snapshot, error: &C
         took_seconds: None,
         rolls_back: None,
         changes: Vec::new(),
+        request: None,
+        expires_at: None,
     };
     let told = State { trouble, ..state };
     vec![vec![Action::Tell(notice)], vec![mark(told)]]
@@ -111,6 +114,15 @@ impl Draft<'_> {
             return Ok(None);
         }
         Ok(self.under_way_now()?.filter(|open| open.cancelled_by.is_some()))
+    }
+
+    /// What the command of this token cancelled, while CloudFormation takes it back. A rollback's token is of what waits behind it.
+    pub(super) fn going_back(&self, token: Option<&Token>) -> Option<Promotion> {
+        let is_going_back = self.stack.phase() == Phase::Busy && self.stack.status.contains("ROLLBACK");
+        let cancelled = self.state.open.iter().find(|open| open.cancelled_by.is_some() && is_going_back)?;
+        let rolls_it_back = |open: &Promotion| open.rolls_back.as_deref() == Some(cancelled.tag.as_str());
+        let is_its = |open: &Promotion| Some(&open.token) == token && (open.token == cancelled.token || rolls_it_back(open));
+        self.state.open.iter().any(is_its).then(|| cancelled.clone())
     }
 
     /// Keeps who cancels what, before it is done.
@@ -136,7 +148,10 @@ impl Draft<'_> {
             format!("the update to `{}` is being cancelled; the stack goes back to `{}`", under_way.tag, under_way.previous_tag),
         );
         let mut stages: Vec<Vec<Action>> = self.save(self.command.clone()).map(|save| vec![save]).into_iter().collect();
-        stages.push(vec![Action::CancelUpdate(under_way.token.clone())]);
+        let is_cancelled = self.stack.status != "UPDATE_IN_PROGRESS";
+        if !is_cancelled {
+            stages.push(vec![Action::CancelUpdate(under_way.token.clone())]);
+        }
         stages.extend(self.keep_answer(&answer));
         Step::Do(Plan { stages, reply: answer.into() })
     }

@@ -1,15 +1,18 @@
 //! Promoting: what goes next, and how far the stack lets it go now.
 
-use super::draft::{Draft, mark};
+use std::borrow::Cow;
+
+use super::draft::{Draft, finish};
 use super::review::NO_UPDATES;
 use super::{Decided, Plan, Step};
 use crate::answer::Outcome;
 use crate::config::Mode;
 use crate::event::command::Command;
 use crate::image::{CommitOf, Image, commit_of, production_tag};
-use crate::model::{Commit, Digest, Tag, Token};
+use crate::model::{Commit, Digest, RequestId, Tag, Token};
+use crate::request::Progress;
 use crate::stack::Phase;
-use crate::state::{Asked, End, Hold, Promotion, Running, Via, Waiting};
+use crate::state::{End, Hold, Promotion, Running, Via, Waiting};
 use crate::world::{Action, Question, Update};
 
 const ACCEPTED: &str = "CloudFormation accepted the update";
@@ -23,7 +26,7 @@ fn accepted(promotion: &Promotion) -> String {
 
 /// Who wants an image promoted.
 pub(super) struct Wanted<'a> {
-    pub(super) by: &'a str,
+    pub(super) by: Cow<'a, str>,
     pub(super) via: Via,
     pub(super) command: Option<&'a str>,
     /// Whether a person chooses this image now: that holds the app, or ends a hold.
@@ -34,28 +37,36 @@ pub(super) struct Wanted<'a> {
     pub(super) avoid: Option<Tag>,
     /// What it rolls back from.
     pub(super) rolls_back: Option<String>,
+    /// The request whose approval it rests on.
+    pub(super) request: Option<RequestId>,
 }
 
 impl<'a> Wanted<'a> {
     pub(super) fn by_command(command: &'a Command) -> Self {
         let command_id = Some(command.id.as_str());
-        Self { by: &command.by, via: command.via, command: command_id, is_choice: false, tag: None, avoid: None, rolls_back: None }
+        Self { command: command_id, ..Self::by_automation(&command.by, command.via) }
     }
 
     pub(super) fn by_automation(by: &'a str, via: Via) -> Self {
-        Self { by, via, command: None, is_choice: false, tag: None, avoid: None, rolls_back: None }
+        Self { by: by.into(), via, command: None, is_choice: false, tag: None, avoid: None, rolls_back: None, request: None }
+    }
+
+    /// Whether it goes on by itself when what is in the way is gone: automation's, or what people approved.
+    pub(super) fn is_standing(&self) -> bool {
+        self.via.is_automation() || self.request.is_some()
     }
 
     /// The same promotion once more.
     pub(super) fn again(open: &'a Promotion) -> Self {
         Self {
-            by: &open.by,
+            by: open.by.as_str().into(),
             via: open.via,
             command: open.command.as_deref(),
             is_choice: false,
             tag: Some(open.tag.clone()),
             avoid: None,
             rolls_back: open.rolls_back.clone(),
+            request: open.request.clone(),
         }
     }
 }
@@ -93,6 +104,19 @@ impl<'a> Draft<'a> {
         if is_in_hand || self.runs(newest) {
             return self.go(newest, &Wanted::by_automation(by, via));
         }
+        let request = self.state.request.clone();
+        if let Some(request) = request.as_ref().filter(|request| request.may_go()) {
+            let via = request.votes.last().map_or(via, |vote| vote.via);
+            return self.go(newest, &Wanted::by_approval(request, via, None));
+        }
+        if request.as_ref().is_some_and(|request| matches!(request.progress, Progress::Pending | Progress::Rejected)) && !is_free {
+            return self.ask(newest);
+        }
+        if request.as_ref().is_some_and(|request| request.progress == Progress::Rejected)
+            && let Some(verdict) = self.verdict()
+        {
+            return Ok(verdict);
+        }
         if was_there_before {
             return Ok(self.nothing(Outcome::Unchanged, "it was there before ecr-promoter: only its own push promotes it".to_owned()));
         }
@@ -117,26 +141,9 @@ impl<'a> Draft<'a> {
         self.go(&digest, &Wanted { tag: tag.parse().ok(), ..Wanted::by_automation(by, Via::Schedule) })
     }
 
-    /// Asks people, once for each candidate.
-    pub(super) fn ask(mut self, digest: &Digest) -> Decided {
-        let (image, commit) = self.image(digest)?;
-        self.subject.tag = production_tag(&image.digest, commit.as_ref(), self.tags, &self.seen.tried.taken, &self.app.config);
-        let why = match &self.state.hold {
-            Some(hold) => format!("the app is held by {} ({})", hold.by, hold.reason),
-            None => "the app's mode is `approval`".to_owned(),
-        };
-        let reason = format!("{why}: nothing is promoted until somebody says so");
-        self.supersede_others(None, false)?;
-        if self.state.asked.as_ref().is_none_or(|asked| asked.digest != *digest) {
-            self.state.asked = Some(Asked { digest: digest.clone(), at: self.now });
-            let notice = self.notice(Outcome::ApprovalRequested, &reason, "push");
-            self.state.untold.push(notice);
-        }
-        Ok(self.nothing(Outcome::ApprovalRequested, reason))
-    }
-
     /// Promotes this image, as far as the stack lets it now.
     pub(super) fn go(mut self, digest: &Digest, wanted: &Wanted<'_>) -> Decided {
+        self.subject.request.clone_from(&wanted.request);
         if self.runs(digest) {
             self.subject.digest = Some(digest.clone());
             let running = self.state.running.clone();
@@ -165,7 +172,7 @@ impl<'a> Draft<'a> {
                 self.state.waiting = None;
                 // Known by its tag alone so far, or an overtaken update that turns out to be what is wanted.
                 let since = self.state.running.as_ref().filter(|running| running.tag == tag.as_str()).and_then(|running| running.since);
-                let by = self.state.running.as_ref().map_or_else(|| wanted.by.to_owned(), |running| running.by.clone());
+                let by = self.state.running.as_ref().map_or_else(|| wanted.by.to_string(), |running| running.by.clone());
                 self.state.running = Some(Running { tag: tag.to_string(), digest: Some(digest.clone()), commit, since, by });
                 self.note_choice(digest, wanted);
                 Ok(self.nothing(Outcome::Unchanged, "it runs already".to_owned()))
@@ -173,23 +180,23 @@ impl<'a> Draft<'a> {
             Phase::AtRest => {
                 self.note_choice(digest, wanted);
                 let promotion = self.promotion(open.as_ref(), digest, commit, tag, wanted)?;
-                self.send(promotion, image)
+                self.send(promotion, image, wanted)
             }
             Phase::Busy if wanted.via.is_automation() => {
                 let reason = self.busy();
-                Ok(self.wait(Outcome::Queued, reason, wanted.via, wanted.by))
+                Ok(self.wait(Outcome::Queued, reason, wanted))
             }
             Phase::Busy => {
                 self.note_choice(digest, wanted);
                 self.promotion(open.as_ref(), digest, commit, tag, wanted)?;
                 let reason = self.busy();
-                let notice = self.notice(Outcome::Queued, &reason, wanted.by);
-                self.state.untold.push(notice);
+                let notice = self.notice(Outcome::Queued, &reason, &wanted.by);
+                self.announce(notice);
                 Ok(self.nothing(Outcome::Queued, reason))
             }
             Phase::Broken | Phase::Leaving | Phase::Gone => {
                 let reason = format!("stack `{}` is in {}: a person must mend it first", self.stack.name, self.stack.status);
-                Ok(self.wait(Outcome::Blocked, reason, wanted.via, wanted.by))
+                Ok(self.wait(Outcome::Blocked, reason, wanted))
             }
         }
     }
@@ -204,7 +211,7 @@ impl<'a> Draft<'a> {
             None
         } else {
             let reason = format!("{} was promoted on purpose, and is not the newest `{}`", digest.short(), self.app.config.source_tag);
-            Some(Hold { by: wanted.by.to_owned(), at: self.now, reason })
+            Some(Hold { by: wanted.by.to_string(), at: self.now, reason })
         };
     }
 
@@ -252,12 +259,12 @@ impl<'a> Draft<'a> {
         self.subject.token = Some(open.token.clone());
         self.subject.previous_tag = Some(open.previous_tag.clone());
         if open.accepted_at.is_none() {
-            self.state.untold.push(open.notice(Outcome::Promoted, accepted(open), self.now));
+            self.announce(open.notice(Outcome::Promoted, accepted(open), self.now));
         }
         for own in self.state.open.iter_mut().filter(|own| own.token == open.token) {
             own.accepted_at = own.accepted_at.or(Some(self.now));
             if !wanted.via.is_automation() && own.via.is_automation() {
-                own.by = wanted.by.to_owned();
+                own.by = wanted.by.to_string();
                 own.via = wanted.via;
             }
         }
@@ -279,9 +286,13 @@ impl<'a> Draft<'a> {
         self.supersede_others(same, !wanted.via.is_automation())?;
         let promotion = match same {
             // A person who wants what automation had begun makes it theirs: it then waits for no one.
-            Some(open) if open.via.is_automation() && !wanted.via.is_automation() => {
-                Promotion { by: wanted.by.to_owned(), via: wanted.via, command: wanted.command.map(str::to_owned), ..open.clone() }
-            }
+            Some(open) if open.via.is_automation() && !wanted.via.is_automation() => Promotion {
+                by: wanted.by.to_string(),
+                via: wanted.via,
+                command: wanted.command.map(str::to_owned),
+                request: wanted.request.clone().or_else(|| open.request.clone()),
+                ..open.clone()
+            },
             Some(open) => open.clone(),
             None => Promotion {
                 token: Token::of(&self.app.repository, &self.app.config.stack, digest, &tag, self.state.ended),
@@ -291,13 +302,14 @@ impl<'a> Draft<'a> {
                 previous_tag,
                 previous_commit: running.and_then(|running| running.commit),
                 stack: self.app.config.stack.clone(),
-                by: wanted.by.to_owned(),
+                by: wanted.by.to_string(),
                 via: wanted.via,
                 at: self.now,
                 accepted_at: None,
                 command: wanted.command.map(str::to_owned),
                 rolls_back: wanted.rolls_back.clone(),
                 cancelled_by: None,
+                request: wanted.request.clone().or_else(|| self.request_about(digest)),
                 deletes_change_sets: Vec::new(),
             },
         };
@@ -308,6 +320,12 @@ impl<'a> Draft<'a> {
             command.token = Some(promotion.token.clone());
         }
         Ok(promotion)
+    }
+
+    /// The undecided request about this image: whoever promotes it, its message says what became of it.
+    fn request_about(&self, digest: &Digest) -> Option<RequestId> {
+        let request = self.state.request.as_ref()?;
+        (request.digest == *digest && !request.progress.is_final()).then(|| request.id.clone())
     }
 
     /// What was begun and never reached CloudFormation gives way to what is wanted now.
@@ -324,7 +342,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Records the intent while the tag is put on the image, then sends the update, then tells.
-    pub(super) fn send(self, promotion: Promotion, image: &Image) -> Decided {
+    pub(super) fn send(self, promotion: Promotion, image: &Image, wanted: &Wanted<'_>) -> Decided {
         let tried = &self.seen.tried;
         if tried.no_updates.as_ref() == Some(&promotion.token) {
             return Ok(self.fail(&promotion, NO_UPDATES.to_owned()));
@@ -332,10 +350,10 @@ impl<'a> Draft<'a> {
         if let Some((_, reason)) = tried.refused.as_ref().filter(|(token, _)| *token == promotion.token) {
             return Ok(self.fail(&promotion, reason.clone()));
         }
-        let update = self.update(&promotion);
+        let update = self.update(promotion.token.clone(), promotion.tag.clone());
         let (mut draft, promotion, send) = if self.needs_review() {
             let token = promotion.token.clone();
-            let (draft, promotion) = self.reviewed(promotion, &update)?;
+            let (draft, promotion) = self.reviewed(promotion, &update, wanted)?;
             (draft, promotion, Action::ExecuteChangeSet(token))
         } else {
             (self, promotion, Action::UpdateStack(update))
@@ -352,25 +370,26 @@ impl<'a> Draft<'a> {
             own.accepted_at = Some(draft.now);
         }
         let promoted = promotion.notice(Outcome::Promoted, accepted(&promotion), draft.now);
+        told.note(&promoted);
+        told.untold.push(promoted);
         let answer = draft.answer(Outcome::Promoted, accepted(&promotion));
         let first: Vec<Action> = draft.save(draft.command.clone()).into_iter().chain(put_tag).collect();
         let mut stages = if first.is_empty() { Vec::new() } else { vec![first] };
         stages.push(vec![send]);
-        stages.push(told.untold.drain(..).chain([promoted]).map(Action::Tell).collect());
-        stages.push(vec![mark(told)]);
+        stages.extend(finish(&told, &[]));
         stages.extend(draft.keep_answer(&answer));
         Ok(Step::Do(Plan { stages, reply: answer.into() }))
     }
 
-    fn update(&self, promotion: &Promotion) -> Update {
+    pub(super) fn update(&self, token: Token, tag: Tag) -> Update {
         let config = &self.app.config;
         let mut capabilities = self.stack.capabilities.clone();
         capabilities.extend(config.capabilities.iter().map(|capability| capability.as_str().to_owned()));
         capabilities.sort_unstable();
         capabilities.dedup();
         Update {
-            token: promotion.token.clone(),
-            tag: promotion.tag.clone(),
+            token,
+            tag,
             others: self.stack.parameters.iter().map(|p| p.key.clone()).filter(|key| *key != config.parameter).collect(),
             capabilities,
             rollback: config.rollback.clone(),
@@ -381,18 +400,18 @@ impl<'a> Draft<'a> {
     pub(super) fn fail(mut self, promotion: &Promotion, reason: String) -> Step {
         self.state.waiting = None;
         self.end(promotion, End::Failed, reason.clone());
-        self.state.untold.push(promotion.notice(Outcome::Failed, reason.clone(), self.now));
+        self.announce(promotion.notice(Outcome::Failed, reason.clone(), self.now));
         self.nothing(Outcome::Failed, reason)
     }
 
-    /// It waits, and says so once. What a person wanted and is blocked waits for nobody: it must be said again.
-    pub(super) fn wait(mut self, outcome: Outcome, reason: String, via: Via, by: &str) -> Step {
-        let is_kept = via.is_automation() || outcome == Outcome::Queued;
+    /// It waits, and says so once. What a person ordered and is blocked waits for nobody: it must be said again.
+    pub(super) fn wait(mut self, outcome: Outcome, reason: String, wanted: &Wanted<'_>) -> Step {
+        let is_kept = wanted.is_standing() || outcome == Outcome::Queued;
         let before = self.seen.state.as_ref().and_then(|state| state.waiting.clone()).filter(|_| is_kept);
         let is_told = before.as_ref().is_some_and(|b| b.outcome == outcome && (outcome == Outcome::Queued || b.reason == reason));
         if !is_told {
-            let notice = self.notice(outcome, &reason, by);
-            self.state.untold.push(notice);
+            let notice = self.notice(outcome, &reason, &wanted.by);
+            self.announce(notice);
         }
         if is_kept {
             let now = Waiting { since: self.now, outcome, reason: reason.clone() };

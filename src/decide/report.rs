@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::draft::{Draft, tell};
+use super::draft::{Draft, finish};
 use super::{Decided, Plan, Step};
 use crate::answer::{Outcome, Reply};
 use crate::config::App;
@@ -20,7 +20,7 @@ pub(super) fn plan(app: &App, seen: &Snapshot, promoted: Step) -> Decided {
         Step::Do(Plan { reply: Reply::Answer(would), .. }) => {
             let is_spent = |token: &&Token| seen.reviews.contains_key(token);
             let spent: Vec<Token> = seen.state.iter().flat_map(|state| state.change_sets.iter().filter(is_spent)).cloned().collect();
-            let stages = seen.state.as_ref().map(|state| tell(state, &spent)).unwrap_or_default();
+            let stages = seen.state.as_ref().map(|state| finish(state, &spent)).unwrap_or_default();
             let report = json!({
             "action": "plan",
             "would": would.outcome,
@@ -54,7 +54,7 @@ pub(super) fn status(draft: &Draft<'_>) -> Decided {
         "newest": { "tag": app.config.source_tag, "digest": draft.seen.newest },
         "open": state.open,
         "hold": state.hold,
-        "asked": state.asked,
+        "request": state.request,
         "waiting": state.waiting,
         "failed": state.failed,
         "passed_over": state.passed_over,

@@ -1,6 +1,7 @@
 //! Reviewing: where a guard or an SSM-typed parameter asks for it, an update goes out only as a change set that was read.
 
 use super::draft::Draft;
+use super::promotion::Wanted;
 use super::{Decided, Step};
 use crate::answer::Outcome;
 use crate::review::Review;
@@ -18,7 +19,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Lets a promotion through whose changes were read and are allowed; everything else ends the decision here.
-    pub(super) fn reviewed(mut self, promotion: Promotion, update: &Update) -> Decided<(Draft<'a>, Promotion)> {
+    pub(super) fn reviewed(mut self, promotion: Promotion, update: &Update, wanted: &Wanted<'_>) -> Decided<(Draft<'a>, Promotion)> {
         let token = &promotion.token;
         match self.seen.reviews.get(token) {
             None => Err(Step::Read(Question::Review(token.clone()))),
@@ -28,19 +29,19 @@ impl<'a> Draft<'a> {
             Some(Review::Pending) => {
                 self.in_review = Some(token.clone());
                 let reason = "CloudFormation is still working out what the update would change: it goes on by itself".to_owned();
-                Err(self.wait(Outcome::Queued, reason, promotion.via, &promotion.by))
+                Err(self.wait(Outcome::Queued, reason, wanted))
             }
             Some(Review::Empty) => Err(self.fail(&promotion, NO_UPDATES.to_owned())),
             Some(Review::Failed(reason)) => Err(self.fail(&promotion, reason.clone())),
             Some(Review::Ready(changes)) => {
                 self.subject.changes = changes.lines();
                 if let Some(objection) = changes.objection(self.app.config.guard.as_ref(), self.stack) {
-                    if promotion.via.is_automation() {
+                    if wanted.is_standing() {
                         self.state.open.retain(|open| open.token != *token);
                     } else {
                         self.end(&promotion, End::Blocked, objection.clone());
                     }
-                    return Err(self.wait(Outcome::Blocked, objection, promotion.via, &promotion.by));
+                    return Err(self.wait(Outcome::Blocked, objection, wanted));
                 }
                 let promotion = Promotion { deletes_change_sets: changes.others.clone(), ..promotion };
                 for own in self.state.open.iter_mut().filter(|own| own.token == promotion.token) {
@@ -53,24 +54,30 @@ impl<'a> Draft<'a> {
 
     /// Has the change set made. That there may be one is remembered first, so that none is left behind.
     fn ask_for_review(mut self, update: &Update) -> Step {
-        let remember = |state: &mut State| {
-            if !state.change_sets.contains(&update.token) {
-                state.change_sets.push(update.token.clone());
-            }
-        };
-        let save = if self.is_plan {
-            // A plan leaves no trace but its change set, and that only until it has been read.
-            let config = &self.app.config;
-            let mut state = self.seen.state.clone().unwrap_or_else(|| State::first(&config.stack, &config.parameter, 0));
-            remember(&mut state);
-            let is_new = self.seen.state.as_ref() != Some(&state);
-            is_new.then(|| Action::Save(Box::new(Records { state: Some(state), ..Records::default() })))
-        } else {
-            remember(&mut self.state);
-            self.save(self.command.clone())
-        };
-        let mut stages: Vec<Vec<Action>> = save.map(|save| vec![save]).into_iter().collect();
-        stages.push(vec![Action::CreateChangeSet(update.clone())]);
-        Step::Prepare(stages)
+        if self.is_plan {
+            return self.ask_for_preview(update);
+        }
+        remember(&mut self.state, update);
+        Step::Prepare(stages(self.save(self.command.clone()), update))
     }
+
+    /// The same for what is not (yet) to be carried out: it leaves no trace but its change set, and that only until it was read.
+    pub(super) fn ask_for_preview(&self, update: &Update) -> Step {
+        let config = &self.app.config;
+        let mut state = self.seen.state.clone().unwrap_or_else(|| State::first(&config.stack, &config.parameter, 0));
+        remember(&mut state, update);
+        let is_new = self.seen.state.as_ref() != Some(&state);
+        let save = is_new.then(|| Action::Save(Box::new(Records { state: Some(state), ..Records::default() })));
+        Step::Prepare(stages(save, update))
+    }
+}
+
+fn remember(state: &mut State, update: &Update) {
+    if !state.change_sets.contains(&update.token) {
+        state.change_sets.push(update.token.clone());
+    }
+}
+
+fn stages(save: Option<Action>, update: &Update) -> Vec<Vec<Action>> {
+    save.map(|save| vec![save]).into_iter().chain([vec![Action::CreateChangeSet(update.clone())]]).collect()
 }

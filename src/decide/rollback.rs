@@ -64,6 +64,16 @@ pub(super) fn rollback(mut draft: Draft<'_>, command: &Command, image: Option<&I
     Ok(draft.send_cancel(&under_way))
 }
 
+/// `rollback` by the button of a message: only from the image that the message is about.
+pub(super) fn rollback_from(draft: Draft<'_>, command: &Command, digest: &Digest) -> Decided {
+    let runs = draft.state.running.as_ref().and_then(|running| running.digest.as_ref()) == Some(digest);
+    if runs || draft.under_way_now()?.is_some_and(|open| open.digest == *digest) {
+        return rollback(draft, command, None);
+    }
+    let reason = format!("{} does not run any more: there is nothing to roll back from", digest.short());
+    Ok(draft.refused(&reason))
+}
+
 /// What runs, as far as it is known.
 fn present(draft: &Draft<'_>) -> Result<Target, String> {
     let running = draft.state.running.as_ref().ok_or("it is not known what ran before the update that is under way: name an image")?;

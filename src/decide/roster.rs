@@ -23,6 +23,8 @@ pub fn untold(before: &Roster, after: &Roster, source: impl Fn(&Repository) -> S
             took_seconds: None,
             rolls_back: None,
             changes: Vec::new(),
+            request: None,
+            expires_at: None,
         };
         (App::without_configuration(repository, &source(repository)), notice)
     };

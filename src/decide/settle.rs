@@ -24,6 +24,7 @@ pub(super) fn settle<'a>(app: &'a App, seen: &'a Snapshot, stack: &'a Stack, tag
         Phase::Broken => draft.close_ended()?,
         Phase::Busy | Phase::Leaving | Phase::Gone => {}
     }
+    draft.retire_request();
     Ok(draft)
 }
 
@@ -52,10 +53,7 @@ impl Draft<'_> {
         self.end(open, End::Deployed, "CloudFormation finished the update");
         let mut notice = open.notice(Outcome::Deployed, "CloudFormation finished the update", self.now);
         notice.took_seconds = Some(self.now.duration_since(open.at).as_secs());
-        self.state.untold.push(notice);
-        if self.state.asked.as_ref().is_some_and(|asked| asked.digest == open.digest) {
-            self.state.asked = None;
-        }
+        self.announce(notice);
         if self.tags.digest(&open.tag) != Some(&open.digest) {
             let on = self.tags.digest(&open.tag).map_or("no image".to_owned(), |digest| digest.to_string());
             self.hold(format!(
@@ -70,11 +68,11 @@ impl Draft<'_> {
             Some(by) => {
                 let reason = format!("cancelled by {by}");
                 self.end(open, End::Cancelled, reason.clone());
-                self.state.untold.push(open.notice(Outcome::Cancelled, reason, self.now));
+                self.announce(open.notice(Outcome::Cancelled, reason, self.now));
             }
             None => {
                 self.end(open, End::Failed, reason);
-                self.state.untold.push(open.notice(Outcome::Failed, reason, self.now));
+                self.announce(open.notice(Outcome::Failed, reason, self.now));
             }
         }
     }
@@ -117,7 +115,7 @@ impl Draft<'_> {
     /// Holds the app for something that nobody told us of, and tells people.
     fn hold(&mut self, reason: String) {
         let notice = self.notice(Outcome::Held, &reason, OUTSIDE);
-        self.state.untold.push(notice);
+        self.announce(notice);
         self.state.hold = Some(Hold { by: OUTSIDE.to_owned(), at: self.now, reason });
     }
 }

@@ -104,6 +104,7 @@ fn promote(image: Option<ImageRef>) -> Trigger {
         repository,
         by: "alice".to_owned(),
         via: Via::Direct,
+        slack: None,
         sent_at: None,
     })
 }

@@ -5,11 +5,15 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{NotUnderstood, cut};
-use crate::model::{Commit, Digest, Repository, Tag};
+use crate::model::{Commit, Digest, Repository, RequestId, Tag};
 use crate::state::Via;
 
 /// A relative command that SNS delivered later than this would act on another image than its sender saw.
 const RELATIVE_COMMANDS_EXPIRE: SignedDuration = SignedDuration::from_mins(15);
+
+/// The words that a command begins with.
+const ACTIONS: [&str; 12] =
+    ["promote", "approve", "reject", "ask", "rollback", "cancel", "hold", "resume", "reconcile", "plan", "status", "history"];
 
 /// One command, valid in itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +28,8 @@ pub struct Command {
     pub by: String,
     /// Through what it came.
     pub via: Via,
+    /// Who asks and where, as Slack's signature proves it.
+    pub slack: Option<SlackOrigin>,
     /// When it was sent, where the sender's service says so.
     pub sent_at: Option<Timestamp>,
 }
@@ -49,6 +55,36 @@ pub enum Act {
     Resume,
     /// Look, and go on with what was missed.
     Reconcile,
+    /// Let the candidate go to production.
+    Approve(Choice),
+    /// Do not let it.
+    Reject(Choice),
+    /// Ask people about the candidate, anew if they were asked before.
+    Ask,
+    /// The same, from the message of a request: only if it was about this image.
+    AskAgain(Digest),
+    /// Roll back, from the message of a request: only if its image still runs, or is on its way.
+    RollBackFrom(Digest),
+}
+
+/// What is approved or rejected: always something in particular, since the candidate changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// The candidate, if it is this image.
+    Image(ImageRef),
+    /// What this request is about.
+    Request(RequestId),
+}
+
+/// Where in Slack a command comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlackOrigin {
+    /// The user's id.
+    pub user: String,
+    /// The channel's id.
+    pub channel: Option<String>,
+    /// The channel's name, without `#`.
+    pub channel_name: Option<String>,
 }
 
 /// An image as people name it.
@@ -74,11 +110,13 @@ impl std::fmt::Display for ImageRef {
 
 /// Who delivered a command.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Sender<'a> {
+pub enum Sender<'a> {
     /// SNS, at least once.
     Sns { message_id: &'a str, sent_at: Timestamp },
     /// Whoever may invoke the function.
     Direct { request_id: &'a str },
+    /// A person in Slack, with a name to show.
+    Slack { trigger_id: &'a str, origin: &'a SlackOrigin, name: &'a str },
 }
 
 /// The JSON form. An unknown key is an error: a misspelt `commit` must not promote the newest.
@@ -95,6 +133,8 @@ struct Message {
     commit: Option<Commit>,
     #[serde(default, deserialize_with = "not_null")]
     tag: Option<Tag>,
+    #[serde(default, deserialize_with = "not_null")]
+    request: Option<RequestId>,
     #[serde(default, deserialize_with = "not_null")]
     id: Option<String>,
     #[serde(default, deserialize_with = "not_null")]
@@ -113,6 +153,8 @@ impl Command {
         match &self.act {
             Act::Promote(image) | Act::Rollback(image) => image.is_none(),
             Act::Cancel | Act::Hold(_) | Act::Resume => true,
+            Act::Ask => true,
+            Act::Approve(_) | Act::Reject(_) | Act::AskAgain(_) | Act::RollBackFrom(_) => false,
             Act::Plan(_) | Act::Status | Act::History | Act::Reconcile => false,
         }
     }
@@ -122,26 +164,46 @@ impl Command {
         self.is_relative() && self.sent_at.is_some_and(|sent| now.duration_since(sent) > RELATIVE_COMMANDS_EXPIRE)
     }
 
+    /// Reads what follows a slash command: `web` alone is `promote web`.
+    pub fn from_slash(text: &str, sender: Sender<'_>) -> Result<Self, NotUnderstood> {
+        let first = text.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+        if ACTIONS.contains(&first.as_str()) {
+            Self::from_words(text, sender)
+        } else {
+            Self::from_words(&format!("promote {text}"), sender)
+        }
+    }
+
+    /// What somebody wants in Slack. The id says who it is; the name is for people to read.
+    pub fn from_slack(id: String, act: Act, repository: Repository, origin: &SlackOrigin, name: &str) -> Self {
+        let by = if name.is_empty() { format!("{} (Slack)", origin.user) } else { format!("{} (Slack, {})", cut(name), origin.user) };
+        Self { id, act, repository, by, via: Via::Slack, slack: Some(origin.clone()), sent_at: None }
+    }
+
     pub(super) fn from_json(raw: &Value, sender: Sender<'_>) -> Result<Self, NotUnderstood> {
         let message: Message = serde_path_to_error::deserialize(raw)
             .map_err(|e| NotUnderstood::new(format!("the command did not parse: {}", cut(&e.to_string()))))?;
         message.into_command(sender)
     }
 
-    pub(super) fn from_words(text: &str, sender: Sender<'_>) -> Result<Self, NotUnderstood> {
+    /// Reads words such as `promote web 9fceb02`.
+    pub fn from_words(text: &str, sender: Sender<'_>) -> Result<Self, NotUnderstood> {
         let mut words = text.split_whitespace();
         let action = words.next().ok_or_else(|| NotUnderstood::new("the message is empty"))?.to_ascii_lowercase();
         let repository = match words.next() {
             None => None,
             Some(word) => Some(word.parse().map_err(|e| NotUnderstood::new(format!("`{}`: {e}", cut(text))))?),
         };
-        let mut message = Message { action, repository, digest: None, commit: None, tag: None, id: None, by: None, reason: None };
+        let mut message =
+            Message { action, repository, digest: None, commit: None, tag: None, request: None, id: None, by: None, reason: None };
         if message.action == "hold" {
             let reason: Vec<&str> = words.by_ref().collect();
             message.reason = (!reason.is_empty()).then(|| reason.join(" "));
         }
         if let Some(word) = words.next() {
-            if let Ok(digest) = word.parse() {
+            if let Ok(request) = word.parse() {
+                message.request = Some(request);
+            } else if let Ok(digest) = word.parse() {
                 message.digest = Some(digest);
             } else if let Ok(commit) = word.parse() {
                 message.commit = Some(commit);
@@ -170,6 +232,17 @@ impl Message {
             (None, None, Some(tag)) => Some(ImageRef::Tag(tag)),
             _ => return wrong("the command names several of digest, commit and tag; one is enough".to_owned()),
         };
+        if self.request.is_some() && (image.is_some() || !matches!(self.action.as_str(), "approve" | "reject")) {
+            return wrong(format!("`{}` takes no request, or names something else besides", cut(&self.action)));
+        }
+        let choice = |image: Option<ImageRef>| match (self.request, image) {
+            (Some(request), _) => Ok(Choice::Request(request)),
+            (None, Some(image)) => Ok(Choice::Image(image)),
+            (None, None) => Err(NotUnderstood::new(format!(
+                "`{}` names no digest, commit or request: what was the candidate a moment ago may not be it any more",
+                cut(&self.action)
+            ))),
+        };
         let act = match (self.action.as_str(), image) {
             ("promote", image) => Act::Promote(image),
             ("plan", image) => Act::Plan(image),
@@ -180,7 +253,10 @@ impl Message {
             ("hold", None) => Act::Hold(self.reason.as_deref().map_or("no reason was given".to_owned(), cut)),
             ("resume", None) => Act::Resume,
             ("reconcile", None) => Act::Reconcile,
-            ("status" | "history" | "cancel" | "hold" | "resume" | "reconcile", Some(image)) => {
+            ("approve", image) => Act::Approve(choice(image)?),
+            ("reject", image) => Act::Reject(choice(image)?),
+            ("ask", None) => Act::Ask,
+            ("ask" | "status" | "history" | "cancel" | "hold" | "resume" | "reconcile", Some(image)) => {
                 return wrong(format!("`{}` takes no {image}", self.action));
             }
             (other, _) => return wrong(format!("`{}` is no command", cut(other))),
@@ -191,6 +267,10 @@ impl Message {
         let (via, channel, own_id, sent_at) = match sender {
             Sender::Sns { message_id, sent_at } => (Via::Sns, "SNS", format!("sns#{message_id}"), Some(sent_at)),
             Sender::Direct { request_id } => (Via::Direct, "a direct invocation", format!("request#{request_id}"), None),
+            Sender::Slack { trigger_id, origin, name } => {
+                let id = format!("slack#{trigger_id}");
+                return Ok(Command::from_slack(id, act, repository, origin, name));
+            }
         };
         let id = match self.id.as_deref() {
             Some("") => return wrong("`id` is empty".to_owned()),
@@ -202,7 +282,7 @@ impl Message {
             Some(name) if !name.is_empty() => format!("{name} (claimed, by {channel})"),
             _ => channel.to_owned(),
         };
-        Ok(Command { id, act, repository, by, via, sent_at })
+        Ok(Command { id, act, repository, by, via, slack: None, sent_at })
     }
 }
 

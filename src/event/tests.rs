@@ -1,3 +1,6 @@
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
 use super::command::{Act, ImageRef};
 use super::*;
 use crate::state::Via;
@@ -151,4 +154,27 @@ fn nonsense_is_told_what_would_be_understood() {
     is_not_understood(sns("promote web 9fceb02 now"), "`now`");
     is_not_understood(sns("{\"action\":"), "starts like JSON");
     is_not_understood(sns("lorem ipsum dolor"), "`lorem` is no command");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(7), failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+
+    #[test]
+    fn no_message_makes_it_panic(
+        text in any::<String>(),
+        words in "[ \\t\\n]{0,2}(?i:promote|plan|rollback|hold|status|cancel|resume|history|reconcile|x)([ \\t]\\PC{0,20}){0,4}",
+        value in any::<String>(),
+    ) {
+        let mut raw = file("sns-promote");
+        for message in [text, words, serde_json::json!({ "action": "promote", "repository": value, "tag": "v1" }).to_string()] {
+            raw["Records"][0]["Sns"]["Message"] = message.into();
+            let parsed = parse_one(&raw);
+            if let Err(error) = &parsed {
+                prop_assert!(!error.contains(char::is_control), "{:?}", error);
+            }
+            if let Ok(Event::Command(command)) = parsed {
+                prop_assert!(command.id.starts_with("sns#"), "{}", command.id);
+            }
+        }
+    }
 }

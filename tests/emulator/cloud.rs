@@ -228,9 +228,9 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// What the emulator would let pass, and what no answer shows.
 fn violations(op: &str, body: &Value) -> Vec<String> {
-    match op {
-        "cloudformation:UpdateStack" => cloudformation::violations(body),
-        "dynamodb:GetItem" | "dynamodb:Query" if body["ConsistentRead"] != true => vec![format!("{op} may read what is old: {body}")],
+    match op.split_once(':').unwrap_or_default() {
+        ("cloudformation", action) => cloudformation::violations(action, body),
+        ("dynamodb", "GetItem" | "Query") if body["ConsistentRead"] != true => vec![format!("{op} may read what is old: {body}")],
         _ => vec![],
     }
 }

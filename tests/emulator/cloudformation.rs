@@ -1,5 +1,8 @@
 //! A small AWS CloudFormation: stacks with parameters and without resources. An update stays in progress until the test ends
 //! it, as an update takes minutes to hours, and every refusal is in AWS's words, which are all that tells them apart.
+//! Change sets are in `changes`.
+
+mod changes;
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -10,6 +13,9 @@ use super::backend::REGION;
 use super::fault::{escape, xml_error};
 use super::http::Response;
 
+pub(crate) use self::changes::Change;
+use self::changes::ChangeSet;
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Parameter {
     pub(crate) key: String,
@@ -19,11 +25,13 @@ pub(crate) struct Parameter {
     pub(crate) no_echo: bool,
     /// Of an SSM-typed parameter, whose value is a name in Parameter Store.
     pub(crate) resolved: Option<String>,
+    /// What Parameter Store has under that name by now, and any update would make it.
+    pub(crate) resolves_to: Option<String>,
 }
 
 impl Parameter {
     pub(crate) fn new(key: &str, value: &str) -> Parameter {
-        Parameter { key: key.to_owned(), value: value.to_owned(), default: None, no_echo: false, resolved: None }
+        Parameter { key: key.to_owned(), value: value.to_owned(), default: None, no_echo: false, resolved: None, resolves_to: None }
     }
 }
 
@@ -49,6 +57,15 @@ pub(crate) struct Stack {
     pub(crate) repeated_token: RepeatedToken,
     /// In place of accepting an update: code and message.
     pub(crate) refusal: Option<(String, String)>,
+    /// `ClientRequestToken`s of the accepted cancels, in order.
+    pub(crate) cancels: Vec<String>,
+    /// What any update would do to the stack's resources.
+    pub(crate) would_change: Vec<Change>,
+    /// How often a new change set is still in the making when it is described.
+    pub(crate) pending_describes: usize,
+    /// Whether the change set that was executed is still there afterwards. AWS does not say.
+    pub(crate) keeps_executed: bool,
+    change_sets: Vec<ChangeSet>,
     before: Vec<Parameter>,
     events: Vec<Event>,
 }
@@ -82,6 +99,14 @@ impl Stack {
             updates: vec![],
             repeated_token: RepeatedToken::Accepted,
             refusal: None,
+            cancels: vec![],
+            would_change: vec![
+                Change::modify("AWS::ECS::TaskDefinition", "TaskDefinition", "True"),
+                Change::modify("AWS::ECS::Service", "Service", "False"),
+            ],
+            pending_describes: 0,
+            keeps_executed: false,
+            change_sets: vec![],
             events: vec![],
         };
         stack.enter("CREATE_IN_PROGRESS", "User Initiated", None);
@@ -116,10 +141,35 @@ impl Stack {
         self.enter("UPDATE_ROLLBACK_COMPLETE", "", token);
     }
 
+    /// The update that was cancelled has gone back to what was before.
+    pub(crate) fn finish_cancel(&mut self) {
+        assert_eq!(self.status, "UPDATE_ROLLBACK_IN_PROGRESS", "no cancelled update of {}", self.name);
+        let token = self.cancels.last().cloned();
+        self.resource("UPDATE_COMPLETE", "", token.clone());
+        self.enter("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "", token.clone());
+        self.enter("UPDATE_ROLLBACK_COMPLETE", "", token);
+        self.parameters = self.before.clone();
+    }
+
     /// Somebody else's update, under a token of theirs.
     pub(crate) fn start_foreign_update(&mut self) {
-        self.updates.push("Console-UpdateStack-7c1b".to_owned());
-        self.enter("UPDATE_IN_PROGRESS", "User Initiated", self.updates.last().cloned());
+        self.start_update(self.parameters.clone(), "Console-UpdateStack-7c1b");
+    }
+
+    /// Somebody else's update that gives a parameter another value, from its start to its end.
+    pub(crate) fn update_by_somebody_else(&mut self, key: &str, value: &str) {
+        let mut wanted = self.parameters.clone();
+        wanted.iter_mut().filter(|p| p.key == key).for_each(|p| p.value = value.to_owned());
+        self.start_update(wanted, "Console-UpdateStack-7c1b");
+        self.finish_update();
+    }
+
+    fn start_update(&mut self, wanted: Vec<Parameter>, token: &str) {
+        self.before = std::mem::replace(&mut self.parameters, wanted);
+        self.updates.push(token.to_owned());
+        self.enter("UPDATE_IN_PROGRESS", "User Initiated", Some(token.to_owned()));
+        self.resource("UPDATE_IN_PROGRESS", "", Some(token.to_owned()));
+        self.outdate_change_sets();
     }
 
     fn enter(&mut self, status: &str, reason: &str, token: Option<String>) {
@@ -153,21 +203,33 @@ impl CloudFormation {
     }
 
     pub(crate) fn answer(&mut self, action: &str, form: &Value) -> Response {
-        let named = field(form, "StackName").unwrap_or_default();
-        let Some(index) = self.stacks.iter().position(|s| s.name == named || self.arn(&s.name) == named) else {
-            let message = match action {
-                "DescribeStacks" => format!("Stack with id {named} does not exist"),
-                _ => format!("Stack [{named}] does not exist"),
-            };
-            return validation_error(&message);
+        let index = match (field(form, "StackName"), field(form, "ChangeSetName")) {
+            (None, Some(change_set)) => match self.stacks.iter().position(|stack| changes::is_known(stack, change_set)) {
+                Some(index) => index,
+                None => return changes::not_found(change_set),
+            },
+            (named, _) => {
+                let named = named.unwrap_or_default();
+                match self.stacks.iter().position(|stack| stack.name == named || self.arn(&stack.name) == named) {
+                    Some(index) => index,
+                    None if action == "DescribeStacks" => return validation_error(&format!("Stack with id {named} does not exist")),
+                    None => return validation_error(&format!("Stack [{named}] does not exist")),
+                }
+            }
         };
+        let arn = self.arn(&self.stacks[index].name);
+        let stack = &mut self.stacks[index];
+        let done = |done: Result<String, Response>| done.map_or_else(|refusal| refusal, |result| xml(action, &result));
         match action {
             "DescribeStacks" => self.describe(&self.stacks[index]),
             "DescribeStackEvents" => self.describe_events(&self.stacks[index], form),
-            "UpdateStack" => match update(&mut self.stacks[index], form) {
-                Ok(()) => xml(action, &format!("<StackId>{}</StackId>", self.arn(&self.stacks[index].name))),
-                Err(refusal) => refusal,
-            },
+            "UpdateStack" => done(update(stack, form).map(|()| format!("<StackId>{arn}</StackId>"))),
+            "CancelUpdateStack" => done(cancel(stack, form).map(|()| String::new())),
+            "CreateChangeSet" => done(changes::create(stack, &arn, form)),
+            "DescribeChangeSet" => done(changes::describe(stack, form)),
+            "ExecuteChangeSet" => done(changes::execute(stack, form)),
+            "DeleteChangeSet" => done(changes::delete(stack, form)),
+            "ListChangeSets" => done(Ok(changes::list(stack, form))),
             other => xml_error(400, "InvalidAction", &format!("the function has no business with cloudformation:{other}")),
         }
     }
@@ -231,34 +293,72 @@ impl CloudFormation {
     }
 }
 
+/// What is wrong with a request whatever comes of it.
+pub(crate) fn violations(action: &str, form: &Value) -> Vec<String> {
+    let mut found = match action {
+        "UpdateStack" => update_violations(action, form),
+        "CreateChangeSet" => [update_violations(action, form), changes::create_violations(form)].concat(),
+        _ => vec![],
+    };
+    let needs_token = ["UpdateStack", "CancelUpdateStack", "ExecuteChangeSet"].contains(&action);
+    let token = field(form, "ClientRequestToken").unwrap_or_default();
+    let letters = token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && !token.starts_with('-');
+    if needs_token && (token.is_empty() || token.len() > 128 || !letters) {
+        found.push(format!("{action} with ClientRequestToken {token:?}"));
+    }
+    found
+}
+
 /// One parameter changes, the others keep their values, and nothing else about the stack is touched.
-pub(crate) fn violations(form: &Value) -> Vec<String> {
+fn update_violations(action: &str, form: &Value) -> Vec<String> {
     let mut found = vec![];
     if field(form, "UsePreviousTemplate") != Some("true") {
-        found.push("UpdateStack without UsePreviousTemplate".to_owned());
+        found.push(format!("{action} without UsePreviousTemplate"));
     }
     let sent = |prefix: &str| form.as_object().into_iter().flatten().any(|(key, _)| key.starts_with(prefix));
     let untouched = ["Tags", "NotificationARNs", "RoleARN", "StackPolicy", "ResourceTypes", "TemplateURL", "TemplateBody"];
-    found.extend(untouched.iter().filter(|field| sent(field)).map(|field| format!("UpdateStack sends {field}")));
+    found.extend(untouched.iter().filter(|field| sent(field)).map(|field| format!("{action} sends {field}")));
 
     let parameters = sent_parameters(form);
     let keys: HashSet<&str> = parameters.iter().map(|(key, ..)| *key).collect();
     if keys.len() != parameters.len() {
-        found.push("UpdateStack names a parameter twice".to_owned());
+        found.push(format!("{action} names a parameter twice"));
     }
     let changed = parameters.iter().filter(|(_, value, _)| value.is_some()).count();
     if changed != 1 {
-        found.push(format!("UpdateStack gives {changed} parameters a value"));
-    }
-    let token = field(form, "ClientRequestToken").unwrap_or_default();
-    let letters = token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && !token.starts_with('-');
-    if token.is_empty() || token.len() > 128 || !letters {
-        found.push(format!("ClientRequestToken {token:?}"));
+        found.push(format!("{action} gives {changed} parameters a value"));
     }
     found
 }
 
 fn update(stack: &mut Stack, form: &Value) -> Result<(), Response> {
+    let wanted = wanted_parameters(stack, form)?;
+    let token = field(form, "ClientRequestToken").unwrap_or_default();
+    if stack.updates.iter().any(|seen| seen == token) {
+        return repeated(stack, token);
+    }
+    check_updatable(stack, form)?;
+    if wanted == stack.parameters {
+        return Err(validation_error("No updates are to be performed."));
+    }
+    stack.start_update(wanted, token);
+    Ok(())
+}
+
+/// The stack goes back, which takes its time too.
+fn cancel(stack: &mut Stack, form: &Value) -> Result<(), Response> {
+    if stack.status != "UPDATE_IN_PROGRESS" {
+        return Err(validation_error("CancelUpdateStack cannot be called from current stack status"));
+    }
+    let token = field(form, "ClientRequestToken").map(str::to_owned);
+    stack.cancels.extend(token.clone());
+    stack.enter("UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated", token.clone());
+    stack.resource("UPDATE_FAILED", "Resource update cancelled", token);
+    Ok(())
+}
+
+/// The parameters as a request would make them.
+fn wanted_parameters(stack: &Stack, form: &Value) -> Result<Vec<Parameter>, Response> {
     let mut wanted = stack.parameters.clone();
     let sent = sent_parameters(form);
     for (key, value, previous) in &sent {
@@ -282,19 +382,27 @@ fn update(stack: &mut Stack, form: &Value) -> Result<(), Response> {
             }
         }
     }
-    let token = field(form, "ClientRequestToken").unwrap_or_default();
-    if stack.updates.iter().any(|seen| seen == token) {
-        let busy = format!("Stack:{} is in UPDATE_IN_PROGRESS state and can not be updated.", stack.name);
-        return match stack.repeated_token {
-            RepeatedToken::Accepted => Ok(()),
-            RepeatedToken::InProgress => Err(validation_error(&busy)),
-            RepeatedToken::NoUpdates => Err(validation_error("No updates are to be performed.")),
-            RepeatedToken::TokenAlreadyExists => {
-                let message = format!("A request with the token {token} exists already");
-                Err(xml_error(400, "TokenAlreadyExistsException", &message))
-            }
-        };
+    for parameter in &mut wanted {
+        parameter.resolved = parameter.resolves_to.clone().or_else(|| parameter.resolved.take());
     }
+    Ok(wanted)
+}
+
+fn repeated(stack: &Stack, token: &str) -> Result<(), Response> {
+    match stack.repeated_token {
+        RepeatedToken::Accepted => Ok(()),
+        RepeatedToken::InProgress => {
+            Err(validation_error(&format!("Stack:{} is in UPDATE_IN_PROGRESS state and can not be updated.", stack.name)))
+        }
+        RepeatedToken::NoUpdates => Err(validation_error("No updates are to be performed.")),
+        RepeatedToken::TokenAlreadyExists => {
+            Err(xml_error(400, "TokenAlreadyExistsException", &format!("A request with the token {token} exists already")))
+        }
+    }
+}
+
+/// Whether the stack takes an update or a change set now.
+fn check_updatable(stack: &Stack, form: &Value) -> Result<(), Response> {
     if !stack.is_updatable() {
         let (name, status) = (&stack.name, &stack.status);
         return Err(validation_error(&format!("Stack:{name} is in {status} state and can not be updated.")));
@@ -304,17 +412,10 @@ fn update(stack: &mut Stack, form: &Value) -> Result<(), Response> {
         let message = format!("Requires capabilities : [{missing}]");
         return Err(xml_error(400, "InsufficientCapabilitiesException", &message));
     }
-    if let Some((code, message)) = &stack.refusal {
-        return Err(xml_error(400, code, message));
+    match &stack.refusal {
+        Some((code, message)) => Err(xml_error(400, code, message)),
+        None => Ok(()),
     }
-    if wanted == stack.parameters {
-        return Err(validation_error("No updates are to be performed."));
-    }
-    stack.before = std::mem::replace(&mut stack.parameters, wanted);
-    stack.updates.push(token.to_owned());
-    stack.enter("UPDATE_IN_PROGRESS", "User Initiated", Some(token.to_owned()));
-    stack.resource("UPDATE_IN_PROGRESS", "", Some(token.to_owned()));
-    Ok(())
 }
 
 /// Key, value where one is given, `UsePreviousValue`.

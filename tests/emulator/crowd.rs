@@ -5,30 +5,6 @@ use serde_json::{Value, json};
 use super::image::Image;
 use super::world::World;
 
-/// The stack's update, if one is under way, goes through.
-fn finish(world: &World) -> bool {
-    world.stack(|stack| {
-        let is_busy = stack.status == "UPDATE_IN_PROGRESS";
-        if is_busy {
-            stack.finish_update();
-        }
-        is_busy
-    })
-}
-
-/// CloudFormation finishes, and its events are delivered, until nothing follows any more.
-async fn settle(world: &World) {
-    while finish(world) {
-        world.answer(&world.event("cfn-update-complete.json")).await;
-    }
-}
-
-async fn assert_in_production(world: &World, image: &Image) {
-    let tags = world.tags(image).await;
-    let running = world.stack(|stack| stack.value("ProductionTag").to_owned());
-    assert!(tags.contains(&running), "`{running}` runs, and the image has {tags:?}");
-}
-
 #[tokio::test]
 async fn a_crowd_of_eight_processes_ends_with_the_newest_image() {
     let Some(world) = World::new().await else { return };
@@ -43,13 +19,13 @@ async fn a_crowd_of_eight_processes_ends_with_the_newest_image() {
         let mut payloads = Vec::new();
         for build in 0..4 {
             let number = batch * 4 + build;
-            let image = Image::oci(&format!("build {number}"), &format!("{:040x}", 0x00c0_ffee_0000_u64 + u64::from(number)));
+            let image = Image::build(number);
             world.push(&image, &["latest"]).await;
             payloads.extend(std::iter::repeat_n(world.pushed(&image), 2));
             newest = Some(image);
         }
         random.shuffle(&mut payloads);
-        finish(&world);
+        world.finish();
         payloads[0] = world.event("cfn-update-complete.json");
         let deliveries = sandboxes.iter().zip(&payloads).map(async |(sandbox, payload)| {
             let id = world.unused_id();
@@ -59,9 +35,9 @@ async fn a_crowd_of_eight_processes_ends_with_the_newest_image() {
     }
     let newest = newest.expect("an image");
     world.answer(&world.pushed(&newest)).await;
-    settle(&world).await;
+    world.settle().await;
 
-    assert_in_production(&world, &newest).await;
+    world.assert_in_production(&newest).await;
     let updates = world.stack(|stack| stack.updates.clone());
     assert!(updates.len() <= 7, "one update a batch at most, and one to end with: {updates:?}");
 }
@@ -69,30 +45,27 @@ async fn a_crowd_of_eight_processes_ends_with_the_newest_image() {
 #[tokio::test]
 async fn a_rollback_goes_back_holds_and_is_ended_by_promoting_the_newest() {
     let Some(world) = World::new().await else { return };
-    let images: Vec<Image> = (0..3_u64).map(|i| Image::oci(&format!("build {i}"), &format!("{:040x}", 0x00c0_ffee_0000 + i))).collect();
+    let images: Vec<Image> = (0..3).map(Image::build).collect();
     for image in &images[..2] {
-        world.push(image, &["latest"]).await;
-        assert_eq!(world.answer(&world.pushed(image)).await["outcome"], "promoted");
-        finish(&world);
-        assert_eq!(world.answer(&world.event("cfn-update-complete.json")).await["outcome"], "deployed");
+        world.deploy(image).await;
     }
 
     assert_eq!(world.answer(&world.sns("rollback web")).await["outcome"], "promoted");
-    settle(&world).await;
-    assert_in_production(&world, &images[0]).await;
+    world.settle().await;
+    world.assert_in_production(&images[0]).await;
 
     assert_eq!(world.answer(&world.pushed(&images[1])).await["outcome"], "held");
     world.push(&images[2], &["latest"]).await;
     assert_eq!(world.answer(&world.pushed(&images[2])).await["outcome"], "approval_requested");
     let looked = world.answer(&world.event("scheduled.json")).await;
     assert_eq!(looked["results"].as_array().map(Vec::len), Some(1), "{looked}");
-    assert_in_production(&world, &images[0]).await;
+    world.assert_in_production(&images[0]).await;
     let status = world.answer(&json!({"action": "status", "repository": "web"})).await;
     assert_eq!(status["hold"]["by"], "SNS");
 
     assert_eq!(world.answer(&world.sns("promote web")).await["outcome"], "promoted");
-    settle(&world).await;
-    assert_in_production(&world, &images[2]).await;
+    world.settle().await;
+    world.assert_in_production(&images[2]).await;
     let history = world.answer(&json!({"action": "history", "repository": "web"})).await;
     let told: Vec<&Value> = history["promotions"].as_array().expect("a list").iter().map(|p| &p["outcome"]).collect();
     assert_eq!(told, ["deployed"; 4]);

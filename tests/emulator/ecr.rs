@@ -42,6 +42,10 @@ impl Registry {
         self.emulator.must("ecr:CreateRepository", &body).await;
     }
 
+    pub(crate) async fn delete(&self, repository: &str) {
+        self.emulator.must("ecr:DeleteRepository", &json!({ "repositoryName": repository, "force": true })).await;
+    }
+
     /// `docker push`: the children of an index first, then the image under each of the tags, which move to it.
     pub(crate) async fn push(&self, repository: &str, image: &Image, tags: &[&str]) {
         lock(&self.layers).extend(image.blobs.iter().map(|blob| (sha256(blob), blob.clone())));

@@ -38,6 +38,11 @@ impl Image {
         Image::oci_manifest(&config(seed, None), &json!({ "mediaType": OCI_MANIFEST, "annotations": { REVISION: commit } }))
     }
 
+    /// The n-th build, of a commit of its own.
+    pub(crate) fn build(number: u32) -> Image {
+        Image::oci(&format!("build {number}"), &format!("{:040x}", 0x00c0_ffee_0000_u64 + u64::from(number)))
+    }
+
     /// `mediaType` is optional in an OCI manifest; this one has the commit as a label, in the config.
     pub(crate) fn oci_without_media_type(seed: &str, commit: &str) -> Image {
         Image::oci_manifest(&config(seed, Some(commit)), &json!({}))

@@ -76,6 +76,10 @@ impl World {
         self.emulator.must("ssm:PutParameter", &parameter).await;
     }
 
+    pub(crate) async fn delete_parameter(&self, name: &str) {
+        self.emulator.must("ssm:DeleteParameter", &json!({ "Name": name })).await;
+    }
+
     // Stacks and images
 
     pub(crate) fn add_stack(&self, stack: Stack) {
@@ -85,6 +89,30 @@ impl World {
     /// Reads or changes the app's stack.
     pub(crate) fn stack<T>(&self, use_it: impl FnOnce(&mut Stack) -> T) -> T {
         use_it(&mut lock(&self.cloud.cloudformation).stacks[0])
+    }
+
+    /// Reads or changes one of several stacks.
+    pub(crate) fn stack_named<T>(&self, name: &str, use_it: impl FnOnce(&mut Stack) -> T) -> T {
+        let mut cloudformation = lock(&self.cloud.cloudformation);
+        use_it(cloudformation.stacks.iter_mut().find(|stack| stack.name == name).expect("a stack of that name"))
+    }
+
+    /// The stack's update, if one is under way, goes through.
+    pub(crate) fn finish(&self) -> bool {
+        self.stack(|stack| {
+            let is_busy = stack.status == "UPDATE_IN_PROGRESS";
+            if is_busy {
+                stack.finish_update();
+            }
+            is_busy
+        })
+    }
+
+    /// CloudFormation finishes, and its events are delivered, until nothing follows any more.
+    pub(crate) async fn settle(&self) {
+        while self.finish() {
+            self.answer(&self.event("cfn-update-complete.json")).await;
+        }
     }
 
     pub(crate) fn updates(&self) -> usize {
@@ -116,6 +144,16 @@ impl World {
         self.cloud.calls().into_iter().filter(sent).map(|call| call.body).collect()
     }
 
+    /// The outcomes that they reached people with.
+    pub(crate) fn told_outcomes(&self) -> Vec<String> {
+        let machine = |told: &Value| {
+            let forms: Value = serde_json::from_str(told["Message"].as_str()?).ok()?;
+            let message: Value = serde_json::from_str(forms["sqs"].as_str()?).ok()?;
+            Some(message["outcome"].as_str()?.to_owned())
+        };
+        self.told().iter().map(|told| machine(told).expect("a message has a form for machines")).collect()
+    }
+
     // Events
 
     /// A file of events/, in this world's account.
@@ -135,6 +173,12 @@ impl World {
         event["detail"]["image-digest"] = json!(image.digest());
         event["detail"]["manifest-media-type"] = json!(image.media_type);
         event
+    }
+
+    /// CloudFormation's event for a change of this stack.
+    pub(crate) fn stack_changed(&self, name: &str) -> Value {
+        let text = self.event_text("cfn-update-complete.json").replace(":stack/web/", &format!(":stack/{name}/"));
+        serde_json::from_str(&text).expect("events/ holds JSON")
     }
 
     /// A message on the approval topic, sent just now.
@@ -203,11 +247,26 @@ impl World {
         outcome
     }
 
+    /// Pushed, promoted and deployed.
+    pub(crate) async fn deploy(&self, image: &Image) {
+        self.push(image, &["latest"]).await;
+        assert_eq!(self.answer(&self.pushed(image)).await["outcome"], "promoted");
+        assert!(self.finish());
+        assert_eq!(self.answer(&self.event("cfn-update-complete.json")).await["outcome"], "deployed");
+    }
+
     pub(crate) fn unused_id(&self) -> String {
         format!("8f507cfc-0000-4000-8000-{:012}", self.numbers.fetch_add(1, Ordering::Relaxed))
     }
 
     // Checks
+
+    /// The stack's parameter is a tag of this image.
+    pub(crate) async fn assert_in_production(&self, image: &Image) {
+        let tags = self.tags(image).await;
+        let running = self.stack(|stack| stack.value("ProductionTag").to_owned());
+        assert!(tags.contains(&running), "`{running}` runs, and the image has {tags:?}");
+    }
 
     /// Exactly this image was promoted, by one update, and runs once CloudFormation is done.
     pub(crate) async fn assert_runs(&self, image: &Image, case: &str) {

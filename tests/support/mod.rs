@@ -10,6 +10,7 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use ecr_promoter::answer::Outcome;
 use ecr_promoter::config::App;
@@ -17,12 +18,14 @@ use ecr_promoter::error::Error;
 use ecr_promoter::event::Invocation;
 use ecr_promoter::handle::handle;
 use ecr_promoter::image::{Image, MEDIA_TYPES, Tags};
-use ecr_promoter::model::{Digest, Repository, Tag, Token};
+use ecr_promoter::model::{Digest, Repository, RequestId, Tag, Token};
+use ecr_promoter::request::{Posted, Request};
 use ecr_promoter::review::{Changes, Review};
 use ecr_promoter::stack::{Parameter, Stack, StackEvent, StackEvents};
 use ecr_promoter::state::{CommandRecord, Ended, Notice, Roster, State};
-use ecr_promoter::world::{Action, Applied, NotUpdated, Question, Snapshot, Subject, Tried, Update, Version, World};
+use ecr_promoter::world::{Action, Applied, Asked, NotUpdated, Question, Secret, Snapshot, Subject, Tried, Update, Version, World};
 use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 
 pub(crate) const STACK_ID: &str = "arn:aws:cloudformation:us-east-1:012345678912:stack/web/1";
@@ -36,6 +39,13 @@ pub(crate) enum Fault {
     After,
     /// It took effect, and the sandbox died.
     Death,
+}
+
+/// What the function and Slack know of each other.
+#[derive(Debug, Clone)]
+pub(crate) struct SecretsOfSlack {
+    pub(crate) signing: Option<String>,
+    pub(crate) token: Option<String>,
 }
 
 /// The world that the handlers share.
@@ -60,6 +70,13 @@ pub(crate) struct Inner {
     pub(crate) told: Vec<Notice>,
     pub(crate) archived: BTreeSet<Digest>,
     pub(crate) cancels: usize,
+    pub(crate) secrets: SecretsOfSlack,
+    /// What each request is about.
+    pub(crate) asked: BTreeMap<RequestId, Asked>,
+    /// The messages in Slack, by their time, as they are now.
+    pub(crate) slack: BTreeMap<String, Request>,
+    pub(crate) slack_is_down: bool,
+    pub(crate) whispered: Vec<String>,
     /// The stack's change sets: what each would set the tag to, and how often it is still said to be in the making.
     pub(crate) change_sets: BTreeMap<String, Option<(Update, usize)>>,
     /// What an update would touch beside nothing at all.
@@ -101,6 +118,11 @@ impl Memory {
             told: Vec::new(),
             archived: BTreeSet::new(),
             cancels: 0,
+            secrets: SecretsOfSlack { signing: Some("signing-secret".to_owned()), token: Some("xoxb-1".to_owned()) },
+            asked: BTreeMap::new(),
+            slack: BTreeMap::new(),
+            slack_is_down: false,
+            whispered: Vec::new(),
             change_sets: BTreeMap::new(),
             would_change: Changes::default(),
             looks_of_a_review: 0,
@@ -259,6 +281,18 @@ impl Inner {
         Applied::Done
     }
 
+    fn show(&mut self, request: &Request) -> Applied {
+        if self.slack_is_down {
+            return Applied::PutOff;
+        }
+        let posted = request.posted.clone().unwrap_or_else(|| {
+            self.nonces += 1;
+            Posted { channel: "C1".to_owned(), ts: self.nonces.to_string(), team: None }
+        });
+        self.slack.insert(posted.ts.clone(), request.clone());
+        Applied::Shown(posted)
+    }
+
     fn create_change_set(&mut self, update: &Update) -> Applied {
         if self.in_flight.is_some() {
             return Applied::NotUpdated(NotUpdated::Contested);
@@ -343,6 +377,9 @@ impl Inner {
             assert!(before.is_none(), "two promotions have the number {}", ended.number);
         }
         let Some(state) = &records.state else { return Applied::Done };
+        if let Some(request) = &records.request {
+            self.asked.insert(request.id.clone(), Asked { repository: "web".parse().expect("a name"), digest: request.digest.clone() });
+        }
         self.nonces += 1;
         let nonce = self.nonces.to_string();
         self.state = Some((state.clone(), nonce.clone()));
@@ -429,6 +466,26 @@ impl World for Sandbox {
         let web: Repository = "web".parse().expect("a repository");
         let app = App::parse(&web, "/ecr-promoter/apps/web", &config).map_err(Error::from);
         Ok(vec![(web, app)])
+    }
+
+    async fn secret(&self, secret: Secret, _: bool) -> Result<Option<SecretString>, Error> {
+        let SecretsOfSlack { signing, token } = self.world.get().secrets.clone();
+        Ok(match secret {
+            Secret::SlackSigningSecret => signing.map(SecretString::from),
+            Secret::SlackBotToken => token.map(SecretString::from),
+        })
+    }
+
+    async fn request(&self, id: &RequestId) -> Result<Option<Asked>, Error> {
+        self.call("GetItem request", |w| w.asked.get(id).cloned()).await
+    }
+
+    fn is_response_url(&self, url: &str) -> bool {
+        url.starts_with("https://hooks.slack.com/")
+    }
+
+    async fn whisper(&self, _: &str, text: &str, _: Duration) {
+        self.world.get_mut().whispered.push(text.to_owned());
     }
 
     async fn roster(&self) -> Result<(Roster, Version), Error> {
@@ -549,6 +606,7 @@ impl World for Sandbox {
             },
             Action::DeleteChangeSet(token) => self.call("DeleteChangeSet", |w| w.delete_change_set(token)).await,
             Action::CancelUpdate(token) => self.call("CancelUpdateStack", |w| w.cancel(token)).await,
+            Action::Show(request) => self.call("Slack", |w| w.show(request)).await.or(Ok(Applied::PutOff)),
             Action::Tell(notice) => {
                 self.call("Publish", |w| w.told.push(notice.clone())).await?;
                 Ok(Applied::Done)

@@ -61,7 +61,8 @@ fn state_item(nonce: &str) -> Value {
         "passed_over": none,
         "first_seen": none,
         "hold": none,
-        "asked": none,
+        "request": none,
+        "requests": { "N": "0" },
         "waiting": none,
         "trouble": none,
         "untold": empty,
@@ -117,6 +118,7 @@ fn ended(number: u64) -> Ended {
         command: None,
         rolls_back: None,
         cancelled_by: None,
+        request: None,
         deletes_change_sets: Vec::new(),
     };
     let ended_at = "2026-03-17T09:45:00Z".parse().expect("a time");
@@ -353,7 +355,7 @@ async fn an_answer_is_kept_for_30_days_beside_its_command() {
 // All or none
 
 fn everything() -> Records {
-    Records { state: Some(state()), history: vec![ended(7)], command: Some(command()) }
+    Records { state: Some(state()), history: vec![ended(7)], command: Some(command()), ..Records::default() }
 }
 
 fn transact_write_items() -> Request<SdkBody> {

@@ -1,0 +1,106 @@
+//! Slack, as the bot. CONTRACT: Slack being down stops no promotion and loses no request, so nothing here is an error: what
+//! could not be shown is tried again at the next look.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tracing::warn;
+
+use super::Aws;
+use crate::config::App;
+use crate::message::message;
+use crate::request::{Posted, Request};
+use crate::slack::api::Failure;
+use crate::slack::card::card;
+use crate::slack::escape::{escape, escape_lines};
+use crate::state::Notice;
+use crate::world::{Applied, Secret};
+
+/// For one message, its retries included: an invocation has better things to do.
+const WITHIN: Duration = Duration::from_secs(5);
+/// What Slack says of a message that is not there any more: nobody will ever see it, and that is final.
+const GONE: [&str; 3] = ["message_not_found", "cant_update_message", "is_archived"];
+
+impl Aws {
+    /// Posts a request's message, or brings it up to date.
+    pub(super) async fn show(&self, app: &App, request: &Request) -> Applied {
+        let Some(channel) = &request.channel else { return Applied::PutOff };
+        let (text, blocks) = card(app, request);
+        let mut body = json!({ "channel": channel, "text": text, "blocks": blocks, "unfurl_links": false, "unfurl_media": false });
+        let method = match &request.posted {
+            None => "chat.postMessage",
+            Some(posted) => {
+                body = json!({ "channel": posted.channel, "ts": posted.ts, "text": body["text"], "blocks": body["blocks"] });
+                "chat.update"
+            }
+        };
+        match (self.slack_call(app, method, &body).await, &request.posted) {
+            (Some(Ok(_)), Some(posted)) => Applied::Shown(posted.clone()),
+            (Some(Err(Failure::Refused(code))), Some(posted)) if GONE.contains(&code.as_str()) => Applied::Shown(posted.clone()),
+            (Some(Ok(answer)), None) => match (answer["channel"].as_str(), answer["ts"].as_str()) {
+                (Some(channel), Some(ts)) => Applied::Shown(Posted {
+                    channel: channel.to_owned(),
+                    ts: ts.to_owned(),
+                    team: answer["message"]["team"].as_str().map(str::to_owned),
+                }),
+                _ => {
+                    warn!(repository = %app.repository, "Slack did not say where it put the message");
+                    Applied::PutOff
+                }
+            },
+            (Some(Err(_)) | None, _) => Applied::PutOff,
+        }
+    }
+
+    /// Posts what became so without a request (a hold, a rollback, a promotion in mode `auto`) to the app's channel.
+    pub(super) async fn post(&self, app: &App, notice: &Notice) {
+        let Some(channel) = app.config.approval.slack_channel.as_ref().filter(|_| notice.request.is_none()) else { return };
+        let words = message(app, notice);
+        let text = |text: &str| json!({ "type": "plain_text", "text": text, "emoji": false });
+        let by = format!("by {}", notice.by);
+        let body = json!({
+            "channel": channel,
+            "text": escape(&words.subject, 200),
+            "blocks": [
+                { "type": "section", "text": text(&format!("{}\n{}", escape(&words.subject, 200), escape(&notice.reason, 1_000))) },
+                { "type": "context", "elements": [text(&escape(&by, 300))] },
+            ],
+        });
+        // Best effort: the notification topic is what never stays away.
+        let _ = self.slack_call(app, "chat.postMessage", &body).await;
+    }
+
+    /// `None` where there is no token to call with.
+    async fn slack_call(&self, app: &App, method: &str, body: &Value) -> Option<Result<Value, Failure>> {
+        let token = self.bot_token(app).await?;
+        let answer = self.slack.call(method, &token, body, WITHIN).await;
+        if let Err(failure) = &answer {
+            warn!(repository = %app.repository, method, %failure, "Slack was not told");
+        }
+        Some(answer)
+    }
+
+    async fn bot_token(&self, app: &App) -> Option<SecretString> {
+        let name = self.settings.secret_parameter(Secret::SlackBotToken);
+        match self.secret(&name).await {
+            Ok(Some(token)) => Some(token),
+            Ok(None) => {
+                warn!(repository = %app.repository, "`approval.slack_channel` is set, and there is no bot token in Parameter Store {name}");
+                None
+            }
+            Err(error) => {
+                warn!(repository = %app.repository, %error, "the bot token cannot be read");
+                None
+            }
+        }
+    }
+
+    /// Says something to one person only.
+    pub(super) async fn whisper(&self, response_url: &str, text: &str, within: Duration) {
+        let body = json!({ "response_type": "ephemeral", "replace_original": false, "text": escape_lines(text, 2_000) });
+        if let Err(failure) = self.slack.respond(response_url, &body, within).await {
+            warn!(%failure, "Slack was not told");
+        }
+    }
+}

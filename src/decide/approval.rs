@@ -1,0 +1,404 @@
+//! Asking people, and what they say. Of two decisions the one that is written first stands: both are one conditional write of
+//! the state. Who may decide is the configuration's matter, who somebody is Slack's signature's.
+
+use jiff::SignedDuration;
+
+use super::draft::Draft;
+use super::promotion::Wanted;
+use super::{Decided, Step, named};
+use crate::answer::Outcome;
+use crate::event::command::{Choice, Command, ImageRef};
+use crate::image::production_tag;
+use crate::model::{Digest, RequestId, Token};
+use crate::request::{Progress, Request, Vote};
+use crate::review::Review;
+use crate::stack::Phase;
+use crate::state::{Notice, Via};
+use crate::world::{Action, Question};
+
+/// How many earlier requests may wait for their message to be mended.
+const EARLIER: usize = 20;
+
+impl<'a> Draft<'a> {
+    /// Ends the request that nobody decided on in time, or whose candidate is the newest image no more.
+    pub(super) fn retire_request(&mut self) {
+        let Some(request) = self.state.request.clone() else { return };
+        if request.has_expired(self.now) {
+            let reason = format!("nobody decided on it until {}: `ask {}` asks again", request.expires_at, self.app.repository);
+            let notice = self.notice_of(&request, Outcome::Expired, reason, "schedule");
+            self.announce(notice);
+        }
+        // It got there another way: by hand, or promoted before people had decided.
+        let is_begun = self.state.open.iter().any(|open| open.digest == request.digest);
+        if self.runs(&request.digest)
+            && !is_begun
+            && let Some(request) = self.state.request_mut(&request.id).filter(|request| !request.progress.is_final())
+        {
+            request.progress = Progress::Deployed(None);
+        }
+        if Some(&request.digest) != self.seen.newest.as_ref() {
+            self.replace_request(None);
+        }
+    }
+
+    /// Puts another request, or none, in the place of the present one, whose message is yet to say so.
+    fn replace_request(&mut self, new: Option<Request>) {
+        let Some(mut old) = std::mem::replace(&mut self.state.request, new) else { return };
+        let is_begun = self.state.open.iter().any(|open| open.request.as_ref() == Some(&old.id));
+        if !old.progress.is_final() && !is_begun {
+            old.progress = Progress::Superseded;
+        }
+        if old.channel.is_some() && (old.is_unshown() || !old.progress.is_final()) {
+            self.state.earlier_requests.push(old);
+            let surplus = self.state.earlier_requests.len().saturating_sub(EARLIER);
+            self.state.earlier_requests.drain(..surplus);
+        }
+    }
+
+    /// What the present candidate's request has come to, if that ends a look: it waits, or somebody said no.
+    pub(super) fn verdict(&mut self) -> Option<Step> {
+        let request = self.state.request.clone()?;
+        self.about(&request);
+        match &request.progress {
+            Progress::Pending => {
+                Some(self.nothing(Outcome::ApprovalRequested, format!("{}: {}", request.why, self.how_to_approve(&request))))
+            }
+            Progress::Rejected => Some(self.nothing(Outcome::Rejected, rejected(&request))),
+            Progress::Expired => Some(self.nothing(Outcome::Expired, self.expired())),
+            Progress::Approved
+            | Progress::Waiting(_)
+            | Progress::Deploying
+            | Progress::Deployed(_)
+            | Progress::Failed(_)
+            | Progress::Cancelled(_)
+            | Progress::Superseded => None,
+        }
+    }
+
+    /// Asks people, once for each candidacy.
+    pub(super) fn ask(mut self, digest: &Digest) -> Decided {
+        self.supersede_others(None, false)?;
+        if let Some(verdict) = self.verdict() {
+            return Ok(verdict);
+        }
+        let why = match &self.state.hold {
+            Some(hold) => format!("the app is held by {} ({})", hold.by, hold.reason),
+            None => "the app's mode is `approval`".to_owned(),
+        };
+        self.ask_anew(digest, why, "push")
+    }
+
+    /// `ask`: a new request for the candidate, whatever became of the one before.
+    pub(super) fn ask_on_purpose(self, command: &Command) -> Decided {
+        let Some(newest) = self.seen.newest.clone() else { return Ok(self.no_candidate()) };
+        if self.runs(&newest) || self.state.request.as_ref().is_some_and(Request::may_go) {
+            return self.go_on(&newest, &command.by, command.via);
+        }
+        let why = format!("{} asks", command.by);
+        self.ask_anew(&newest, why, &command.by)
+    }
+
+    /// The same by the button of a message, which is about this image.
+    pub(super) fn ask_again(mut self, command: &Command, digest: &Digest) -> Decided {
+        if self.seen.newest.as_ref() != Some(digest) {
+            return Ok(self.not_the_candidate());
+        }
+        if self.state.request.as_ref().is_some_and(|request| request.progress == Progress::Pending)
+            && let Some(verdict) = self.verdict()
+        {
+            return Ok(verdict);
+        }
+        self.ask_on_purpose(command)
+    }
+
+    fn ask_anew(mut self, digest: &Digest, why: String, by: &str) -> Decided {
+        let mut request = self.new_request(digest, why)?;
+        if self.app.config.guard.is_some() {
+            request.changes = self.preview(&request)?;
+        }
+        self.about(&request);
+        let reason = format!("{}: nothing is promoted until somebody says so", request.why);
+        let mut notice = self.notice_of(&request, Outcome::ApprovalRequested, reason.clone(), by);
+        notice.changes.clone_from(&request.changes);
+        self.replace_request(Some(request));
+        self.announce(notice);
+        Ok(self.nothing(Outcome::ApprovalRequested, reason))
+    }
+
+    fn new_request(&mut self, digest: &Digest, why: String) -> Decided<Request> {
+        let (image, commit) = self.image(digest)?;
+        let tag = production_tag(&image.digest, commit.as_ref(), self.tags, &self.seen.tried.taken, &self.app.config);
+        let running = self.state.running.clone();
+        let approval = &self.app.config.approval;
+        let id = RequestId::of(&self.app.repository, &self.app.config.stack, digest, self.state.requests);
+        self.state.requests += 1;
+        Ok(Request {
+            id,
+            digest: digest.clone(),
+            commit,
+            tag,
+            running_tag: running.as_ref().map(|running| running.tag.clone()),
+            running_commit: running.as_ref().and_then(|running| running.commit.clone()),
+            running_since: running.and_then(|running| running.since),
+            at: self.now,
+            expires_at: self.now + SignedDuration::from_hours(approval.expires_hours.into()),
+            why,
+            changes: Vec::new(),
+            votes: Vec::new(),
+            progress: Progress::Pending,
+            channel: approval.slack_channel.clone(),
+            posted: None,
+            shown: None,
+        })
+    }
+
+    /// What the promotion would change, by the change set that it would go out as. While the stack is busy nobody can say.
+    fn preview(&mut self, request: &Request) -> Decided<Vec<String>> {
+        let Some(tag) = request.tag.clone().filter(|_| self.stack.phase() == Phase::AtRest) else { return Ok(Vec::new()) };
+        let token = Token::of(&self.app.repository, &self.app.config.stack, &request.digest, &tag, self.state.ended);
+        Ok(match self.seen.reviews.get(&token) {
+            None => return Err(Step::Read(Question::Review(token))),
+            Some(Review::Absent) => return Err(self.ask_for_preview(&self.update(token, tag))),
+            Some(Review::Outdated) => return Err(Step::Prepare(vec![vec![Action::DeleteChangeSet(token)]])),
+            Some(Review::Executing) => return Err(Step::LookAgain),
+            Some(Review::Pending) => vec!["CloudFormation is still working that out: `plan` tells".to_owned()],
+            Some(Review::Empty) => vec!["nothing, says CloudFormation".to_owned()],
+            Some(Review::Failed(reason)) => vec![format!("CloudFormation cannot say: {reason}")],
+            Some(Review::Ready(changes)) => changes.lines(),
+        })
+    }
+
+    /// `approve`, and a vote by `promote` in Slack: `is_explicit` then also counts where the request was rejected or is too old.
+    pub(super) fn approve(mut self, command: &Command, digest: &Digest, is_explicit: bool) -> Decided {
+        let is_over = |request: &Request| match &request.progress {
+            Progress::Rejected | Progress::Expired => is_explicit,
+            Progress::Deployed(_) | Progress::Failed(_) | Progress::Cancelled(_) | Progress::Superseded => is_explicit,
+            Progress::Pending | Progress::Approved | Progress::Waiting(_) | Progress::Deploying => false,
+        };
+        if self.runs(digest) {
+            return self.go(digest, &Wanted { is_choice: true, ..Wanted::by_command(command) });
+        }
+        if self.state.request.as_ref().is_none_or(is_over) {
+            let request = self.new_request(digest, format!("{} approved it unasked", command.by))?;
+            self.replace_request(Some(request));
+        }
+        let Some(mut request) = self.state.request.clone() else { return Ok(self.no_candidate()) };
+        self.about(&request);
+        match &request.progress {
+            Progress::Pending => {}
+            Progress::Approved | Progress::Waiting(_) | Progress::Deploying => {
+                return self.go(digest, &Wanted::by_approval(&request, command.via, Some(&command.id)));
+            }
+            Progress::Rejected => return Ok(self.nothing(Outcome::Rejected, rejected(&request))),
+            Progress::Expired => return Ok(self.nothing(Outcome::Expired, self.expired())),
+            Progress::Deployed(_) => return Ok(self.nothing(Outcome::Unchanged, "it was approved and deployed before".to_owned())),
+            Progress::Failed(reason) => {
+                let reason = format!("it was approved before and failed ({reason}): `promote` tries it again on purpose");
+                return Ok(self.nothing(Outcome::Failed, reason));
+            }
+            Progress::Cancelled(reason) => {
+                let reason = format!("it was approved before and turned away from ({reason}): `promote` it on purpose, or `ask` again");
+                return Ok(self.nothing(Outcome::Held, reason));
+            }
+            Progress::Superseded => return Ok(self.not_the_candidate()),
+        }
+        let vote = self.vote(command, true);
+        let has_voted = request.votes.iter().any(|earlier| earlier.is_of_the_same(&vote));
+        if !has_voted {
+            request.votes.push(vote);
+        }
+        let (have, need) = (request.approvers().len(), self.app.config.approval.required as usize);
+        if have < need {
+            let reason = format!("approved by {}: {have} of {need} people", request.who(true));
+            self.state.request = Some(request.clone());
+            if !has_voted {
+                let notice = self.notice_of(&request, Outcome::Approved, reason.clone(), &command.by);
+                self.announce(notice);
+            }
+            return Ok(self.nothing(Outcome::Approved, reason));
+        }
+        request.progress = Progress::Approved;
+        self.state.request = Some(request.clone());
+        self.go(digest, &Wanted { is_choice: true, ..Wanted::by_approval(&request, command.via, Some(&command.id)) })
+    }
+
+    /// `reject`. What was decided before stands.
+    pub(super) fn reject(mut self, command: &Command, digest: &Digest) -> Decided {
+        if self.runs(digest) {
+            return Ok(self.refused("it runs already: `rollback` goes back"));
+        }
+        if self.state.request.is_none() {
+            let request = self.new_request(digest, format!("{} rejected it unasked", command.by))?;
+            self.replace_request(Some(request));
+        }
+        let Some(mut request) = self.state.request.clone() else { return Ok(self.no_candidate()) };
+        self.about(&request);
+        match &request.progress {
+            Progress::Pending | Progress::Expired => {}
+            Progress::Rejected => return Ok(self.nothing(Outcome::Rejected, rejected(&request))),
+            Progress::Superseded => return Ok(self.not_the_candidate()),
+            Progress::Approved | Progress::Waiting(_) | Progress::Deploying => {
+                let reason = format!("{} approved it before: `cancel` stops it", request.who(true));
+                return Ok(self.nothing(Outcome::Unchanged, reason));
+            }
+            Progress::Deployed(_) | Progress::Failed(_) | Progress::Cancelled(_) => {
+                return Ok(self.nothing(Outcome::Unchanged, "it was decided on before, and that has ended".to_owned()));
+            }
+        }
+        request.votes.push(self.vote(command, false));
+        self.state.request = Some(request.clone());
+        let reason = rejected(&request);
+        let notice = self.notice_of(&request, Outcome::Rejected, reason.clone(), &command.by);
+        self.announce(notice);
+        self.supersede_others(None, false)?;
+        Ok(self.nothing(Outcome::Rejected, reason))
+    }
+
+    /// The candidate, if it is what is named; the inner `Err` says why not.
+    pub(super) fn chosen(&mut self, command: &Command, choice: &Choice) -> Decided<Result<Digest, Step>> {
+        let Some(newest) = self.seen.newest.clone() else { return Ok(Err(self.no_candidate())) };
+        match choice {
+            Choice::Request(id) if self.state.request.as_ref().is_some_and(|request| request.id == *id) => Ok(Ok(newest)),
+            // That there was such a request, whoever hands in a click has looked up.
+            Choice::Request(id) if command.slack.is_some() || self.state.all_requests().any(|request| request.id == *id) => {
+                Ok(Err(self.not_the_candidate()))
+            }
+            Choice::Request(id) => Ok(Err(self.refused(&format!("there is no request {id}, or it ended long ago")))),
+            Choice::Image(image) => match named(self, Some(image))? {
+                Ok(digest) if digest == newest => Ok(Ok(newest)),
+                Ok(digest) => {
+                    self.subject.digest = Some(digest);
+                    Ok(Err(self.not_the_candidate()))
+                }
+                Err(reason) => Ok(Err(self.refused(&reason))),
+            },
+        }
+    }
+
+    /// Whether a person in Slack names the candidate, or nothing and so means it.
+    pub(super) fn is_candidate(&self, image: Option<&ImageRef>) -> Decided<bool> {
+        Ok(match named(self, image)? {
+            Ok(digest) => Some(&digest) == self.seen.newest.as_ref(),
+            Err(_) => false,
+        })
+    }
+
+    /// Why this person in Slack may not command this app, if that is so.
+    pub(super) fn slack_objection(&self, command: &Command) -> Option<String> {
+        let origin = command.slack.as_ref()?;
+        let approval = &self.app.config.approval;
+        if !approval.approvers.is_empty() {
+            let is_listed = approval.approvers.contains(&origin.user);
+            return (!is_listed).then(|| format!("{} is not one of the app's `approval.approvers`", command.by));
+        }
+        let Some(channel) = &approval.slack_channel else {
+            return Some(format!(
+                "`{}` has neither `approval.approvers` nor `approval.slack_channel`: nobody in Slack may command it",
+                self.app.repository
+            ));
+        };
+        let name = channel.strip_prefix('#').unwrap_or(channel);
+        let is_here = origin.channel.as_deref() == Some(name)
+            || origin.channel_name.as_deref() == Some(name)
+            || self
+                .state
+                .all_requests()
+                .filter_map(|request| request.posted.as_ref())
+                .any(|posted| Some(&posted.channel) == origin.channel.as_ref());
+        (!is_here).then(|| format!("`{}` is commanded from the channel {channel} only", self.app.repository))
+    }
+
+    /// Why SNS, a direct invocation or a link may not decide here, if that is so.
+    pub(super) fn identity_objection(&self, command: &Command) -> Option<&'static str> {
+        let is_unproven = self.app.config.approval.needs_identity() && command.slack.is_none();
+        is_unproven.then_some("`approval.approvers` or `approval.required` asks for people whose identity Slack proves: decide there")
+    }
+
+    fn vote(&self, command: &Command, approves: bool) -> Vote {
+        Vote {
+            by: command.by.clone(),
+            user: command.slack.as_ref().map(|origin| origin.user.clone()),
+            via: command.via,
+            approves,
+            at: self.now,
+        }
+    }
+
+    fn about(&mut self, request: &Request) {
+        self.subject.digest = Some(request.digest.clone());
+        self.subject.commit.clone_from(&request.commit);
+        self.subject.tag.clone_from(&request.tag);
+        self.subject.request = Some(request.id.clone());
+        self.subject.changes.clone_from(&request.changes);
+    }
+
+    fn notice_of(&self, request: &Request, outcome: Outcome, reason: String, by: &str) -> Notice {
+        let mut notice = self.notice(outcome, &reason, by);
+        notice.digest = Some(request.digest.clone());
+        notice.commit.clone_from(&request.commit);
+        notice.tag.clone_from(&request.tag);
+        notice.request = Some(request.id.clone());
+        notice.expires_at = Some(request.expires_at);
+        notice.changes = Vec::new();
+        notice
+    }
+
+    fn how_to_approve(&self, request: &Request) -> String {
+        if self.app.config.approval.needs_identity() {
+            return "it waits for people in Slack".to_owned();
+        }
+        format!("nothing is promoted until somebody says so (`approve {} {}`)", self.app.repository, request.digest)
+    }
+
+    fn expired(&self) -> String {
+        format!("nobody decided on it in time: `ask {}` asks again", self.app.repository)
+    }
+
+    fn no_candidate(&self) -> Step {
+        self.refused(&format!("no image of `{}` has the tag `{}`", self.app.repository, self.app.config.source_tag))
+    }
+
+    /// What was named is not what would go to production: nothing is decided, and which one it would be is said.
+    fn not_the_candidate(&self) -> Step {
+        let candidate = match (&self.state.request, &self.seen.newest) {
+            (Some(request), _) => {
+                let commit = request.commit.as_ref().map_or_else(String::new, |commit| format!("commit {commit}, "));
+                format!("{commit}{}", request.digest)
+            }
+            (None, Some(newest)) => newest.to_string(),
+            (None, None) => "none".to_owned(),
+        };
+        let reason = format!("something newer took its place: the candidate is {candidate}. Decide on that one");
+        self.nothing(Outcome::Superseded, reason)
+    }
+}
+
+impl Vote {
+    fn is_of_the_same(&self, other: &Vote) -> bool {
+        match (&self.user, &other.user) {
+            (Some(user), Some(other)) => user == other,
+            (None, None) => self.by == other.by,
+            (Some(_), None) | (None, Some(_)) => false,
+        }
+    }
+}
+
+impl Wanted<'_> {
+    /// What people approved: it is theirs, and goes as soon as it can.
+    pub(super) fn by_approval<'a>(request: &Request, via: Via, command: Option<&'a str>) -> Wanted<'a> {
+        Wanted {
+            by: request.who(true).into(),
+            via,
+            command,
+            is_choice: false,
+            tag: None,
+            avoid: None,
+            rolls_back: None,
+            request: Some(request.id.clone()),
+        }
+    }
+}
+
+fn rejected(request: &Request) -> String {
+    format!("{} rejected it; an explicit `promote` still works", request.who(false))
+}

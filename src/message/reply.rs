@@ -1,0 +1,141 @@
+//! Answers in words, for somebody who asked in Slack.
+
+use serde_json::Value;
+
+use crate::answer::{Answer, Reply};
+
+/// What can be said.
+pub const HELP: &str = "\
+`/promote <app>` promotes the newest image; `/promote <app> <commit>` that one.
+`/promote approve <app> <digest or commit>`, `/promote reject <app> <digest or commit>` decide on the candidate.
+`/promote rollback <app>` goes back to the image before; `/promote rollback <app> <commit>` to that one. Pushes ask from then on.
+`/promote cancel <app>` cancels what is under way. `/promote ask <app>` asks about the newest image again.
+`/promote hold <app> <reason>` makes pushes ask; `/promote resume <app>` ends that.
+`/promote status <app>`, `/promote history <app>` and `/promote plan <app> [<commit>]` tell and change nothing.";
+
+/// The answer to a command.
+pub fn words(reply: &Reply) -> String {
+    match reply {
+        Reply::Answer(answer) => of_answer(answer),
+        Reply::Report(report) => match report["action"].as_str() {
+            Some("status") => of_status(report),
+            Some("history") => of_history(report),
+            Some("plan") => of_plan(report),
+            _ => report.to_string(),
+        },
+    }
+}
+
+fn of_answer(answer: &Answer) -> String {
+    let app = answer.repository.as_ref().map(ToString::to_string).unwrap_or_default();
+    let commit = answer.commit.as_ref().map(|commit| format!(" {}", commit.short()));
+    let what = commit.or_else(|| answer.digest.as_ref().map(|digest| format!(" image {}", digest.short()))).unwrap_or_default();
+    let mut lines = vec![format!("{app}{what}: {}. {}", answer.outcome, answer.reason)];
+    lines.extend(answer.changes.iter().map(|change| format!("• {change}")));
+    lines.join("\n")
+}
+
+fn of_status(report: &Value) -> String {
+    let app = text(&report["repository"]);
+    let running = &report["running"];
+    let mut lines = vec![format!("{app} runs {} (mode {})", text(&running["tag"]), text(&report["mode"]))];
+    if let Some(since) = running["since"].as_str() {
+        lines.push(format!("• since {since}, by {}", text(&running["by"])));
+    }
+    lines.push(format!("• stack {} is in {}", text(&report["stack"]["name"]), text(&report["stack"]["status"])));
+    if report["newest"]["digest"] != running["digest"] {
+        lines.push(format!("• newest: {} ({})", text(&report["newest"]["digest"]), text(&report["newest"]["tag"])));
+    }
+    for open in list(&report["open"]) {
+        lines.push(format!("• under way: {} by {}, since {}", text(&open["tag"]), text(&open["by"]), text(&open["at"])));
+    }
+    let hold = &report["hold"];
+    if hold.is_object() {
+        lines.push(format!("• held by {} since {}: {}", text(&hold["by"]), text(&hold["at"]), text(&hold["reason"])));
+    }
+    let request = &report["request"];
+    if request["progress"] == "pending" {
+        lines.push(format!("• waits for approval: {} until {}", text(&request["digest"]), text(&request["expires_at"])));
+    }
+    if report["waiting"].is_object() {
+        lines.push(format!("• {}: {}", text(&report["waiting"]["outcome"]), text(&report["waiting"]["reason"])));
+    }
+    lines.join("\n")
+}
+
+fn of_history(report: &Value) -> String {
+    const MOST: usize = 10;
+    let mut lines = vec![format!("{}: the last promotions, newest first", text(&report["repository"]))];
+    let entry =
+        |entry: &Value| format!("• {} {} by {}, {}", text(&entry["tag"]), text(&entry["outcome"]), text(&entry["by"]), text(&entry["at"]));
+    lines.extend(list(&report["promotions"]).take(MOST).map(entry));
+    lines.join("\n")
+}
+
+fn of_plan(report: &Value) -> String {
+    let mut lines = vec![format!(
+        "{}: promote would answer {} ({} → {}). {}",
+        text(&report["repository"]),
+        text(&report["would"]),
+        text(&report["previous_tag"]),
+        text(&report["tag"]),
+        text(&report["reason"])
+    )];
+    lines.extend(list(&report["changes"]).map(|change| format!("• {}", text(change))));
+    lines.join("\n")
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("unknown")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_status_reads_at_a_glance() {
+        let report = json!({
+            "action": "status", "repository": "web", "mode": "auto",
+            "stack": { "name": "web", "status": "UPDATE_COMPLETE" },
+            "running": { "tag": "production_9fceb02", "digest": "sha256:1", "since": "2026-03-17T09:41:30Z", "by": "alice" },
+            "newest": { "tag": "latest", "digest": "sha256:2" },
+            "open": [], "waiting": null,
+            "hold": { "by": "bob", "at": "2026-03-17T10:00:00Z", "reason": "release freeze" },
+            "request": { "progress": "pending", "digest": "sha256:2", "expires_at": "2026-03-20T10:00:00Z" },
+        });
+        insta::assert_snapshot!(words(&Reply::Report(report)), @r"
+        web runs production_9fceb02 (mode auto)
+        • since 2026-03-17T09:41:30Z, by alice
+        • stack web is in UPDATE_COMPLETE
+        • newest: sha256:2 (latest)
+        • held by bob since 2026-03-17T10:00:00Z: release freeze
+        • waits for approval: sha256:2 until 2026-03-20T10:00:00Z
+        ");
+    }
+
+    #[test]
+    fn a_history_and_a_plan_are_lists() {
+        let promotion = json!({ "tag": "production_9fceb02", "outcome": "deployed", "by": "alice", "at": "2026-03-17T09:41:30Z" });
+        let history = json!({ "action": "history", "repository": "web", "promotions": [promotion] });
+        assert_eq!(
+            words(&Reply::Report(history)),
+            "web: the last promotions, newest first\n• production_9fceb02 deployed by alice, 2026-03-17T09:41:30Z"
+        );
+        let plan = json!({
+            "action": "plan", "repository": "web", "would": "blocked", "previous_tag": "production_e83c516", "tag": "production_9fceb02",
+            "reason": "the guard", "changes": ["Modify AWS::RDS::DBInstance Database, replacement"],
+        });
+        assert_eq!(
+            words(&Reply::Report(plan)),
+            "web: promote would answer blocked (production_e83c516 → production_9fceb02). the guard\n\
+             • Modify AWS::RDS::DBInstance Database, replacement"
+        );
+    }
+}

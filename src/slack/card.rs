@@ -1,0 +1,191 @@
+//! The message of a request: one for each, from the question to its end. What people approve is what they read there, and its
+//! buttons carry nothing but the request's id. Sentences from outside are `plain_text`, identifiers are code, as `escape` says.
+//! <https://docs.slack.dev/block-kit/>
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::escape::{code, escape};
+use super::interaction::Button;
+use crate::config::App;
+use crate::request::{Progress, Request, Vote};
+
+/// A section takes 3,000 characters; CloudFormation's reasons can run to pages.
+const SENTENCE: usize = 500;
+/// How many changes of the stack are listed; `plan` lists them all.
+const CHANGES: usize = 15;
+
+/// The message's `text`, for notifications and screen readers, and its `blocks`.
+pub fn card(app: &App, request: &Request) -> (String, Value) {
+    let headline = headline(app, request);
+    let mut blocks = vec![json!({ "type": "header", "text": plain_text(&headline, 150) }), facts(app, request)];
+    if !request.changes.is_empty() {
+        blocks.push(changes(request));
+    }
+    blocks.push(json!({ "type": "section", "text": plain_text(&standing(app, request), SENTENCE) }));
+    if !request.votes.is_empty() {
+        blocks.push(json!({ "type": "context", "elements": [{ "type": "mrkdwn", "text": votes(app, request), "verbatim": true }] }));
+    }
+    let buttons = buttons(app, request);
+    if !buttons.is_empty() {
+        blocks.push(json!({ "type": "actions", "elements": buttons }));
+    }
+    (escape(&headline, SENTENCE), Value::Array(blocks))
+}
+
+fn headline(app: &App, request: &Request) -> String {
+    let name = &app.repository;
+    let what = request.commit.as_ref().map_or_else(|| format!("image {}", request.digest.short()), |commit| commit.short().to_owned());
+    match &request.progress {
+        Progress::Pending => format!("{name}: {what} waits for approval"),
+        Progress::Rejected => format!("{name}: {what} was rejected"),
+        Progress::Approved => format!("{name}: {what} was approved"),
+        Progress::Waiting(_) => format!("{name}: {what} was approved and waits"),
+        Progress::Deploying => format!("{name}: {what} is on its way to production"),
+        Progress::Deployed(took) => format!("{name}: {what} is in production{}", took.map(after).unwrap_or_default()),
+        Progress::Failed(_) => format!("{name}: {what} did not reach production"),
+        Progress::Cancelled(_) => format!("{name}: the promotion of {what} was cancelled"),
+        Progress::Superseded => format!("{name}: {what} was superseded"),
+        Progress::Expired => format!("{name}: nobody decided on {what} in time"),
+    }
+}
+
+fn facts(app: &App, request: &Request) -> Value {
+    let mut fields = Vec::new();
+    let mut fact =
+        |label: &str, value: String| fields.push(json!({ "type": "mrkdwn", "text": format!("*{label}*\n{value}"), "verbatim": true }));
+    let commit = match &request.commit {
+        None => "none: build with `--label org.opencontainers.image.revision=<commit>`".replace('<', "&lt;").replace('>', "&gt;"),
+        Some(commit) => code(commit.as_str(), 40),
+    };
+    fact("Commit", compare(app, request).map_or(commit.clone(), |url| format!("{commit} (<{}|compare>)", escape(&url, SENTENCE))));
+    fact("Digest", code(request.digest.as_str(), 80));
+    let since = request.running_since.map(|at| format!(" since {}", when(at))).unwrap_or_default();
+    let before = if request.progress == Progress::Pending { "Runs now" } else { "Ran before" };
+    fact(before, format!("{}{since}", code(request.running_tag.as_deref().unwrap_or("unknown"), 130)));
+    fact("Stack", format!("{} ({})", code(&app.config.stack, 200), code(&app.config.parameter, 255)));
+    if request.progress == Progress::Pending {
+        fact("Can be approved until", when(request.expires_at));
+    }
+    json!({ "type": "section", "fields": fields })
+}
+
+fn changes(request: &Request) -> Value {
+    let mut lines: Vec<String> = request.changes.iter().take(CHANGES).map(|change| format!("• {}", escape(change, 150))).collect();
+    if let Some(more @ 1..) = request.changes.len().checked_sub(CHANGES) {
+        lines.push(format!("• and {more} more"));
+    }
+    json!({ "type": "section", "text": { "type": "plain_text", "text": format!("It would change in the stack:\n{}", lines.join("\n")), "emoji": false } })
+}
+
+/// How it stands, in a sentence.
+fn standing(app: &App, request: &Request) -> String {
+    let need = app.config.approval.required;
+    match &request.progress {
+        Progress::Pending if need > 1 => format!("Why: {}. {} of {need} people approved it.", request.why, request.approvers().len()),
+        Progress::Pending => format!("Why: {}.", request.why),
+        Progress::Rejected => "Nothing was promoted. An explicit promote still works.".to_owned(),
+        Progress::Approved => "It goes out now.".to_owned(),
+        Progress::Waiting(reason) | Progress::Failed(reason) | Progress::Cancelled(reason) => reason.clone(),
+        Progress::Deploying => "CloudFormation is updating the stack.".to_owned(),
+        Progress::Deployed(_) => "CloudFormation finished the update.".to_owned(),
+        Progress::Superseded => "A newer image took its place and is asked about in a message of its own.".to_owned(),
+        Progress::Expired => "It can be asked again.".to_owned(),
+    }
+}
+
+fn votes(app: &App, request: &Request) -> String {
+    let of = |approves: bool| request.votes.iter().filter(|vote| vote.approves == approves).map(voter).collect::<Vec<_>>().join(", ");
+    let need = app.config.approval.required;
+    let (yes, no) = (of(true), of(false));
+    let mut lines = Vec::new();
+    if !yes.is_empty() {
+        let count = if need > 1 { format!(" ({} of {need})", request.approvers().len()) } else { String::new() };
+        lines.push(format!("Approved by {yes}{count}"));
+    }
+    if !no.is_empty() {
+        lines.push(format!("Rejected by {no}"));
+    }
+    lines.join(" · ")
+}
+
+/// A person whose identity Slack proved is mentioned; everybody else is shown as they said.
+fn voter(vote: &Vote) -> String {
+    match &vote.user {
+        Some(user) => format!("<@{user}>"),
+        None => code(&vote.by, 100),
+    }
+}
+
+fn buttons(app: &App, request: &Request) -> Vec<Value> {
+    let name = &app.repository;
+    match &request.progress {
+        Progress::Pending => vec![
+            button(request, Button::Approve, "Approve", Some("primary"), None),
+            button(
+                request,
+                Button::Reject,
+                "Reject",
+                Some("danger"),
+                Some(("Reject it?", format!("{name} stays as it is, and this image is not asked about again."), "Reject")),
+            ),
+        ],
+        Progress::Expired => vec![button(request, Button::AskAgain, "Ask again", None, None)],
+        Progress::Deployed(_) => {
+            let what = format!("{name} goes back to the image before, and pushes ask until somebody resumes.");
+            vec![button(request, Button::RollBack, "Roll back", Some("danger"), Some(("Roll back?", what, "Roll back")))]
+        }
+        Progress::Rejected
+        | Progress::Approved
+        | Progress::Waiting(_)
+        | Progress::Deploying
+        | Progress::Failed(_)
+        | Progress::Cancelled(_)
+        | Progress::Superseded => Vec::new(),
+    }
+}
+
+fn button(request: &Request, button: Button, label: &str, style: Option<&str>, confirm: Option<(&str, String, &str)>) -> Value {
+    let mut json = json!({
+        "type": "button",
+        "action_id": button.action_id(),
+        "text": plain_text(label, 75),
+        "value": request.id,
+    });
+    if let Some(style) = style {
+        json["style"] = style.into();
+    }
+    if let Some((title, text, yes)) = confirm {
+        json["confirm"] = json!({
+            "title": plain_text(title, 100),
+            "text": plain_text(&text, 300),
+            "confirm": plain_text(yes, 30),
+            "deny": plain_text("Not now", 30),
+            "style": "danger",
+        });
+    }
+    json
+}
+
+fn plain_text(text: &str, most: usize) -> Value {
+    json!({ "type": "plain_text", "text": escape(text, most), "emoji": false })
+}
+
+/// Each reader's own time zone.
+fn when(at: Timestamp) -> String {
+    format!("<!date^{}^{{date_short_pretty}} {{time}}|{at}>", at.as_second())
+}
+
+fn after(seconds: i64) -> String {
+    let took = SignedDuration::from_secs(seconds);
+    if took.as_secs() < 60 {
+        format!(" after {} s", took.as_secs())
+    } else {
+        format!(" after {} m {:02} s", took.as_mins(), took.as_secs() % 60)
+    }
+}
+
+fn compare(app: &App, request: &Request) -> Option<String> {
+    let url = app.config.repository_url.as_ref()?.trim_end_matches('/');
+    Some(format!("{url}/compare/{}...{}", request.running_commit.as_ref()?, request.commit.as_ref()?))
+}

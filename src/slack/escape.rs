@@ -1,0 +1,101 @@
+//! Foreign text in a message: shown as it is, to nobody as markup.
+//!
+//! Slack has two kinds of markup. What stands in `<…>` mentions a channel, a person or an address, and is told from text by
+//! escaping three characters: [`escape`] does that, for every `text` that Slack reads. The other kind, `*bold*`, `_italic_`,
+//! `~struck~` and code, exists in `mrkdwn` only and has no escape at all. So foreign text does not go there bare: a sentence
+//! (a reason, a name, CloudFormation's words) goes, escaped, in a `plain_text` object, where no formatting is read; an
+//! identifier (a commit, a tag, a digest) goes in `mrkdwn` as [`code`], in which no formatting is read either.
+//! <https://docs.slack.dev/messaging/formatting-message-text/#escaping>
+
+/// Text without control characters, of at most `most` characters, in which nothing is a mention or a link.
+pub fn escape(text: &str, most: usize) -> String {
+    let plain = plain(text, most);
+    let mut escaped = String::with_capacity(plain.len());
+    for c in plain.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+/// The same of several lines, which stay lines.
+pub fn escape_lines(text: &str, most: usize) -> String {
+    let text: String = text.chars().take(most).collect();
+    text.lines().map(|line| escape(line, most)).collect::<Vec<_>>().join("\n")
+}
+
+/// The same as a code span for `mrkdwn`. Its only own markup is the backtick, which becomes an apostrophe; of nothing there is
+/// no code span.
+pub fn code(text: &str, most: usize) -> String {
+    let inner = escape(text.trim(), most).replace('`', "'");
+    if inner.is_empty() { inner } else { format!("`{inner}`") }
+}
+
+/// Text without control characters, of at most `most` characters: an ellipsis says that there were more.
+pub(super) fn plain(text: &str, most: usize) -> String {
+    let Some(last) = most.checked_sub(1) else { return String::new() };
+    let mut plain: String = text.chars().take(most).map(|c| if is_control(c) { ' ' } else { c }).collect();
+    if text.chars().nth(most).is_some() {
+        plain = plain.chars().take(last).chain(['…']).collect();
+    }
+    plain
+}
+
+/// Beside the control characters proper those that break a line, or turn round what follows them, so that one commit would
+/// read like another.
+fn is_control(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
+    use super::*;
+
+    #[test]
+    fn mentions_and_links_are_text() {
+        assert_eq!(escape("<!channel> & <https://evil.example|ok>", 100), "&lt;!channel&gt; &amp; &lt;https://evil.example|ok&gt;");
+        assert_eq!(escape("<script>", 100), "&lt;script&gt;");
+        assert_eq!(escape("&lt;", 100), "&amp;lt;");
+    }
+
+    #[test]
+    fn control_characters_are_spaces() {
+        assert_eq!(escape("a\r\nb\u{0}c\u{1b}[31md\u{202e}e\u{2028}f", 100), "a  b c [31md e f");
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_before_it_is_escaped() {
+        assert_eq!(escape("<<<<", 4), "&lt;&lt;&lt;&lt;");
+        assert_eq!(escape("<<<<<", 4), "&lt;&lt;&lt;…");
+        assert_eq!((escape("é", 1), escape("éé", 1), escape("é", 0)), ("é".to_owned(), "…".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn code_is_not_formatted_and_not_left() {
+        assert_eq!(code("production_9fceb02", 100), "`production_9fceb02`");
+        assert_eq!(code("a` *b* <@U1> `c", 100), "`a' *b* &lt;@U1&gt; 'c`");
+        assert_eq!(code(" \n", 100), "");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(5), failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+
+        #[test]
+        fn nothing_gets_out_of_its_place(text in proptest::collection::vec(any::<char>(), 0..60), most in 0_usize..70) {
+            let text: String = text.into_iter().chain("<!here>`&\n".chars()).collect();
+            let escaped = escape(&text, most);
+            prop_assert!(!escaped.contains(|c: char| c == '<' || c == '>' || is_control(c)), "{}", escaped);
+            let shown = escaped.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+            prop_assert!(shown.chars().count() <= most);
+            prop_assert_eq!(&shown, &plain(&text, most));
+            prop_assert!(matches!(code(&text, most).matches('`').count(), 0 | 2));
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The form that Slack posts, in which every field is there once: of two nobody can say which one was meant.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use super::Unreadable;
+
+/// More than Slack ever sends.
+const MOST_BYTES: usize = 256 * 1024;
+
+/// A form's fields.
+pub(super) struct Form(HashMap<String, String>);
+
+impl Form {
+    pub(super) fn parse(body: &[u8]) -> Result<Self, Unreadable> {
+        if body.len() > MOST_BYTES {
+            return Err(Unreadable("it is larger than 256 KiB"));
+        }
+        let mut fields = HashMap::new();
+        for (name, value) in form_urlencoded::parse(body) {
+            match fields.entry(name.into_owned()) {
+                Entry::Vacant(vacant) => vacant.insert(value.into_owned()),
+                Entry::Occupied(_) => return Err(Unreadable("a field is there twice")),
+            };
+        }
+        Ok(Self(fields))
+    }
+
+    /// A field's value, which is nobody's afterwards.
+    pub(super) fn take(&mut self, name: &str) -> Option<String> {
+        self.0.remove(name)
+    }
+}
