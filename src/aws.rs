@@ -32,7 +32,7 @@ use crate::config::{App, Settings};
 use crate::error::Error;
 use crate::model::{Repository, RequestId};
 use crate::slack::api::{Api, is_response_url};
-use crate::state::Roster;
+use crate::state::{Roster, State};
 use crate::world::{Action, Applied, Asked, Question, Secret, Snapshot, Subject, Tried, Version, World};
 
 /// How long a sandbox may go on with a configuration that it has read.
@@ -55,6 +55,7 @@ pub struct Aws {
     ssm: aws_sdk_ssm::Client,
     apps: Mutex<HashMap<Repository, (Instant, App)>>,
     secrets: Mutex<HashMap<String, secrets::Known>>,
+    public_url: Mutex<Option<String>>,
 }
 
 impl Aws {
@@ -102,6 +103,7 @@ impl Aws {
             http,
             apps: Mutex::default(),
             secrets: Mutex::default(),
+            public_url: Mutex::default(),
         }
     }
 }
@@ -166,13 +168,23 @@ impl World for Aws {
         self.write_roster(roster, version).await
     }
 
-    async fn has_open_work(&self, app: &App) -> Result<bool, Error> {
-        Ok(self.state(&app.repository).await?.0.is_some_and(|state| state.has_open_work()))
+    async fn state(&self, repository: &Repository) -> Result<Option<State>, Error> {
+        Ok(self.versioned_state(repository).await?.0)
+    }
+
+    async fn public_url(&self) -> Result<Option<String>, Error> {
+        let known = self.public_url.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+        if known.is_some() {
+            return Ok(known);
+        }
+        let url = self.parameter(&self.settings.public_url_parameter()).await?.filter(|url| url.ends_with('/'));
+        self.public_url.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone_from(&url);
+        Ok(url)
     }
 
     async fn observe(&self, app: &App, subject: &Subject) -> Result<Snapshot, Error> {
         let at = self.now();
-        let state = try_join(self.state(&app.repository), self.command(&app.repository, subject.command.as_deref()));
+        let state = try_join(self.versioned_state(&app.repository), self.command(&app.repository, subject.command.as_deref()));
         let digest = subject.digest.as_ref();
         let images = async { if subject.is_routine { Ok(None) } else { self.candidates(app, digest).await.map(Some) } };
         let (images, tags, stack, ((state, version), command)) =

@@ -57,11 +57,17 @@ impl Settings {
         format!("{}/apps/", self.parameter_prefix)
     }
 
+    /// The Parameter Store name of the function's own address.
+    pub fn public_url_parameter(&self) -> String {
+        format!("{}/public-url", self.parameter_prefix)
+    }
+
     /// The Parameter Store name of a secret.
     pub fn secret_parameter(&self, secret: Secret) -> String {
         let name = match secret {
             Secret::SlackSigningSecret => "slack/signing-secret",
             Secret::SlackBotToken => "slack/bot-token",
+            Secret::Links => "link-secret",
         };
         format!("{}/{name}", self.parameter_prefix)
     }

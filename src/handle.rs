@@ -1,5 +1,6 @@
 //! One invocation: parse, and for each app observe, decide, apply; again from the start where something got in between.
 
+mod approve;
 mod slack;
 mod web;
 
@@ -143,7 +144,9 @@ async fn look_at_all<W: World>(
     let looks = apps.into_iter().map(async |(repository, app)| {
         let looked = async {
             let app = match app {
-                Ok(app) if only_open_work && !world.has_open_work(&app).await? => return Ok(None),
+                Ok(app) if only_open_work && !world.state(&app.repository).await?.is_some_and(|state| state.has_open_work()) => {
+                    return Ok(None);
+                }
                 Ok(app) => app,
                 // A configuration that cannot be read is the full look's matter: it fails once an hour, not at each look.
                 Err(_) if only_open_work => return Ok(None),

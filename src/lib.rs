@@ -13,14 +13,14 @@
 //!
 //! * [`model`], [`config`]: the words of the domain and what users configure; parsed once, valid from then on
 //! * [`event`]: what came
-//! * [`web`], [`slack`]: what came over HTTP, and Slack's side of the wire
+//! * [`web`], [`slack`], [`link`]: what came over HTTP, Slack's side of the wire, and links that carry their own right
 //! * [`image`], [`stack`], [`review`], [`request`], [`state`]: what is known of an image, of a stack and of what would change in it,
 //!   what people are asked, and what is remembered
 //! * [`world`]: the port: what can be seen and what can be done
 //! * [`decide`]: the decision
 //! * [`handle`]: one invocation, in one direction
 //! * [`aws`]: the real world behind the port
-//! * [`answer`], [`message`], [`error`], [`logging`]: what goes out
+//! * [`answer`], [`message`], [`page`], [`error`], [`logging`]: what goes out
 
 pub mod model;
 
@@ -28,6 +28,7 @@ pub mod config;
 
 pub mod event;
 
+pub mod link;
 pub mod slack;
 pub mod web;
 
@@ -49,3 +50,4 @@ pub mod answer;
 pub mod error;
 pub mod logging;
 pub mod message;
+pub mod page;

@@ -29,8 +29,8 @@ pub struct Message {
     pub json: Value,
 }
 
-/// The words for a notice.
-pub fn message(app: &App, notice: &Notice) -> Message {
+/// The words for a notice. `link` leads to the page of the request that it is about; it is for people only.
+pub fn message(app: &App, notice: &Notice, link: Option<&str>) -> Message {
     let name = app.repository.as_str();
     let what = image_name(notice);
     let headline = match notice.outcome {
@@ -82,6 +82,13 @@ pub fn message(app: &App, notice: &Notice) -> Message {
         }
     }
     lines.extend(next_step(app, notice));
+    if let Some(link) = link {
+        lines.extend([
+            String::new(),
+            "The page of this request. Whoever has its address can use it, so do not pass it on:".to_owned(),
+            link.to_owned(),
+        ]);
+    }
     Message { subject: subject(&headline), text: lines.join("\n"), json: machine(app, notice) }
 }
 
@@ -213,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_request_says_what_waits_what_runs_and_the_words_that_promote_it() {
-        let text = message(&app(), &notice(Outcome::ApprovalRequested, "mode")).text;
+        let text = message(&app(), &notice(Outcome::ApprovalRequested, "mode"), None).text;
         for words in [
             "9fceb02 waits for approval",
             "runs now  production_e83c516",
@@ -227,13 +234,13 @@ mod tests {
 
     #[test]
     fn a_deployment_tells_how_long_it_took() {
-        assert_eq!(message(&app(), &notice(Outcome::Deployed, "")).subject, "web: 9fceb02 is in production after 2 m 10 s");
+        assert_eq!(message(&app(), &notice(Outcome::Deployed, ""), None).subject, "web: 9fceb02 is in production after 2 m 10 s");
     }
 
     #[test]
     fn what_would_change_is_listed_a_line_each_and_not_without_end() {
         let changes: Vec<String> = (0..102).map(|n| format!("Modify AWS::RDS::DBInstance Database{n}, replacement")).collect();
-        let sent = message(&app(), &Notice { changes, ..notice(Outcome::Blocked, "") });
+        let sent = message(&app(), &Notice { changes, ..notice(Outcome::Blocked, "") }, None);
         assert!(sent.text.contains("\n- Modify AWS::RDS::DBInstance Database0, replacement\n"), "{}", sent.text);
         assert!(sent.text.ends_with("Database99, replacement\n- and 2 more"), "{}", sent.text);
         assert_eq!(sent.json["changes"].as_array().map(Vec::len), Some(100));
@@ -242,21 +249,21 @@ mod tests {
     #[test]
     fn a_rollback_is_told_as_one() {
         let back = Notice { rolls_back: Some("production_bad".to_owned()), ..notice(Outcome::Promoted, "") };
-        assert_eq!(message(&app(), &back).subject, "web: rolling back to 9fceb02");
-        assert_eq!(message(&app(), &back).json["rolls_back"], "production_bad");
+        assert_eq!(message(&app(), &back, None).subject, "web: rolling back to 9fceb02");
+        assert_eq!(message(&app(), &back, None).json["rolls_back"], "production_bad");
     }
 
     #[test]
     fn an_image_without_a_commit_tells_how_to_add_the_label() {
         let unlabelled = Notice { commit: None, ..notice(Outcome::ApprovalRequested, "") };
-        assert!(message(&app(), &unlabelled).text.contains("--label org.opencontainers.image.revision="));
-        assert!(!message(&app(), &notice(Outcome::ApprovalRequested, "")).text.contains("--label"));
+        assert!(message(&app(), &unlabelled, None).text.contains("--label org.opencontainers.image.revision="));
+        assert!(!message(&app(), &notice(Outcome::ApprovalRequested, ""), None).text.contains("--label"));
     }
 
     #[test]
     fn words_from_outside_stay_on_their_line_and_within_limits() {
         let hostile = format!("bad\r\nSubject: x\u{1b}[31m {}", "y".repeat(5_000));
-        let sent = message(&app(), &notice(Outcome::Failed, &hostile));
+        let sent = message(&app(), &notice(Outcome::Failed, &hostile), None);
         assert!(!sent.text.contains("\nSubject") && !sent.text.contains('\u{1b}'));
         assert!(sent.text.len() < 3_000);
         assert!(sent.subject.len() <= 100 && sent.subject.is_ascii());

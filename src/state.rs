@@ -103,6 +103,8 @@ pub enum Via {
     Direct,
     /// A person in Slack.
     Slack,
+    /// An approval link.
+    Link,
 }
 
 impl Via {
@@ -110,7 +112,7 @@ impl Via {
     pub fn is_automation(self) -> bool {
         match self {
             Via::Push | Via::Schedule => true,
-            Via::Sns | Via::Direct | Via::Slack => false,
+            Via::Sns | Via::Direct | Via::Slack | Via::Link => false,
         }
     }
 }

@@ -93,6 +93,26 @@ impl Request {
         Ok(Self { method, path: payload.raw_path.unwrap_or_default(), query: payload.raw_query_string.unwrap_or_default(), headers, body })
     }
 
+    /// Whether a form came from this site's own page. A browser says where a form comes from; what is no browser holds no right
+    /// but the one it shows, and so cannot be led to use another's.
+    pub fn is_same_origin(&self) -> bool {
+        let site = self.header("sec-fetch-site");
+        if self.headers.contains_key("sec-fetch-site") && !matches!(site, Some("same-origin" | "none")) {
+            return false;
+        }
+        if !self.headers.contains_key("origin") {
+            return true;
+        }
+        let origin = self.header("origin").and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+        // `no-referrer` makes a browser say `null` here, and then `sec-fetch-site` tells.
+        origin.is_some() && origin == self.header("host") || self.header("origin") == Some("null") && site == Some("same-origin")
+    }
+
+    /// The fields of a form.
+    pub fn form(&self) -> Vec<(String, String)> {
+        form_urlencoded::parse(&self.body).into_owned().collect()
+    }
+
     /// A header that is there once, as text. Of two nobody can say which one was meant.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.get_all(name).into_iter();

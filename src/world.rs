@@ -42,8 +42,10 @@ pub trait World {
     async fn roster(&self) -> Result<(Roster, Version), Error>;
     /// Remembers the apps that there are, if nobody else did since.
     async fn keep_roster(&self, roster: &Roster, version: &Version) -> Result<Applied, Error>;
-    /// Whether something is to go on by itself: one read.
-    async fn has_open_work(&self, app: &App) -> Result<bool, Error>;
+    /// An app's state alone: one read.
+    async fn state(&self, repository: &Repository) -> Result<Option<State>, Error>;
+    /// The function's own address, which ends with `/`; `None` where nobody wrote it down.
+    async fn public_url(&self) -> Result<Option<String>, Error>;
     /// The reads that every look needs, side by side: one round trip.
     async fn observe(&self, app: &App, subject: &Subject) -> Result<Snapshot, Error>;
     /// One further read that a decision asked for, into the snapshot.
@@ -61,6 +63,8 @@ pub enum Secret {
     SlackSigningSecret,
     /// What the function calls Slack with.
     SlackBotToken,
+    /// What links are signed with.
+    Links,
 }
 
 /// What a request is about: how it is found by its id alone.

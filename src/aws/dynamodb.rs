@@ -33,7 +33,7 @@ const COMMAND_DAYS: i64 = 30;
 
 impl Aws {
     /// An app's state, and what its next write is conditional on.
-    pub(super) async fn state(&self, repository: &Repository) -> Result<(Option<State>, Version), Error> {
+    pub(super) async fn versioned_state(&self, repository: &Repository) -> Result<(Option<State>, Version), Error> {
         let Some(item) = self.item(repository.as_str(), STATE).await? else { return Ok((None, Version::default())) };
         let nonce = item.get("nonce").and_then(|nonce| nonce.as_s().ok()).cloned();
         Ok((Some(read(repository.as_str(), STATE, item)?), Version(nonce)))

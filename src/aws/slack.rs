@@ -56,7 +56,7 @@ impl Aws {
     /// Posts what became so without a request (a hold, a rollback, a promotion in mode `auto`) to the app's channel.
     pub(super) async fn post(&self, app: &App, notice: &Notice) {
         let Some(channel) = app.config.approval.slack_channel.as_ref().filter(|_| notice.request.is_none()) else { return };
-        let words = message(app, notice);
+        let words = message(app, notice, None);
         let text = |text: &str| json!({ "type": "plain_text", "text": text, "emoji": false });
         let by = format!("by {}", notice.by);
         let body = json!({

@@ -1,20 +1,25 @@
 //! The notification topic: text for people, JSON for machines, attributes for filter policies.
 
 use aws_sdk_sns::types::MessageAttributeValue;
+use futures_util::future::try_join;
 use serde_json::json;
+use tracing::warn;
 
 use super::{Aws, failed};
+use crate::answer::Outcome;
 use crate::config::App;
 use crate::error::Error;
+use crate::link::{ApprovalLink, mint};
 use crate::message::message;
 use crate::state::Notice;
-use crate::world::Applied;
+use crate::world::{Applied, Secret, World};
 
 impl Aws {
     /// Publishes a notice; without a topic there is nobody to tell.
     pub(super) async fn tell(&self, app: &App, notice: &Notice) -> Result<Applied, Error> {
         let Some(topic) = &self.settings.notification_topic else { return Ok(Applied::Done) };
-        let message = message(app, notice);
+        let link = self.approval_link(app, notice).await;
+        let message = message(app, notice, link.as_deref());
         let machine = message.json.to_string();
         let by_protocol = json!({
             "default": message.text,
@@ -44,6 +49,26 @@ impl Aws {
             .await
             .map_err(|error| failed("sns:Publish", format!("topic `{topic}`"), &error))?;
         Ok(Applied::Done)
+    }
+}
+
+impl Aws {
+    /// The address of the page of a request that people are asked about; none where links are not set up.
+    async fn approval_link(&self, app: &App, notice: &Notice) -> Option<String> {
+        let link = ApprovalLink { request: notice.request.clone()?, digest: notice.digest.clone()? };
+        let until = notice.expires_at.filter(|_| notice.outcome == Outcome::ApprovalRequested)?;
+        let name = self.settings.secret_parameter(Secret::Links);
+        let found = try_join(self.secret(&name), World::public_url(self)).await;
+        let (secret, url) = match found {
+            Ok((secret, url)) => (secret?, url?),
+            Err(error) => {
+                // The question itself is what matters.
+                warn!(repository = %app.repository, %error, "the message has no link");
+                return None;
+            }
+        };
+        let token = mint(&link, until, &secret)?;
+        Some(format!("{url}approve/{}", token.expose()))
     }
 }
 
@@ -82,7 +107,7 @@ mod tests {
 
     /// The whole request; the SDK numbers the attributes in no particular order.
     fn publish(attributes: [(&str, &str); 2]) -> Request<SdkBody> {
-        let said = message(&web_app(), &notice());
+        let said = message(&web_app(), &notice(), None);
         let machine = said.json.to_string();
         let by_protocol = json!({
             "default": said.text,

@@ -1,7 +1,7 @@
 //! Commands: what people and scripts ask for, in JSON or in words, over SNS or by a direct invocation.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{NotUnderstood, cut};
@@ -77,7 +77,7 @@ pub enum Choice {
 }
 
 /// Where in Slack a command comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlackOrigin {
     /// The user's id.
     pub user: String,
@@ -162,6 +162,15 @@ impl Command {
     /// Whether this is too old to mean what its sender meant.
     pub fn is_stale(&self, now: Timestamp) -> bool {
         self.is_relative() && self.sent_at.is_some_and(|sent| now.duration_since(sent) > RELATIVE_COMMANDS_EXPIRE)
+    }
+
+    /// What the bearer of an approval link decides, under a name that is only claimed.
+    pub fn from_link(id: String, act: Act, repository: Repository, name: &str) -> Self {
+        let by = match cut(name.trim()) {
+            name if name.is_empty() => "somebody with the approval link".to_owned(),
+            name => format!("{name} (claimed, by the approval link)"),
+        };
+        Self { id, act, repository, by, via: Via::Link, slack: None, sent_at: None }
     }
 
     /// Reads what follows a slash command: `web` alone is `promote web`.

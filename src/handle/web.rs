@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tracing::{Instrument, info_span};
 
-use super::slack;
+use super::{approve, slack};
 use crate::web::{Request, Response};
 use crate::world::World;
 
@@ -16,6 +16,13 @@ pub(super) async fn answer<W: World>(world: &W, raw: &Value, now: Timestamp) -> 
         Err(refused) => return refused,
     };
     let route = async {
+        if let Some(token) = request.path.strip_prefix("/approve/") {
+            return match request.method {
+                Method::GET | Method::POST => approve::answer(world, &request, token, now).await,
+                Method::HEAD => Response { body: String::new(), ..approve::answer(world, &request, token, now).await },
+                _ => not_allowed("GET, HEAD, POST"),
+            };
+        }
         match request.path.as_str() {
             "/slack/interactions" if request.method == Method::POST => slack::interaction(world, &request, now).await,
             "/slack/commands" if request.method == Method::POST => slack::command(world, &request, now).await,

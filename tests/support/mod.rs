@@ -473,6 +473,7 @@ impl World for Sandbox {
         Ok(match secret {
             Secret::SlackSigningSecret => signing.map(SecretString::from),
             Secret::SlackBotToken => token.map(SecretString::from),
+            Secret::Links => Some(SecretString::from("link-secret")),
         })
     }
 
@@ -505,8 +506,12 @@ impl World for Sandbox {
         self.call("Save roster", keep).await
     }
 
-    async fn has_open_work(&self, _: &App) -> Result<bool, Error> {
-        self.call("GetItem state", |w| w.state.as_ref().is_some_and(|(state, _)| state.has_open_work())).await
+    async fn state(&self, _: &Repository) -> Result<Option<State>, Error> {
+        self.call("GetItem state", |w| w.state.as_ref().map(|(state, _)| state.clone())).await
+    }
+
+    async fn public_url(&self) -> Result<Option<String>, Error> {
+        Ok(Some("https://example.lambda-url.us-east-1.on.aws/".to_owned()))
     }
 
     async fn observe(&self, _: &App, subject: &Subject) -> Result<Snapshot, Error> {

@@ -158,7 +158,7 @@ fn get_item(key: &str) -> Request<SdkBody> {
 }
 
 async fn read_state(answer: Response<SdkBody>) -> Result<(Option<State>, Version), Error> {
-    replay([(get_item("state"), answer)], async |aws| aws.state(&web()).await).await
+    replay([(get_item("state"), answer)], async |aws| aws.versioned_state(&web()).await).await
 }
 
 #[tokio::test]

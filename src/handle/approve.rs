@@ -1,0 +1,125 @@
+//! Approval links. Mail scanners follow links, so GET and HEAD show and change nothing; only the form's POST decides, once.
+
+use std::time::Duration;
+
+use http::Method;
+use jiff::Timestamp;
+use tracing::{error, info};
+
+use super::look;
+use crate::answer::{Outcome, Reply};
+use crate::config::App;
+use crate::decide::Trigger;
+use crate::error::Error;
+use crate::event::command::{Act, Choice, Command};
+use crate::link::{ApprovalLink, Invalid, verify};
+use crate::page::approve::{APPROVE, DECISION, NAME, REJECT, Right};
+use crate::page::{self, notice};
+use crate::request::Request as Asked;
+use crate::web::{Request, Response};
+use crate::world::{Secret, Subject, World};
+
+/// What takes longer is left to the schedule: a browser waits longer than Slack, and not for ever.
+const BUDGET: Duration = Duration::from_secs(20);
+
+/// Answers a request for `/approve/<token>`.
+pub(super) async fn answer<W: World>(world: &W, request: &Request, token: &str, now: Timestamp) -> Response {
+    let link = match link(world, token, now).await {
+        Ok(Ok(link)) => link,
+        Ok(Err(Invalid::Forged)) => return notice(404, "There is nothing here", "This link is not valid."),
+        Ok(Err(Invalid::Expired)) => {
+            return notice(410, "Too old", "This link is too old to decide anything. The image can be asked about again.");
+        }
+        Err(failure) => return failed(&failure),
+    };
+    let answered = if request.method == Method::POST { decide(world, request, &link).await } else { show(world, &link, 200, None).await };
+    answered.unwrap_or_else(|failure| failed(&failure))
+}
+
+async fn link<W: World>(world: &W, token: &str, now: Timestamp) -> Result<Result<ApprovalLink, Invalid>, Error> {
+    let secret = world.secret(Secret::Links, false).await?;
+    match secret.map(|secret| verify(token, now, &secret)) {
+        Some(Ok((link, _))) => Ok(Ok(link)),
+        Some(Err(Invalid::Expired)) => Ok(Err(Invalid::Expired)),
+        // Perhaps signed with a key that this sandbox has not read yet.
+        Some(Err(Invalid::Forged)) | None => {
+            let secret = world.secret(Secret::Links, true).await?;
+            Ok(secret.map_or(Err(Invalid::Forged), |secret| verify(token, now, &secret).map(|(link, _)| link)))
+        }
+    }
+}
+
+/// The app and, while it is remembered, the request.
+async fn find<W: World>(world: &W, link: &ApprovalLink) -> Result<Option<(App, Option<Asked>)>, Error> {
+    let Some(asked) = world.request(&link.request).await?.filter(|asked| asked.digest == link.digest) else { return Ok(None) };
+    let Some(app) = world.app(&asked.repository).await? else { return Ok(None) };
+    let state = world.state(&asked.repository).await?;
+    let request = state.and_then(|state| state.all_requests().find(|request| request.id == link.request).cloned());
+    Ok(Some((app, request)))
+}
+
+async fn show<W: World>(world: &W, link: &ApprovalLink, status: u16, said: Option<&str>) -> Result<Response, Error> {
+    Ok(match find(world, link).await? {
+        None => notice(404, "There is nothing here", "The request of this link ended long ago."),
+        Some((app, None)) => page::approve::gone(status, &app),
+        Some((app, Some(request))) => page::approve::request(status, &app, &request, right(&app), said),
+    })
+}
+
+fn right(app: &App) -> Right {
+    let approval = &app.config.approval;
+    let may_decide = !approval.needs_identity() && approval.links != Some(false);
+    if may_decide { Right::Decide } else { Right::Look }
+}
+
+async fn decide<W: World>(world: &W, request: &Request, link: &ApprovalLink) -> Result<Response, Error> {
+    if !request.is_same_origin() {
+        info!("refused: the form was sent from another site");
+        return Ok(notice(403, "Not from here", "This form was sent from another page than its own."));
+    }
+    let fields = request.form();
+    let field = |name: &str| fields.iter().find(|(its, _)| its == name).map(|(_, value)| value.as_str());
+    let choice = Choice::Request(link.request.clone());
+    let (act, decision) = match field(DECISION) {
+        Some(APPROVE) => (Act::Approve(choice), APPROVE),
+        Some(REJECT) => (Act::Reject(choice), REJECT),
+        _ => return Ok(notice(400, "No decision", "The form says neither approve nor reject.")),
+    };
+    let Some((app, _)) = find(world, link).await? else {
+        return Ok(notice(404, "There is nothing here", "The request of this link ended long ago."));
+    };
+    if right(&app) == Right::Look {
+        return show(world, link, 403, Some("This link shows and cannot decide.")).await;
+    }
+    let id = format!("link#{}#{decision}", link.request);
+    let command = Command::from_link(id, act, app.repository.clone(), field(NAME).unwrap_or_default());
+    let (subject, trigger) = (Subject::of(&command), Trigger::Command(command));
+    let Ok(looked) = tokio::time::timeout(BUDGET, look(world, &app, &trigger, &subject)).await else {
+        let words = "It takes longer than a page can wait. If the decision was written, it goes on by itself within five minutes.";
+        return show(world, link, 200, Some(words)).await;
+    };
+    let Reply::Answer(answer) = looked? else { return Ok(notice(500, "That failed", "An answer to something else.")) };
+    let status = match answer.outcome {
+        Outcome::Superseded | Outcome::Expired | Outcome::Refused | Outcome::Held => 409,
+        Outcome::Rejected if decision == APPROVE => 409,
+        Outcome::Promoted
+        | Outcome::Deployed
+        | Outcome::Failed
+        | Outcome::Queued
+        | Outcome::ApprovalRequested
+        | Outcome::Approved
+        | Outcome::Rejected
+        | Outcome::Unchanged
+        | Outcome::Blocked
+        | Outcome::Ignored
+        | Outcome::Resumed
+        | Outcome::Cancelled => 200,
+    };
+    let said = format!("{}: {}", answer.outcome, answer.reason);
+    show(world, link, status, Some(&said)).await
+}
+
+fn failed(failure: &Error) -> Response {
+    error!(%failure, "an HTTP request failed");
+    notice(500, "That failed", "Something went wrong on our side; the function's log says what. Nothing is lost: try again.")
+}

@@ -1,0 +1,76 @@
+//! Pages: plain HTML without script, readable in a second by somebody who was paged, on a phone or a desk, by light or in the
+//! dark, with or without eyes. Everything from outside is escaped by the template engine. No I/O here.
+
+pub mod approve;
+mod style;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use sha2::{Digest as _, Sha256};
+
+use crate::web::Response;
+use style::STYLE;
+
+/// A page with this title and content. `refresh` has it load anew after so many seconds.
+pub fn page(status: u16, title: &str, refresh: Option<u32>, content: &Markup) -> Response {
+    let document = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="robots" content="noindex";
+                @if let Some(seconds) = refresh {
+                    meta http-equiv="refresh" content=(seconds);
+                }
+                title { (title) " · ecr-promoter" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main { (content) }
+                footer { p { "ecr-promoter" } }
+            }
+        }
+    };
+    Response {
+        status,
+        headers: vec![("content-type", "text/html; charset=utf-8".to_owned()), ("content-security-policy", content_security_policy())],
+        body: document.into_string(),
+    }
+}
+
+/// Something that there is nothing to do about but to read it.
+pub fn notice(status: u16, title: &str, words: &str) -> Response {
+    page(status, title, None, &html! { h1 { (title) } p { (words) } })
+}
+
+/// Nothing but the page's own style, and its own forms.
+fn content_security_policy() -> String {
+    let hash = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
+    format!("default-src 'none'; style-src 'sha256-{hash}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_allows_its_own_style_and_nothing_else() {
+        let page = notice(200, "Title", "words");
+        let (_, policy) = page.headers.iter().find(|(name, _)| *name == "content-security-policy").expect("a policy");
+        assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
+        assert!(!policy.contains("unsafe"), "{policy}");
+        for absent in ["<script", "style=", " on", "http://", "https://"] {
+            let body = page.body.replace(STYLE, "");
+            assert!(!body.contains(absent), "{absent} is in {body}");
+        }
+    }
+
+    #[test]
+    fn what_comes_from_outside_is_text() {
+        let page = notice(200, "<script>alert(1)</script>", "<b>\"bold\"</b> & more");
+        assert!(!page.body.contains("<script>alert") && !page.body.contains("<b>"), "{}", page.body);
+    }
+}

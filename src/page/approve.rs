@@ -1,0 +1,155 @@
+//! The page behind an approval link: what would go to production, and whether it may.
+
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+use super::page;
+use crate::config::App;
+use crate::request::{Progress, Request};
+use crate::web::Response;
+
+/// What the bearer of the link can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// Decide.
+    Decide,
+    /// Look: who decides is proven elsewhere.
+    Look,
+}
+
+/// The form's fields.
+pub const DECISION: &str = "decision";
+/// The name that is typed, and kept as claimed.
+pub const NAME: &str = "name";
+/// The values of [`DECISION`].
+pub const APPROVE: &str = "approve";
+/// The other one.
+pub const REJECT: &str = "reject";
+
+/// A request, by its link. `said` is what became of a decision that was just made.
+pub fn request(status: u16, app: &App, request: &Request, right: Right, said: Option<&str>) -> Response {
+    let title = format!("{}: {}", app.repository, name(request));
+    let content = html! {
+        h1 { "Promote " (app.repository) "?" }
+        @if let Some(said) = said {
+            section role="status" { p { strong { (said) } } }
+        }
+        section aria-labelledby="what" {
+            h2 id="what" { (name(request)) " " (state(request)) }
+            (facts(app, request))
+        }
+        @if !request.changes.is_empty() {
+            section aria-labelledby="changes" {
+                h2 id="changes" { "What it would change in the stack" }
+                ul { @for change in &request.changes { li { (change) } } }
+            }
+        }
+        section aria-labelledby="decision" {
+            h2 id="decision" { "Decision" }
+            (decision(app, request, right))
+        }
+    };
+    page(status, &title, None, &content)
+}
+
+/// A link whose request is not the app's present one, and not remembered either.
+pub fn gone(status: u16, app: &App) -> Response {
+    let title = format!("{}: superseded", app.repository);
+    let words = "Something newer took this image's place, or the request ended long ago: this link was superseded. The message about the \
+                 newer image has a link of its own.";
+    super::notice(status, &title, words)
+}
+
+fn name(request: &Request) -> String {
+    request.commit.as_ref().map_or_else(|| format!("image {}", request.digest.short()), |commit| format!("commit {}", commit.short()))
+}
+
+fn state(request: &Request) -> Markup {
+    let (class, words) = match &request.progress {
+        Progress::Pending => ("wait", "waits for approval"),
+        Progress::Rejected => ("stop", "rejected"),
+        Progress::Approved => ("go", "approved"),
+        Progress::Waiting(_) => ("wait", "approved, waits"),
+        Progress::Deploying => ("go", "on its way"),
+        Progress::Deployed(_) => ("go", "in production"),
+        Progress::Failed(_) => ("stop", "failed"),
+        Progress::Cancelled(_) => ("stop", "cancelled"),
+        Progress::Superseded => ("wait", "superseded"),
+        Progress::Expired => ("wait", "expired"),
+    };
+    html! { span class={ "state " (class) } { (words) } }
+}
+
+fn facts(app: &App, request: &Request) -> Markup {
+    let compare = app.config.repository_url.as_ref().and_then(|url| {
+        let url = url.trim_end_matches('/');
+        Some(format!("{url}/compare/{}...{}", request.running_commit.as_ref()?, request.commit.as_ref()?))
+    });
+    html! {
+        dl {
+            dt { "App" } dd { (app.repository) }
+            dt { "Commit" }
+            dd {
+                @match &request.commit {
+                    Some(commit) => code { (commit) },
+                    None => "The image does not say which commit it was built from.",
+                }
+                @if let Some(url) = compare { " (" a href=(url) rel="noreferrer" { "compare with what runs" } ")" }
+            }
+            dt { "Digest" } dd { code { (request.digest) } }
+            dt { "Runs now" }
+            dd {
+                code { (request.running_tag.as_deref().unwrap_or("unknown")) }
+                @if let Some(since) = request.running_since { " since " (time(since)) }
+            }
+            dt { "Stack" } dd { (app.config.stack) " (" (app.config.parameter) ")" }
+            dt { "Asked" } dd { (time(request.at)) ", since " (request.why) }
+            @if request.progress == Progress::Pending { dt { "Until" } dd { (time(request.expires_at)) } }
+        }
+    }
+}
+
+fn decision(app: &App, request: &Request, right: Right) -> Markup {
+    let decided = |words: &str| html! { p { (words) } };
+    match (&request.progress, right) {
+        (Progress::Pending, Right::Decide) => html! {
+            form method="post" {
+                label for="name" { "Your name" }
+                input type="text" id="name" name=(NAME) maxlength="80" autocomplete="name" required aria-describedby="claimed";
+                p id="claimed" class="hint" { "Kept and shown as claimed: this page cannot know who you are." }
+                div class="acts" {
+                    button class="go" name=(DECISION) value=(APPROVE) { "Approve" }
+                    button class="stop" name=(DECISION) value=(REJECT) { "Reject" }
+                }
+            }
+        },
+        (Progress::Pending, Right::Look) => {
+            let need = app.config.approval.required;
+            let people = if need > 1 { format!("{need} people decide") } else { "the app's approvers decide".to_owned() };
+            decided(&format!("This link shows and cannot decide: {people} in Slack, which knows who they are."))
+        }
+        (Progress::Rejected, _) => decided(&format!("Rejected by {}. Nothing was promoted.", request.who(false))),
+        (Progress::Approved, _) => decided(&format!("Approved by {}. It goes out now.", request.who(true))),
+        (Progress::Waiting(reason), _) => decided(&format!("Approved by {}. It waits: {reason}.", request.who(true))),
+        (Progress::Deploying, _) => decided(&format!("{}CloudFormation is updating the stack.", by(request))),
+        (Progress::Deployed(_), _) => decided(&format!("{}It is in production.", by(request))),
+        (Progress::Failed(reason), _) => decided(&format!("{}It did not reach production: {reason}", by(request))),
+        (Progress::Cancelled(reason), _) => decided(&format!("{}{reason}.", by(request))),
+        (Progress::Superseded, _) => {
+            decided("A newer image took its place: it was superseded. The message about that one has a link of its own.")
+        }
+        (Progress::Expired, _) => decided("Nobody decided in time: it expired. It can be asked again."),
+    }
+}
+
+fn by(request: &Request) -> String {
+    let who = request.who(true);
+    if who.is_empty() { String::new() } else { format!("Approved by {who}. ") }
+}
+
+/// For eyes and for machines. Without script nobody knows the reader's time zone, so it is said which one this is.
+pub(super) fn time(at: Timestamp) -> Markup {
+    let text = at.to_string();
+    let readable = text.split_once('.').map_or(text.trim_end_matches('Z'), |(whole, _)| whole).replace('T', " ");
+    html! { time datetime=(text) { (readable) " UTC" } }
+}
