@@ -237,7 +237,7 @@ fn named(draft: &Draft<'_>, image: Option<&ImageRef>) -> Decided<Result<Digest, 
 fn carried_out_before(mut draft: Draft<'_>, record: &CommandRecord) -> Decided {
     if let Some(answer) = &record.answer {
         // What could not be told when it was carried out is told now.
-        let stages = draft.seen.state.as_ref().map(|state| finish(state, &[])).unwrap_or_default();
+        let stages = draft.seen.state.as_ref().map(|state| finish(state, &[], draft.now)).unwrap_or_default();
         return Ok(Step::Do(Plan { stages, reply: answer.clone().into() }));
     }
     draft.command = Some(record.clone());

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::{join, join_all};
 use futures_util::{StreamExt, stream};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tracing::{Instrument, info, info_span};
 
@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::event::{Event, Invocation, NotUnderstood, parse};
 use crate::model::{Repository, RequestId, Tag, Token};
 use crate::request::Posted;
-use crate::state::Roster;
+use crate::state::{ChangeSet, Roster};
 use crate::web::Request;
 use crate::world::{Action, Applied, NotUpdated, Snapshot, Subject, Tried, Update, Version, World};
 
@@ -259,7 +259,7 @@ async fn carry_out<W: World>(world: &W, app: &App, stages: &[Vec<Action>], seen:
         if stage.iter().any(sends) && world.now().duration_since(seen.at) > FENCE {
             return Ok(Some(Hitch::Overtaken));
         }
-        let stage: Vec<Action> = stage.iter().map(|action| as_it_came_out(action, &put_off, &shown)).collect();
+        let stage: Vec<Action> = stage.iter().map(|action| as_it_came_out(action, &put_off, &shown, seen.at)).collect();
         let results = join_all(stage.iter().map(|action| world.apply(app, action, &version))).await;
         let mut saved = None;
         for (action, result) in stage.iter().zip(results) {
@@ -299,12 +299,13 @@ async fn carry_out<W: World>(world: &W, app: &App, stages: &[Vec<Action>], seen:
 }
 
 /// What a mark says was done, less what could not be done yet, and where people can see it.
-fn as_it_came_out(action: &Action, put_off: &[Token], shown: &[(RequestId, Posted)]) -> Action {
+fn as_it_came_out(action: &Action, put_off: &[Token], shown: &[(RequestId, Posted)], at: Timestamp) -> Action {
     let mut action = action.clone();
     if let Action::Mark(records) = &mut action
         && let Some(state) = &mut records.state
     {
-        state.change_sets.extend_from_slice(put_off);
+        state.change_sets.retain(|own| !put_off.contains(&own.token));
+        state.change_sets.extend(put_off.iter().map(|token| ChangeSet { token: token.clone(), at, is_removed: false }));
         shown.iter().for_each(|(id, posted)| state.shown(id, posted));
     }
     action

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{Answer, Closed, Outcome};
@@ -14,6 +14,8 @@ use crate::request::{Posted, Request};
 const RECENT: usize = 20;
 /// How many failed images automation remembers not to retry.
 const FAILED: usize = 50;
+/// Well above the function's own time limit.
+const LONGEST_STALL: SignedDuration = SignedDuration::from_mins(2);
 
 /// The state of one app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +66,7 @@ pub struct State {
     pub untold: Vec<Notice>,
     /// Change sets that may be on the stack, to be removed when they are not needed any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub change_sets: Vec<Token>,
+    pub change_sets: Vec<ChangeSet>,
 }
 
 /// The configured apps, as the schedule last saw them: an item of its own.
@@ -72,6 +74,25 @@ pub struct State {
 pub struct Roster {
     /// Each app, and why its configuration cannot be used, once that was told.
     pub apps: BTreeMap<Repository, Option<String>>,
+}
+
+/// A change set that may be on the stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeSet {
+    /// Its name: the token of its promotion.
+    pub token: Token,
+    /// When it was last to be made.
+    pub at: Timestamp,
+    /// It was removed, but a sandbox that had stalled may have made it after that.
+    #[serde(default)]
+    pub is_removed: bool,
+}
+
+impl ChangeSet {
+    /// Whether no sandbox lives any more that may still make it.
+    pub fn is_settled(&self, now: Timestamp) -> bool {
+        now.duration_since(self.at) > LONGEST_STALL
+    }
 }
 
 /// What a stack runs.
@@ -352,7 +373,7 @@ impl State {
     pub fn has_open_work(&self) -> bool {
         let is_queued = self.waiting.as_ref().is_some_and(|waiting| waiting.outcome == Outcome::Queued);
         let is_unshown = self.all_requests().any(Request::is_unshown);
-        is_queued || is_unshown || !self.open.is_empty() || !self.untold.is_empty() || !self.change_sets.is_empty()
+        is_queued || is_unshown || !self.open.is_empty() || !self.untold.is_empty() || self.change_sets.iter().any(|own| !own.is_removed)
     }
 
     /// The present request, then earlier ones.

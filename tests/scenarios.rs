@@ -3,10 +3,13 @@
 
 mod support;
 
+use std::task::{Context, Waker};
+
 use ecr_promoter::answer::Outcome;
 use ecr_promoter::model::Digest;
 use ecr_promoter::review::{Change, Replacement};
 use ecr_promoter::world::NotUpdated;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use support::{Fault, Memory, event, interleave, push_event, sns, tag};
 
@@ -896,6 +899,40 @@ fn a_slow_review_is_left_to_the_schedule() {
 }
 
 #[test]
+fn what_is_blocked_after_a_slow_review_is_told_once_and_not_at_each_look() {
+    let world = guarded("auto", forbidden());
+    world.get_mut().looks_of_a_review = 1;
+    let digest = world.push("abc1234");
+    answers(&world, &push_event(&digest), "queued");
+    for _ in 0..6 {
+        world.invoke(&event("scheduled"), "tick").expect("an answer");
+    }
+    assert_eq!(world.told(), [Outcome::Queued, Outcome::Blocked]);
+}
+
+#[test]
+fn a_change_set_that_a_stalled_sandbox_makes_after_it_was_removed_is_removed_again() {
+    let world = guarded("auto", allowed());
+    let older = world.push("aaaaaaa");
+    let mut stalled = Box::pin(world.handler(push_event(&older), "stalled"));
+    while world.get().calls.last().is_none_or(|call| call != "Save") {
+        assert!(stalled.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    let newer = world.push("bbbbbbb");
+    world.get_mut().would_change.list = forbidden();
+    answers(&world, &push_event(&newer), "blocked");
+    // It makes the change set, and dies.
+    let next = world.get().calls.len();
+    world.get_mut().fault = Some((next, Fault::Death));
+    assert!(support::run(stalled).is_none(), "the sandbox died");
+    assert_eq!(world.get().calls.last().map(String::as_str), Some("CreateChangeSet"));
+    assert_eq!(world.get().change_sets.len(), 1);
+    world.get_mut().now += SignedDuration::from_hours(1);
+    world.invoke(&event("scheduled"), "tick").expect("an answer");
+    assert!(world.get().change_sets.is_empty(), "{:?}", world.get().change_sets);
+}
+
+#[test]
 fn the_change_set_of_a_push_that_was_superseded_is_removed() {
     let world = guarded("auto", allowed());
     world.get_mut().looks_of_a_review = 2;
@@ -903,7 +940,7 @@ fn the_change_set_of_a_push_that_was_superseded_is_removed() {
     answers(&world, &push_event(&older), "queued");
     world.get_mut().looks_of_a_review = 0;
     for own in world.get_mut().change_sets.values_mut().flatten() {
-        own.1 = 0;
+        own.looks = 0;
     }
     let newer = world.push("bbbbbbb");
     world.get_mut().would_change.list = forbidden();

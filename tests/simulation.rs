@@ -12,25 +12,31 @@ use std::task::{Context, Poll, Waker};
 
 use ecr_promoter::answer::Outcome;
 use ecr_promoter::error::Error;
-use ecr_promoter::state::End;
+use ecr_promoter::review::{Change, Replacement};
+use ecr_promoter::state::{End, State};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use support::{Fault, Memory, event, interleave, push_event, sns, tag};
 
 /// Lets CloudFormation finish and delivers its events and the schedule's, until nothing changes any more.
 fn settle(world: &Memory) {
+    // What the guard blocks has its change set made at each look: the time of that is no change, and a slow one has no rest.
+    world.get_mut().looks_of_a_review = 0;
+    let state = || world.get().state.as_ref().map(|(state, _)| State { change_sets: Vec::new(), ..state.clone() });
+    let look = || (state(), world.updates(), world.get().told.len(), world.get().change_sets.clone());
     for _ in 0..30 {
-        let before = (world.get().state.clone(), world.updates(), world.get().told.len());
+        let before = look();
         if world.get().in_flight.is_some() {
             if world.get().status == "UPDATE_ROLLBACK_IN_PROGRESS" { world.fail_update("cancelled") } else { world.finish_update() }
         }
         for name in ["cfn-update-complete", "scheduled"] {
             world.invoke(&event(name), "look").unwrap_or_else(|error| panic!("{name}: {error}\n{}", describe(world)));
         }
-        if world.get().in_flight.is_none() && before == (world.get().state.clone(), world.updates(), world.get().told.len()) {
+        if world.get().in_flight.is_none() && before == look() {
             return;
         }
     }
-    panic!("it does not come to rest: {:#?}", world.get().updates);
+    panic!("it does not come to rest: {}", describe(world));
 }
 
 /// What a failing seed shows.
@@ -47,8 +53,12 @@ fn assert_at_rest(world: &Memory) {
     let (state, _) = inner.state.as_ref().expect("a state");
     assert_eq!(state.open, [], "nothing is left open");
     assert_eq!(state.untold, [], "nothing is left untold");
+    assert!(inner.change_sets.values().all(Option::is_none), "no change set of ours is left: {:?}", inner.change_sets);
     let running = state.running.as_ref().expect("something runs");
-    assert_eq!(running.tag, inner.parameters["ProductionTag"], "the state knows what runs: {}", describe(world));
+    // What the guard blocks may be the way back from an update that was overtaken.
+    let is_forbidden = !inner.config["guard"].is_null() && inner.would_change.list == forbidden();
+    let is_blocked = is_forbidden && state.waiting.as_ref().is_some_and(|waiting| waiting.outcome == Outcome::Blocked);
+    assert!(is_blocked || running.tag == inner.parameters["ProductionTag"], "the state knows what runs: {}", describe(world));
     assert_eq!(inner.tags.get(&tag(&running.tag)), running.digest.as_ref(), "the tag is on what was promoted");
     let tokens: BTreeSet<&String> = inner.updates.iter().map(|(token, _)| token).collect();
     assert!(inner.takes_known_tokens || tokens.len() == inner.updates.len(), "one promotion is one update");
@@ -62,8 +72,8 @@ fn assert_at_rest(world: &Memory) {
     let newest = inner.tags.get(&tag("latest")).expect("an image");
     let is_asked = inner.config["mode"] == "approval" && state.request.as_ref().is_some_and(|request| request.digest == *newest);
     let is_set_aside = state.failed.contains(newest) || [&state.passed_over, &state.first_seen].contains(&&Some(newest.clone()));
-    let may_wait = state.hold.is_some() || is_asked || is_set_aside;
-    assert!(may_wait || running.digest.as_ref() == Some(newest), "the newest permitted image runs");
+    let may_wait = state.hold.is_some() || is_asked || is_set_aside || is_blocked;
+    assert!(may_wait || running.digest.as_ref() == Some(newest), "the newest permitted image runs: {}", describe(world));
 }
 
 /// Everything again, late: nothing may change.
@@ -223,6 +233,34 @@ fn a_newer_push_between_any_two_calls_of_an_older_pushs_handler_runs_in_the_end(
     }
 }
 
+fn change(kind: &str, resource: &str) -> Change {
+    let (action, kind, resource) = ("Modify".to_owned(), kind.to_owned(), resource.to_owned());
+    Change { action, kind, resource, within: None, replacement: Replacement::Yes }
+}
+
+/// What the guard of a story lets through.
+fn allowed() -> Vec<Change> {
+    vec![change("AWS::ECS::TaskDefinition", "Task")]
+}
+
+/// What it does not.
+fn forbidden() -> Vec<Change> {
+    vec![change("AWS::ECS::TaskDefinition", "Task"), change("AWS::RDS::DBInstance", "Database")]
+}
+
+/// Something happens to a guarded story's change sets: how long they take, what they would do, and who makes others.
+fn around_the_guard(world: &Memory, random: &mut fastrand::Rng, queue: &mut Vec<Value>) {
+    let mut inner = world.get_mut();
+    match random.u8(..6) {
+        0 => inner.looks_of_a_review = random.usize(..4),
+        1..=3 => inner.would_change.list = if random.u8(..3) > 0 { allowed() } else { forbidden() },
+        4 => {
+            inner.change_sets.insert("by-hand".to_owned(), None);
+        }
+        _ => queue.push(event("command-plan")),
+    }
+}
+
 type Handler = Pin<Box<dyn Future<Output = Option<Result<Value, Error>>>>>;
 
 /// One story of many pushes, commands, stack events, ticks, deaths and faults.
@@ -230,6 +268,11 @@ fn story(seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let world = Memory::new(if random.u8(..4) == 0 { "approval" } else { "auto" });
     world.get_mut().takes_known_tokens = random.bool();
+    let is_guarded = random.u8(..4) == 0;
+    if is_guarded {
+        world.get_mut().config["guard"] = json!({ "allowed_changes": ["AWS::ECS::TaskDefinition:Replacement"] });
+        world.get_mut().would_change.list = allowed();
+    }
     let mut queue: Vec<Value> = Vec::new();
     let mut delivered: Vec<Value> = Vec::new();
     let mut running: Vec<(Value, u32, Handler)> = Vec::new();
@@ -269,6 +312,7 @@ fn story(seed: u64) {
                 let fault = *[Fault::Before, Fault::After, Fault::Death].get(random.usize(..3)).expect("a fault");
                 world.get_mut().fault = Some((at, fault));
             }
+            8 if left > 0 && is_guarded => around_the_guard(&world, &mut random, &mut queue),
             8..=10 if !queue.is_empty() && running.len() < 6 => {
                 let payload = queue.swap_remove(random.usize(..queue.len()));
                 let handler = Box::pin(world.handler(payload.clone(), &format!("request-{left}-{}", queue.len())));
@@ -292,12 +336,31 @@ fn story(seed: u64) {
     }
     world.get_mut().fault = None;
     if world.get().tags.contains_key(&tag("latest")) {
-        settle(&world);
+        if is_guarded {
+            hours_pass(&world);
+        } else {
+            settle(&world);
+        }
         assert_at_rest(&world);
         // Pushes and commands again, and looks; a question may have been answered by nobody.
         assert_nothing_undoes_it(&world, &delivered);
         assert_at_rest(&world);
+        if is_guarded {
+            // What it blocked goes on by itself, once that is mended.
+            world.get_mut().would_change.list = allowed();
+            hours_pass(&world);
+            assert_at_rest(&world);
+        }
     }
+}
+
+/// Long enough that no sandbox of before can live any more: a change set that one made late is removed, too.
+fn hours_pass(world: &Memory) {
+    for _ in 0..2 {
+        settle(world);
+        world.get_mut().now += SignedDuration::from_hours(1);
+    }
+    settle(world);
 }
 
 #[test]

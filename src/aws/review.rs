@@ -195,3 +195,6 @@ fn read(change: &cfn::ResourceChange, within: Option<String>) -> Change {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use crate::config::App;
 use crate::image::Tags;
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
 use crate::stack::{Phase, Stack};
-use crate::state::{CommandRecord, End, Ended, Notice, Promotion, Running, State};
+use crate::state::{ChangeSet, CommandRecord, End, Ended, Notice, Promotion, Running, State};
 use crate::world::{Action, Records, Snapshot};
 
 /// What an answer is about.
@@ -105,14 +105,15 @@ impl<'a> Draft<'a> {
         let answer = self.answer(outcome, reason);
         let command = self.command.clone().map(|record| CommandRecord { answer: Some(answer.clone()), ..record });
         let mut stages: Vec<Vec<Action>> = self.save(command).map(|save| vec![save]).into_iter().collect();
-        stages.extend(finish(&self.state, &self.spent_change_sets()));
+        stages.extend(finish(&self.state, &self.spent_change_sets(), self.now));
         Step::Do(Plan { stages, reply: answer.into() })
     }
 
-    /// Change sets that nothing waits for any more.
+    /// Change sets that nothing waits for any more, and that are there or may have come back.
     fn spent_change_sets(&self) -> Vec<Token> {
         let is_needed = |token: &Token| self.in_review.as_ref() == Some(token) || self.state.open.iter().any(|open| open.token == *token);
-        self.state.change_sets.iter().filter(|token| !is_needed(token)).cloned().collect()
+        let is_spent = |own: &&ChangeSet| !is_needed(&own.token) && (!own.is_removed || own.is_settled(self.now));
+        self.state.change_sets.iter().filter(is_spent).map(|own| own.token.clone()).collect()
     }
 
     /// The write that everything after it rests on; `None` where nothing is to be written.
@@ -207,13 +208,16 @@ impl<'a> Draft<'a> {
 }
 
 /// Tells and shows what has not been told, removes what is spent, then remembers that: told twice at worst, never not at all.
-pub(super) fn finish(state: &State, spent: &[Token]) -> Vec<Vec<Action>> {
+pub(super) fn finish(state: &State, spent: &[Token], now: Timestamp) -> Vec<Vec<Action>> {
     let unshown = || state.all_requests().filter(|request| request.is_unshown());
     if state.untold.is_empty() && spent.is_empty() && unshown().next().is_none() {
         return Vec::new();
     }
     let mut told = State { untold: Vec::new(), ..state.clone() };
-    told.change_sets.retain(|token| !spent.contains(token));
+    told.change_sets.retain(|own| !spent.contains(&own.token) || !own.is_settled(now));
+    for own in told.change_sets.iter_mut().filter(|own| spent.contains(&own.token)) {
+        own.is_removed = true;
+    }
     let tells = state.untold.iter().cloned().map(Action::Tell);
     let shows = unshown().cloned().map(|request| Action::Show(Box::new(request)));
     vec![tells.chain(shows).chain(spent.iter().cloned().map(Action::DeleteChangeSet)).collect(), vec![mark(told)]]

@@ -364,7 +364,7 @@ impl<'a> Draft<'a> {
         let mut told = draft.state.clone();
         if matches!(send, Action::ExecuteChangeSet(_)) {
             // Executing a change set deletes all others.
-            told.change_sets.clear();
+            told.change_sets.iter_mut().for_each(|own| own.is_removed = true);
         }
         for own in told.open.iter_mut().filter(|own| own.token == promotion.token) {
             own.accepted_at = Some(draft.now);
@@ -376,7 +376,7 @@ impl<'a> Draft<'a> {
         let first: Vec<Action> = draft.save(draft.command.clone()).into_iter().chain(put_tag).collect();
         let mut stages = if first.is_empty() { Vec::new() } else { vec![first] };
         stages.push(vec![send]);
-        stages.extend(finish(&told, &[]));
+        stages.extend(finish(&told, &[], draft.now));
         stages.extend(draft.keep_answer(&answer));
         Ok(Step::Do(Plan { stages, reply: answer.into() }))
     }

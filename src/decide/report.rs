@@ -18,9 +18,9 @@ fn answer(report: Value) -> Decided {
 pub(super) fn plan(app: &App, seen: &Snapshot, promoted: Step) -> Decided {
     match promoted {
         Step::Do(Plan { reply: Reply::Answer(would), .. }) => {
-            let is_spent = |token: &&Token| seen.reviews.contains_key(token);
-            let spent: Vec<Token> = seen.state.iter().flat_map(|state| state.change_sets.iter().filter(is_spent)).cloned().collect();
-            let stages = seen.state.as_ref().map(|state| finish(state, &spent)).unwrap_or_default();
+            let change_sets = seen.state.iter().flat_map(|state| state.change_sets.iter().map(|own| &own.token));
+            let spent: Vec<Token> = change_sets.filter(|token| seen.reviews.contains_key(token)).cloned().collect();
+            let stages = seen.state.as_ref().map(|state| finish(state, &spent, seen.at)).unwrap_or_default();
             let report = json!({
             "action": "plan",
             "would": would.outcome,

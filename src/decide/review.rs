@@ -1,11 +1,13 @@
 //! Reviewing: where a guard or an SSM-typed parameter asks for it, an update goes out only as a change set that was read.
 
+use jiff::Timestamp;
+
 use super::draft::Draft;
 use super::promotion::Wanted;
 use super::{Decided, Step};
 use crate::answer::Outcome;
 use crate::review::Review;
-use crate::state::{End, Promotion, State};
+use crate::state::{ChangeSet, End, Promotion, State};
 use crate::world::{Action, Question, Records, Update};
 
 /// What CloudFormation's *no updates* means where the value differs.
@@ -29,6 +31,10 @@ impl<'a> Draft<'a> {
             Some(Review::Pending) => {
                 self.in_review = Some(token.clone());
                 let reason = "CloudFormation is still working out what the update would change: it goes on by itself".to_owned();
+                // Each look makes what was blocked wait for a new change set: that is no news, and a change of it will be told.
+                if wanted.is_standing() && self.state.waiting.as_ref().is_some_and(|before| before.outcome == Outcome::Blocked) {
+                    return Err(self.nothing(Outcome::Queued, reason));
+                }
                 Err(self.wait(Outcome::Queued, reason, wanted))
             }
             Some(Review::Empty) => Err(self.fail(&promotion, NO_UPDATES.to_owned())),
@@ -57,7 +63,7 @@ impl<'a> Draft<'a> {
         if self.is_plan {
             return self.ask_for_preview(update);
         }
-        remember(&mut self.state, update);
+        remember(&mut self.state, update, self.now);
         Step::Prepare(stages(self.save(self.command.clone()), update))
     }
 
@@ -65,17 +71,16 @@ impl<'a> Draft<'a> {
     pub(super) fn ask_for_preview(&self, update: &Update) -> Step {
         let config = &self.app.config;
         let mut state = self.seen.state.clone().unwrap_or_else(|| State::first(&config.stack, &config.parameter, 0));
-        remember(&mut state, update);
+        remember(&mut state, update, self.now);
         let is_new = self.seen.state.as_ref() != Some(&state);
         let save = is_new.then(|| Action::Save(Box::new(Records { state: Some(state), ..Records::default() })));
         Step::Prepare(stages(save, update))
     }
 }
 
-fn remember(state: &mut State, update: &Update) {
-    if !state.change_sets.contains(&update.token) {
-        state.change_sets.push(update.token.clone());
-    }
+fn remember(state: &mut State, update: &Update, now: Timestamp) {
+    state.change_sets.retain(|own| own.token != update.token);
+    state.change_sets.push(ChangeSet { token: update.token.clone(), at: now, is_removed: false });
 }
 
 fn stages(save: Option<Action>, update: &Update) -> Vec<Vec<Action>> {

@@ -20,7 +20,7 @@ use ecr_promoter::handle::handle;
 use ecr_promoter::image::{Image, MEDIA_TYPES, Tags};
 use ecr_promoter::model::{Digest, Repository, RequestId, Tag, Token};
 use ecr_promoter::request::{Posted, Request};
-use ecr_promoter::review::{Changes, Review};
+use ecr_promoter::review::{Change, Changes, Review};
 use ecr_promoter::stack::{Parameter, Stack, StackEvent, StackEvents};
 use ecr_promoter::state::{CommandRecord, Ended, Notice, Roster, State};
 use ecr_promoter::world::{Action, Applied, Asked, NotUpdated, Question, Secret, Snapshot, Subject, Tried, Update, Version, World};
@@ -77,8 +77,8 @@ pub(crate) struct Inner {
     pub(crate) slack: BTreeMap<String, Request>,
     pub(crate) slack_is_down: bool,
     pub(crate) whispered: Vec<String>,
-    /// The stack's change sets: what each would set the tag to, and how often it is still said to be in the making.
-    pub(crate) change_sets: BTreeMap<String, Option<(Update, usize)>>,
+    /// The stack's change sets; `None` is somebody else's.
+    pub(crate) change_sets: BTreeMap<String, Option<ChangeSet>>,
     /// What an update would touch beside nothing at all.
     pub(crate) would_change: Changes,
     /// How many looks a new change set takes.
@@ -95,6 +95,17 @@ pub(crate) struct Inner {
     pub(crate) calls: Vec<String>,
     pub(crate) fault: Option<(usize, Fault)>,
     nonces: u64,
+}
+
+/// One of our change sets. What it would do is settled when it is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ChangeSet {
+    update: Update,
+    changes: Changes,
+    /// How often it is still said to be in the making.
+    pub(crate) looks: usize,
+    /// The stack has changed since it was made.
+    is_outdated: bool,
 }
 
 impl Memory {
@@ -219,6 +230,7 @@ impl Memory {
         let before = inner.parameters.insert("ProductionTag".to_owned(), value.to_owned()).expect("a value");
         inner.status = "UPDATE_IN_PROGRESS".to_owned();
         inner.in_flight = Some(("Console-1".to_owned(), before));
+        inner.outdate_change_sets();
         inner.stack_event("Console-1", "UPDATE_IN_PROGRESS", Some("User Initiated"));
     }
 
@@ -248,6 +260,16 @@ impl Inner {
             reason: reason.map(str::to_owned),
         };
         self.events.insert(0, event);
+    }
+
+    /// Sent straight to the stack: only where nothing must be reviewed.
+    fn update_stack(&mut self, update: &Update) -> Applied {
+        assert!(self.config["guard"].is_null() && self.resolved.is_empty(), "an update goes past the guard");
+        let applied = self.update(update);
+        if applied == Applied::Done {
+            self.outdate_change_sets();
+        }
+        applied
     }
 
     fn update(&mut self, update: &Update) -> Applied {
@@ -293,48 +315,75 @@ impl Inner {
         Applied::Shown(posted)
     }
 
+    fn outdate_change_sets(&mut self) {
+        for own in self.change_sets.values_mut().flatten() {
+            own.is_outdated = true;
+        }
+    }
+
     fn create_change_set(&mut self, update: &Update) -> Applied {
         if self.in_flight.is_some() {
             return Applied::NotUpdated(NotUpdated::Contested);
         }
         let (state, _) = self.state.as_ref().expect("a change set is made that no state knows");
-        assert!(state.change_sets.contains(&update.token), "a change set is made that nobody would remove");
-        let looks = self.looks_of_a_review;
-        self.change_sets.entry(update.token.to_string()).or_insert_with(|| Some((update.clone(), looks)));
+        assert!(state.change_sets.iter().any(|own| own.token == update.token), "a change set is made that nobody would remove");
+        let new =
+            ChangeSet { update: update.clone(), changes: self.would_change.clone(), looks: self.looks_of_a_review, is_outdated: false };
+        self.change_sets.entry(update.token.to_string()).or_insert(Some(new));
         Applied::Done
     }
 
     fn review(&mut self, token: &Token) -> Review {
+        let is_under_way = self.in_flight.as_ref().is_some_and(|(under_way, _)| under_way == token.as_str());
         let others = self.change_sets.iter().filter(|(_, own)| own.is_none()).map(|(name, _)| name.clone()).collect();
         match self.change_sets.get_mut(token.as_str()) {
+            None if is_under_way => Review::Executing,
             None => Review::Absent,
             Some(None) => panic!("somebody else's change set has our token"),
-            Some(Some((_, looks))) if *looks > 0 => {
-                *looks -= 1;
+            Some(Some(own)) if own.looks > 0 => {
+                own.looks -= 1;
                 Review::Pending
             }
-            Some(Some(_)) => Review::Ready(Changes { others, ..self.would_change.clone() }),
+            Some(Some(ChangeSet { is_outdated: true, .. })) => Review::Outdated,
+            Some(Some(own)) => Review::Ready(Changes { others, ..own.changes.clone() }),
         }
     }
 
     fn execute_change_set(&mut self, token: &Token) -> Applied {
-        let Some(Some((update, 0))) = self.change_sets.get(token.as_str()).cloned() else {
+        let Some(Some(ChangeSet { update, changes, looks: 0, is_outdated: false })) = self.change_sets.get(token.as_str()).cloned() else {
             return Applied::NotUpdated(NotUpdated::Contested);
         };
         let applied = self.update(&update);
         if applied == Applied::Done {
+            self.assert_guarded(&changes);
             self.change_sets.clear();
         }
         applied
     }
 
+    /// What a change set did was allowed. Deliberately not the function's own judgement: here replacements are all there is.
+    fn assert_guarded(&self, changes: &Changes) {
+        if let Some(allowed) = self.config["guard"]["allowed_changes"].as_array() {
+            let is_allowed = |change: &Change| allowed.contains(&json!(format!("{}:Replacement", change.kind)));
+            assert!(changes.list.iter().all(is_allowed), "the guard forbids what was executed: {:?}", changes.list);
+        }
+        for (key, value) in &self.resolved {
+            assert!(changes.resolved.contains(&(key.clone(), value.clone())), "`{key}` was resolved anew: {:?}", changes.resolved);
+        }
+    }
+
     fn delete_change_set(&mut self, token: &Token) -> Applied {
-        match self.change_sets.get(token.as_str()) {
-            Some(Some((_, looks))) if *looks > 0 => Applied::PutOff,
-            Some(_) | None => {
+        match self.change_sets.get_mut(token.as_str()) {
+            Some(Some(own)) if own.looks > 0 => {
+                own.looks -= 1;
+                Applied::PutOff
+            }
+            Some(Some(_)) => {
                 self.change_sets.remove(token.as_str());
                 Applied::Done
             }
+            Some(None) => panic!("somebody else's change set has our token"),
+            None => Applied::Done,
         }
     }
 
@@ -600,11 +649,14 @@ impl World for Sandbox {
                 self.call(action.name(), |w| w.save(records, version)).await
             }
             Action::PutTag { image, tag } => self.call("PutImage", |w| w.put_tag(image, tag)).await,
-            Action::UpdateStack(update) => match self.call("UpdateStack", |w| w.update(update)).await {
+            Action::UpdateStack(update) => match self.call("UpdateStack", |w| w.update_stack(update)).await {
                 Err(Error::Aws { message, .. }) => Ok(Applied::NotUpdated(NotUpdated::Unsure(message))),
                 other => other,
             },
-            Action::CreateChangeSet(update) => self.call("CreateChangeSet", |w| w.create_change_set(update)).await,
+            Action::CreateChangeSet(update) => match self.call("CreateChangeSet", |w| w.create_change_set(update)).await {
+                Err(Error::Aws { message, .. }) => Ok(Applied::NotUpdated(NotUpdated::Unsure(message))),
+                other => other,
+            },
             Action::ExecuteChangeSet(token) => match self.call("ExecuteChangeSet", |w| w.execute_change_set(token)).await {
                 Err(Error::Aws { message, .. }) => Ok(Applied::NotUpdated(NotUpdated::Unsure(message))),
                 other => other,

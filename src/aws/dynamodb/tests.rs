@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::wire::{Recording, denied, json_error, json_request, nonce, ok_json, replay, web};
 use crate::answer::Answer;
 use crate::error::Error;
-use crate::state::{CommandRecord, End, Ended, Promotion, Running, State, Via};
+use crate::state::{CommandRecord, End, Ended, Promotion, Roster, Running, State, Via};
 use crate::world::{Applied, Records, Version};
 
 const DIGEST: &str = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
@@ -422,4 +422,83 @@ async fn a_transaction_that_failed_for_another_cause_is_an_error() {
     let result = save_everything(cancelled([reason("ValidationError"), reason("None"), reason("None")])).await;
     let error = result.expect_err("it failed").to_string();
     assert!(error.contains("dynamodb:PutItem") && error.contains("TransactionCanceledException"), "{error}");
+}
+
+// The roster
+
+fn roster() -> Roster {
+    let trouble = "Parameter Store /ecr-promoter/apps/shop: key `stak`".to_owned();
+    Roster { apps: [(web(), None), ("shop".parse().expect("a repository"), Some(trouble))].into() }
+}
+
+/// An item of its own, under a name that no repository can have.
+fn roster_item(nonce: &str) -> Value {
+    let trouble = text("Parameter Store /ecr-promoter/apps/shop: key `stak`");
+    let apps = json!({ "M": { "web": { "NULL": true }, "shop": trouble } });
+    json!({ "app": text("#roster"), "item": text("#roster"), "nonce": text(nonce), "apps": apps })
+}
+
+async fn read_roster(answer: Response<SdkBody>) -> Result<(Roster, Version), Error> {
+    let key = json!({ "app": text("#roster"), "item": text("#roster") });
+    let asked = ask("GetItem", &json!({ "TableName": "state-table", "Key": key, "ConsistentRead": true }));
+    replay([(asked, answer)], async |aws| aws.read_roster().await).await
+}
+
+fn put_roster(condition: &str, more: &Value) -> Request<SdkBody> {
+    ask("PutItem", &put_item(&roster_item(&nonce()), condition, more))
+}
+
+fn put_next_roster() -> Request<SdkBody> {
+    put_roster("nonce = :read", &json!({ "ExpressionAttributeValues": { ":read": text(OTHER_NONCE) } }))
+}
+
+async fn write_roster(recordings: Vec<Recording>, version: Version) -> Result<Applied, Error> {
+    replay(recordings, async |aws| aws.write_roster(&roster(), &version).await).await
+}
+
+#[tokio::test]
+async fn before_the_first_full_look_the_roster_is_empty() {
+    assert_eq!(read_roster(ok_json(&json!({}))).await.expect("read"), (Roster::default(), Version(None)));
+}
+
+#[tokio::test]
+async fn the_roster_is_read_with_the_nonce_of_its_writer() {
+    let read = read_roster(ok_json(&json!({ "Item": roster_item(OTHER_NONCE) }))).await.expect("read");
+    assert_eq!(read, (roster(), Version(Some(OTHER_NONCE.to_owned()))));
+}
+
+#[tokio::test]
+async fn a_roster_that_may_not_be_read_or_that_another_version_wrote_is_an_error() {
+    let words = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: dynamodb:GetItem on resource: x";
+    let result = read_roster(json_error("AccessDeniedException", words, &json!({}))).await;
+    assert_eq!(denied(result), ("dynamodb:GetItem".to_owned(), "item `#roster` of `#roster` in table `state-table`".to_owned()));
+
+    let foreign = json!({ "app": text("#roster"), "item": text("#roster"), "apps": { "N": "1" } });
+    let error = read_roster(ok_json(&json!({ "Item": foreign }))).await.expect_err("not understood").to_string();
+    assert!(error.starts_with("item `#roster` of `#roster` in the state table: it was not written by this version"), "{error}");
+}
+
+#[tokio::test]
+async fn the_first_roster_is_written_only_if_there_is_none() {
+    let recordings = vec![(put_roster("attribute_not_exists(app)", &json!({})), ok_json(&json!({})))];
+    assert_eq!(write_roster(recordings, Version(None)).await.expect("written"), saved());
+}
+
+#[tokio::test]
+async fn of_two_writers_of_the_roster_one_wins() {
+    let read = || Version(Some(OTHER_NONCE.to_owned()));
+    let applied = write_roster(vec![(put_next_roster(), ok_json(&json!({})))], read()).await;
+    assert_eq!(applied.expect("written"), saved());
+
+    let somebody_elses = condition_failed(&roster_item("fedcba9876543210fedcba9876543210"));
+    let applied = write_roster(vec![(put_next_roster(), somebody_elses)], read()).await;
+    assert_eq!(applied.expect("not an error"), Applied::Conflict);
+}
+
+#[tokio::test]
+async fn a_roster_whose_condition_fails_on_ones_own_lost_write_is_a_success() {
+    let lost = (put_next_roster(), super::super::wire::answer(500, "{}"));
+    let again = (put_next_roster(), condition_failed(&roster_item(&nonce())));
+    let applied = write_roster(vec![lost, again], Version(Some(OTHER_NONCE.to_owned()))).await;
+    assert_eq!(applied.expect("written"), saved());
 }

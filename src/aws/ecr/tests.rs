@@ -4,13 +4,13 @@ use aws_smithy_types::body::SdkBody;
 use http::{Request, Response};
 use serde_json::{Value, json};
 
-use super::super::wire::{app, denied, json_error, json_request, ok_json, replay, web};
+use super::super::wire::{Recording, app, denied, form_request, json_error, json_request, ok, ok_json, replay, web};
 use super::Candidates;
 use crate::config::App;
 use crate::error::Error;
 use crate::image::{Image, Tags};
 use crate::model::{Digest, Tag};
-use crate::world::Applied;
+use crate::world::{Applied, Snapshot, Subject, World};
 
 /// As `docker push` writes it: the blanks and line breaks count.
 const MANIFEST: &str = "{\n   \"schemaVersion\": 2,\n   \"config\": {}\n}";
@@ -177,6 +177,41 @@ fn the_newest_is_what_the_source_tag_is_on_whatever_the_rows_look_like() {
     assert_eq!(newest(None, &[(&b, "e83c516"), (&b, "latest")], &none), Some(b.clone()), "only the source tag was asked for");
     assert_eq!(newest(Some(&a), &[(&a, "9fceb02")], &listed), Some(b.clone()), "one row, of which the list of tags decides");
     assert_eq!(newest(Some(&a), &[], &none), None, "nothing at all");
+}
+
+// The schedule's look
+
+/// What a routine look reads, side by side, of a repository with this tag.
+fn routine(tag: &str, digest: &Digest) -> [Recording; 3] {
+    let list = json!({ "repositoryName": "web", "filter": { "tagStatus": "TAGGED" }, "maxResults": 1000 });
+    let stack = [("Action", "DescribeStacks"), ("Version", "2010-05-15"), ("StackName", "web")];
+    let key = json!({ "app": { "S": "web" }, "item": { "S": "state" } });
+    let state = json!({ "TableName": "state-table", "Key": key, "ConsistentRead": true });
+    [
+        (ask("ListImages", &list), ok_json(&json!({ "imageIds": [{ "imageDigest": digest, "imageTag": tag }] }))),
+        (form_request("cloudformation", &stack), ok("<DescribeStacksResponse><DescribeStacksResult/></DescribeStacksResponse>")),
+        (json_request("DynamoDB_20120810.GetItem", &state), ok_json(&json!({}))),
+    ]
+}
+
+async fn look(recordings: Vec<Recording>) -> Snapshot {
+    let subject = Subject { is_routine: true, ..Subject::default() };
+    replay(recordings, async |aws| aws.observe(&web_app(), &subject).await).await.expect("seen")
+}
+
+#[tokio::test]
+async fn a_routine_look_takes_the_newest_from_the_list_of_tags_and_reads_no_image() {
+    let digest = image().digest;
+    let seen = look(routine("latest", &digest).into()).await;
+    assert_eq!((seen.newest, seen.images), (Some(digest), BTreeMap::new()));
+}
+
+#[tokio::test]
+async fn a_routine_look_asks_for_the_image_of_a_source_tag_that_the_list_does_not_have() {
+    let (image, by_tag) = (image(), batch_get_image(&json!([{ "imageTag": "latest" }])));
+    let answer = images(&[row(&image.digest, Some("latest"), MANIFEST, MEDIA_TYPE)], &[]);
+    let seen = look(routine("9fceb02", &image.digest).into_iter().chain([(by_tag, answer)]).collect()).await;
+    assert_eq!((seen.newest, seen.images), (Some(image.digest.clone()), BTreeMap::from([(image.digest.clone(), Ok(image))])));
 }
 
 // One image by digest
