@@ -19,6 +19,8 @@ use crate::world::{Applied, Secret};
 
 /// For one message, its retries included: an invocation has better things to do.
 const WITHIN: Duration = Duration::from_secs(5);
+/// What Slack says of a token that is valid no more: another one may be in Parameter Store.
+const OUTDATED: [&str; 4] = ["invalid_auth", "not_authed", "token_expired", "token_revoked"];
 /// What Slack says of a message that is not there any more: nobody will ever see it, and that is final.
 const GONE: [&str; 3] = ["message_not_found", "cant_update_message", "is_archived"];
 
@@ -74,7 +76,13 @@ impl Aws {
     /// `None` where there is no token to call with.
     async fn slack_call(&self, app: &App, method: &str, body: &Value) -> Option<Result<Value, Failure>> {
         let token = self.bot_token(app).await?;
-        let answer = self.slack.call(method, &token, body, WITHIN).await;
+        let mut answer = self.slack.call(method, &token, body, WITHIN).await;
+        if let Err(Failure::Refused(code)) = &answer
+            && OUTDATED.contains(&code.as_str())
+            && let Ok(Some(token)) = self.secret_again(&self.settings.secret_parameter(Secret::SlackBotToken)).await
+        {
+            answer = self.slack.call(method, &token, body, WITHIN).await;
+        }
         if let Err(failure) = &answer {
             warn!(repository = %app.repository, method, %failure, "Slack was not told");
         }

@@ -109,13 +109,15 @@ impl<'a> Draft<'a> {
             let via = request.votes.last().map_or(via, |vote| vote.via);
             return self.go(newest, &Wanted::by_approval(request, via, None));
         }
-        if request.as_ref().is_some_and(|request| matches!(request.progress, Progress::Pending | Progress::Rejected)) && !is_free {
+        let has_verdict = request.as_ref().is_some_and(|request| match request.progress {
+            // A no holds in every mode, a question only where automation may not act.
+            Progress::Rejected => true,
+            Progress::Pending => !is_free,
+            Progress::Approved | Progress::Waiting(_) | Progress::Deploying | Progress::Deployed(_) => false,
+            Progress::Failed(_) | Progress::Cancelled(_) | Progress::Superseded | Progress::Expired => false,
+        });
+        if has_verdict {
             return self.ask(newest);
-        }
-        if request.as_ref().is_some_and(|request| request.progress == Progress::Rejected)
-            && let Some(verdict) = self.verdict()
-        {
-            return Ok(verdict);
         }
         if was_there_before {
             return Ok(self.nothing(Outcome::Unchanged, "it was there before ecr-promoter: only its own push promotes it".to_owned()));
