@@ -33,7 +33,7 @@ use crate::error::Error;
 use crate::model::{Repository, RequestId};
 use crate::slack::api::{Api, is_response_url};
 use crate::state::{Roster, State};
-use crate::world::{Action, Applied, Asked, Question, Secret, Snapshot, Subject, Tried, Version, World};
+use crate::world::{Action, Applied, Asked, Listener, Question, Secret, Snapshot, Subject, Tried, Version, World};
 
 /// How long a sandbox may go on with a configuration that it has read.
 const CONFIGURATION_AGE: Duration = Duration::from_secs(60);
@@ -156,8 +156,8 @@ impl World for Aws {
         is_response_url(url, self.slack.base())
     }
 
-    async fn whisper(&self, response_url: &str, text: &str, within: Duration) {
-        self.whisper(response_url, text, within).await;
+    async fn whisper(&self, to: &Listener, text: &str, within: Duration) {
+        self.whisper_to(to, text, within).await;
     }
 
     async fn roster(&self) -> Result<(Roster, Version), Error> {

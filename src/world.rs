@@ -37,7 +37,7 @@ pub trait World {
     /// Whether an address that a payload names is Slack's own.
     fn is_response_url(&self, url: &str) -> bool;
     /// Says something to one person in Slack, if that can be done in time.
-    async fn whisper(&self, response_url: &str, text: &str, within: Duration);
+    async fn whisper(&self, to: &Listener, text: &str, within: Duration);
     /// The apps that there were at the schedule's last full look, and what its next write is conditional on.
     async fn roster(&self) -> Result<(Roster, Version), Error>;
     /// Remembers the apps that there are, if nobody else did since.
@@ -65,6 +65,17 @@ pub enum Secret {
     SlackBotToken,
     /// What links are signed with.
     Links,
+}
+
+/// One person in Slack, who is told something that nobody else sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// Where Slack said to answer, checked to be Slack's.
+    pub response_url: Option<String>,
+    /// The channel, where Slack did not say that.
+    pub channel: Option<String>,
+    /// The person.
+    pub user: String,
 }
 
 /// What a request is about: how it is found by its id alone.

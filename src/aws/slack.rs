@@ -15,7 +15,7 @@ use crate::slack::api::Failure;
 use crate::slack::card::card;
 use crate::slack::escape::{escape, escape_lines};
 use crate::state::Notice;
-use crate::world::{Applied, Secret};
+use crate::world::{Applied, Listener, Secret};
 
 /// For one message, its retries included: an invocation has better things to do.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -105,10 +105,23 @@ impl Aws {
     }
 
     /// Says something to one person only.
-    pub(super) async fn whisper(&self, response_url: &str, text: &str, within: Duration) {
-        let body = json!({ "response_type": "ephemeral", "replace_original": false, "text": escape_lines(text, 2_000) });
-        if let Err(failure) = self.slack.respond(response_url, &body, within).await {
-            warn!(%failure, "Slack was not told");
+    pub(super) async fn whisper_to(&self, to: &Listener, text: &str, within: Duration) {
+        let text = escape_lines(text, 2_000);
+        let told = match (&to.response_url, &to.channel) {
+            (Some(url), _) => {
+                let body = json!({ "response_type": "ephemeral", "replace_original": false, "text": text });
+                self.slack.respond(url, &body, within).await
+            }
+            (None, Some(channel)) => {
+                let name = self.settings.secret_parameter(Secret::SlackBotToken);
+                let Ok(Some(token)) = self.secret(&name).await else { return };
+                let body = json!({ "channel": channel, "user": to.user, "text": text });
+                self.slack.call("chat.postEphemeral", &token, &body, within).await.map(drop)
+            }
+            (None, None) => return,
+        };
+        if let Err(failure) = told {
+            warn!(%failure, "somebody in Slack was not answered");
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::slack::interaction::{self, Button, Click};
 use crate::slack::signature::{Signed, signed};
 use crate::slack::slash;
 use crate::web::{Request, Response};
-use crate::world::{Secret, Subject, World};
+use crate::world::{Listener, Secret, Subject, World};
 
 /// How long is worked before Slack is answered: the rest of its 3 s is for the way there and back.
 const BUDGET: Duration = Duration::from_millis(2_300);
@@ -67,9 +67,8 @@ pub(super) async fn interaction<W: World>(world: &W, request: &Request, now: Tim
             format!("That failed: {failure}")
         }
     };
-    if let Some(url) = &click.response_url {
-        world.whisper(url, &said, LAST_WORD.max(BUDGET.saturating_sub(began.elapsed()))).await;
-    }
+    let to = Listener { response_url: click.response_url, channel: click.channel, user: click.user.id };
+    world.whisper(&to, &said, LAST_WORD.max(BUDGET.saturating_sub(began.elapsed()))).await;
     Response::ok()
 }
 

@@ -23,7 +23,9 @@ use ecr_promoter::request::{Posted, Request};
 use ecr_promoter::review::{Change, Changes, Review};
 use ecr_promoter::stack::{Parameter, Stack, StackEvent, StackEvents};
 use ecr_promoter::state::{CommandRecord, Ended, Notice, Roster, State};
-use ecr_promoter::world::{Action, Applied, Asked, NotUpdated, Question, Secret, Snapshot, Subject, Tried, Update, Version, World};
+use ecr_promoter::world::{
+    Action, Applied, Asked, Listener, NotUpdated, Question, Secret, Snapshot, Subject, Tried, Update, Version, World,
+};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -534,7 +536,7 @@ impl World for Sandbox {
         url.starts_with("https://hooks.slack.com/")
     }
 
-    async fn whisper(&self, _: &str, text: &str, _: Duration) {
+    async fn whisper(&self, _: &Listener, text: &str, _: Duration) {
         self.world.get_mut().whispered.push(text.to_owned());
     }
 
