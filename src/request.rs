@@ -39,6 +39,9 @@ pub struct Request {
     /// What people said, one word each.
     #[serde(default)]
     pub votes: Vec<Vote>,
+    /// Whether enough people said yes.
+    #[serde(default)]
+    pub is_approved: bool,
     /// How far it has come.
     pub progress: Progress,
     /// The Slack channel it is to be shown in.
@@ -145,7 +148,21 @@ impl Request {
 
     /// Whether enough people said yes, so that it goes by itself as soon as it can.
     pub fn may_go(&self) -> bool {
-        matches!(self.progress, Progress::Approved | Progress::Waiting(_) | Progress::Deploying)
+        self.is_approved && !self.progress.is_final()
+    }
+
+    /// Its promotion ended without a verdict of CloudFormation's: what people said is what counts again.
+    pub(crate) fn step_back(&mut self) {
+        if !self.progress.is_final() {
+            self.progress = if self.is_approved { Progress::Approved } else { Progress::Pending };
+        }
+    }
+
+    /// A person chose something else after people had approved this.
+    pub(crate) fn turn_away(&mut self, reason: &str) {
+        if self.may_go() {
+            self.progress = Progress::Cancelled(reason.to_owned());
+        }
     }
 
     /// The people who said yes, each once.

@@ -405,6 +405,11 @@ impl State {
     pub fn end(&mut self, promotion: &Promotion, end: End, reason: impl Into<String>, now: Timestamp) -> Ended {
         let reason = reason.into();
         self.open.retain(|open| open.token != promotion.token);
+        if matches!(end, End::Superseded | End::Blocked)
+            && let Some(request) = promotion.request.as_ref().and_then(|id| self.request_mut(id))
+        {
+            request.step_back();
+        }
         let ended = Ended { number: self.ended, promotion: promotion.clone(), end, reason: reason.clone(), ended_at: now };
         self.ended += 1;
         self.recent.push(Recent {

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 
 use ecr_promoter::answer::Outcome;
 use ecr_promoter::error::Error;
+use ecr_promoter::request::Progress;
 use ecr_promoter::review::{Change, Replacement};
 use ecr_promoter::state::{End, State};
 use jiff::SignedDuration;
@@ -70,7 +71,13 @@ fn assert_at_rest(world: &Memory) {
         assert!(is_told, "{:?} of {} was told", ended.end, ended.promotion.tag);
     }
     let newest = inner.tags.get(&tag("latest")).expect("an image");
-    let is_asked = inner.config["mode"] == "approval" && state.request.as_ref().is_some_and(|request| request.digest == *newest);
+    for request in state.all_requests() {
+        assert!(!request.is_unshown(), "Slack shows what became of it: {request:#?}");
+    }
+    let is_asked = state
+        .request
+        .as_ref()
+        .is_some_and(|request| request.digest == *newest && (inner.config["mode"] == "approval" || request.progress == Progress::Rejected));
     let is_set_aside = state.failed.contains(newest) || [&state.passed_over, &state.first_seen].contains(&&Some(newest.clone()));
     let may_wait = state.hold.is_some() || is_asked || is_set_aside || is_blocked;
     assert!(may_wait || running.digest.as_ref() == Some(newest), "the newest permitted image runs: {}", describe(world));
@@ -248,6 +255,20 @@ fn forbidden() -> Vec<Change> {
     vec![change("AWS::ECS::TaskDefinition", "Task"), change("AWS::RDS::DBInstance", "Database")]
 }
 
+/// What a person says about the candidate, or about one that is it no more.
+fn a_word(world: &Memory, random: &mut fastrand::Rng) -> String {
+    let inner = world.get();
+    let newest = inner.tags.get(&tag("latest")).cloned();
+    let older = inner.state.iter().flat_map(|(state, _)| state.all_requests()).map(|request| request.digest.clone()).last();
+    let digest = if random.u8(..4) > 0 { newest } else { older };
+    let Some(digest) = digest else { return "ask web".to_owned() };
+    match random.u8(..6) {
+        0..=3 => format!("approve web {digest}"),
+        4 => format!("reject web {digest}"),
+        _ => "ask web".to_owned(),
+    }
+}
+
 /// Something happens to a guarded story's change sets: how long they take, what they would do, and who makes others.
 fn around_the_guard(world: &Memory, random: &mut fastrand::Rng, queue: &mut Vec<Value>) {
     let mut inner = world.get_mut();
@@ -268,6 +289,9 @@ fn story(seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let world = Memory::new(if random.u8(..4) == 0 { "approval" } else { "auto" });
     world.get_mut().takes_known_tokens = random.bool();
+    if random.bool() {
+        world.get_mut().config["approval"] = json!({ "slack_channel": "C1" });
+    }
     let is_guarded = random.u8(..4) == 0;
     if is_guarded {
         world.get_mut().config["guard"] = json!({ "allowed_changes": ["AWS::ECS::TaskDefinition:Replacement"] });
@@ -312,6 +336,15 @@ fn story(seed: u64) {
                 let fault = *[Fault::Before, Fault::After, Fault::Death].get(random.usize(..3)).expect("a fault");
                 world.get_mut().fault = Some((at, fault));
             }
+            11 if left > 0 && random.bool() => {
+                let message = sns(&a_word(&world, &mut random), &format!("word-{left}"), world.get().now);
+                queue.extend(std::iter::repeat_n(message, random.usize(1..3)));
+            }
+            12 if left > 0 && random.u8(..4) == 0 => {
+                let is_down = world.get().slack_is_down;
+                world.get_mut().slack_is_down = !is_down;
+            }
+            13 if left > 0 && random.u8(..12) == 0 => world.get_mut().now += SignedDuration::from_hours(40),
             8 if left > 0 && is_guarded => around_the_guard(&world, &mut random, &mut queue),
             8..=10 if !queue.is_empty() && running.len() < 6 => {
                 let payload = queue.swap_remove(random.usize(..queue.len()));
@@ -335,6 +368,7 @@ fn story(seed: u64) {
         }
     }
     world.get_mut().fault = None;
+    world.get_mut().slack_is_down = false;
     if world.get().tags.contains_key(&tag("latest")) {
         if is_guarded {
             hours_pass(&world);

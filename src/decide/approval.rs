@@ -145,6 +145,7 @@ impl<'a> Draft<'a> {
             why,
             changes: Vec::new(),
             votes: Vec::new(),
+            is_approved: false,
             progress: Progress::Pending,
             channel: approval.slack_channel.clone(),
             posted: None,
@@ -186,8 +187,14 @@ impl<'a> Draft<'a> {
         self.about(&request);
         match &request.progress {
             Progress::Pending => {}
-            Progress::Approved | Progress::Waiting(_) | Progress::Deploying => {
+            Progress::Approved | Progress::Waiting(_) | Progress::Deploying if request.may_go() => {
                 return self.go(digest, &Wanted::by_approval(&request, command.via, Some(&command.id)));
+            }
+            Progress::Approved | Progress::Waiting(_) | Progress::Deploying => {
+                // Somebody promoted it before people had decided.
+                if let Some(open) = self.state.open.iter().find(|open| open.digest == *digest).cloned() {
+                    return self.go(digest, &Wanted::again(&open));
+                }
             }
             Progress::Rejected => return Ok(self.nothing(Outcome::Rejected, rejected(&request))),
             Progress::Expired => return Ok(self.nothing(Outcome::Expired, self.expired())),
@@ -217,7 +224,7 @@ impl<'a> Draft<'a> {
             }
             return Ok(self.nothing(Outcome::Approved, reason));
         }
-        request.progress = Progress::Approved;
+        (request.is_approved, request.progress) = (true, Progress::Approved);
         self.state.request = Some(request.clone());
         self.go(digest, &Wanted { is_choice: true, ..Wanted::by_approval(&request, command.via, Some(&command.id)) })
     }

@@ -213,6 +213,7 @@ impl<'a> Draft<'a> {
             None
         } else {
             let reason = format!("{} was promoted on purpose, and is not the newest `{}`", digest.short(), self.app.config.source_tag);
+            self.turn_away_from_approved(&reason);
             Some(Hold { by: wanted.by.to_string(), at: self.now, reason })
         };
     }
@@ -322,6 +323,13 @@ impl<'a> Draft<'a> {
             command.token = Some(promotion.token.clone());
         }
         Ok(promotion)
+    }
+
+    /// What people approved before gives way to what a person chooses now.
+    pub(super) fn turn_away_from_approved(&mut self, reason: &str) {
+        if let Some(request) = &mut self.state.request {
+            request.turn_away(reason);
+        }
     }
 
     /// The undecided request about this image: whoever promotes it, its message says what became of it.

@@ -19,10 +19,10 @@ use ecr_promoter::event::Invocation;
 use ecr_promoter::handle::handle;
 use ecr_promoter::image::{Image, MEDIA_TYPES, Tags};
 use ecr_promoter::model::{Digest, Repository, RequestId, Tag, Token};
-use ecr_promoter::request::{Posted, Request};
+use ecr_promoter::request::{Posted, Progress, Request};
 use ecr_promoter::review::{Change, Changes, Review};
 use ecr_promoter::stack::{Parameter, Stack, StackEvent, StackEvents};
-use ecr_promoter::state::{CommandRecord, Ended, Notice, Roster, State};
+use ecr_promoter::state::{CommandRecord, Ended, Notice, Roster, State, Via};
 use ecr_promoter::world::{
     Action, Applied, Asked, Listener, NotUpdated, Question, Secret, Snapshot, Subject, Tried, Update, Version, World,
 };
@@ -286,6 +286,14 @@ impl Inner {
         let is_known =
             state.open.iter().any(|open| open.token == update.token) || state.recent.iter().any(|ended| ended.token == update.token);
         assert!(is_known, "an update is sent whose token is not in the state");
+        if let Some(open) = state.open.iter().find(|open| open.token == update.token) {
+            let is_undone = open.by.contains("undoing");
+            let is_permitted = self.config["mode"] == "auto" || !open.via.is_automation() || is_undone;
+            assert!(is_permitted, "nobody permitted what is sent: {open:#?}");
+            let rests_on = open.request.as_ref().and_then(|id| state.all_requests().find(|request| request.id == *id));
+            let is_rejected = rests_on.is_some_and(|request| request.progress == Progress::Rejected && open.via != Via::Sns);
+            assert!(!is_rejected, "what was rejected is sent: {open:#?}");
+        }
         let others: BTreeSet<&String> = self.parameters.keys().filter(|key| *key != "ProductionTag").collect();
         assert_eq!(others, update.others.iter().collect(), "every other parameter is named, or it falls to its default");
         assert!(self.tags.contains_key(&update.tag), "the stack is sent to a tag that no image has");
