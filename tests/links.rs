@@ -1,0 +1,223 @@
+//! Approval links over the AWS in memory: what is shown, what decides, and what never does.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use ecr_promoter::link::{ApprovalLink, mint};
+use ecr_promoter::model::Digest;
+use ecr_promoter::request::Progress;
+use jiff::SignedDuration;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use support::{Memory, push_event};
+
+const HOST: &str = "example.lambda-url.us-east-1.on.aws";
+
+/// The address that the message about the present request carries.
+fn link(world: &Memory) -> String {
+    let inner = world.get();
+    let (state, _) = inner.state.as_ref().expect("a state");
+    let request = state.request.as_ref().expect("a request");
+    let link = ApprovalLink { request: request.id.clone(), digest: request.digest.clone() };
+    let token = mint(&link, request.expires_at, &SecretString::from("link-secret")).expect("a key");
+    format!("/approve/{}", token.expose())
+}
+
+fn asked(config: &Value) -> (Memory, Digest) {
+    let world = Memory::new("approval");
+    world.get_mut().config["approval"] = config.clone();
+    let digest = world.push("abc1234");
+    world.invoke(&push_event(&digest), "request").expect("an answer");
+    (world, digest)
+}
+
+struct Page {
+    status: u64,
+    headers: BTreeMap<String, String>,
+    body: String,
+}
+
+fn send(world: &Memory, method: &str, path: &str, more: &[(&str, &str)], body: &str) -> Page {
+    let mut headers = json!({ "host": HOST, "content-type": "application/x-www-form-urlencoded" });
+    for (name, value) in more {
+        headers[*name] = (*value).into();
+    }
+    let payload = json!({
+        "version": "2.0",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": headers,
+        "requestContext": { "http": { "method": method, "path": path } },
+        "body": body,
+        "isBase64Encoded": false,
+    });
+    let answer = world.invoke(&payload, "http").expect("HTTP is never a function error");
+    let headers = answer["headers"].as_object().expect("headers");
+    Page {
+        status: answer["statusCode"].as_u64().expect("a status"),
+        headers: headers.iter().map(|(name, value)| (name.clone(), value.as_str().expect("text").to_owned())).collect(),
+        body: answer["body"].as_str().expect("a body").to_owned(),
+    }
+}
+
+fn get(world: &Memory, path: &str) -> Page {
+    send(world, "GET", path, &[], "")
+}
+
+fn post(world: &Memory, path: &str, body: &str) -> Page {
+    let own = format!("https://{HOST}");
+    send(world, "POST", path, &[("origin", own.as_str()), ("sec-fetch-site", "same-origin")], body)
+}
+
+const APPROVE: &str = "decision=approve&name=Alice";
+const REJECT: &str = "decision=reject&name=Alice";
+
+#[track_caller]
+fn says(page: &Page, status: u64, words: &[&str]) {
+    assert_eq!(page.status, status, "{}", page.body);
+    for words in words {
+        assert!(page.body.contains(words), "{words:?} is not in {}", page.body);
+    }
+}
+
+#[test]
+fn opening_a_link_shows_and_changes_nothing_however_often() {
+    let (world, digest) = asked(&json!({}));
+    let path = link(&world);
+    let before = world.get().state.clone();
+    for _ in 0..3 {
+        let page = get(&world, &path);
+        says(&page, 200, &["abc1234", digest.as_str(), "production_old", "Approve", "Reject", "Kept and shown as claimed"]);
+        let head = send(&world, "HEAD", &path, &[], "");
+        assert_eq!((head.status, head.body.as_str()), (200, ""));
+    }
+    assert_eq!((world.updates(), &world.get().state), (0, &before));
+}
+
+#[test]
+fn the_form_decides_once_under_a_claimed_name() {
+    let (world, digest) = asked(&json!({}));
+    let path = link(&world);
+    says(&post(&world, &path, APPROVE), 200, &["promoted", "Alice (claimed, by the approval link)"]);
+    assert_eq!((world.updates(), world.value().as_str()), (1, "production_abc1234"));
+    says(&post(&world, &path, APPROVE), 200, &["promoted"]);
+    says(&post(&world, &path, REJECT), 200, &["approved it before"]);
+    world.finish_update();
+    world.invoke(&push_event(&digest), "request").expect("an answer");
+    says(&get(&world, &path), 200, &["in production"]);
+    says(&post(&world, &path, APPROVE), 200, &["promoted"]);
+    assert_eq!(world.updates(), 1);
+}
+
+#[test]
+fn a_rejection_stands_against_an_approval() {
+    let (world, _) = asked(&json!({}));
+    let path = link(&world);
+    says(&post(&world, &path, REJECT), 200, &["rejected"]);
+    says(&post(&world, &path, APPROVE), 409, &["rejected"]);
+    says(&get(&world, &path), 200, &["Rejected by Alice (claimed, by the approval link)"]);
+    assert_eq!((world.updates(), world.value().as_str()), (0, "production_old"));
+}
+
+#[test]
+fn a_link_to_what_was_superseded_says_so_and_decides_nothing() {
+    let (world, _) = asked(&json!({}));
+    let path = link(&world);
+    let newer = world.push("bcd2345");
+    world.invoke(&push_event(&newer), "request").expect("an answer");
+    says(&get(&world, &path), 200, &["superseded"]);
+    says(&post(&world, &path, APPROVE), 409, &["superseded"]);
+    assert_eq!(world.updates(), 0);
+}
+
+#[test]
+fn a_link_that_may_only_look_cannot_decide() {
+    for config in [
+        json!({ "approvers": ["ALICE"] }),
+        json!({ "required": 2, "slack_channel": "C1" }),
+        json!({ "links": false }),
+        json!({ "approvers": ["ALICE"], "links": true }),
+    ] {
+        let (world, _) = asked(&config);
+        let path = link(&world);
+        let page = get(&world, &path);
+        says(&page, 200, &["abc1234", "cannot decide"]);
+        assert!(!page.body.contains("<form"), "{config}: {}", page.body);
+        for body in [APPROVE, REJECT] {
+            says(&post(&world, &path, body), 403, &["cannot decide"]);
+        }
+        let inner = world.get();
+        let (state, _) = inner.state.as_ref().expect("a state");
+        assert_eq!((inner.updates.len(), &state.request.as_ref().expect("a request").progress), (0, &Progress::Pending), "{config}");
+    }
+}
+
+#[test]
+fn a_changed_link_is_none_and_an_old_one_is_too_old() {
+    let (world, _) = asked(&json!({}));
+    let path = link(&world);
+    let last = if path.ends_with('A') { "B" } else { "A" };
+    let changed = format!("{}{last}", &path[..path.len() - 1]);
+    for path in [changed.as_str(), "/approve/", "/approve/x", "/approve/x.y.z.a"] {
+        for method in ["GET", "POST"] {
+            says(&send(&world, method, path, &[], APPROVE), 404, &[]);
+        }
+    }
+    world.get_mut().now += SignedDuration::from_hours(24 * 4);
+    says(&get(&world, &path), 410, &["too old"]);
+    says(&post(&world, &path, APPROVE), 410, &["too old"]);
+    assert_eq!(world.updates(), 0);
+}
+
+#[test]
+fn a_form_of_another_site_or_without_a_decision_decides_nothing() {
+    let (world, _) = asked(&json!({}));
+    let path = link(&world);
+    for headers in [
+        vec![("origin", "https://evil.example")],
+        vec![("origin", "null")],
+        vec![("sec-fetch-site", "cross-site")],
+        vec![("sec-fetch-site", "same-site"), ("origin", "https://example.lambda-url.us-east-1.on.aws")],
+    ] {
+        says(&send(&world, "POST", &path, &headers, APPROVE), 403, &["another page"]);
+    }
+    for body in ["", "decision=maybe", "name=Alice", "{\"action\":\"promote\",\"repository\":\"web\"}"] {
+        says(&post(&world, &path, body), 400, &[]);
+    }
+    assert_eq!(world.updates(), 0);
+}
+
+#[test]
+fn every_answer_carries_the_headers_that_keep_it_to_itself() {
+    let (world, _) = asked(&json!({}));
+    let path = link(&world);
+    let pages = [
+        get(&world, &path),
+        post(&world, &path, "decision=maybe"),
+        get(&world, "/approve/x"),
+        get(&world, "/"),
+        get(&world, "/board"),
+        send(&world, "DELETE", &path, &[], ""),
+        send(&world, "GET", "/slack/commands", &[], ""),
+    ];
+    for page in &pages {
+        let policy = &page.headers["content-security-policy"];
+        for part in ["default-src 'none'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"] {
+            assert!(policy.contains(part), "{part} is not in {policy}");
+        }
+        assert_eq!(page.headers["cache-control"], "no-store");
+        assert_eq!(page.headers["referrer-policy"], "no-referrer");
+        assert_eq!(page.headers["x-content-type-options"], "nosniff");
+    }
+    assert_eq!(pages.map(|page| page.status), [200, 400, 404, 404, 404, 405, 405]);
+}
+
+#[test]
+fn a_name_with_html_in_it_is_text() {
+    let (world, _) = asked(&json!({}));
+    let path = link(&world);
+    let page = post(&world, &path, "decision=reject&name=%3Cscript%3Ealert(1)%3C%2Fscript%3E");
+    says(&page, 200, &["&lt;script&gt;alert(1)&lt;/script&gt;"]);
+    assert!(!page.body.contains("<script>"), "{}", page.body);
+}
