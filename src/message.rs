@@ -232,6 +232,63 @@ mod tests {
         }
     }
 
+    fn sent(app: &App, notice: &Notice) -> Message {
+        message(app, notice, None)
+    }
+
+    #[test]
+    fn who_may_decide_is_told_and_only_words_that_would_do_it() {
+        let app = |approval: &str| {
+            App::parse(&"web".parse().expect("valid"), "test", &format!(r#"{{"stack":"web","approval":{approval}}}"#)).expect("valid")
+        };
+        let asked = Notice {
+            request: Some("req-0123456789abcdef0123456789abcdef".parse().expect("an id")),
+            expires_at: Some("2026-03-20T09:41:30Z".parse().expect("a time")),
+            ..notice(Outcome::ApprovalRequested, "the app's mode is `approval`")
+        };
+        let anybody = sent(&app("{}"), &asked);
+        for words in ["approve web sha256:", "reject web sha256:", "until     2026-03-20T09:41:30Z"] {
+            assert!(anybody.text.contains(words), "{words:?} is not in {}", anybody.text);
+        }
+        assert_eq!(anybody.json["request"], "req-0123456789abcdef0123456789abcdef");
+        assert_eq!(anybody.json["expires_at"], "2026-03-20T09:41:30Z");
+        let listed = sent(&app(r#"{"slack_channel":"C1","approvers":["UALICE"]}"#), &asked).text;
+        assert!(listed.contains("the approval of one of the app's approvers in Slack"), "{listed}");
+        let several = sent(&app(r#"{"slack_channel":"C1","required":2}"#), &asked).text;
+        assert!(several.contains("the approval of 2 people in Slack"), "{several}");
+        assert!(!listed.contains("approve web") && !several.contains("approve web"), "that would be refused");
+    }
+
+    #[test]
+    fn what_became_of_a_request_is_told_in_a_line_and_what_runs_is_called_so() {
+        let told = |outcome, reason: &str| {
+            let notice = Notice { took_seconds: None, ..notice(outcome, reason) };
+            let message = sent(&app(), &notice);
+            assert!(message.text.contains("\nruns now  production_e83c516\n"), "{}", message.text);
+            assert_eq!(message.json["outcome"], json!(outcome));
+            let last = message.text.lines().last().unwrap_or_default().to_owned();
+            [message.subject, message.text.lines().nth(2).unwrap_or_default().to_owned(), last].join("\n")
+        };
+        let all = [
+            told(Outcome::Approved, "approved by alice (Slack, UALICE): 1 of 2 people"),
+            told(Outcome::Rejected, "bob (Slack, UBOB) rejected it; an explicit `promote` still works"),
+            told(Outcome::Expired, "nobody decided on it until 2026-03-20T09:41:30Z: `ask web` asks again"),
+        ];
+        insta::assert_snapshot!(all.join("\n\n"), @r"
+        web: 9fceb02 was approved, and needs more approvals
+        approved by alice (Slack, UALICE): 1 of 2 people
+        by        push of `latest`
+
+        web: 9fceb02 was rejected
+        bob (Slack, UBOB) rejected it; an explicit `promote` still works
+        by        push of `latest`
+
+        web: nobody decided on 9fceb02 in time
+        nobody decided on it until 2026-03-20T09:41:30Z: `ask web` asks again
+        To be asked again, publish this to the approval topic: ask web
+        ");
+    }
+
     #[test]
     fn a_deployment_tells_how_long_it_took() {
         assert_eq!(message(&app(), &notice(Outcome::Deployed, ""), None).subject, "web: 9fceb02 is in production after 2 m 10 s");

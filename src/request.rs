@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Outcome;
+use crate::config::Approval;
 use crate::model::{Commit, Digest, RequestId, Tag};
 use crate::state::{Notice, Via};
 
@@ -158,16 +159,14 @@ impl Request {
         }
     }
 
-    /// A person chose something else after people had approved this.
-    pub(crate) fn turn_away(&mut self, reason: &str) {
-        if self.may_go() {
-            self.progress = Progress::Cancelled(reason.to_owned());
-        }
-    }
-
-    /// The people who said yes, each once.
-    pub fn approvers(&self) -> BTreeSet<&str> {
-        self.votes.iter().filter(|vote| vote.approves).map(|vote| vote.user.as_deref().unwrap_or(&vote.by)).collect()
+    /// The people who said yes, each once: those who may decide as the app is configured now.
+    pub fn approvers(&self, approval: &Approval) -> BTreeSet<&str> {
+        let counts = |user: &Option<String>| match user {
+            Some(user) => approval.approvers.is_empty() || approval.approvers.contains(user),
+            None => !approval.needs_identity(),
+        };
+        let yes = self.votes.iter().filter(|vote| vote.approves && counts(&vote.user));
+        yes.map(|vote| vote.user.as_deref().unwrap_or(&vote.by)).collect()
     }
 
     /// Who said yes, or no, for people to read.

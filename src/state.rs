@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::{Answer, Closed, Outcome};
 use crate::model::{Commit, Digest, Repository, RequestId, Tag, Token};
-use crate::request::{Posted, Request};
+use crate::request::{Posted, Progress, Request};
 
 /// How many ended promotions the state itself remembers by token; the rest is in the history items.
 const RECENT: usize = 20;
@@ -405,10 +405,14 @@ impl State {
     pub fn end(&mut self, promotion: &Promotion, end: End, reason: impl Into<String>, now: Timestamp) -> Ended {
         let reason = reason.into();
         self.open.retain(|open| open.token != promotion.token);
-        if matches!(end, End::Superseded | End::Blocked)
-            && let Some(request) = promotion.request.as_ref().and_then(|id| self.request_mut(id))
-        {
-            request.step_back();
+        if matches!(end, End::Superseded | End::Blocked) {
+            // An earlier candidate's approval came to nothing; what people said of the present one still holds.
+            for request in self.earlier_requests.iter_mut().filter(|request| promotion.request.as_ref() == Some(&request.id)) {
+                request.progress = Progress::Superseded;
+            }
+            if let Some(request) = self.request.as_mut().filter(|request| promotion.request.as_ref() == Some(&request.id)) {
+                request.step_back();
+            }
         }
         let ended = Ended { number: self.ended, promotion: promotion.clone(), end, reason: reason.clone(), ended_at: now };
         self.ended += 1;

@@ -125,3 +125,6 @@ impl Aws {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use crate::model::{Digest, RequestId, Token};
 use crate::request::{Progress, Request, Vote};
 use crate::review::Review;
 use crate::stack::Phase;
-use crate::state::{Notice, Via};
+use crate::state::{End, Notice, Via};
 use crate::world::{Action, Question};
 
 /// How many earlier requests may wait for their message to be mended.
@@ -22,6 +22,11 @@ const EARLIER: usize = 20;
 impl<'a> Draft<'a> {
     /// Ends the request that nobody decided on in time, or whose candidate is the newest image no more.
     pub(super) fn retire_request(&mut self) {
+        let channel = &self.app.config.approval.slack_channel;
+        if let Some(unseen) = self.state.request.as_mut().filter(|request| request.posted.is_none() && !request.progress.is_final()) {
+            // The channel may have been misspelt, or not there yet, when people were asked.
+            unseen.channel.clone_from(channel);
+        }
         let Some(request) = self.state.request.clone() else { return };
         if request.has_expired(self.now) {
             let reason = format!("nobody decided on it until {}: `ask {}` asks again", request.expires_at, self.app.repository);
@@ -48,11 +53,29 @@ impl<'a> Draft<'a> {
         if !old.progress.is_final() && !is_begun {
             old.progress = Progress::Superseded;
         }
-        if old.channel.is_some() && (old.is_unshown() || !old.progress.is_final()) {
+        // A question that nobody saw needs no message that it is none any more.
+        let is_unseen = old.posted.is_none() && old.progress == Progress::Superseded;
+        if old.channel.is_some() && !is_unseen && (old.is_unshown() || !old.progress.is_final()) {
             self.state.earlier_requests.push(old);
             let surplus = self.state.earlier_requests.len().saturating_sub(EARLIER);
             self.state.earlier_requests.drain(..surplus);
         }
+    }
+
+    /// Takes back what people approved, unless CloudFormation has it already: a person wants something else, or nothing.
+    pub(super) fn withdraw(&mut self, reason: &str, by: &str) -> Decided<Option<Request>> {
+        let Some(request) = self.state.request.clone().filter(Request::may_go) else { return Ok(None) };
+        for open in self.state.open.clone().iter().filter(|open| open.request.as_ref() == Some(&request.id)) {
+            if self.stack.phase() == Phase::Busy && self.is_accepted(open)? {
+                return Ok(None);
+            }
+            self.end(open, End::Cancelled, reason);
+        }
+        let notice = self.notice_of(&request, Outcome::Cancelled, reason.to_owned(), by);
+        self.announce(notice);
+        self.state.passed_over = Some(request.digest.clone());
+        self.state.waiting = None;
+        Ok(Some(request))
     }
 
     /// What the present candidate's request has come to, if that ends a look: it waits, or somebody said no.
@@ -78,6 +101,8 @@ impl<'a> Draft<'a> {
     /// Asks people, once for each candidacy.
     pub(super) fn ask(mut self, digest: &Digest) -> Decided {
         self.supersede_others(None, false)?;
+        // Nothing waits for the stack: it waits for people.
+        self.state.waiting = None;
         if let Some(verdict) = self.verdict() {
             return Ok(verdict);
         }
@@ -214,7 +239,8 @@ impl<'a> Draft<'a> {
         if !has_voted {
             request.votes.push(vote);
         }
-        let (have, need) = (request.approvers().len(), self.app.config.approval.required as usize);
+        let approval = &self.app.config.approval;
+        let (have, need) = (request.approvers(approval).len(), approval.required as usize);
         if have < need {
             let reason = format!("approved by {}: {have} of {need} people", request.who(true));
             self.state.request = Some(request.clone());
@@ -331,7 +357,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn about(&mut self, request: &Request) {
+    pub(super) fn about(&mut self, request: &Request) {
         self.subject.digest = Some(request.digest.clone());
         self.subject.commit.clone_from(&request.commit);
         self.subject.tag.clone_from(&request.tag);

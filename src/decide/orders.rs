@@ -22,7 +22,12 @@ pub(super) fn cancel(mut draft: Draft<'_>, command: &Command) -> Decided {
             waiting.push(open);
         }
     }
+    let reason = format!("cancelled by {}", command.by);
     let Some(last) = waiting.last().cloned() else {
+        if let Some(request) = draft.withdraw(&reason, &command.by)? {
+            draft.about(&request);
+            return Ok(draft.nothing(Outcome::Cancelled, reason));
+        }
         let under_way = if draft.stack.phase() == Phase::Busy {
             "what the stack is busy with is not ecr-promoter's, or past cancelling"
         } else {
@@ -30,7 +35,6 @@ pub(super) fn cancel(mut draft: Draft<'_>, command: &Command) -> Decided {
         };
         return Ok(draft.refused(under_way));
     };
-    let reason = format!("cancelled by {}", command.by);
     for open in waiting {
         draft.end(&open, End::Cancelled, reason.clone());
         let notice = open.notice(Outcome::Cancelled, reason.clone(), draft.now);

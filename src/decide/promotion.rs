@@ -10,7 +10,7 @@ use crate::config::Mode;
 use crate::event::command::Command;
 use crate::image::{CommitOf, Image, commit_of, production_tag};
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
-use crate::request::Progress;
+use crate::request::{Progress, Request};
 use crate::stack::Phase;
 use crate::state::{End, Hold, Promotion, Running, Via, Waiting};
 use crate::world::{Action, Question, Update};
@@ -88,7 +88,9 @@ impl<'a> Draft<'a> {
         let is_passed_over = self.state.passed_over.as_ref() == Some(newest);
         let is_free = self.app.config.mode == Mode::Auto && !is_held && !is_passed_over;
         let open = self.state.open.iter().find(|open| open.digest == *newest).cloned();
-        let has_failed = open.is_none() && self.state.failed.contains(newest);
+        // What people approved since then is tried again.
+        let is_approved = self.state.request.as_ref().is_some_and(Request::may_go);
+        let has_failed = open.is_none() && self.state.failed.contains(newest) && !is_approved;
         let was_there_before = via == Via::Schedule && self.state.first_seen.as_ref() == Some(newest);
         if self.is_stray && !(is_free && !has_failed && !was_there_before) {
             return self.undo();
@@ -152,7 +154,7 @@ impl<'a> Draft<'a> {
             self.subject.commit = running.as_ref().and_then(|running| running.commit.clone());
             self.subject.tag = running.and_then(|running| running.tag.parse().ok());
             self.state.waiting = None;
-            self.note_choice(digest, wanted);
+            self.note_choice(digest, wanted)?;
             self.supersede_others(None, wanted.is_choice)?;
             return Ok(self.nothing(Outcome::Unchanged, "it runs already".to_owned()));
         }
@@ -162,7 +164,7 @@ impl<'a> Draft<'a> {
             && self.stack.phase() == Phase::Busy
             && self.is_accepted(open)?
         {
-            self.note_choice(digest, wanted);
+            self.note_choice(digest, wanted)?;
             return Ok(self.under_way(open, wanted));
         }
         let Some(tag) = self.tag_for(digest, commit.as_ref(), wanted) else {
@@ -176,24 +178,31 @@ impl<'a> Draft<'a> {
                 let since = self.state.running.as_ref().filter(|running| running.tag == tag.as_str()).and_then(|running| running.since);
                 let by = self.state.running.as_ref().map_or_else(|| wanted.by.to_string(), |running| running.by.clone());
                 self.state.running = Some(Running { tag: tag.to_string(), digest: Some(digest.clone()), commit, since, by });
-                self.note_choice(digest, wanted);
+                self.note_choice(digest, wanted)?;
                 Ok(self.nothing(Outcome::Unchanged, "it runs already".to_owned()))
             }
             Phase::AtRest => {
-                self.note_choice(digest, wanted);
+                self.note_choice(digest, wanted)?;
                 let promotion = self.promotion(open.as_ref(), digest, commit, tag, wanted)?;
                 self.send(promotion, image, wanted)
             }
             Phase::Busy if wanted.via.is_automation() => {
                 let reason = self.busy();
-                Ok(self.wait(Outcome::Queued, reason, wanted))
+                // That a person's own waits has been told.
+                let is_in_hand = open.is_some_and(|open| !open.via.is_automation());
+                Ok(if is_in_hand { self.nothing(Outcome::Queued, reason) } else { self.wait(Outcome::Queued, reason, wanted) })
             }
             Phase::Busy => {
-                self.note_choice(digest, wanted);
+                self.note_choice(digest, wanted)?;
+                let is_told = open.as_ref().is_some_and(|open| open.tag == tag && !open.via.is_automation());
                 self.promotion(open.as_ref(), digest, commit, tag, wanted)?;
                 let reason = self.busy();
                 let notice = self.notice(Outcome::Queued, &reason, &wanted.by);
-                self.announce(notice);
+                if is_told {
+                    self.state.note(&notice)
+                } else {
+                    self.announce(notice)
+                }
                 Ok(self.nothing(Outcome::Queued, reason))
             }
             Phase::Broken | Phase::Leaving | Phase::Gone => {
@@ -204,18 +213,19 @@ impl<'a> Draft<'a> {
     }
 
     /// Promoting anything but the newest is a choice that automation must not undo; promoting the newest ends it.
-    pub(super) fn note_choice(&mut self, digest: &Digest, wanted: &Wanted<'_>) {
+    pub(super) fn note_choice(&mut self, digest: &Digest, wanted: &Wanted<'_>) -> Decided<()> {
         if !wanted.is_choice {
-            return;
+            return Ok(());
         }
         self.state.passed_over = None;
         self.state.hold = if self.seen.newest.as_ref() == Some(digest) {
             None
         } else {
+            self.withdraw(&format!("{} promoted another image on purpose", wanted.by), &wanted.by)?;
             let reason = format!("{} was promoted on purpose, and is not the newest `{}`", digest.short(), self.app.config.source_tag);
-            self.turn_away_from_approved(&reason);
             Some(Hold { by: wanted.by.to_string(), at: self.now, reason })
         };
+        Ok(())
     }
 
     /// The tag that the image has or gets: the wanted one where nothing speaks against it.
@@ -266,10 +276,15 @@ impl<'a> Draft<'a> {
         }
         for own in self.state.open.iter_mut().filter(|own| own.token == open.token) {
             own.accepted_at = own.accepted_at.or(Some(self.now));
+            own.request = own.request.take().or_else(|| wanted.request.clone());
             if !wanted.via.is_automation() && own.via.is_automation() {
                 own.by = wanted.by.to_string();
                 own.via = wanted.via;
             }
+        }
+        // What was under way when people approved it was told before: their message says so all the same.
+        if let Some(request) = wanted.request.as_ref().and_then(|id| self.state.request_mut(id)) {
+            request.progress = Progress::Deploying;
         }
         self.nothing(Outcome::Promoted, reason)
     }
@@ -296,7 +311,7 @@ impl<'a> Draft<'a> {
                 request: wanted.request.clone().or_else(|| open.request.clone()),
                 ..open.clone()
             },
-            Some(open) => open.clone(),
+            Some(open) => Promotion { request: open.request.clone().or_else(|| wanted.request.clone()), ..open.clone() },
             None => Promotion {
                 token: Token::of(&self.app.repository, &self.app.config.stack, digest, &tag, self.state.ended),
                 digest: digest.clone(),
@@ -323,13 +338,6 @@ impl<'a> Draft<'a> {
             command.token = Some(promotion.token.clone());
         }
         Ok(promotion)
-    }
-
-    /// What people approved before gives way to what a person chooses now.
-    pub(super) fn turn_away_from_approved(&mut self, reason: &str) {
-        if let Some(request) = &mut self.state.request {
-            request.turn_away(reason);
-        }
     }
 
     /// The undecided request about this image: whoever promotes it, its message says what became of it.
@@ -383,8 +391,18 @@ impl<'a> Draft<'a> {
         told.note(&promoted);
         told.untold.push(promoted);
         let answer = draft.answer(Outcome::Promoted, accepted(&promotion));
-        let first: Vec<Action> = draft.save(draft.command.clone()).into_iter().chain(put_tag).collect();
-        let mut stages = if first.is_empty() { Vec::new() } else { vec![first] };
+        let save = draft.save(draft.command.clone());
+        // An approval is one from the moment that it is written: of two decisions the other one may be the first.
+        let is_approved = |id: &RequestId| {
+            let known = draft.seen.state.as_ref().and_then(|state| state.all_requests().find(|request| request.id == *id));
+            known.is_some_and(Request::may_go)
+        };
+        let mut stages = if wanted.request.as_ref().is_none_or(is_approved) {
+            vec![save.into_iter().chain(put_tag).collect()]
+        } else {
+            vec![save.into_iter().collect(), put_tag.into_iter().collect()]
+        };
+        stages.retain(|stage: &Vec<Action>| !stage.is_empty());
         stages.push(vec![send]);
         stages.extend(finish(&told, &[], draft.now));
         stages.extend(draft.keep_answer(&answer));
@@ -419,9 +437,11 @@ impl<'a> Draft<'a> {
         let is_kept = wanted.is_standing() || outcome == Outcome::Queued;
         let before = self.seen.state.as_ref().and_then(|state| state.waiting.clone()).filter(|_| is_kept);
         let is_told = before.as_ref().is_some_and(|b| b.outcome == outcome && (outcome == Outcome::Queued || b.reason == reason));
-        if !is_told {
-            let notice = self.notice(outcome, &reason, &wanted.by);
-            self.announce(notice);
+        let notice = self.notice(outcome, &reason, &wanted.by);
+        if is_told {
+            self.state.note(&notice)
+        } else {
+            self.announce(notice)
         }
         if is_kept {
             let now = Waiting { since: self.now, outcome, reason: reason.clone() };

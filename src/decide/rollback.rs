@@ -44,10 +44,10 @@ pub(super) fn rollback(mut draft: Draft<'_>, command: &Command, image: Option<&I
         draft.state.passed_over = turned_away;
     }
     let reason = format!("rolled back from `{from}`");
-    if draft.state.request.as_ref().is_some_and(|request| request.digest != target.digest) {
-        draft.turn_away_from_approved(&reason);
-    }
     draft.state.hold = Some(Hold { by: command.by.clone(), at: draft.now, reason });
+    if draft.state.request.as_ref().is_some_and(|request| request.digest != target.digest) {
+        draft.withdraw(&format!("{} rolled back instead", command.by), &command.by)?;
+    }
     let is_still_its = |tag: &Tag| draft.tags.digest(tag) == Some(&target.digest);
     let (tag, avoid) = match target.tag {
         Some(tag) if is_still_its(&tag) => (Some(tag), None),

@@ -1,5 +1,7 @@
 //! The rules, one by one. `decided` is the only place that calls `decide`.
 
+mod approval;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;

@@ -55,9 +55,7 @@ pub(super) async fn interaction<W: World>(world: &W, request: &Request, now: Tim
     };
     let said = match act(world, &app, command, began).await {
         // The message itself says what became of it.
-        Ok(Some(Reply::Answer(answer)))
-            if matches!(answer.outcome, Outcome::Promoted | Outcome::Rejected | Outcome::ApprovalRequested) && answer.closed.is_empty() =>
-        {
+        Ok(Some(Reply::Answer(answer))) if is_what_was_clicked(click.button, answer.outcome) && answer.closed.is_empty() => {
             return Response::ok();
         }
         Ok(Some(reply)) => words(&reply),
@@ -112,6 +110,16 @@ pub(super) async fn command<W: World>(world: &W, request: &Request, now: Timesta
             ephemeral(&format!("That failed: {failure}"))
         }
     }
+}
+
+/// Whether that is all that its clicker wanted. Whose approval came after a rejection is told.
+fn is_what_was_clicked(button: Button, outcome: Outcome) -> bool {
+    let wanted = match button {
+        Button::Approve | Button::RollBack => Outcome::Promoted,
+        Button::Reject => Outcome::Rejected,
+        Button::AskAgain => Outcome::ApprovalRequested,
+    };
+    outcome == wanted
 }
 
 /// What a click means, by what its button's request is about.

@@ -5,15 +5,17 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::escape::{code, escape};
+use super::escape::{code, escape, plain};
 use super::interaction::Button;
 use crate::config::App;
 use crate::request::{Progress, Request, Vote};
 
 /// A section takes 3,000 characters; CloudFormation's reasons can run to pages.
 const SENTENCE: usize = 500;
-/// How many changes of the stack are listed; `plan` lists them all.
-const CHANGES: usize = 15;
+/// What a list may take of the 3,000 characters of its block, as it is sent: escaping makes text longer.
+const LIST: usize = 1_400;
+/// A header takes 150 characters, and how it stands must be among them.
+const NAME: usize = 80;
 
 /// The message's `text`, for notifications and screen readers, and its `blocks`.
 pub fn card(app: &App, request: &Request) -> (String, Value) {
@@ -34,7 +36,7 @@ pub fn card(app: &App, request: &Request) -> (String, Value) {
 }
 
 fn headline(app: &App, request: &Request) -> String {
-    let name = &app.repository;
+    let name = plain(app.repository.as_str(), NAME);
     let what = request.commit.as_ref().map_or_else(|| format!("image {}", request.digest.short()), |commit| commit.short().to_owned());
     match &request.progress {
         Progress::Pending => format!("{name}: {what} waits for approval"),
@@ -58,7 +60,9 @@ fn facts(app: &App, request: &Request) -> Value {
         None => "none: build with `--label org.opencontainers.image.revision=<commit>`".replace('<', "&lt;").replace('>', "&gt;"),
         Some(commit) => code(commit.as_str(), 40),
     };
-    fact("Commit", compare(app, request).map_or(commit.clone(), |url| format!("{commit} (<{}|compare>)", escape(&url, SENTENCE))));
+    // Half an address would lead somewhere else.
+    let compare = compare(app, request).map(|url| escape(&url, url.len())).filter(|url| url.len() <= LIST);
+    fact("Commit", compare.map_or(commit.clone(), |url| format!("{commit} (<{url}|compare>)")));
     fact("Digest", code(request.digest.as_str(), 80));
     let since = request.running_since.map(|at| format!(" since {}", when(at))).unwrap_or_default();
     let before = if request.progress == Progress::Pending { "Runs now" } else { "Ran before" };
@@ -71,36 +75,52 @@ fn facts(app: &App, request: &Request) -> Value {
 }
 
 fn changes(request: &Request) -> Value {
-    let mut lines: Vec<String> = request.changes.iter().take(CHANGES).map(|change| format!("• {}", escape(change, 150))).collect();
-    if let Some(more @ 1..) = request.changes.len().checked_sub(CHANGES) {
-        lines.push(format!("• and {more} more"));
+    let lines = request.changes.iter().map(|change| format!("• {}", escape(change, 150)));
+    let text = format!("It would change in the stack:\n{}", fitting(lines, "\n", 2 * LIST));
+    json!({ "type": "section", "text": { "type": "plain_text", "text": text, "emoji": false } })
+}
+
+/// As many as fit, and how many more there are: `plan` and `status` list them all.
+fn fitting(items: impl Iterator<Item = String>, between: &str, most: usize) -> String {
+    let mut items = items.peekable();
+    let mut text = String::new();
+    while let Some(item) = items.next_if(|item| text.len() + item.len() <= most) {
+        if !text.is_empty() {
+            text.push_str(between);
+        }
+        text.push_str(&item);
     }
-    json!({ "type": "section", "text": { "type": "plain_text", "text": format!("It would change in the stack:\n{}", lines.join("\n")), "emoji": false } })
+    match items.count() {
+        0 => text,
+        more => format!("{text}{between}and {more} more"),
+    }
 }
 
 /// How it stands, in a sentence.
 fn standing(app: &App, request: &Request) -> String {
     let need = app.config.approval.required;
     match &request.progress {
-        Progress::Pending if need > 1 => format!("Why: {}. {} of {need} people approved it.", request.why, request.approvers().len()),
+        Progress::Pending if need > 1 => {
+            format!("Why: {}. {} of {need} people approved it.", request.why, request.approvers(&app.config.approval).len())
+        }
         Progress::Pending => format!("Why: {}.", request.why),
         Progress::Rejected => "Nothing was promoted. An explicit promote still works.".to_owned(),
         Progress::Approved => "It goes out now.".to_owned(),
         Progress::Waiting(reason) | Progress::Failed(reason) | Progress::Cancelled(reason) => reason.clone(),
         Progress::Deploying => "CloudFormation is updating the stack.".to_owned(),
         Progress::Deployed(_) => "CloudFormation finished the update.".to_owned(),
-        Progress::Superseded => "A newer image took its place and is asked about in a message of its own.".to_owned(),
+        Progress::Superseded => "A newer image, or a newer question about it, took its place.".to_owned(),
         Progress::Expired => "It can be asked again.".to_owned(),
     }
 }
 
 fn votes(app: &App, request: &Request) -> String {
-    let of = |approves: bool| request.votes.iter().filter(|vote| vote.approves == approves).map(voter).collect::<Vec<_>>().join(", ");
+    let of = |approves: bool| fitting(request.votes.iter().filter(|vote| vote.approves == approves).map(voter), ", ", LIST);
     let need = app.config.approval.required;
     let (yes, no) = (of(true), of(false));
     let mut lines = Vec::new();
     if !yes.is_empty() {
-        let count = if need > 1 { format!(" ({} of {need})", request.approvers().len()) } else { String::new() };
+        let count = if need > 1 { format!(" ({} of {need})", request.approvers(&app.config.approval).len()) } else { String::new() };
         lines.push(format!("Approved by {yes}{count}"));
     }
     if !no.is_empty() {
@@ -118,7 +138,7 @@ fn voter(vote: &Vote) -> String {
 }
 
 fn buttons(app: &App, request: &Request) -> Vec<Value> {
-    let name = &app.repository;
+    let name = plain(app.repository.as_str(), NAME);
     match &request.progress {
         Progress::Pending => vec![
             button(request, Button::Approve, "Approve", Some("primary"), None),
@@ -189,3 +209,6 @@ fn compare(app: &App, request: &Request) -> Option<String> {
     let url = app.config.repository_url.as_ref()?.trim_end_matches('/');
     Some(format!("{url}/compare/{}...{}", request.running_commit.as_ref()?, request.commit.as_ref()?))
 }
+
+#[cfg(test)]
+mod tests;

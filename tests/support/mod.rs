@@ -4,11 +4,14 @@
 
 #![allow(dead_code, reason = "each test crate uses a part of it")]
 
+pub(crate) mod slack;
+
 use std::cell::{Ref, RefCell, RefMut};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::LazyLock;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -31,6 +34,10 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 pub(crate) const STACK_ID: &str = "arn:aws:cloudformation:us-east-1:012345678912:stack/web/1";
+
+/// What the time limits of HTTP requests need to be there. Nothing turns it, so none of them is ever reached.
+static CLOCK: LazyLock<tokio::runtime::Runtime> =
+    LazyLock::new(|| tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a clock"));
 
 /// How a call goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,10 +204,13 @@ impl Memory {
             let sandbox = Sandbox { world: world.clone(), died: RefCell::new(false) };
             let invocation = Invocation::new(request_id, "arn:aws:lambda:us-east-1:012345678912:function:promoter", world.get().now);
             let mut handled = pin!(handle(&sandbox, &payload, &invocation));
-            poll_fn(|context| match handled.as_mut().poll(context) {
-                _ if *sandbox.died.borrow() => Poll::Ready(None),
-                Poll::Ready(result) => Poll::Ready(Some(result)),
-                Poll::Pending => Poll::Pending,
+            poll_fn(|context| {
+                let _clock = payload.get("requestContext").map(|_| CLOCK.enter());
+                match handled.as_mut().poll(context) {
+                    _ if *sandbox.died.borrow() => Poll::Ready(None),
+                    Poll::Ready(result) => Poll::Ready(Some(result)),
+                    Poll::Pending => Poll::Pending,
+                }
             })
             .await
         }
@@ -528,7 +538,7 @@ impl World for Sandbox {
     }
 
     async fn secret(&self, secret: Secret, _: bool) -> Result<Option<SecretString>, Error> {
-        let SecretsOfSlack { signing, token } = self.world.get().secrets.clone();
+        let SecretsOfSlack { signing, token } = self.call("GetParameter secret", |w| w.secrets.clone()).await?;
         Ok(match secret {
             Secret::SlackSigningSecret => signing.map(SecretString::from),
             Secret::SlackBotToken => token.map(SecretString::from),
@@ -687,6 +697,37 @@ impl World for Sandbox {
 
     async fn pause(&self, _: u32) {
         yield_now().await;
+    }
+}
+
+/// Runs `payload` once for each call that it makes and each fault, and delivers it again as Lambda would.
+pub(crate) fn survives_every_fault(
+    new: impl Fn() -> (Memory, Digest),
+    payload: impl Fn(&Memory, &Digest) -> Value,
+    end: impl Fn(&Memory, &Digest),
+) {
+    let calls = {
+        let (world, digest) = new();
+        let before = world.get().calls.len();
+        world.invoke(&payload(&world, &digest), "request").expect("an answer");
+        let calls = before..world.get().calls.len();
+        end(&world, &digest);
+        calls
+    };
+    for at in calls {
+        for fault in [Fault::Before, Fault::After, Fault::Death] {
+            let (world, digest) = new();
+            world.get_mut().fault = Some((at, fault));
+            let payload = payload(&world, &digest);
+            for attempt in 0..3 {
+                match run(world.handler(payload.clone(), "request")) {
+                    Some(Ok(_)) => break,
+                    Some(Err(_)) | None => assert!(attempt < 2, "fault {fault:?} at call {at}: not carried out in three attempts"),
+                }
+            }
+            eprintln!("fault {fault:?} at call {at}: {:?}", world.get().calls);
+            end(&world, &digest);
+        }
     }
 }
 

@@ -2,11 +2,12 @@ use aws_smithy_types::body::SdkBody;
 use http::{Request, Response};
 use serde_json::{Value, json};
 
+use super::super::Aws;
 use super::super::wire::{Recording, denied, json_error, json_request, nonce, ok_json, replay, web};
 use crate::answer::Answer;
 use crate::error::Error;
 use crate::state::{CommandRecord, End, Ended, Promotion, Roster, Running, State, Via};
-use crate::world::{Applied, Records, Version};
+use crate::world::{Applied, Asked, Records, Version};
 
 const DIGEST: &str = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 /// What somebody else wrote, or what was read.
@@ -246,6 +247,87 @@ async fn the_history_is_read_newest_first_until_it_ends() {
 async fn a_hundred_promotions_of_the_history_are_enough() {
     let recordings = vec![(query(None), page((50..150).rev(), Some(50)))];
     assert_eq!(history(recordings).await.len(), 100);
+}
+
+// Requests
+
+const REQUEST: &str = "req-0123456789abcdef0123456789abcdef";
+
+fn request() -> crate::request::Request {
+    crate::request::Request {
+        id: REQUEST.parse().expect("an id"),
+        digest: DIGEST.parse().expect("a digest"),
+        commit: None,
+        tag: None,
+        running_tag: None,
+        running_commit: None,
+        running_since: None,
+        at: "2026-03-17T09:41:30Z".parse().expect("a time"),
+        expires_at: "2026-03-20T09:41:30Z".parse().expect("a time"),
+        why: "mode".to_owned(),
+        changes: Vec::new(),
+        votes: Vec::new(),
+        is_approved: false,
+        progress: crate::request::Progress::Pending,
+        channel: None,
+        posted: None,
+        shown: None,
+    }
+}
+
+/// It goes 90 days after the request's own end: 1773999690 + 90 * 86400.
+fn asked_item(nonce: &str) -> Value {
+    json!({
+        "app": text(&format!("#{REQUEST}")),
+        "item": text("request"),
+        "nonce": text(nonce),
+        "repository": text("web"),
+        "digest": text(DIGEST),
+        "expires_at": { "N": "1781775690" },
+    })
+}
+
+#[tokio::test]
+async fn what_a_request_is_about_is_found_by_its_id_alone() {
+    let key = json!({ "app": text(&format!("#{REQUEST}")), "item": text("request") });
+    let get = || ask("GetItem", &json!({ "TableName": "state-table", "Key": key, "ConsistentRead": true }));
+    let look_for = async |aws: &Aws| aws.asked(&REQUEST.parse().expect("an id")).await;
+    let found = replay([(get(), ok_json(&json!({ "Item": asked_item(OTHER_NONCE) })))], look_for).await.expect("read");
+    assert_eq!(found, Some(Asked { repository: web(), digest: DIGEST.parse().expect("a digest") }));
+    assert_eq!(replay([(get(), ok_json(&json!({})))], look_for).await.expect("read"), None);
+}
+
+#[tokio::test]
+async fn a_new_request_is_written_with_the_state_and_outlives_its_end_by_90_days() {
+    let asking = State { request: Some(request()), requests: 1, ..state() };
+    let records = Records { state: Some(asking.clone()), request: Some(request()), ..Records::default() };
+    let mut state_put = put_next_state();
+    state_put["Item"]["requests"] = json!({ "N": "1" });
+    state_put["Item"]["request"] = native(&json!(request()));
+    let asked_put = json!({ "TableName": "state-table", "Item": asked_item(&nonce()) });
+    let puts = [state_put, asked_put].map(|put| json!({ "Put": put }));
+    let sent = ask("TransactWriteItems", &json!({ "TransactItems": puts, "ClientRequestToken": "idempotency-token" }));
+    let applied = save(vec![(sent, ok_json(&json!({})))], records, Version(Some(OTHER_NONCE.to_owned()))).await;
+    assert_eq!(applied.expect("written"), saved());
+
+    // And it is read as it was written.
+    let mut item = state_item(OTHER_NONCE);
+    (item["requests"], item["request"]) = (json!({ "N": "1" }), native(&json!(request())));
+    assert_eq!(read_state(ok_json(&json!({ "Item": item }))).await.expect("read").0, Some(asking));
+}
+
+/// JSON as DynamoDB writes it.
+fn native(value: &Value) -> Value {
+    match value {
+        Value::Null => json!({ "NULL": true }),
+        Value::Bool(is) => json!({ "BOOL": is }),
+        Value::Number(number) => json!({ "N": number.to_string() }),
+        Value::String(words) => text(words),
+        Value::Array(list) => json!({ "L": list.iter().map(native).collect::<Vec<_>>() }),
+        Value::Object(map) => {
+            json!({ "M": map.iter().map(|(key, value)| (key.clone(), native(value))).collect::<serde_json::Map<_, _>>() })
+        }
+    }
 }
 
 // One write

@@ -1,0 +1,185 @@
+use aws_smithy_types::body::SdkBody;
+use http::{Request as HttpRequest, Response};
+use serde_json::{Value, json};
+
+use super::super::wire::{Recording, answer, app, connect, json_error, json_request, ok_json};
+use super::*;
+use crate::answer::Outcome;
+use crate::model::Digest;
+use crate::request::Progress;
+
+const TOKEN_PARAMETER: &str = "/ecr-promoter/slack/bot-token";
+
+fn asking() -> App {
+    app(&json!({ "stack": "web", "approval": { "slack_channel": "#releases" } }))
+}
+
+fn request(posted: Option<Posted>) -> Request {
+    Request {
+        id: "req-0123456789abcdef0123456789abcdef".parse().expect("an id"),
+        digest: Digest::of(b"x"),
+        commit: None,
+        tag: None,
+        running_tag: None,
+        running_commit: None,
+        running_since: None,
+        at: "2026-03-17T09:41:30Z".parse().expect("a time"),
+        expires_at: "2026-03-20T09:41:30Z".parse().expect("a time"),
+        why: "mode".to_owned(),
+        changes: Vec::new(),
+        votes: Vec::new(),
+        is_approved: false,
+        progress: Progress::Pending,
+        channel: Some("#releases".to_owned()),
+        posted,
+        shown: None,
+    }
+}
+
+fn posted() -> Posted {
+    Posted { channel: "C024BE91L".to_owned(), ts: "1548261231.000200".to_owned(), team: Some("T024BE7LD".to_owned()) }
+}
+
+fn reads_token(answer: Response<SdkBody>) -> Recording {
+    (json_request("AmazonSSM.GetParameter", &json!({ "Name": TOKEN_PARAMETER, "WithDecryption": true })), answer)
+}
+
+fn token() -> Recording {
+    reads_token(ok_json(&json!({ "Parameter": { "Name": TOKEN_PARAMETER, "Type": "SecureString", "Value": "xoxb-1", "Version": 1 } })))
+}
+
+fn no_token() -> Recording {
+    reads_token(json_error("ParameterNotFound", "", &json!({})))
+}
+
+/// A call as the bot.
+fn call(method: &str, body: &Value, answer: Response<SdkBody>) -> Recording {
+    let request = HttpRequest::post(format!("https://slack.com/api/{method}"))
+        .header("content-type", "application/json; charset=utf-8")
+        .header("authorization", "Bearer xoxb-1");
+    (request.body(SdkBody::from(body.to_string())).expect("a request"), answer)
+}
+
+fn says(body: &Value) -> Response<SdkBody> {
+    answer(200, body.to_string())
+}
+
+/// What comes of showing this, with exactly these calls.
+async fn show(recordings: Vec<Recording>, request: &Request) -> Applied {
+    let (aws, wire) = connect(recordings);
+    let applied = aws.show(&asking(), request).await;
+    wire.assert_requests_match(&[]);
+    applied
+}
+
+fn post_body(request: &Request) -> Value {
+    let (text, blocks) = card(&asking(), request);
+    json!({ "channel": "#releases", "text": text, "blocks": blocks, "unfurl_links": false, "unfurl_media": false })
+}
+
+fn update_body(request: &Request) -> Value {
+    let (text, blocks) = card(&asking(), request);
+    json!({ "channel": "C024BE91L", "ts": "1548261231.000200", "text": text, "blocks": blocks })
+}
+
+#[tokio::test]
+async fn a_question_is_posted_as_the_bot_and_where_it_is_is_remembered() {
+    let answer = json!({
+        "ok": true, "channel": "C024BE91L", "ts": "1548261231.000200",
+        "message": { "type": "message", "bot_id": "B1", "team": "T024BE7LD", "ts": "1548261231.000200" },
+    });
+    let asked = request(None);
+    let shown = show(vec![token(), call("chat.postMessage", &post_body(&asked), says(&answer))], &asked).await;
+    assert_eq!(shown, Applied::Shown(posted()));
+}
+
+#[tokio::test]
+async fn a_message_that_is_there_is_brought_up_to_date_in_its_place() {
+    let asked = Request { progress: Progress::Rejected, ..request(Some(posted())) };
+    let answer = json!({ "ok": true, "channel": "C024BE91L", "ts": "1548261231.000200" });
+    let shown = show(vec![token(), call("chat.update", &update_body(&asked), says(&answer))], &asked).await;
+    assert_eq!(shown, Applied::Shown(posted()));
+}
+
+#[tokio::test]
+async fn what_slack_does_not_take_is_put_off() {
+    for answer in [json!({ "ok": false, "error": "channel_not_found" }), json!({ "ok": true, "channel": "C1" }), json!([])] {
+        let asked = request(None);
+        let shown = show(vec![token(), call("chat.postMessage", &post_body(&asked), says(&answer))], &asked).await;
+        assert_eq!(shown, Applied::PutOff, "{answer}");
+    }
+    let asked = request(Some(posted()));
+    let down = || call("chat.update", &update_body(&asked), answer(500, ""));
+    assert_eq!(show(vec![token(), down(), down(), down()], &asked).await, Applied::PutOff);
+}
+
+#[tokio::test]
+async fn a_message_that_is_gone_is_not_updated_for_ever() {
+    for error in ["message_not_found", "cant_update_message", "is_archived"] {
+        let asked = request(Some(posted()));
+        let answer = says(&json!({ "ok": false, "error": error }));
+        let shown = show(vec![token(), call("chat.update", &update_body(&asked), answer)], &asked).await;
+        assert_eq!(shown, Applied::Shown(posted()), "{error}");
+    }
+    // To a question that was not posted yet the same word says something else.
+    let asked = request(None);
+    let answer = says(&json!({ "ok": false, "error": "is_archived" }));
+    assert_eq!(show(vec![token(), call("chat.postMessage", &post_body(&asked), answer)], &asked).await, Applied::PutOff);
+}
+
+#[tokio::test]
+async fn without_a_token_or_a_channel_nothing_is_called_and_nothing_fails() {
+    assert_eq!(show(vec![no_token()], &request(None)).await, Applied::PutOff);
+    let words = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: ssm:GetParameter on resource: x";
+    let denied = reads_token(json_error("AccessDeniedException", words, &json!({})));
+    assert_eq!(show(vec![denied], &request(None)).await, Applied::PutOff);
+    assert_eq!(show(vec![], &Request { channel: None, ..request(None) }).await, Applied::PutOff);
+}
+
+fn notice() -> Notice {
+    Notice {
+        outcome: Outcome::Held,
+        digest: None,
+        commit: None,
+        tag: None,
+        previous_tag: None,
+        previous_commit: None,
+        by: "<@UMALLORY>".to_owned(),
+        reason: "freeze <!channel> & more".to_owned(),
+        at: "2026-03-17T09:41:30Z".parse().expect("a time"),
+        took_seconds: None,
+        rolls_back: None,
+        changes: Vec::new(),
+        request: None,
+        expires_at: None,
+    }
+}
+
+async fn post(recordings: Vec<Recording>, app: &App, notice: &Notice) {
+    let (aws, wire) = connect(recordings);
+    aws.post(app, notice).await;
+    wire.assert_requests_match(&[]);
+}
+
+#[tokio::test]
+async fn what_became_so_without_a_request_is_posted_with_foreign_words_as_plain_text() {
+    let text = |text: &str| json!({ "type": "plain_text", "text": text, "emoji": false });
+    let body = json!({
+        "channel": "#releases",
+        "text": "web: held",
+        "blocks": [
+            { "type": "section", "text": text("web: held\nfreeze &lt;!channel&gt; &amp; more") },
+            { "type": "context", "elements": [text("by &lt;@UMALLORY&gt;")] },
+        ],
+    });
+    for answer in [json!({ "ok": true }), json!({ "ok": false, "error": "not_in_channel" })] {
+        post(vec![token(), call("chat.postMessage", &body, says(&answer))], &asking(), &notice()).await;
+    }
+}
+
+#[tokio::test]
+async fn what_the_message_of_a_request_says_is_not_said_twice() {
+    let of_request = Notice { request: Some(request(None).id), ..notice() };
+    post(vec![], &asking(), &of_request).await;
+    post(vec![], &app(&json!({ "stack": "web" })), &notice()).await;
+}

@@ -1,0 +1,305 @@
+use crate::model::Digest;
+use crate::state::Via;
+
+use super::*;
+
+const HOSTILE: &str = "<!channel> <script>alert(1)</script> & \u{0}\u{1b}[31m\u{202e} `*_~ <@U1|x>";
+
+fn app(more: &str) -> App {
+    let json = format!(r#"{{"stack":"web-production","repository_url":"https://github.com/acme/web/"{more}}}"#);
+    App::parse(&"web".parse().expect("valid"), "test", &json).expect("valid")
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+fn vote(user: &str, approves: bool) -> Vote {
+    Vote { by: format!("{user} (Slack)"), user: Some(user.to_owned()), via: Via::Slack, approves, at: at("2026-03-17T10:00:00Z") }
+}
+
+fn request(progress: Progress) -> Request {
+    let digest = Digest::of(b"x");
+    Request {
+        id: "req-0123456789abcdef0123456789abcdef".parse().expect("an id"),
+        digest,
+        commit: Some("9fceb02d0ae598e95dc970b74767f19372d61af8".parse().expect("a commit")),
+        tag: Some("production_9fceb02d0ae598e95dc970b74767f19372d61af8".parse().expect("a tag")),
+        running_tag: Some("production_e83c516".to_owned()),
+        running_commit: Some("e83c516".parse().expect("a commit")),
+        running_since: Some(at("2026-03-16T09:41:30Z")),
+        at: at("2026-03-17T09:41:30Z"),
+        expires_at: at("2026-03-20T09:41:30Z"),
+        why: "the app's mode is `approval`".to_owned(),
+        changes: Vec::new(),
+        votes: vec![vote("UALICE", true)],
+        is_approved: false,
+        progress,
+        channel: Some("C1".to_owned()),
+        posted: None,
+        shown: None,
+    }
+}
+
+/// Every text of the message, with what Slack takes at its place.
+fn texts(blocks: &Value) -> Vec<(String, usize)> {
+    let text = |value: &Value, most: usize| (value["text"].as_str().expect("a text").to_owned(), most);
+    let mut all = Vec::new();
+    let blocks = blocks.as_array().expect("a list");
+    assert!(blocks.len() <= 50);
+    for block in blocks {
+        match block["type"].as_str().expect("a type") {
+            "header" => all.push(text(&block["text"], 150)),
+            "section" => {
+                let fields = block["fields"].as_array().map_or(&[][..], Vec::as_slice);
+                assert!(fields.len() <= 10, "{fields:?}");
+                assert_ne!(fields.is_empty(), block["text"].is_null());
+                all.extend(fields.iter().map(|field| text(field, 2_000)));
+                all.extend(block.get("text").map(|its| text(its, 3_000)));
+            }
+            "context" => {
+                let elements = block["elements"].as_array().expect("a list");
+                assert!((1..=10).contains(&elements.len()));
+                all.extend(elements.iter().map(|element| text(element, 3_000)));
+            }
+            "actions" => {
+                for button in block["elements"].as_array().expect("a list") {
+                    all.push(text(&button["text"], 75));
+                    if let Some(confirm) = button.get("confirm") {
+                        let places = [("title", 100), ("text", 300), ("confirm", 30), ("deny", 30)];
+                        all.extend(places.map(|(place, most)| text(&confirm[place], most)));
+                    }
+                    assert!(button["value"].as_str().is_some_and(|value| value.len() <= 2_000));
+                    assert!(button["action_id"].as_str().is_some_and(|id| id.len() <= 255));
+                }
+            }
+            other => panic!("{other} is no block of ours"),
+        }
+    }
+    all
+}
+
+#[track_caller]
+fn assert_within_limits(app: &App, request: &Request) {
+    let (text, blocks) = card(app, request);
+    assert!(!text.is_empty() && text.len() <= 3_000);
+    for (text, most) in texts(&blocks) {
+        assert!((1..=most).contains(&text.chars().count()), "{} of {most}: {text}", text.chars().count());
+    }
+}
+
+/// What a reader sees first: the headline, how it stands, who said what, and the buttons.
+fn essence(app: &App, request: &Request) -> String {
+    assert_within_limits(app, request);
+    let (text, blocks) = card(app, request);
+    let mut lines = vec![text];
+    for block in blocks.as_array().expect("a list") {
+        match block["type"].as_str() {
+            Some("section") => lines.extend(block["text"]["text"].as_str().map(str::to_owned)),
+            Some("context") => lines.extend(block["elements"][0]["text"].as_str().map(str::to_owned)),
+            Some("actions") => {
+                let buttons = block["elements"].as_array().expect("a list");
+                let ids: Vec<&str> = buttons.iter().filter_map(|button| button["action_id"].as_str()).collect();
+                lines.push(format!("[{}]", ids.join("] [")));
+            }
+            _ => {}
+        }
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn each_state_of_a_request_has_its_message() {
+    let app = app("");
+    let pending = Request { votes: Vec::new(), ..request(Progress::Pending) };
+    let rejected = Request { votes: vec![vote("UBOB", false)], ..request(Progress::Rejected) };
+    let expired = Request { votes: Vec::new(), ..request(Progress::Expired) };
+    let all = [
+        pending,
+        rejected,
+        request(Progress::Approved),
+        request(Progress::Waiting("stack `web` is in UPDATE_IN_PROGRESS".to_owned())),
+        request(Progress::Deploying),
+        request(Progress::Deployed(Some(130))),
+        request(Progress::Deployed(Some(9))),
+        request(Progress::Deployed(None)),
+        request(Progress::Failed("Service (AWS::ECS::Service): circuit breaker".to_owned())),
+        request(Progress::Cancelled("cancelled by bob (Slack, UBOB)".to_owned())),
+        request(Progress::Superseded),
+        expired,
+    ];
+    insta::assert_snapshot!(all.map(|request| essence(&app, &request)).join("\n\n"), @r"
+    web: 9fceb02 waits for approval
+    Why: the app's mode is `approval`.
+    [approve] [reject]
+
+    web: 9fceb02 was rejected
+    Nothing was promoted. An explicit promote still works.
+    Rejected by <@UBOB>
+
+    web: 9fceb02 was approved
+    It goes out now.
+    Approved by <@UALICE>
+
+    web: 9fceb02 was approved and waits
+    stack `web` is in UPDATE_IN_PROGRESS
+    Approved by <@UALICE>
+
+    web: 9fceb02 is on its way to production
+    CloudFormation is updating the stack.
+    Approved by <@UALICE>
+
+    web: 9fceb02 is in production after 2 m 10 s
+    CloudFormation finished the update.
+    Approved by <@UALICE>
+    [roll_back]
+
+    web: 9fceb02 is in production after 9 s
+    CloudFormation finished the update.
+    Approved by <@UALICE>
+    [roll_back]
+
+    web: 9fceb02 is in production
+    CloudFormation finished the update.
+    Approved by <@UALICE>
+    [roll_back]
+
+    web: 9fceb02 did not reach production
+    Service (AWS::ECS::Service): circuit breaker
+    Approved by <@UALICE>
+
+    web: the promotion of 9fceb02 was cancelled
+    cancelled by bob (Slack, UBOB)
+    Approved by <@UALICE>
+
+    web: 9fceb02 was superseded
+    A newer image, or a newer question about it, took its place.
+    Approved by <@UALICE>
+
+    web: nobody decided on 9fceb02 in time
+    It can be asked again.
+    [ask_again]
+    ");
+}
+
+#[test]
+fn a_question_names_what_would_run_and_what_runs() {
+    let asked = Request { votes: Vec::new(), ..request(Progress::Pending) };
+    let (_, blocks) = card(&app(""), &asked);
+    let fields: Vec<&str> = blocks[1]["fields"].as_array().expect("a list").iter().filter_map(|field| field["text"].as_str()).collect();
+    insta::assert_snapshot!(fields.join("\n"), @r"
+    *Commit*
+    `9fceb02d0ae598e95dc970b74767f19372d61af8` (<https://github.com/acme/web/compare/e83c516...9fceb02d0ae598e95dc970b74767f19372d61af8|compare>)
+    *Digest*
+    `sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881`
+    *Runs now*
+    `production_e83c516` since <!date^1773654090^{date_short_pretty} {time}|2026-03-16T09:41:30Z>
+    *Stack*
+    `web-production` (`ProductionTag`)
+    *Can be approved until*
+    <!date^1773999690^{date_short_pretty} {time}|2026-03-20T09:41:30Z>
+    ");
+    for button in blocks.pointer("/3/elements").and_then(Value::as_array).expect("buttons") {
+        assert_eq!(button["value"], "req-0123456789abcdef0123456789abcdef");
+        assert_eq!(button.get("confirm").is_some(), button["action_id"] == "reject", "only a rejection asks for confirmation");
+    }
+}
+
+#[test]
+fn a_roll_back_asks_for_confirmation() {
+    let (_, blocks) = card(&app(""), &request(Progress::Deployed(None)));
+    let button = blocks.as_array().and_then(|blocks| blocks.last()).expect("a block")["elements"][0].clone();
+    assert_eq!((&button["action_id"], &button["confirm"]["title"]["text"]), (&json!("roll_back"), &json!("Roll back?")));
+}
+
+#[test]
+fn votes_are_counted_where_several_are_needed() {
+    let app = app(r#","approval":{"approvers":["UALICE","UBOB"],"required":2}"#);
+    let one = essence(&app, &request(Progress::Pending));
+    assert!(one.contains("1 of 2 people approved it") && one.contains("Approved by <@UALICE> (1 of 2)"), "{one}");
+    let not_listed = Request { votes: vec![vote("UALICE", true), vote("UFORMER", true)], ..request(Progress::Pending) };
+    assert!(essence(&app, &not_listed).contains("Approved by <@UALICE>, <@UFORMER> (1 of 2)"));
+    let both = Request { votes: vec![vote("UALICE", true), vote("UBOB", false)], ..request(Progress::Rejected) };
+    assert!(essence(&app, &both).contains("Approved by <@UALICE> (1 of 2) · Rejected by <@UBOB>"));
+}
+
+#[test]
+fn an_image_without_a_commit_tells_how_to_add_the_label() {
+    let unlabelled = Request { commit: None, ..request(Progress::Pending) };
+    let (text, blocks) = card(&app(""), &unlabelled);
+    assert_eq!(text, format!("web: image {} waits for approval", Digest::of(b"x").short()));
+    assert!(blocks.to_string().contains("--label org.opencontainers.image.revision=&lt;commit&gt;"));
+    assert!(!blocks.to_string().contains("/compare/"));
+}
+
+#[test]
+fn nothing_from_outside_is_markup() {
+    let words = || HOSTILE.to_owned();
+    let said = Vote { by: words(), user: None, via: Via::Sns, approves: true, at: at("2026-03-17T10:00:00Z") };
+    for progress in [
+        Progress::Pending,
+        Progress::Rejected,
+        Progress::Waiting(words()),
+        Progress::Failed(words()),
+        Progress::Cancelled(words()),
+        Progress::Deployed(Some(-1)),
+    ] {
+        let hostile = Request {
+            why: words(),
+            running_tag: Some(words()),
+            changes: vec![words(), words()],
+            votes: vec![said.clone(), Vote { approves: false, ..said.clone() }],
+            ..request(progress)
+        };
+        assert_within_limits(&app(""), &hostile);
+        let (text, blocks) = card(&app(""), &hostile);
+        for (text, _) in texts(&blocks).into_iter().chain([(text, 0)]) {
+            // The only markup is the message's own: dates, mentions by id, and the compare link.
+            let own = text.replace("<!date^", "").replace("<https://github.com/acme/web/compare/e83c516...", "");
+            assert!(!own.contains("<!") && !own.contains("<s") && !own.contains("</") && !own.contains("<@"), "{text}");
+            assert!(!own.chars().any(|c| c != '\n' && c.is_control() || c == '\u{202e}'), "{text:?}");
+        }
+        // Bare foreign words are in plain text only; in `mrkdwn` they are code, which their own backticks do not end.
+        let marked = blocks.as_array().expect("a list").iter().flat_map(|block| {
+            let places = ["fields", "elements"].map(|place| block[place].as_array().cloned().unwrap_or_default());
+            places.concat().into_iter().filter(|text| text["type"] == "mrkdwn")
+        });
+        for text in marked.filter_map(|text| text["text"].as_str().map(str::to_owned)).filter(|text| text.contains("alert(1)")) {
+            let foreign = text.split('`').enumerate().filter(|(i, _)| i % 2 == 0).any(|(_, outside)| outside.contains("alert(1)"));
+            assert!(!foreign, "{text}");
+        }
+    }
+}
+
+#[test]
+fn the_longest_of_everything_is_within_slacks_limits() {
+    let long = |c: char| c.to_string().repeat(10_000);
+    let name = "n".repeat(256);
+    for c in ['x', '&', '<', 'é', '\u{1f600}'] {
+        for progress in [Progress::Pending, Progress::Expired, Progress::Deployed(Some(i64::MAX)), Progress::Failed(long(c))] {
+            let votes = (0..200).map(|i| match i % 3 {
+                0 => vote(&"U".repeat(64), true),
+                1 => Vote { by: long(c), user: None, ..vote("U", true) },
+                _ => Vote { by: long(c), user: None, ..vote("U", false) },
+            });
+            let request = Request {
+                why: long(c),
+                running_tag: Some(long(c)),
+                changes: vec![long(c); 500],
+                votes: votes.collect(),
+                ..request(progress)
+            };
+            let json = format!(
+                r#"{{"stack":"{}","parameter":"{}","repository_url":"https://github.com/{}"}}"#,
+                "s".repeat(128),
+                "p".repeat(255),
+                "&".repeat(5_000)
+            );
+            let app = App::parse(&name.parse().expect("a name"), "test", &json).expect("a configuration");
+            assert_within_limits(&app, &request);
+            let (headline, blocks) = card(&app, &request);
+            assert!(headline.ends_with(|c: char| c.is_ascii_alphanumeric()), "how it stands is not cut off: {headline}");
+            assert!(blocks.to_string().contains(" more"), "what is left out is counted");
+        }
+    }
+}
