@@ -40,6 +40,9 @@ pub struct Request {
     /// What people said, one word each.
     #[serde(default)]
     pub votes: Vec<Vote>,
+    /// Who promoted it before people had decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promoted_by: Option<String>,
     /// Whether enough people said yes.
     #[serde(default)]
     pub is_approved: bool,
@@ -177,6 +180,9 @@ impl Request {
     /// What a notice about its promotion says of it.
     pub(crate) fn note(&mut self, notice: &Notice) {
         let reason = || notice.reason.clone();
+        if notice.outcome == Outcome::Promoted && !self.is_approved {
+            self.promoted_by = Some(notice.by.clone());
+        }
         self.progress = match notice.outcome {
             Outcome::Promoted => Progress::Deploying,
             Outcome::Deployed => Progress::Deployed(notice.took_seconds),

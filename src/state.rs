@@ -407,7 +407,8 @@ impl State {
         self.open.retain(|open| open.token != promotion.token);
         if matches!(end, End::Superseded | End::Blocked) {
             // An earlier candidate's approval came to nothing; what people said of the present one still holds.
-            for request in self.earlier_requests.iter_mut().filter(|request| promotion.request.as_ref() == Some(&request.id)) {
+            let is_its = |request: &&mut Request| promotion.request.as_ref() == Some(&request.id) && !request.progress.is_final();
+            for request in self.earlier_requests.iter_mut().filter(is_its) {
                 request.progress = Progress::Superseded;
             }
             if let Some(request) = self.request.as_mut().filter(|request| promotion.request.as_ref() == Some(&request.id)) {

@@ -109,13 +109,13 @@ impl Aws {
         let text = escape_lines(text, 2_000);
         let told = match (&to.response_url, &to.channel) {
             (Some(url), _) => {
-                let body = json!({ "response_type": "ephemeral", "replace_original": false, "text": text });
+                let body = json!({ "response_type": "ephemeral", "replace_original": false, "mrkdwn": false, "text": text });
                 self.slack.respond(url, &body, within).await
             }
             (None, Some(channel)) => {
                 let name = self.settings.secret_parameter(Secret::SlackBotToken);
                 let Ok(Some(token)) = self.secret(&name).await else { return };
-                let body = json!({ "channel": channel, "user": to.user, "text": text });
+                let body = json!({ "channel": channel, "user": to.user, "mrkdwn": false, "text": text });
                 self.slack.call("chat.postEphemeral", &token, &body, within).await.map(drop)
             }
             (None, None) => return,

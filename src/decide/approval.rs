@@ -170,6 +170,7 @@ impl<'a> Draft<'a> {
             why,
             changes: Vec::new(),
             votes: Vec::new(),
+            promoted_by: None,
             is_approved: false,
             progress: Progress::Pending,
             channel: approval.slack_channel.clone(),

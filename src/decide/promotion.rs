@@ -51,11 +51,6 @@ impl<'a> Wanted<'a> {
         Self { by: by.into(), via, command: None, is_choice: false, tag: None, avoid: None, rolls_back: None, request: None }
     }
 
-    /// Whether it goes on by itself when what is in the way is gone: automation's, or what people approved.
-    pub(super) fn is_standing(&self) -> bool {
-        self.via.is_automation() || self.request.is_some()
-    }
-
     /// The same promotion once more.
     pub(super) fn again(open: &'a Promotion) -> Self {
         Self {
@@ -340,6 +335,12 @@ impl<'a> Draft<'a> {
         Ok(promotion)
     }
 
+    /// Whether it goes on by itself when what is in the way is gone: automation's, or what people approved.
+    pub(super) fn is_standing(&self, wanted: &Wanted<'_>) -> bool {
+        let is_approved = |id: &RequestId| self.state.all_requests().any(|request| request.id == *id && request.is_approved);
+        wanted.via.is_automation() || wanted.request.as_ref().is_some_and(is_approved)
+    }
+
     /// The undecided request about this image: whoever promotes it, its message says what became of it.
     fn request_about(&self, digest: &Digest) -> Option<RequestId> {
         let request = self.state.request.as_ref()?;
@@ -434,7 +435,7 @@ impl<'a> Draft<'a> {
 
     /// It waits, and says so once. What a person ordered and is blocked waits for nobody: it must be said again.
     pub(super) fn wait(mut self, outcome: Outcome, reason: String, wanted: &Wanted<'_>) -> Step {
-        let is_kept = wanted.is_standing() || outcome == Outcome::Queued;
+        let is_kept = self.is_standing(wanted) || outcome == Outcome::Queued;
         let before = self.seen.state.as_ref().and_then(|state| state.waiting.clone()).filter(|_| is_kept);
         let is_told = before.as_ref().is_some_and(|b| b.outcome == outcome && (outcome == Outcome::Queued || b.reason == reason));
         let notice = self.notice(outcome, &reason, &wanted.by);

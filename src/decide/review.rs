@@ -32,7 +32,7 @@ impl<'a> Draft<'a> {
                 self.in_review = Some(token.clone());
                 let reason = "CloudFormation is still working out what the update would change: it goes on by itself".to_owned();
                 // Each look makes what was blocked wait for a new change set: that is no news, and a change of it will be told.
-                if wanted.is_standing() && self.state.waiting.as_ref().is_some_and(|before| before.outcome == Outcome::Blocked) {
+                if self.is_standing(wanted) && self.state.waiting.as_ref().is_some_and(|before| before.outcome == Outcome::Blocked) {
                     return Err(self.nothing(Outcome::Queued, reason));
                 }
                 Err(self.wait(Outcome::Queued, reason, wanted))
@@ -42,7 +42,7 @@ impl<'a> Draft<'a> {
             Some(Review::Ready(changes)) => {
                 self.subject.changes = changes.lines();
                 if let Some(objection) = changes.objection(self.app.config.guard.as_ref(), self.stack) {
-                    if wanted.is_standing() {
+                    if self.is_standing(wanted) {
                         self.state.open.retain(|open| open.token != *token);
                     } else {
                         self.end(&promotion, End::Blocked, objection.clone());

@@ -85,7 +85,7 @@ pub(super) async fn command<W: World>(world: &W, request: &Request, now: Timesta
     }
     let text = slash.text.trim();
     if text.is_empty() || text.eq_ignore_ascii_case("help") {
-        return ephemeral(HELP);
+        return Response::json(200, &json!({ "response_type": "ephemeral", "text": escape_lines(HELP, 3_000) }));
     }
     let origin = SlackOrigin {
         user: slash.user.id.clone(),
@@ -180,7 +180,7 @@ fn is_from_here<W: World>(world: &W, response_url: Option<&str>, team: &str, use
 }
 
 fn ephemeral(text: &str) -> Response {
-    Response::json(200, &json!({ "response_type": "ephemeral", "text": escape_lines(text, 3_000) }))
+    Response::json(200, &json!({ "response_type": "ephemeral", "mrkdwn": false, "text": escape_lines(text, 3_000) }))
 }
 
 fn failed(failure: &Error) -> Response {

@@ -25,8 +25,9 @@ pub fn card(app: &App, request: &Request) -> (String, Value) {
         blocks.push(changes(request));
     }
     blocks.push(json!({ "type": "section", "text": plain_text(&standing(app, request), SENTENCE) }));
-    if !request.votes.is_empty() {
-        blocks.push(json!({ "type": "context", "elements": [{ "type": "mrkdwn", "text": votes(app, request), "verbatim": true }] }));
+    let votes = votes(app, request);
+    if !votes.is_empty() {
+        blocks.push(json!({ "type": "context", "elements": [{ "type": "mrkdwn", "text": votes, "verbatim": true }] }));
     }
     let buttons = buttons(app, request);
     if !buttons.is_empty() {
@@ -126,6 +127,7 @@ fn votes(app: &App, request: &Request) -> String {
     if !no.is_empty() {
         lines.push(format!("Rejected by {no}"));
     }
+    lines.extend(request.promoted_by.as_ref().map(|by| format!("Promoted by {}", code(by, 100))));
     lines.join(" · ")
 }
 

@@ -267,6 +267,7 @@ fn request() -> crate::request::Request {
         why: "mode".to_owned(),
         changes: Vec::new(),
         votes: Vec::new(),
+        promoted_by: None,
         is_approved: false,
         progress: crate::request::Progress::Pending,
         channel: None,

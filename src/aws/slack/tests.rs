@@ -28,6 +28,7 @@ fn request(posted: Option<Posted>) -> Request {
         why: "mode".to_owned(),
         changes: Vec::new(),
         votes: Vec::new(),
+        promoted_by: None,
         is_approved: false,
         progress: Progress::Pending,
         channel: Some("#releases".to_owned()),

@@ -64,6 +64,7 @@ fn request(progress: Progress) -> Request {
         why: "mode".to_owned(),
         changes: Vec::new(),
         votes: is_decided.then_some(vote).into_iter().collect(),
+        promoted_by: None,
         is_approved: is_decided && progress != Progress::Rejected,
         progress,
         channel: None,

@@ -33,6 +33,7 @@ fn request(progress: Progress) -> Request {
         why: "the app's mode is `approval`".to_owned(),
         changes: Vec::new(),
         votes: vec![vote("UALICE", true)],
+        promoted_by: None,
         is_approved: false,
         progress,
         channel: Some("C1".to_owned()),
