@@ -7,10 +7,12 @@ mod emulator {
     mod cloud;
     mod cloudformation;
     mod ecr;
+    mod fake_slack;
     mod fault;
     mod http;
     mod image;
     mod lambda;
+    mod slack_request;
     mod world;
 
     // The tests.
@@ -28,5 +30,6 @@ mod emulator {
     mod refusals;
     mod schedule;
     mod shared_stack;
+    mod slack;
     mod speed;
 }

@@ -8,7 +8,12 @@ use std::path::{Path, PathBuf};
 
 use ecr_promoter::config::{App, DEFAULT_PREFIX, Settings};
 use ecr_promoter::event::{Event, Invocation, parse};
+use ecr_promoter::slack::signature::{TIMESTAMP, signed};
+use ecr_promoter::slack::{interaction, slash};
+use ecr_promoter::web::Request;
+use ecr_promoter::world::Secret;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
+use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
 /// What AWS does in the function's name, and no code of ours: its log, and handing on what failed for good.
@@ -288,6 +293,117 @@ fn is_everything(resource: &Value) -> bool {
         Value::Object(members) => members.values().any(is_everything),
         Value::Bool(_) | Value::Number(_) => false,
     }
+}
+
+// The public address
+
+/// The parameters that the code reads one by one: their names are those that the role may read, and no other's.
+#[test]
+fn the_role_may_read_each_parameter_that_the_code_reads_and_no_other() {
+    let settings = Settings::from_vars(|name| (name == "STATE_TABLE").then(|| "x".to_owned())).expect("settings");
+    let web = "tools/web".parse().expect("a repository");
+    let read = [
+        settings.app_parameter(&web),
+        settings.secret_parameter(Secret::SlackSigningSecret),
+        settings.secret_parameter(Secret::SlackBotToken),
+        format!("{DEFAULT_PREFIX}/link-secret"),
+        format!("{DEFAULT_PREFIX}/public-url"),
+    ];
+    let statement = statements().into_iter().find(|statement| statement["Action"] == "ssm:GetParameter").expect("a statement");
+    let allowed: Vec<String> = serde_json::from_value(deployed([]).resolve(&statement["Resource"])).expect("a list of ARNs");
+    let covers = |arn: &str, name: &str| {
+        let pattern = arn.strip_prefix("arn:aws:ssm:us-east-1:012345678912:parameter").expect("a parameter");
+        pattern == name || pattern.strip_suffix('*').is_some_and(|start| name.starts_with(start))
+    };
+    for name in &read {
+        assert!(allowed.iter().any(|arn| covers(arn, name)), "the role may not read {name}: {allowed:?}");
+    }
+    for arn in &allowed {
+        assert!(read.iter().any(|name| covers(arn, name)), "the code reads nothing of {arn}");
+    }
+    for foreign in ["/ecr-promoter/other", "/ecr-promoter", "/other/slack/bot-token", "/ecr-promoter/link-secret-2"] {
+        assert!(!allowed.iter().any(|arn| covers(arn, foreign)), "the role may read {foreign}");
+    }
+}
+
+#[test]
+fn the_function_has_a_public_address_that_it_can_find() {
+    let function = function();
+    assert_eq!(function["FunctionUrlConfig"], json!({ "AuthType": "NONE" }));
+    // SAM makes the URL and both of its permissions; a permission here would be a second one. Of a function with an alias
+    // it would be the alias's URL, under another name.
+    assert!(function["AutoPublishAlias"].is_null());
+    let template = template();
+    let resources = template["Resources"].as_object().expect("resources");
+    let by_hand = |kind: &str| resources.values().filter(|resource| resource["Type"] == kind).count();
+    assert_eq!((by_hand("AWS::Lambda::Permission"), by_hand("AWS::Lambda::Url")), (0, 0));
+    let url = json!({ "GetAtt": "EcrPromoterFunctionUrl.FunctionUrl" });
+    let parameter = deployed([]).resolve(&resource("PublicUrl")["Properties"]);
+    assert_eq!((&parameter["Name"], &parameter["Type"]), (&json!("/ecr-promoter/public-url"), &json!("String")));
+    assert_eq!((&parameter["Value"], &template["Outputs"]["PublicUrl"]["Value"]), (&url, &url));
+}
+
+/// What CloudFormation creates the function after must not wait for its URL, which is created after the function.
+#[test]
+fn nothing_that_the_function_waits_for_waits_for_its_url() {
+    let template = template();
+    let resources = template["Resources"].as_object().expect("resources");
+    let mut waits_for = BTreeSet::from(["EcrPromoterFunction".to_owned()]);
+    loop {
+        let named: BTreeSet<String> = waits_for.iter().filter_map(|name| resources.get(name)).flat_map(names_in).collect();
+        let before = waits_for.len();
+        waits_for.extend(named);
+        if waits_for.len() == before {
+            break;
+        }
+    }
+    assert!(waits_for.contains("FunctionRole") && waits_for.contains("OnFailureQueue"), "the references were not read: {waits_for:?}");
+    let urls: Vec<&String> = waits_for.iter().filter(|name| name.starts_with("EcrPromoterFunctionUrl") || *name == "PublicUrl").collect();
+    assert_eq!(urls, [""; 0]);
+}
+
+/// What a value refers to: a resource of ours, one that SAM makes, or a parameter.
+fn names_in(value: &Value) -> Vec<String> {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .flat_map(|(key, argument)| match (key.as_str(), argument.as_str()) {
+                ("Ref" | "GetAtt", Some(name)) => vec![name.split('.').next().unwrap_or_default().to_owned()],
+                ("Sub", Some(text)) => {
+                    text.split("${").skip(1).filter_map(|part| Some(part.split_once('}')?.0.split('.').next()?.to_owned())).collect()
+                }
+                _ => names_in(argument),
+            })
+            .collect(),
+        Value::Array(items) => items.iter().flat_map(names_in).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+    }
+}
+
+/// Those of events/ are what Slack sent long ago: whoever finds them in the repository cannot use them.
+#[test]
+fn the_requests_of_slack_in_events_are_read_and_too_old() {
+    let mut paths = BTreeSet::new();
+    for (name, event) in events().into_iter().filter(|(name, _)| name.starts_with("slack-")) {
+        assert!(Request::is_one(&event), "{name}");
+        let request = Request::parse(&event).unwrap_or_else(|answer| panic!("{name}: {answer:?}"));
+        let then: i64 = request.header(TIMESTAMP).expect("a timestamp").parse().expect("seconds");
+        let then = jiff::Timestamp::from_second(then).expect("a time");
+        let secret = SecretString::from("8f742231b10e8888abcd99yyyzzz85a5");
+        assert!(
+            signed(&request, then).is_ok_and(|signed| signed.is_by(&secret)),
+            "{name} is signed with the secret of Slack's documentation"
+        );
+        assert!(signed(&request, jiff::Timestamp::now()).is_err(), "{name} is too old");
+        let is_understood = match request.path.as_str() {
+            "/slack/interactions" => interaction::parse(&request.body).is_ok_and(|click| click.is_some()),
+            "/slack/commands" => slash::parse(&request.body).is_ok(),
+            other => panic!("{name}: {other} is not Slack's"),
+        };
+        assert!(is_understood, "{name}");
+        paths.insert(request.path);
+    }
+    assert_eq!(paths.len(), 2, "a click and a slash command");
 }
 
 // The function, its state and its failures

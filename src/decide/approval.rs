@@ -21,13 +21,17 @@ const EARLIER: usize = 20;
 
 impl<'a> Draft<'a> {
     /// Ends the request that nobody decided on in time, or whose candidate is the newest image no more.
-    pub(super) fn retire_request(&mut self) {
+    pub(super) fn retire_request(&mut self) -> Decided<()> {
         let channel = &self.app.config.approval.slack_channel;
         if let Some(unseen) = self.state.request.as_mut().filter(|request| request.posted.is_none() && !request.progress.is_final()) {
             // The channel may have been misspelt, or not there yet, when people were asked.
             unseen.channel.clone_from(channel);
         }
-        let Some(request) = self.state.request.clone() else { return };
+        let Some(request) = self.state.request.clone() else { return Ok(()) };
+        // State and tags are read side by side: where people were asked after this look began, the tags may be older.
+        if Some(&request.digest) != self.seen.newest.as_ref() && request.at > self.now {
+            return Err(Step::LookAgain);
+        }
         if request.has_expired(self.now) {
             let reason = format!("nobody decided on it until {}: `ask {}` asks again", request.expires_at, self.app.repository);
             let notice = self.notice_of(&request, Outcome::Expired, reason, "schedule");
@@ -44,6 +48,7 @@ impl<'a> Draft<'a> {
         if Some(&request.digest) != self.seen.newest.as_ref() {
             self.replace_request(None);
         }
+        Ok(())
     }
 
     /// Puts another request, or none, in the place of the present one, whose message is yet to say so.
@@ -321,6 +326,11 @@ impl<'a> Draft<'a> {
     pub(super) fn slack_objection(&self, command: &Command) -> Option<String> {
         let origin = command.slack.as_ref()?;
         let approval = &self.app.config.approval;
+        // Where Slack said in which team a message was posted, that is the installed one, whatever the click says.
+        let mut installed = self.state.all_requests().filter_map(|request| request.posted.as_ref()?.team.as_ref()).peekable();
+        if installed.peek().is_some() && !installed.any(|team| *team == origin.team) {
+            return Some(format!("{} is of another team than the one that people are asked in", command.by));
+        }
         if !approval.approvers.is_empty() {
             let is_listed = approval.approvers.contains(&origin.user);
             return (!is_listed).then(|| format!("{} is not one of the app's `approval.approvers`", command.by));

@@ -244,7 +244,11 @@ impl<'a> Draft<'a> {
         };
         let commit = match commit_of(image, self.tags, self.seen.labels.get(digest), &self.app.config) {
             CommitOf::Known(commit) => commit,
-            CommitOf::NeedsLabel => return Err(Step::Read(Question::Label(digest.clone()))),
+            CommitOf::NeedsLabel => match self.state.all_requests().find(|request| request.digest == *digest) {
+                // People were asked about it by this commit; whoever clicked has no time to have it read again.
+                Some(request) => request.commit.clone(),
+                None => return Err(Step::Read(Question::Label(digest.clone()))),
+            },
         };
         self.subject.commit = commit.clone();
         Ok((image, commit))

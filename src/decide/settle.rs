@@ -24,7 +24,7 @@ pub(super) fn settle<'a>(app: &'a App, seen: &'a Snapshot, stack: &'a Stack, tag
         Phase::Broken => draft.close_ended()?,
         Phase::Busy | Phase::Leaving | Phase::Gone => {}
     }
-    draft.retire_request();
+    draft.retire_request()?;
     Ok(draft)
 }
 

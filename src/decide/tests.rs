@@ -310,6 +310,17 @@ fn a_change_that_only_one_of_two_reads_saw_is_looked_at_again() {
     check(&auto(), &push('b'), &theirs, Outcome::Held, "Save\nTell + Tell\nMark");
 }
 
+#[test]
+fn a_request_that_is_newer_than_the_tags_is_not_taken_for_superseded() {
+    let asked = decided(&asking(), &push('b'), &pushed_b());
+    let Action::Save(records) = &asked.stages[0][0] else { panic!("a save") };
+    let earlier = |seconds: i64| NOW.parse::<jiff::Timestamp>().expect("a time") - jiff::SignedDuration::from_secs(seconds);
+    // The state says that people are asked about `b`; the tags were read before that.
+    let torn = |seconds| Snapshot { state: records.state.clone(), at: earlier(seconds), ..seen() };
+    assert_eq!(step(&asking(), &Trigger::Due("schedule"), &torn(1)), Step::LookAgain);
+    assert!(matches!(step(&asking(), &Trigger::Due("schedule"), &torn(-1)), Step::Do(_)), "`latest` was moved back since");
+}
+
 fn guarded() -> App {
     app(r#"{"stack":"web","mode":"auto","commit_from":["annotation"],"guard":{"allowed_changes":["AWS::ECS::Service"]}}"#)
 }

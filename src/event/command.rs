@@ -29,7 +29,7 @@ pub struct Command {
     /// Through what it came.
     pub via: Via,
     /// Who asks and where, as Slack's signature proves it.
-    pub slack: Option<SlackOrigin>,
+    pub slack: Option<Box<SlackOrigin>>,
     /// When it was sent, where the sender's service says so.
     pub sent_at: Option<Timestamp>,
 }
@@ -81,6 +81,8 @@ pub enum Choice {
 pub struct SlackOrigin {
     /// The user's id.
     pub user: String,
+    /// The team that Slack sent it for.
+    pub team: String,
     /// The channel's id.
     pub channel: Option<String>,
     /// The channel's name, without `#`.
@@ -186,7 +188,7 @@ impl Command {
     /// What somebody wants in Slack. The id says who it is; the name is for people to read.
     pub fn from_slack(id: String, act: Act, repository: Repository, origin: &SlackOrigin, name: &str) -> Self {
         let by = if name.is_empty() { format!("{} (Slack)", origin.user) } else { format!("{} (Slack, {})", cut(name), origin.user) };
-        Self { id, act, repository, by, via: Via::Slack, slack: Some(origin.clone()), sent_at: None }
+        Self { id, act, repository, by, via: Via::Slack, slack: Some(Box::new(origin.clone())), sent_at: None }
     }
 
     pub(super) fn from_json(raw: &Value, sender: Sender<'_>) -> Result<Self, NotUnderstood> {

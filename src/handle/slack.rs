@@ -25,9 +25,9 @@ use crate::web::{Request, Response};
 use crate::world::{Listener, Secret, Subject, World};
 
 /// How long is worked before Slack is answered: the rest of its 3 s is for the way there and back.
-const BUDGET: Duration = Duration::from_millis(2_300);
+const BUDGET: Duration = Duration::from_millis(2_250);
 /// How long a last word to one person may take.
-const LAST_WORD: Duration = Duration::from_millis(400);
+const LAST_WORD: Duration = Duration::from_millis(300);
 const LATER: &str = "It takes longer than Slack waits. If it was heard, it goes on by itself within five minutes; `status` tells.";
 
 /// A click on a button of ours.
@@ -89,6 +89,7 @@ pub(super) async fn command<W: World>(world: &W, request: &Request, now: Timesta
     }
     let origin = SlackOrigin {
         user: slash.user.id.clone(),
+        team: slash.team.clone(),
         channel: Some(slash.channel.clone()),
         channel_name: Some(slash.channel_name.clone()).filter(|name| !name.is_empty()),
     };
@@ -132,7 +133,7 @@ async fn of_request<W: World>(world: &W, click: &Click, id: RequestId) -> Result
         Button::AskAgain => Act::AskAgain(asked.digest),
         Button::RollBack => Act::RollBackFrom(asked.digest),
     };
-    let origin = SlackOrigin { user: click.user.id.clone(), channel: click.channel.clone(), channel_name: None };
+    let origin = SlackOrigin { user: click.user.id.clone(), team: click.team.clone(), channel: click.channel.clone(), channel_name: None };
     let command = Command::from_slack(format!("slack#{}", click.trigger_id), act, asked.repository, &origin, &click.user.name);
     Ok(Some((app, command)))
 }

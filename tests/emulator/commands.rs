@@ -182,3 +182,27 @@ async fn an_image_that_is_not_there_cannot_be_promoted() {
         assert_eq!(world.production().await, before, "{command}");
     }
 }
+
+/// The files of events/ about approvals, where nobody was asked before.
+#[tokio::test]
+async fn what_nobody_was_asked_about_can_be_approved_rejected_and_asked() {
+    let expected = [
+        ("command-approve", "promoted"),
+        ("sns-approve", "promoted"),
+        ("command-reject", "rejected"),
+        ("command-ask", "approval_requested"),
+    ];
+    for (file, outcome) in expected {
+        let Some(world) = World::new().await else { return };
+        let image = Image::oci_without_media_type("new", COMMIT);
+        world.push(&image, &["latest"]).await;
+        let sample = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+        let payload = world.event_text(&format!("{file}.json")).replace(sample, &image.digest());
+
+        let answer = world.answer(&serde_json::from_str(&payload).expect("JSON")).await;
+
+        assert_eq!((&answer["outcome"], &answer["digest"]), (&json!(outcome), &json!(image.digest())), "{file}: {answer}");
+        assert_eq!(world.updates(), usize::from(outcome == "promoted"), "{file}");
+        assert_eq!(world.told_outcomes(), [outcome], "{file}");
+    }
+}

@@ -14,6 +14,7 @@ use super::backend::{Emulator, REGION};
 use super::cloud::{Call, Cloud, lock};
 use super::cloudformation::{Parameter, Stack};
 use super::ecr::{LAYER_SIGNATURE, Stored};
+use super::fake_slack::{BOT_TOKEN, CHANNEL, FakeSlack, RESPONSE_SECRET};
 use super::image::Image;
 use super::lambda::{FunctionError, Logs, Sandbox};
 
@@ -24,13 +25,26 @@ pub(crate) const OLDER_COMMIT: &str = "e83c5163316f89bfbde7d9ab23ca2e25604af290"
 
 /// The account in the files of events/.
 const EVENTS_ACCOUNT: &str = "012345678912";
+/// What Slack signs with, until a test changes it.
+pub(crate) const SIGNING_SECRET: &str = "slack-signing-secret-5d20";
+/// Part of every trigger of a click or a slash command: whoever has one can open a dialogue.
+pub(crate) const TRIGGER_SECRET: &str = "trigger-secret-5f3c";
 /// What the function is given or could come by, and must never show.
-const SECRETS: [&str; 5] =
-    ["secret-access-key-b0e1", "session-token-77aa", "database-password-19c3", "slack-signing-secret-5d20", LAYER_SIGNATURE];
+const SECRETS: [&str; 8] = [
+    "secret-access-key-b0e1",
+    "session-token-77aa",
+    "database-password-19c3",
+    SIGNING_SECRET,
+    BOT_TOKEN,
+    RESPONSE_SECRET,
+    TRIGGER_SECRET,
+    LAYER_SIGNATURE,
+];
 
 pub(crate) struct World {
     pub(crate) cloud: Arc<Cloud>,
     pub(crate) logs: Logs,
+    pub(crate) slack: FakeSlack,
     emulator: Emulator,
     topic: String,
     sandbox: tokio::sync::Mutex<Option<Arc<Sandbox>>>,
@@ -48,8 +62,16 @@ impl World {
         let emulator = Emulator::from_env(&account)?;
         let cloud = Cloud::new(&account, emulator.clone());
         let topic = emulator.create_topic("notifications").await;
-        let world =
-            World { cloud, logs: Logs::default(), emulator, topic, sandbox: tokio::sync::Mutex::default(), numbers: AtomicU64::new(0) };
+        let slack = FakeSlack::start().await;
+        let world = World {
+            cloud,
+            logs: Logs::default(),
+            slack,
+            emulator,
+            topic,
+            sandbox: tokio::sync::Mutex::default(),
+            numbers: AtomicU64::new(0),
+        };
         let key = |name: &str, kind: &str| json!({ "AttributeName": name, "KeyType": kind });
         let text = |name: &str| json!({ "AttributeName": name, "AttributeType": "S" });
         let table = json!({
@@ -59,7 +81,7 @@ impl World {
             "BillingMode": "PAY_PER_REQUEST",
         });
         world.emulator.must("dynamodb:CreateTable", &table).await;
-        world.put_parameter("/ecr-promoter/slack/signing-secret", "SecureString", "slack-signing-secret-5d20").await;
+        world.put_parameter("/ecr-promoter/slack/signing-secret", "SecureString", SIGNING_SECRET).await;
         world.configure("web", &json!({ "stack": "web", "mode": "auto" })).await;
         world.cloud.registry.create("web", mutability).await;
         world.push(&Image::docker("what runs before", None), &[FIRST_TAG]).await;
@@ -74,6 +96,28 @@ impl World {
     pub(crate) async fn put_parameter(&self, name: &str, kind: &str, value: &str) {
         let parameter = json!({ "Name": name, "Type": kind, "Value": value, "Overwrite": true });
         self.emulator.must("ssm:PutParameter", &parameter).await;
+    }
+
+    /// The app is asked about in Slack; `more` is merged into `approval`.
+    pub(crate) async fn configure_slack(&self, more: Value) {
+        let mut approval = json!({ "slack_channel": CHANNEL });
+        approval.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+        self.put_parameter("/ecr-promoter/slack/bot-token", "SecureString", BOT_TOKEN).await;
+        self.configure("web", &json!({ "stack": "web", "repository_url": "https://github.com/acme/web", "approval": approval })).await;
+    }
+
+    /// As if people had been asked four days before: the process has no clock but the machine's.
+    pub(crate) async fn age_request(&self) {
+        let key = json!({ "app": { "S": "web" }, "item": { "S": "state" } });
+        let expires_at = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24)).to_string();
+        let update = json!({
+            "TableName": "state",
+            "Key": key,
+            "UpdateExpression": "SET #request.#expires_at = :then",
+            "ExpressionAttributeNames": { "#request": "request", "#expires_at": "expires_at" },
+            "ExpressionAttributeValues": { ":then": { "S": expires_at } },
+        });
+        self.emulator.must("dynamodb:UpdateItem", &update).await;
     }
 
     pub(crate) async fn delete_parameter(&self, name: &str) {
@@ -194,20 +238,26 @@ impl World {
 
     /// A new process.
     pub(crate) async fn start(&self) -> Arc<Sandbox> {
+        // The most there is: a secret must be in no log at any level.
+        self.start_with(&[("AWS_LAMBDA_LOG_LEVEL", "TRACE")]).await
+    }
+
+    /// A new process with these variables besides.
+    pub(crate) async fn start_with(&self, more: &[(&'static str, &str)]) -> Arc<Sandbox> {
         let kill = Arc::new(Notify::new());
         let process = self.numbers.fetch_add(1, Ordering::Relaxed) as usize;
         let endpoint = self.cloud.endpoint(process, Arc::clone(&kill)).await;
-        let environment = [
+        let mut environment = vec![
             ("AWS_ENDPOINT_URL", format!("http://{endpoint}")),
             ("AWS_REGION", REGION.to_owned()),
             ("AWS_ACCESS_KEY_ID", self.cloud.account.clone()),
             ("AWS_SECRET_ACCESS_KEY", "secret-access-key-b0e1".to_owned()),
             ("AWS_SESSION_TOKEN", "session-token-77aa".to_owned()),
-            // The most there is: a secret must be in no log at any level.
-            ("AWS_LAMBDA_LOG_LEVEL", "TRACE".to_owned()),
             ("STATE_TABLE", "state".to_owned()),
             ("NOTIFICATION_TOPIC_ARN", self.topic.clone()),
+            ("SLACK_API_URL", self.slack.api_url()),
         ];
+        environment.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let arn = format!("arn:aws:lambda:{REGION}:{}:function:ecr-promoter", self.cloud.account);
         Arc::new(Sandbox::start(&arn, &environment, kill, &self.logs).await)
     }
@@ -219,6 +269,11 @@ impl World {
             Some(warm) if !warm.is_gone() => Arc::clone(warm),
             _ => Arc::clone(sandbox.insert(self.start().await)),
         }
+    }
+
+    /// The next invocation finds a cold process.
+    pub(crate) async fn restart(&self) {
+        self.sandbox.lock().await.take();
     }
 
     /// One invocation, without Lambda's retries.
@@ -285,10 +340,11 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("calls: {:#?}\nlogs:\n{}", self.cloud.ops(), self.logs.text());
+            eprintln!("calls: {:#?}\nSlack: {:#?}\nlogs:\n{}", self.cloud.ops(), self.slack.said(), self.logs.text());
             return;
         }
         assert_eq!(self.cloud.violations(), [""; 0], "requests that are wrong whatever comes of them");
+        assert_eq!(self.slack.violations(), [""; 0], "what Slack would refuse, or show to people");
         let told = self.told().iter().map(Value::to_string).collect::<String>();
         for (place, text) in [("the logs", self.logs.text()), ("a message", told)] {
             assert!(!text.contains("panicked at"), "the function panicked:\n{text}");

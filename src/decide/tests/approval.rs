@@ -31,7 +31,12 @@ fn command(act: Act, from: From) -> Trigger {
         From::Direct => (Via::Direct, None),
         From::Slack(user) => (
             Via::Slack,
-            Some(SlackOrigin { user: user.to_owned(), channel: Some("C1".to_owned()), channel_name: Some("releases".to_owned()) }),
+            Some(Box::new(SlackOrigin {
+                user: user.to_owned(),
+                team: "T1".to_owned(),
+                channel: Some("C1".to_owned()),
+                channel_name: Some("releases".to_owned()),
+            })),
         ),
     };
     let repository = "web".parse().expect("valid");
