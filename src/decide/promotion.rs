@@ -339,6 +339,15 @@ impl<'a> Draft<'a> {
         Ok(promotion)
     }
 
+    /// Whether the approval that it rests on, if it rests on one, was read and not only decided just now.
+    pub(super) fn is_verdict_written(&self, wanted: &Wanted<'_>) -> bool {
+        let is_written = |id: &RequestId| {
+            let known = self.seen.state.as_ref().and_then(|state| state.all_requests().find(|request| request.id == *id));
+            known.is_some_and(Request::may_go)
+        };
+        wanted.request.as_ref().is_none_or(is_written)
+    }
+
     /// Whether it goes on by itself when what is in the way is gone: automation's, or what people approved.
     pub(super) fn is_standing(&self, wanted: &Wanted<'_>) -> bool {
         let is_approved = |id: &RequestId| self.state.all_requests().any(|request| request.id == *id && request.is_approved);
@@ -398,11 +407,7 @@ impl<'a> Draft<'a> {
         let answer = draft.answer(Outcome::Promoted, accepted(&promotion));
         let save = draft.save(draft.command.clone());
         // An approval is one from the moment that it is written: of two decisions the other one may be the first.
-        let is_approved = |id: &RequestId| {
-            let known = draft.seen.state.as_ref().and_then(|state| state.all_requests().find(|request| request.id == *id));
-            known.is_some_and(Request::may_go)
-        };
-        let mut stages = if wanted.request.as_ref().is_none_or(is_approved) {
+        let mut stages = if draft.is_verdict_written(wanted) {
             vec![save.into_iter().chain(put_tag).collect()]
         } else {
             vec![save.into_iter().collect(), put_tag.into_iter().collect()]

@@ -24,6 +24,11 @@ impl<'a> Draft<'a> {
     pub(super) fn reviewed(mut self, promotion: Promotion, update: &Update, wanted: &Wanted<'_>) -> Decided<(Draft<'a>, Promotion)> {
         let token = &promotion.token;
         match self.seen.reviews.get(token) {
+            // A click has no time for that: what people decided is written first, and carried out by whoever comes next.
+            None if !self.is_plan && !self.is_verdict_written(wanted) => {
+                let save = self.save(self.command.clone());
+                Err(Step::Prepare(save.map(|save| vec![save]).into_iter().collect()))
+            }
             None => Err(Step::Read(Question::Review(token.clone()))),
             Some(Review::Absent) => Err(self.ask_for_review(update)),
             Some(Review::Outdated) => Err(Step::Prepare(vec![vec![Action::DeleteChangeSet(token.clone())]])),
