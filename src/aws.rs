@@ -32,6 +32,7 @@ use crate::config::{App, Settings};
 use crate::error::Error;
 use crate::model::{Repository, RequestId};
 use crate::slack::api::{Api, is_response_url};
+use crate::stack::{Stack, StackEvents};
 use crate::state::{Roster, State};
 use crate::world::{Action, Applied, Asked, Listener, Question, Secret, Snapshot, Subject, Tried, Version, World};
 
@@ -41,6 +42,9 @@ const CONFIGURATION_AGE: Duration = Duration::from_secs(60);
 const CONNECT: Duration = Duration::from_secs(2);
 const ATTEMPT: Duration = Duration::from_secs(5);
 const OPERATION: Duration = Duration::from_secs(15);
+
+/// Every app's parameter as it was read: its name and its JSON.
+type AllApps = (Instant, Vec<(String, String)>);
 
 /// The clients of one sandbox.
 #[derive(Debug)]
@@ -54,6 +58,7 @@ pub struct Aws {
     sns: aws_sdk_sns::Client,
     ssm: aws_sdk_ssm::Client,
     apps: Mutex<HashMap<Repository, (Instant, App)>>,
+    all_apps: Mutex<Option<AllApps>>,
     secrets: Mutex<HashMap<String, secrets::Known>>,
     public_url: Mutex<Option<String>>,
 }
@@ -102,9 +107,23 @@ impl Aws {
             settings,
             http,
             apps: Mutex::default(),
+            all_apps: Mutex::default(),
             secrets: Mutex::default(),
             public_url: Mutex::default(),
         }
+    }
+}
+
+impl Aws {
+    /// What is no repository's name under that path is no app.
+    fn parse_apps(&self, parameters: &[(String, String)]) -> Vec<(Repository, Result<App, Error>)> {
+        let path = self.settings.apps_path();
+        let apps = parameters.iter().map(|(name, json)| {
+            let repository: Repository = name.strip_prefix(&path)?.parse().ok()?;
+            let app = App::parse(&repository, name, json).map_err(Error::from);
+            Some((repository, app))
+        });
+        apps.flatten().collect()
     }
 }
 
@@ -115,6 +134,14 @@ impl World for Aws {
 
     fn source(&self, repository: &Repository) -> String {
         self.settings.app_parameter(repository)
+    }
+
+    fn secret_source(&self, secret: Secret) -> String {
+        self.settings.secret_parameter(secret)
+    }
+
+    fn public_url_source(&self) -> String {
+        self.settings.public_url_parameter()
     }
 
     async fn app(&self, repository: &Repository) -> Result<Option<App>, Error> {
@@ -133,14 +160,18 @@ impl World for Aws {
     }
 
     async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error> {
-        let path = self.settings.apps_path();
-        let apps = self.parameters(&path).await?.into_iter().map(|(name, json)| {
-            let repository: Repository = name.strip_prefix(&path)?.parse().ok()?;
-            let app = App::parse(&repository, &name, &json).map_err(Error::from);
-            Some((repository, app))
-        });
-        // What is no repository's name under that path is no app.
-        Ok(apps.flatten().collect())
+        let parameters = self.parameters(&self.settings.apps_path()).await?;
+        let apps = self.parse_apps(&parameters);
+        *self.all_apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some((Instant::now(), parameters));
+        Ok(apps)
+    }
+
+    async fn known_apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error> {
+        let known = self.all_apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+        match known {
+            Some((read_at, parameters)) if read_at.elapsed() < CONFIGURATION_AGE => Ok(self.parse_apps(&parameters)),
+            Some(_) | None => self.apps().await,
+        }
     }
 
     async fn secret(&self, secret: Secret, again: bool) -> Result<Option<SecretString>, Error> {
@@ -170,6 +201,15 @@ impl World for Aws {
 
     async fn state(&self, repository: &Repository) -> Result<Option<State>, Error> {
         Ok(self.versioned_state(repository).await?.0)
+    }
+
+    async fn states(&self, repositories: &[Repository]) -> Result<BTreeMap<Repository, Result<State, Error>>, Error> {
+        self.read_states(repositories).await
+    }
+
+    async fn watch(&self, app: &App, since: Option<Timestamp>) -> Result<(Option<Stack>, StackEvents), Error> {
+        let (stack, events) = join(self.stack(&app.config.stack), self.stack_events(&app.config.stack, since)).await;
+        Ok((stack?, events?))
     }
 
     async fn public_url(&self) -> Result<Option<String>, Error> {
@@ -237,8 +277,8 @@ impl World for Aws {
                 seen.labels.insert(digest.clone(), label);
             }
             Question::Events(since) => {
-                let (stack, events) = join(self.stack(&app.config.stack), self.stack_events(&app.config.stack, *since)).await;
-                (seen.stack, seen.events) = (stack?, Some(events?));
+                let (stack, events) = self.watch(app, *since).await?;
+                (seen.stack, seen.events) = (stack, Some(events));
             }
             Question::Matches(commit) => {
                 let tags = seen.tags.clone().unwrap_or_default();

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use crate::model::{Repository, Tag};
+use crate::model::{Commit, Repository, Tag};
 use crate::world::Secret;
 
 /// Where the function keeps its configuration unless `PARAMETER_PREFIX` says otherwise.
@@ -326,6 +326,12 @@ impl App {
         own == stack_id
             || Some(own) == name
             || own.starts_with("arn:") && stack_id.strip_prefix(own).is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    /// Where people see what lies between two commits.
+    pub fn compare_url(&self, old: Option<&Commit>, new: Option<&Commit>) -> Option<String> {
+        let url = self.config.repository_url.as_ref()?.trim_end_matches('/');
+        Some(format!("{url}/compare/{}...{}", old?, new?))
     }
 
     /// An error about this configuration as a whole.

@@ -13,6 +13,7 @@ mod rollback;
 pub mod roster;
 mod settle;
 
+pub use self::approval::{identity_objection, slack_objection};
 use self::draft::{Draft, finish};
 use self::promotion::Wanted;
 use crate::answer::{Outcome, Reply};

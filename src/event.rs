@@ -43,6 +43,11 @@ pub enum Event {
     },
     /// Somebody wants something.
     Command(Command),
+    /// Somebody wants a link to the board.
+    Board {
+        /// Who that is, as far as IAM lets anybody say so: a name that is only claimed.
+        by: Option<String>,
+    },
 }
 
 /// What Lambda says of this invocation, beside the payload.
@@ -79,7 +84,7 @@ pub struct NotUnderstood {
 const UNDERSTOOD: &str = "an EventBridge event of aws.ecr or aws.cloudformation, or a Scheduled Event; SNS records whose message is \
      a command; a command itself, in JSON ({\"action\": \"promote\", \"repository\": \"web\"}, with an optional digest, commit or tag) \
      or in words (`promote web 9fceb02`). Commands: promote, approve, reject, ask, rollback, cancel, hold, resume, \
-     reconcile, plan, status, history";
+     reconcile, plan, status, history; and board, which names no repository";
 
 impl NotUnderstood {
     fn new(problem: impl Into<String>) -> Self {
@@ -106,6 +111,9 @@ pub fn parse(raw: &Value, invocation: &Invocation) -> Result<Vec<Result<Event, N
     }
     if fields.get("action").is_some_and(|action| action == "reconcile") && !fields.contains_key("repository") {
         return Ok(vec![command::due(raw)]);
+    }
+    if fields.get("action").is_some_and(|action| action == "board") {
+        return Ok(vec![command::board(raw)]);
     }
     if fields.contains_key("action") {
         return Ok(vec![Command::from_json(raw, command::Sender::Direct { request_id: &invocation.request_id }).map(Event::Command)]);

@@ -1,6 +1,7 @@
 //! One invocation: parse, and for each app observe, decide, apply; again from the start where something got in between.
 
 mod approve;
+mod board;
 mod slack;
 mod web;
 
@@ -18,6 +19,7 @@ use crate::decide::roster::untold;
 use crate::decide::{Step, Trigger, decide};
 use crate::error::Error;
 use crate::event::{Event, Invocation, NotUnderstood, parse};
+use crate::link::BoardLink;
 use crate::model::{Repository, RequestId, Tag, Token};
 use crate::request::Posted;
 use crate::state::{ChangeSet, Roster};
@@ -102,6 +104,7 @@ async fn on_event<W: World>(world: &W, event: Result<Event, NotUnderstood>) -> R
                 join(tell_of_configurations(world, configurations), look_at_all(world, apps, "schedule", only_open_work)).await;
             told.and(looked)
         }
+        Event::Board { by } => board::link(world, BoardLink { by: by.unwrap_or_default(), slack: None }).await,
         Event::Command(command) => {
             let Some(app) = world.app(&command.repository).await? else {
                 let place = format!("Parameter Store {}", world.source(&command.repository));

@@ -172,8 +172,7 @@ fn took(notice: &Notice) -> String {
 }
 
 fn compare(app: &App, notice: &Notice) -> Option<String> {
-    let url = app.config.repository_url.as_ref()?.trim_end_matches('/');
-    Some(format!("{url}/compare/{}...{}", notice.previous_commit.as_ref()?, notice.commit.as_ref()?))
+    app.compare_url(notice.previous_commit.as_ref(), notice.commit.as_ref())
 }
 
 fn subject(headline: &str) -> String {

@@ -2,6 +2,7 @@
 //! dark, with or without eyes. Everything from outside is escaped by the template engine. No I/O here.
 
 pub mod approve;
+pub mod board;
 mod style;
 
 use base64::Engine;

@@ -1,5 +1,7 @@
 //! A CloudFormation stack as it was just seen, and what its events say of each update. No I/O here.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use crate::model::Token;
@@ -130,6 +132,16 @@ impl StackEvents {
         self.0.iter().find(|event| event.is_stack && went_through.contains(&event.status.as_str()))
     }
 
+    /// How far the newest operation is: how many resources it has begun with, and how many of them are done.
+    pub fn progress(&self) -> Option<(usize, usize)> {
+        let token = self.newest()?.token.as_ref()?;
+        let mut newest = BTreeMap::new();
+        for event in self.0.iter().filter(|event| !event.is_stack && event.token.as_ref() == Some(token)) {
+            newest.entry(event.resource.as_str()).or_insert(event.status.as_str());
+        }
+        Some((newest.len(), newest.values().filter(|status| status.ends_with("_COMPLETE")).count()))
+    }
+
     /// CloudFormation's own words for what went wrong first. What failed because another thing failed says nothing.
     fn first_failure(&self, token: &Token) -> String {
         let own = || self.0.iter().rev().filter(|event| event.is_of(token));
@@ -206,6 +218,19 @@ mod tests {
             event("ours", "web", "UPDATE_ROLLBACK_COMPLETE", ""),
         ]);
         assert_eq!(events.end_of(&token("ours")), Some(UpdateEnd::Failed("User Initiated rollback".to_owned())));
+    }
+
+    #[test]
+    fn progress_counts_the_resources_of_the_newest_operation() {
+        let events = newest_first(vec![
+            event("before", "Queue (AWS::SQS::Queue)", "UPDATE_COMPLETE", ""),
+            event("ours", "web", "UPDATE_IN_PROGRESS", "User Initiated"),
+            event("ours", "Task (AWS::ECS::TaskDefinition)", "UPDATE_IN_PROGRESS", ""),
+            event("ours", "Task (AWS::ECS::TaskDefinition)", "UPDATE_COMPLETE", ""),
+            event("ours", "Service (AWS::ECS::Service)", "UPDATE_IN_PROGRESS", ""),
+        ]);
+        assert_eq!(events.progress(), Some((2, 1)));
+        assert_eq!(StackEvents::default().progress(), None);
     }
 
     #[test]

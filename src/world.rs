@@ -26,10 +26,16 @@ pub trait World {
     fn now(&self) -> Timestamp;
     /// The Parameter Store name under which an app's configuration is, or would be.
     fn source(&self, repository: &Repository) -> String;
+    /// The Parameter Store name of a secret.
+    fn secret_source(&self, secret: Secret) -> String;
+    /// The Parameter Store name of the function's own address.
+    fn public_url_source(&self) -> String;
     /// An app's configuration, at most 60 s old; `None` where the repository has none.
     async fn app(&self, repository: &Repository) -> Result<Option<App>, Error>;
-    /// Every configured app, or why its configuration cannot be used; at most 60 s old.
+    /// Every configured app, or why its configuration cannot be used: read anew.
     async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error>;
+    /// The same, at most 60 s old: for those who look again every few seconds.
+    async fn known_apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error>;
     /// A secret; `again` where the known one may be out of date: it is then read anew, at most once a minute.
     async fn secret(&self, secret: Secret, again: bool) -> Result<Option<SecretString>, Error>;
     /// What a request is about; `None` if there never was one, or it ended long ago.
@@ -44,6 +50,10 @@ pub trait World {
     async fn keep_roster(&self, roster: &Roster, version: &Version) -> Result<Applied, Error>;
     /// An app's state alone: one read.
     async fn state(&self, repository: &Repository) -> Result<Option<State>, Error>;
+    /// The states of these apps, as few reads as possible. One that cannot be read hides no other.
+    async fn states(&self, repositories: &[Repository]) -> Result<BTreeMap<Repository, Result<State, Error>>, Error>;
+    /// An app's stack and its events, back to this time.
+    async fn watch(&self, app: &App, since: Option<Timestamp>) -> Result<(Option<Stack>, StackEvents), Error>;
     /// The function's own address, which ends with `/`; `None` where nobody wrote it down.
     async fn public_url(&self) -> Result<Option<String>, Error>;
     /// The reads that every look needs, side by side: one round trip.

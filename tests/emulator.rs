@@ -16,6 +16,7 @@ mod emulator {
     mod world;
 
     // The tests.
+    mod board;
     mod cancels;
     mod commands;
     mod crashes;

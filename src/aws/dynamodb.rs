@@ -2,11 +2,14 @@
 //! nonce that was read, so that of two writers one wins. A failed condition may be the writer's own first try, whose answer was
 //! lost: then the item carries its nonce.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::builders::PutBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use futures_util::future::try_join_all;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -15,7 +18,7 @@ use crate::error::Error;
 use crate::model::{Repository, RequestId};
 use crate::request::Request;
 use crate::state::{CommandRecord, Ended, Roster, State};
-use crate::world::{Applied, Asked, Records, Version};
+use crate::world::{Applied, Asked, Records, Version, World};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -24,6 +27,10 @@ const STATE: &str = "state";
 const ROSTER: &str = "#roster";
 /// `history` tells at least this many promotions.
 const HISTORY: usize = 100;
+/// How many items one `BatchGetItem` may ask for.
+const BATCH: usize = 100;
+/// How often what a batch left out is asked for.
+const BATCH_ROUNDS: u32 = 6;
 /// The item that says what a request is about.
 const ASKED: &str = "request";
 /// For how long after its time a request can still be found.
@@ -37,6 +44,48 @@ impl Aws {
         let Some(item) = self.item(repository.as_str(), STATE).await? else { return Ok((None, Version::default())) };
         let nonce = item.get("nonce").and_then(|nonce| nonce.as_s().ok()).cloned();
         Ok((Some(read(repository.as_str(), STATE, item)?), Version(nonce)))
+    }
+
+    /// The states of these apps: 100 a call, which is all that the service takes.
+    pub(super) async fn read_states(&self, repositories: &[Repository]) -> Result<BTreeMap<Repository, Result<State, Error>>, Error> {
+        let reads = repositories.chunks(BATCH).map(|batch| self.batch(batch));
+        Ok(try_join_all(reads).await?.into_iter().flatten().collect())
+    }
+
+    async fn batch(&self, repositories: &[Repository]) -> Result<Vec<(Repository, Result<State, Error>)>, Error> {
+        let resource = || format!("items `{STATE}` in table `{}`", self.settings.state_table);
+        let keys = repositories.iter().map(|repository| {
+            let key = [("app", repository.to_string()), ("item", STATE.to_owned())];
+            key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value))).into()
+        });
+        let asked = KeysAndAttributes::builder().set_keys(Some(keys.collect())).consistent_read(true);
+        let asked = asked.build().map_err(|error| unreadable(resource(), &error))?;
+        let mut left = HashMap::from([(self.settings.state_table.clone(), asked)]);
+        let mut states = Vec::new();
+        for round in 0..BATCH_ROUNDS {
+            if round > 0 {
+                self.pause(round).await;
+            }
+            let output = self
+                .dynamodb
+                .batch_get_item()
+                .set_request_items(Some(left))
+                .send()
+                .await
+                .map_err(|error| failed("dynamodb:BatchGetItem", resource(), &error))?;
+            for item in output.responses.unwrap_or_default().into_values().flatten() {
+                let app = item.get("app").and_then(|app| app.as_s().ok()).and_then(|app| app.parse::<Repository>().ok());
+                let app = app.ok_or_else(|| unreadable(resource(), &"an item has no app"))?;
+                let state = read(app.as_str(), STATE, item);
+                states.push((app, state));
+            }
+            // More than 16 MB at once, or more than the table can give just now.
+            left = output.unprocessed_keys.unwrap_or_default();
+            if left.is_empty() {
+                return Ok(states);
+            }
+        }
+        Err(unreadable(resource(), &"dynamodb:BatchGetItem left some out again and again"))
     }
 
     /// The apps that there were, and what the next write is conditional on.
@@ -262,6 +311,10 @@ fn read<T: DeserializeOwned>(partition: &str, key: &str, item: Item) -> Result<T
         resource: format!("item `{key}` of `{partition}` in the state table"),
         problem: format!("it was not written by this version of ecr-promoter: {e}"),
     })
+}
+
+fn unreadable(resource: String, error: &dyn std::fmt::Display) -> Error {
+    Error::Unexpected { resource, problem: format!("they cannot be read: {error}") }
 }
 
 fn incomplete(resource: &str, error: &dyn std::fmt::Display) -> Error {

@@ -127,6 +127,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_list_is_remembered_for_those_who_ask_for_what_is_known_and_read_anew_for_all_others() {
+        let page = |apps: &[&str]| {
+            let parameter = |app: &&str| json!({ "Name": format!("/ecr-promoter/apps/{app}"), "Value": r#"{"stack":"web"}"# });
+            ok_json(&json!({ "Parameters": apps.iter().map(parameter).collect::<Vec<_>>() }))
+        };
+        let recordings = [(get_parameters_by_path(None), page(&["web"])), (get_parameters_by_path(None), page(&["web", "worker"]))];
+        replay(recordings, async |aws| {
+            assert_eq!(aws.known_apps().await.expect("read").len(), 1, "read, since nothing is known");
+            assert_eq!(aws.known_apps().await.expect("known").len(), 1);
+            assert_eq!(aws.apps().await.expect("read").len(), 2);
+            assert_eq!(aws.known_apps().await.expect("known").len(), 2);
+        })
+        .await;
+    }
+
+    #[tokio::test]
     async fn a_list_that_is_denied_names_the_action_that_is_missing() {
         let recordings = [(get_parameters_by_path(None), json_error("AccessDeniedException", "", &json!({})))];
         let result = replay(recordings, async |aws| aws.apps().await).await;

@@ -7,13 +7,14 @@ use super::draft::Draft;
 use super::promotion::Wanted;
 use super::{Decided, Step, named};
 use crate::answer::Outcome;
-use crate::event::command::{Choice, Command, ImageRef};
+use crate::config::App;
+use crate::event::command::{Choice, Command, ImageRef, SlackOrigin};
 use crate::image::production_tag;
 use crate::model::{Digest, RequestId, Token};
 use crate::request::{Progress, Request, Vote};
 use crate::review::Review;
 use crate::stack::Phase;
-use crate::state::{End, Notice, Via};
+use crate::state::{End, Notice, State, Via};
 use crate::world::{Action, Question};
 
 /// How many earlier requests may wait for their message to be mended.
@@ -324,38 +325,12 @@ impl<'a> Draft<'a> {
 
     /// Why this person in Slack may not command this app, if that is so.
     pub(super) fn slack_objection(&self, command: &Command) -> Option<String> {
-        let origin = command.slack.as_ref()?;
-        let approval = &self.app.config.approval;
-        // Where Slack said in which team a message was posted, that is the installed one, whatever the click says.
-        let mut installed = self.state.all_requests().filter_map(|request| request.posted.as_ref()?.team.as_ref()).peekable();
-        if installed.peek().is_some() && !installed.any(|team| *team == origin.team) {
-            return Some(format!("{} is of another team than the one that people are asked in", command.by));
-        }
-        if !approval.approvers.is_empty() {
-            let is_listed = approval.approvers.contains(&origin.user);
-            return (!is_listed).then(|| format!("{} is not one of the app's `approval.approvers`", command.by));
-        }
-        let Some(channel) = &approval.slack_channel else {
-            return Some(format!(
-                "`{}` has neither `approval.approvers` nor `approval.slack_channel`: nobody in Slack may command it",
-                self.app.repository
-            ));
-        };
-        let name = channel.strip_prefix('#').unwrap_or(channel);
-        let is_here = origin.channel.as_deref() == Some(name)
-            || origin.channel_name.as_deref() == Some(name)
-            || self
-                .state
-                .all_requests()
-                .filter_map(|request| request.posted.as_ref())
-                .any(|posted| Some(&posted.channel) == origin.channel.as_ref());
-        (!is_here).then(|| format!("`{}` is commanded from the channel {channel} only", self.app.repository))
+        slack_objection(self.app, Some(&self.state), command.slack.as_ref()?, &command.by)
     }
 
     /// Why SNS, a direct invocation or a link may not decide here, if that is so.
     pub(super) fn identity_objection(&self, command: &Command) -> Option<&'static str> {
-        let is_unproven = self.app.config.approval.needs_identity() && command.slack.is_none();
-        is_unproven.then_some("`approval.approvers` or `approval.required` asks for people whose identity Slack proves: decide there")
+        identity_objection(self.app, command.slack.as_deref())
     }
 
     fn vote(&self, command: &Command, approves: bool) -> Vote {
@@ -415,6 +390,38 @@ impl<'a> Draft<'a> {
         let reason = format!("something newer took its place: the candidate is {candidate}. Decide on that one");
         self.nothing(Outcome::Superseded, reason)
     }
+}
+
+/// Why a person in Slack may not command an app, if that is so. `by` is what the person is called.
+pub fn slack_objection(app: &App, state: Option<&State>, origin: &SlackOrigin, by: &str) -> Option<String> {
+    let approval = &app.config.approval;
+    let posted = || state.into_iter().flat_map(State::all_requests).filter_map(|request| request.posted.as_ref());
+    // Where Slack said in which team a message was posted, that is the installed one, whatever the click says.
+    let mut installed = posted().filter_map(|posted| posted.team.as_ref()).peekable();
+    if installed.peek().is_some() && !installed.any(|team| *team == origin.team) {
+        return Some(format!("{by} is of another team than the one that people are asked in"));
+    }
+    if !approval.approvers.is_empty() {
+        let is_listed = approval.approvers.contains(&origin.user);
+        return (!is_listed).then(|| format!("{by} is not one of the app's `approval.approvers`"));
+    }
+    let Some(channel) = &approval.slack_channel else {
+        return Some(format!(
+            "`{}` has neither `approval.approvers` nor `approval.slack_channel`: nobody in Slack may command it",
+            app.repository
+        ));
+    };
+    let name = channel.strip_prefix('#').unwrap_or(channel);
+    let is_here = origin.channel.as_deref() == Some(name)
+        || origin.channel_name.as_deref() == Some(name)
+        || posted().any(|posted| Some(&posted.channel) == origin.channel.as_ref());
+    (!is_here).then(|| format!("`{}` is commanded from the channel {channel} only", app.repository))
+}
+
+/// Why somebody may not approve or reject, if that is so: who is not known from Slack proves no identity.
+pub fn identity_objection(app: &App, slack: Option<&SlackOrigin>) -> Option<&'static str> {
+    let is_unproven = app.config.approval.needs_identity() && slack.is_none();
+    is_unproven.then_some("`approval.approvers` or `approval.required` asks for people whose identity Slack proves: decide there")
 }
 
 impl Vote {

@@ -12,8 +12,8 @@ use crate::state::Via;
 const RELATIVE_COMMANDS_EXPIRE: SignedDuration = SignedDuration::from_mins(15);
 
 /// The words that a command begins with.
-const ACTIONS: [&str; 12] =
-    ["promote", "approve", "reject", "ask", "rollback", "cancel", "hold", "resume", "reconcile", "plan", "status", "history"];
+const ACTIONS: [&str; 13] =
+    ["promote", "approve", "reject", "ask", "rollback", "cancel", "hold", "resume", "reconcile", "plan", "status", "history", "board"];
 
 /// One command, valid in itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,6 +175,12 @@ impl Command {
         Self { id, act, repository, by, via: Via::Link, slack: None, sent_at: None }
     }
 
+    /// What the bearer of a board's link orders, who was let in by IAM under a name that is only claimed.
+    pub fn from_board(id: String, act: Act, repository: Repository, name: &str) -> Self {
+        let by = if name.is_empty() { "the board".to_owned() } else { format!("{} (claimed, by the board)", cut(name)) };
+        Self { id, act, repository, by, via: Via::Direct, slack: None, sent_at: None }
+    }
+
     /// Reads what follows a slash command: `web` alone is `promote web`.
     pub fn from_slash(text: &str, sender: Sender<'_>) -> Result<Self, NotUnderstood> {
         let first = text.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
@@ -233,6 +239,12 @@ impl Command {
 impl Message {
     fn into_command(self, sender: Sender<'_>) -> Result<Command, NotUnderstood> {
         let wrong = |problem: String| Err(NotUnderstood::new(problem));
+        if self.action == "board" {
+            return wrong(match sender {
+                Sender::Sns { .. } => "`board` is for direct invocations and for Slack: SNS answers nobody".to_owned(),
+                Sender::Direct { .. } | Sender::Slack { .. } => "`board` is about all apps: it takes nothing else".to_owned(),
+            });
+        }
         let Some(repository) = self.repository else {
             return wrong(format!("the command `{}` names no repository", cut(&self.action)));
         };
@@ -311,4 +323,20 @@ pub(super) fn due(raw: &Value) -> Result<super::Event, NotUnderstood> {
     let Reconcile { only_open_work, .. } = serde_path_to_error::deserialize(raw)
         .map_err(|e| NotUnderstood::new(format!("the command did not parse: {}", cut(&e.to_string()))))?;
     Ok(super::Event::Due { only_open_work })
+}
+
+/// `board`: about all apps, so it names none.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Board {
+    #[serde(rename = "action")]
+    _action: String,
+    #[serde(default, deserialize_with = "not_null")]
+    by: Option<String>,
+}
+
+pub(super) fn board(raw: &Value) -> Result<super::Event, NotUnderstood> {
+    let Board { by, .. } = serde_path_to_error::deserialize(raw)
+        .map_err(|e| NotUnderstood::new(format!("the command did not parse: {}", cut(&e.to_string()))))?;
+    Ok(super::Event::Board { by: by.map(|name| cut(name.trim())).filter(|name| !name.is_empty()) })
 }

@@ -110,6 +110,17 @@ fn a_direct_command_is_known_by_its_id_or_its_request() {
 }
 
 #[test]
+fn a_board_is_about_all_apps_and_asked_for_directly() {
+    let board = |raw: Value| parse_one(&raw);
+    let by = |name: &str| Ok(Event::Board { by: Some(name.to_owned()) });
+    assert_eq!(board(serde_json::json!({ "action": "board" })), Ok(Event::Board { by: None }));
+    assert_eq!(board(serde_json::json!({ "action": "board", "by": " alice " })), by("alice"));
+    assert_eq!(board(serde_json::json!({ "action": "board", "by": " " })), Ok(Event::Board { by: None }));
+    is_not_understood(serde_json::json!({ "action": "board", "repository": "web" }), "unknown field `repository`");
+    is_not_understood(serde_json::json!({ "action": "board", "by": null }), "by");
+}
+
+#[test]
 fn a_relative_command_goes_stale_and_a_named_one_does_not() {
     let late = "2026-03-17T10:11:00Z".parse().expect("a time");
     let in_time = "2026-03-17T10:09:00Z".parse().expect("a time");

@@ -4,28 +4,29 @@ use std::time::Duration;
 
 use http::Method;
 use jiff::Timestamp;
-use tracing::{error, info};
+use tracing::info;
 
 use super::look;
+use super::web::{failed, link};
 use crate::answer::{Outcome, Reply};
 use crate::config::App;
 use crate::decide::Trigger;
 use crate::error::Error;
 use crate::event::command::{Act, Choice, Command};
-use crate::link::{ApprovalLink, Invalid, verify};
+use crate::link::{ApprovalLink, Invalid};
 use crate::page::approve::{APPROVE, DECISION, NAME, REJECT, Right};
 use crate::page::{self, notice};
 use crate::request::Request as Asked;
 use crate::web::{Request, Response};
-use crate::world::{Secret, Subject, World};
+use crate::world::{Subject, World};
 
 /// What takes longer is left to the schedule: a browser waits longer than Slack, and not for ever.
-const BUDGET: Duration = Duration::from_secs(20);
+pub(super) const BUDGET: Duration = Duration::from_secs(20);
 
 /// Answers a request for `/approve/<token>`.
 pub(super) async fn answer<W: World>(world: &W, request: &Request, token: &str, now: Timestamp) -> Response {
-    let link = match link(world, token, now).await {
-        Ok(Ok(link)) => link,
+    let link = match link::<W, ApprovalLink>(world, token, now).await {
+        Ok(Ok((link, _))) => link,
         Ok(Err(Invalid::Forged)) => return notice(404, "There is nothing here", "This link is not valid."),
         Ok(Err(Invalid::Expired)) => {
             return notice(410, "Too old", "This link is too old to decide anything. The image can be asked about again.");
@@ -34,19 +35,6 @@ pub(super) async fn answer<W: World>(world: &W, request: &Request, token: &str, 
     };
     let answered = if request.method == Method::POST { decide(world, request, &link).await } else { show(world, &link, 200, None).await };
     answered.unwrap_or_else(|failure| failed(&failure))
-}
-
-async fn link<W: World>(world: &W, token: &str, now: Timestamp) -> Result<Result<ApprovalLink, Invalid>, Error> {
-    let secret = world.secret(Secret::Links, false).await?;
-    match secret.map(|secret| verify(token, now, &secret)) {
-        Some(Ok((link, _))) => Ok(Ok(link)),
-        Some(Err(Invalid::Expired)) => Ok(Err(Invalid::Expired)),
-        // Perhaps signed with a key that this sandbox has not read yet.
-        Some(Err(Invalid::Forged)) | None => {
-            let secret = world.secret(Secret::Links, true).await?;
-            Ok(secret.map_or(Err(Invalid::Forged), |secret| verify(token, now, &secret).map(|(link, _)| link)))
-        }
-    }
 }
 
 /// The app and, while it is remembered, the request.
@@ -117,9 +105,4 @@ async fn decide<W: World>(world: &W, request: &Request, link: &ApprovalLink) -> 
     };
     let said = format!("{}: {}", answer.outcome, answer.reason);
     show(world, link, status, Some(&said)).await
-}
-
-fn failed(failure: &Error) -> Response {
-    error!(%failure, "an HTTP request failed");
-    notice(500, "That failed", "Something went wrong on our side; the function's log says what. Nothing is lost: try again.")
 }

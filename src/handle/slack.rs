@@ -9,12 +9,13 @@ use jiff::Timestamp;
 use serde_json::json;
 use tracing::{error, info};
 
-use super::look;
+use super::{board, look};
 use crate::answer::{Outcome, Reply};
 use crate::config::App;
 use crate::decide::Trigger;
 use crate::error::Error;
 use crate::event::command::{Act, Choice, Command, Sender, SlackOrigin};
+use crate::link::BoardLink;
 use crate::message::reply::{HELP, words};
 use crate::model::RequestId;
 use crate::slack::escape::escape_lines;
@@ -94,6 +95,17 @@ pub(super) async fn command<W: World>(world: &W, request: &Request, now: Timesta
         channel_name: Some(slash.channel_name.clone()).filter(|name| !name.is_empty()),
     };
     let sender = Sender::Slack { trigger_id: &slash.trigger_id, origin: &origin, name: &slash.user.name };
+    if text.eq_ignore_ascii_case("board") {
+        let link = board::link(world, BoardLink { by: slash.user.name.clone(), slack: Some(origin) });
+        return match tokio::time::timeout(BUDGET.saturating_sub(began.elapsed()), link).await {
+            Err(_) => ephemeral("It takes longer than Slack waits: try again."),
+            Ok(Ok(reply)) => ephemeral(&words(&reply)),
+            Ok(Err(failure)) => {
+                error!(%failure, "a slash command failed");
+                ephemeral(&format!("That failed: {failure}"))
+            }
+        };
+    }
     let command = match Command::from_slash(text, sender) {
         Ok(command) => command,
         Err(problem) => return ephemeral(&format!("{}. `help` lists the commands.", problem.problem)),

@@ -11,6 +11,7 @@ pub const HELP: &str = "\
 `/promote rollback <app>` goes back to the image before; `/promote rollback <app> <commit>` to that one. Pushes ask from then on.
 `/promote cancel <app>` cancels what is under way. `/promote ask <app>` asks about the newest image again.
 `/promote hold <app> <reason>` makes pushes ask; `/promote resume <app>` ends that.
+`/promote board` gives you a link to a page of all apps, with your rights, for 15 minutes.
 `/promote status <app>`, `/promote history <app>` and `/promote plan <app> [<commit>]` tell and change nothing.";
 
 /// The answer to a command.
@@ -21,6 +22,7 @@ pub fn words(reply: &Reply) -> String {
             Some("status") => of_status(report),
             Some("history") => of_history(report),
             Some("plan") => of_plan(report),
+            Some("board") => of_board(report),
             _ => report.to_string(),
         },
     }
@@ -85,6 +87,14 @@ fn of_plan(report: &Value) -> String {
     lines.join("\n")
 }
 
+fn of_board(report: &Value) -> String {
+    format!(
+        "The board, until {}. Whoever has this address acts as you, so do not pass it on:\n{}",
+        text(&report["expires_at"]),
+        text(&report["url"])
+    )
+}
+
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
@@ -117,6 +127,15 @@ mod tests {
         • newest: sha256:2 (latest)
         • held by bob since 2026-03-17T10:00:00Z: release freeze
         • waits for approval: sha256:2 until 2026-03-20T10:00:00Z
+        ");
+    }
+
+    #[test]
+    fn a_board_is_a_link_with_its_time() {
+        let report = json!({ "action": "board", "url": "https://x.example/board/t.1-_a", "expires_at": "2026-03-17T09:56:30Z" });
+        insta::assert_snapshot!(words(&Reply::Report(report)), @r"
+        The board, until 2026-03-17T09:56:30Z. Whoever has this address acts as you, so do not pass it on:
+        https://x.example/board/t.1-_a
         ");
     }
 

@@ -81,10 +81,7 @@ fn state(request: &Request) -> Markup {
 }
 
 fn facts(app: &App, request: &Request) -> Markup {
-    let compare = app.config.repository_url.as_ref().and_then(|url| {
-        let url = url.trim_end_matches('/');
-        Some(format!("{url}/compare/{}...{}", request.running_commit.as_ref()?, request.commit.as_ref()?))
-    });
+    let compare = app.compare_url(request.running_commit.as_ref(), request.commit.as_ref());
     html! {
         dl {
             dt { "App" } dd { (app.repository) }

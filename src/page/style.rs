@@ -23,7 +23,15 @@ table{width:100%;border-collapse:collapse;font-size:.95rem}\
 caption{text-align:left;color:var(--quiet);padding-bottom:.25rem}\
 th,td{text-align:left;vertical-align:top;padding:.4rem .6rem .4rem 0;border-top:1px solid var(--line)}\
 thead th{border-top:0;color:var(--quiet);font-weight:600}\
-.wide{overflow-x:auto}\
+thead th,time{white-space:nowrap}\
+tbody th{min-width:8rem}\
+@media(min-width:40rem){td[data-label=Waits],td[data-label=Why]{width:38%}}\
+.state{overflow-wrap:normal}\
+section>h2:first-child{margin-top:0}\
+td p{margin:0 0 .25rem}\
+@media(max-width:40rem){.stack thead{position:absolute;left:-100vw}.stack tr,.stack th,.stack td{display:block;border:0;padding:.1rem 0}.stack tr{border-top:1px solid var(--line);padding:.6rem 0}.stack td[data-label]::before{content:attr(data-label) ': ';color:var(--quiet)}}\
+nav{margin:0 0 .5rem}\
+h3{font-size:1rem;margin:1rem 0 .25rem}\
 .state{display:inline-block;font-weight:600;border:1px solid currentColor;border-radius:1rem;padding:0 .6rem}\
 .go{color:var(--go)}.stop{color:var(--stop)}.wait{color:var(--wait)}\
 @media(prefers-color-scheme:dark){.go{color:#56d364}.stop{color:#ff8a8a}}\

@@ -36,7 +36,7 @@ pub fn code(text: &str, most: usize) -> String {
 }
 
 /// Text without control characters, of at most `most` characters: an ellipsis says that there were more.
-pub(super) fn plain(text: &str, most: usize) -> String {
+pub(crate) fn plain(text: &str, most: usize) -> String {
     let Some(last) = most.checked_sub(1) else { return String::new() };
     let mut plain: String = text.chars().take(most).map(|c| if is_control(c) { ' ' } else { c }).collect();
     if text.chars().nth(most).is_some() {

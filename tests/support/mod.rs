@@ -35,7 +35,7 @@ use serde_json::{Value, json};
 
 pub(crate) const STACK_ID: &str = "arn:aws:cloudformation:us-east-1:012345678912:stack/web/1";
 
-/// What the time limits of HTTP requests need to be there. Nothing turns it, so none of them is ever reached.
+/// What the handlers' own time limits need to be there. Nothing turns it, so none of them is ever reached.
 static CLOCK: LazyLock<tokio::runtime::Runtime> =
     LazyLock::new(|| tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a clock"));
 
@@ -80,6 +80,10 @@ pub(crate) struct Inner {
     pub(crate) archived: BTreeSet<Digest>,
     pub(crate) cancels: usize,
     pub(crate) secrets: SecretsOfSlack,
+    pub(crate) link_secret: Option<String>,
+    pub(crate) public_url: Option<String>,
+    /// Further apps, which nobody pushes to: their configuration and their state.
+    pub(crate) others: BTreeMap<Repository, (Value, Option<State>)>,
     /// What each request is about.
     pub(crate) asked: BTreeMap<RequestId, Asked>,
     /// The messages in Slack, by their time, as they are now.
@@ -139,6 +143,9 @@ impl Memory {
             archived: BTreeSet::new(),
             cancels: 0,
             secrets: SecretsOfSlack { signing: Some("signing-secret".to_owned()), token: Some("xoxb-1".to_owned()) },
+            link_secret: Some("link-secret".to_owned()),
+            public_url: Some("https://example.lambda-url.us-east-1.on.aws/".to_owned()),
+            others: BTreeMap::new(),
             asked: BTreeMap::new(),
             slack: BTreeMap::new(),
             slack_is_down: false,
@@ -205,7 +212,7 @@ impl Memory {
             let invocation = Invocation::new(request_id, "arn:aws:lambda:us-east-1:012345678912:function:promoter", world.get().now);
             let mut handled = pin!(handle(&sandbox, &payload, &invocation));
             poll_fn(|context| {
-                let _clock = payload.get("requestContext").map(|_| CLOCK.enter());
+                let _clock = CLOCK.enter();
                 match handled.as_mut().poll(context) {
                     _ if *sandbox.died.borrow() => Poll::Ready(None),
                     Poll::Ready(result) => Poll::Ready(Some(result)),
@@ -520,6 +527,9 @@ impl World for Sandbox {
 
     async fn app(&self, repository: &Repository) -> Result<Option<App>, Error> {
         let config = self.call("GetParameter", |w| w.config.to_string()).await?;
+        if let Some((config, _)) = self.world.get().others.get(repository) {
+            return Ok(Some(App::parse(repository, &format!("/ecr-promoter/apps/{repository}"), &config.to_string())?));
+        }
         if repository.as_str() != "web" {
             return Ok(None);
         }
@@ -534,7 +544,28 @@ impl World for Sandbox {
         let config = config.to_string();
         let web: Repository = "web".parse().expect("a repository");
         let app = App::parse(&web, "/ecr-promoter/apps/web", &config).map_err(Error::from);
-        Ok(vec![(web, app)])
+        let parse = |(name, (config, _)): (&Repository, &(Value, Option<State>))| {
+            let app = App::parse(name, &format!("/ecr-promoter/apps/{name}"), &config.to_string());
+            (name.clone(), app.map_err(Error::from))
+        };
+        let others: Vec<_> = self.world.get().others.iter().map(parse).collect();
+        Ok(std::iter::once((web, app)).chain(others).collect())
+    }
+
+    async fn known_apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error> {
+        self.apps().await
+    }
+
+    fn secret_source(&self, secret: Secret) -> String {
+        match secret {
+            Secret::SlackSigningSecret => "/ecr-promoter/slack/signing-secret".to_owned(),
+            Secret::SlackBotToken => "/ecr-promoter/slack/bot-token".to_owned(),
+            Secret::Links => "/ecr-promoter/link-secret".to_owned(),
+        }
+    }
+
+    fn public_url_source(&self) -> String {
+        "/ecr-promoter/public-url".to_owned()
     }
 
     async fn secret(&self, secret: Secret, _: bool) -> Result<Option<SecretString>, Error> {
@@ -542,7 +573,7 @@ impl World for Sandbox {
         Ok(match secret {
             Secret::SlackSigningSecret => signing.map(SecretString::from),
             Secret::SlackBotToken => token.map(SecretString::from),
-            Secret::Links => Some(SecretString::from("link-secret")),
+            Secret::Links => self.world.get().link_secret.clone().map(SecretString::from),
         })
     }
 
@@ -579,8 +610,24 @@ impl World for Sandbox {
         self.call("GetItem state", |w| w.state.as_ref().map(|(state, _)| state.clone())).await
     }
 
+    async fn states(&self, repositories: &[Repository]) -> Result<BTreeMap<Repository, Result<State, Error>>, Error> {
+        let read = |w: &mut Inner| {
+            let own = w.state.as_ref().map(|(state, _)| ("web".parse::<Repository>().expect("a name"), state.clone()));
+            let others = w.others.iter().filter_map(|(name, (_, state))| Some((name.clone(), state.clone()?)));
+            own.into_iter().chain(others).filter(|(name, _)| repositories.contains(name)).map(|(name, state)| (name, Ok(state))).collect()
+        };
+        self.call("BatchGetItem", read).await
+    }
+
+    async fn watch(&self, _: &App, _: Option<Timestamp>) -> Result<(Option<Stack>, StackEvents), Error> {
+        let stack = self.call("DescribeStacks", |w| w.stack());
+        let events = self.call("DescribeStackEvents", |w| StackEvents(w.events.clone()));
+        let (stack, events) = futures_util::try_join!(stack, events)?;
+        Ok((Some(stack), events))
+    }
+
     async fn public_url(&self) -> Result<Option<String>, Error> {
-        Ok(Some("https://example.lambda-url.us-east-1.on.aws/".to_owned()))
+        Ok(self.world.get().public_url.clone())
     }
 
     async fn observe(&self, _: &App, subject: &Subject) -> Result<Snapshot, Error> {
@@ -640,11 +687,9 @@ impl World for Sandbox {
             Question::Label(digest) => {
                 seen.labels.insert(digest.clone(), None);
             }
-            Question::Events(_) => {
-                let stack = self.call("DescribeStacks", |w| w.stack());
-                let events = self.call("DescribeStackEvents", |w| StackEvents(w.events.clone()));
-                let (stack, events) = futures_util::try_join!(stack, events)?;
-                (seen.stack, seen.events) = (Some(stack), Some(events));
+            Question::Events(since) => {
+                let (stack, events) = self.watch(app, *since).await?;
+                (seen.stack, seen.events) = (stack, Some(events));
             }
             Question::Matches(commit) => {
                 let tags = seen.tags.clone().unwrap_or_default();

@@ -1,11 +1,15 @@
+use std::collections::BTreeMap;
+
 use aws_smithy_types::body::SdkBody;
 use http::{Request, Response};
 use serde_json::{Value, json};
 
 use super::super::Aws;
 use super::super::wire::{Recording, denied, json_error, json_request, nonce, ok_json, replay, web};
+use super::BATCH_ROUNDS;
 use crate::answer::Answer;
 use crate::error::Error;
+use crate::model::Repository;
 use crate::state::{CommandRecord, End, Ended, Promotion, Roster, Running, State, Via};
 use crate::world::{Applied, Asked, Records, Version};
 
@@ -202,6 +206,66 @@ async fn a_command_is_looked_for_by_its_id() {
     assert_eq!(replay(unknown, async |aws| aws.command(&web(), Some("7d3b")).await).await.expect("read"), None);
 
     assert_eq!(replay([], async |aws| aws.command(&web(), None).await).await.expect("no call is made"), None);
+}
+
+fn batch_get_item(apps: &[&str]) -> Request<SdkBody> {
+    let keys: Vec<Value> = apps.iter().map(|app| json!({ "app": text(app), "item": text("state") })).collect();
+    ask("BatchGetItem", &json!({ "RequestItems": { "state-table": { "Keys": keys, "ConsistentRead": true } } }))
+}
+
+fn state_of(app: &str) -> Value {
+    let mut item = state_item(OTHER_NONCE);
+    item["app"] = text(app);
+    item
+}
+
+async fn states(recordings: Vec<Recording>, apps: &[&str]) -> Result<BTreeMap<String, Result<State, String>>, Error> {
+    let apps: Vec<Repository> = apps.iter().map(|app| app.parse().expect("a repository")).collect();
+    let read = replay(recordings, async |aws| aws.read_states(&apps).await).await?;
+    Ok(read.into_iter().map(|(app, state)| (app.to_string(), state.map_err(|error| error.to_string()))).collect())
+}
+
+#[tokio::test]
+async fn states_are_read_together_strongly_consistent_and_what_was_left_out_is_asked_for_again() {
+    let left = json!({ "state-table": { "Keys": [{ "app": text("two"), "item": text("state") }], "ConsistentRead": true } });
+    let first = json!({ "Responses": { "state-table": [state_of("one")] }, "UnprocessedKeys": left });
+    let second = json!({ "Responses": { "state-table": [state_of("two")] }, "UnprocessedKeys": {} });
+    let recordings = vec![(batch_get_item(&["none", "one", "two"]), ok_json(&first)), (batch_get_item(&["two"]), ok_json(&second))];
+    let read = states(recordings, &["none", "one", "two"]).await.expect("read");
+    assert_eq!(read, BTreeMap::from([("one".to_owned(), Ok(state())), ("two".to_owned(), Ok(state()))]));
+}
+
+#[tokio::test]
+async fn a_hundred_states_are_one_call_and_none_is_none() {
+    let apps: Vec<String> = (0..101).map(|app| format!("app-{app}")).collect();
+    let apps: Vec<&str> = apps.iter().map(String::as_str).collect();
+    let nothing = || ok_json(&json!({ "Responses": { "state-table": [] } }));
+    let recordings = vec![(batch_get_item(&apps[..100]), nothing()), (batch_get_item(&apps[100..]), nothing())];
+    assert_eq!(states(recordings, &apps).await.expect("read"), BTreeMap::new());
+    assert_eq!(states(vec![], &[]).await.expect("no call is made"), BTreeMap::new());
+}
+
+#[tokio::test]
+async fn a_state_that_cannot_be_read_hides_no_other() {
+    let mut foreign = item("state", OTHER_NONCE, &json!({ "stack": { "N": "1" } }));
+    foreign["app"] = text("foreign");
+    let answer = ok_json(&json!({ "Responses": { "state-table": [foreign, state_of("one")] } }));
+    let read = states(vec![(batch_get_item(&["foreign", "one"]), answer)], &["foreign", "one"]).await.expect("read");
+    assert_eq!(read["one"], Ok(state()));
+    assert!(read["foreign"].as_ref().is_err_and(|error| error.contains("not written by this version")), "{read:?}");
+}
+
+#[tokio::test]
+async fn states_that_are_denied_or_left_out_again_and_again_are_an_error() {
+    let asked = || batch_get_item(&["one"]);
+    let answer = json_error("AccessDeniedException", "", &json!({}));
+    let result = states(vec![(asked(), answer)], &["one"]).await;
+    assert_eq!(denied(result), ("dynamodb:BatchGetItem".to_owned(), "items `state` in table `state-table`".to_owned()));
+
+    let left = json!({ "state-table": { "Keys": [{ "app": text("one"), "item": text("state") }], "ConsistentRead": true } });
+    let recordings = (0..BATCH_ROUNDS).map(|_| (asked(), ok_json(&json!({ "Responses": {}, "UnprocessedKeys": left })))).collect();
+    let error = states(recordings, &["one"]).await.expect_err("it is never read").to_string();
+    assert!(error.contains("left some out"), "{error}");
 }
 
 fn query(start: Option<u64>) -> Request<SdkBody> {

@@ -1,0 +1,384 @@
+//! The board's addresses. GET and HEAD show and change nothing; a POST does what its page asked about, once, as whoever the link is
+//! for: a Slack user with that user's rights, or else somebody whom IAM lets in.
+//!
+//! ```text
+//! /board/<token>                              all apps
+//! /board/<token>/app/<repository>             one app
+//! /board/<token>/act/<act>/<repository>       asks once more, and acts
+//! ```
+
+use futures_util::{StreamExt, stream};
+use http::Method;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use tracing::{info, warn};
+
+use super::approve::BUDGET;
+use super::web::failed;
+use super::{SIDE_BY_SIDE, look, web};
+use crate::answer::{Answer, Outcome, Reply};
+use crate::config::{App, ConfigError};
+use crate::decide::{Trigger, identity_objection, slack_objection};
+use crate::error::Error;
+use crate::event::command::{Act, Choice, Command, ImageRef};
+use crate::link::{BoardLink, Invalid, mint};
+use crate::model::{Digest, Repository};
+use crate::page::board::act::{self, IMAGE, LONGEST_REASON, Names, ONCE, REASON, Rights, Verb};
+use crate::page::board::{self, Row, STILL, Viewer};
+use crate::page::notice;
+use crate::slack::escape::plain;
+use crate::stack::Phase;
+use crate::state::State;
+use crate::web::{Request, Response};
+use crate::world::{Question, Secret, Snapshot, Subject, World};
+
+/// How long a board can be used.
+const AGE: SignedDuration = SignedDuration::from_mins(15);
+/// What is said where the log says more.
+const UNREADABLE: &str = "it could not be read just now; the function's log says why";
+
+/// A link to the board, for whom it is minted.
+pub(super) async fn link<W: World>(world: &W, link: BoardLink) -> Result<Reply, Error> {
+    let missing =
+        |name: String, problem: &str| ConfigError { place: format!("Parameter Store {name}"), key: None, problem: problem.to_owned() };
+    let secret_name = world.secret_source(Secret::Links);
+    let no_secret = || {
+        let make = format!("aws ssm put-parameter --type SecureString --name {secret_name} --value \"$(openssl rand -hex 32)\"");
+        missing(secret_name.clone(), &format!("there is no such parameter, and links are signed with it. Make it with: {make}"))
+    };
+    // Read anew, so that the link is signed with the key that other sandboxes know too.
+    let secret = world.secret(Secret::Links, true).await?.ok_or_else(no_secret)?;
+    let Some(url) = world.public_url().await? else {
+        let name = world.public_url_source();
+        let make = format!("aws ssm put-parameter --type String --name {name} --value https://….lambda-url.<region>.on.aws/");
+        let problem = format!("expected the function's own address, which ends with `/`; template.yaml writes it, or: {make}");
+        return Err(missing(name, &problem).into());
+    };
+    let until = Timestamp::from_second((world.now() + AGE).as_second()).unwrap_or(Timestamp::MAX);
+    let token = mint(&link, until, &secret).ok_or_else(no_secret)?;
+    info!(is_of_slack = link.slack.is_some(), %until, "gave a link to the board");
+    Ok(Reply::Report(json!({ "action": "board", "url": format!("{url}board/{}", token.expose()), "expires_at": until })))
+}
+
+/// What an address under `/board/` means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Route<'a> {
+    token: &'a str,
+    place: Place,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    List,
+    App(Repository),
+    Act(Verb, Repository),
+}
+
+impl<'a> Route<'a> {
+    /// Reads what follows `/board/`; `None` where there is nothing. A repository's name needs no escape in an address, so none is
+    /// undone.
+    pub(super) fn parse(rest: &'a str) -> Option<Self> {
+        let (token, place) = match rest.split_once('/') {
+            None => (rest, Place::List),
+            Some((token, place)) => (token, Place::parse(place)?),
+        };
+        (!token.is_empty()).then_some(Self { token, place })
+    }
+
+    /// Whether this can be asked of it.
+    pub(super) fn takes(&self, method: &Method) -> bool {
+        matches!(*method, Method::GET | Method::HEAD) || *method == Method::POST && matches!(self.place, Place::Act(..))
+    }
+
+    /// What can be.
+    pub(super) fn methods(&self) -> &'static str {
+        match self.place {
+            Place::List | Place::App(_) => "GET, HEAD",
+            Place::Act(..) => "GET, HEAD, POST",
+        }
+    }
+}
+
+impl Place {
+    fn parse(text: &str) -> Option<Self> {
+        let (kind, rest) = text.split_once('/')?;
+        match kind {
+            "app" => Some(Place::App(rest.parse().ok()?)),
+            "act" => {
+                let (verb, repository) = rest.split_once('/')?;
+                let verb = Verb::ALL.into_iter().find(|known| known.name() == verb)?;
+                Some(Place::Act(verb, repository.parse().ok()?))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Answers a request for a board.
+pub(super) async fn answer<W: World>(world: &W, request: &Request, route: &Route<'_>, now: Timestamp) -> Response {
+    let (link, until) = match web::link::<W, BoardLink>(world, route.token, now).await {
+        Ok(Ok(verified)) => verified,
+        Ok(Err(Invalid::Forged)) => return notice(404, "There is nothing here", "This link is not valid."),
+        Ok(Err(Invalid::Expired)) => {
+            return notice(410, "Too old", "This board is too old. `/promote board` in Slack, or the command `board`, gives another one.");
+        }
+        Err(failure) => return failed(&failure),
+    };
+    let viewer = Viewer { token: route.token, link: &link, until, is_still: request.query == STILL };
+    let answered = match &route.place {
+        Place::List | Place::App(_) if !request.query.is_empty() && !viewer.is_still => {
+            Ok(bad("This address has a query that means nothing."))
+        }
+        Place::List => list(world, &viewer).await,
+        Place::App(repository) => show(world, &viewer, repository).await,
+        Place::Act(verb, repository) => match image(*verb, &request.query) {
+            None => Ok(bad("This address does not say, or not rightly, which image it is about.")),
+            Some(image) if request.method == Method::POST => act(world, request, &viewer, repository, *verb, image).await,
+            Some(image) => confirm(world, &viewer, repository, *verb, image.as_ref()).await,
+        },
+    };
+    answered.unwrap_or_else(|failure| failed(&failure))
+}
+
+fn bad(words: &str) -> Response {
+    notice(400, "That cannot be read", words)
+}
+
+/// The image that the query of an act names, where it must or may; `None` if the query is anything else.
+fn image(verb: Verb, query: &str) -> Option<Option<Digest>> {
+    let named = || query.strip_prefix(IMAGE)?.strip_prefix('=')?.parse().ok();
+    match (verb.names(), query.is_empty()) {
+        (Names::Nothing | Names::Perhaps, true) => Some(None),
+        (Names::Image | Names::Perhaps, false) => named().map(Some),
+        (Names::Nothing, false) | (Names::Image, true) => None,
+    }
+}
+
+async fn list<W: World>(world: &W, viewer: &Viewer<'_>) -> Result<Response, Error> {
+    let apps = world.known_apps().await?;
+    let usable: Vec<Repository> = apps.iter().filter(|(_, app)| app.is_ok()).map(|(repository, _)| repository.clone()).collect();
+    let mut states = if usable.is_empty() { Default::default() } else { world.states(&usable).await? };
+    let rows = apps.into_iter().map(|(repository, app)| {
+        let state = states.remove(&repository).transpose();
+        async move {
+            let app = app.map_err(|error| words(&repository, &error));
+            let state =
+                state.map_err(|error| words(&repository, &error)).map(|state| app.as_ref().map_or(None, |app| of_this_stack(app, state)));
+            let stack = match (&app, &state) {
+                (Ok(app), Ok(Some(state))) if board::is_under_way(state) => {
+                    Some(world.watch(app, None).await.map_err(|error| words(&repository, &error)))
+                }
+                (Ok(_) | Err(_), Ok(_) | Err(_)) => None,
+            };
+            Row { repository, app, state, stack }
+        }
+    });
+    Ok(board::list(viewer, stream::iter(rows).buffer_unordered(SIDE_BY_SIDE).collect().await))
+}
+
+/// What is remembered of another stack or parameter than the configured one says nothing of the app as it is now.
+fn of_this_stack(app: &App, state: Option<State>) -> Option<State> {
+    state.filter(|state| state.stack == app.config.stack && state.parameter == app.config.parameter)
+}
+
+/// Why something cannot be shown. Only a configuration's own errors are for everybody's eyes.
+fn words(repository: &Repository, error: &Error) -> String {
+    match error {
+        Error::Config(error) => error.to_string(),
+        Error::NotUnderstood(_)
+        | Error::Denied { .. }
+        | Error::Aws { .. }
+        | Error::Unexpected { .. }
+        | Error::Contended { .. }
+        | Error::Several { .. } => {
+            warn!(%repository, %error, "the board shows less than there is");
+            UNREADABLE.to_owned()
+        }
+    }
+}
+
+/// An app's configuration, or the page that says why there is none to go on with.
+async fn find<W: World>(world: &W, viewer: &Viewer<'_>, repository: &Repository) -> Result<Result<App, Response>, Error> {
+    Ok(match world.app(repository).await {
+        Ok(Some(app)) => Ok(app),
+        Ok(None) => Err(notice(404, "There is nothing here", "There is no app of this name.")),
+        Err(Error::Config(error)) => Err(board::app::unusable(viewer, repository, &error.to_string())),
+        Err(error) => return Err(error),
+    })
+}
+
+/// The app as it is now, for a page about it.
+async fn observe<W: World>(world: &W, app: &App) -> Result<Snapshot, Error> {
+    let mut seen = world.observe(app, &Subject::default()).await?;
+    seen.state = of_this_stack(app, seen.state);
+    world.read(app, &Question::History, &mut seen).await?;
+    if seen.stack.as_ref().is_some_and(|stack| stack.phase() == Phase::Busy) {
+        world.read(app, &Question::Events(None), &mut seen).await?;
+    }
+    Ok(seen)
+}
+
+fn rights(viewer: &Viewer<'_>, app: &App, state: Option<&State>) -> Rights {
+    let origin = viewer.link.slack.as_ref();
+    Rights {
+        no_commands: origin.and_then(|origin| slack_objection(app, state, origin, &origin.user)),
+        no_decisions: identity_objection(app, origin).map(str::to_owned),
+    }
+}
+
+async fn show<W: World>(world: &W, viewer: &Viewer<'_>, repository: &Repository) -> Result<Response, Error> {
+    let app = match find(world, viewer, repository).await? {
+        Ok(app) => app,
+        Err(page) => return Ok(page),
+    };
+    let seen = observe(world, &app).await?;
+    Ok(board::app::app(viewer, &app, &seen, &rights(viewer, &app, seen.state.as_ref())))
+}
+
+async fn confirm<W: World>(
+    world: &W,
+    viewer: &Viewer<'_>,
+    repository: &Repository,
+    verb: Verb,
+    image: Option<&Digest>,
+) -> Result<Response, Error> {
+    let app = match find(world, viewer, repository).await? {
+        Ok(app) => app,
+        Err(page) => return Ok(page),
+    };
+    let seen = observe(world, &app).await?;
+    let rights = rights(viewer, &app, seen.state.as_ref());
+    let once = format!("{:032x}", fastrand::u128(..));
+    Ok(act::confirm(viewer, &app, &seen, &rights, verb, image, &once))
+}
+
+async fn act<W: World>(
+    world: &W,
+    request: &Request,
+    viewer: &Viewer<'_>,
+    repository: &Repository,
+    verb: Verb,
+    image: Option<Digest>,
+) -> Result<Response, Error> {
+    if !request.is_same_origin() {
+        info!("refused: the form was sent from another site");
+        return Ok(notice(403, "Not from here", "This form was sent from another page than its own."));
+    }
+    let form = Form::parse(&request.form(), verb);
+    let Some(command) = form.and_then(|form| command(viewer, repository, verb, image, form)) else {
+        return Ok(bad("The form is not the one of this page."));
+    };
+    let app = match find(world, viewer, repository).await? {
+        Ok(app) => app,
+        Err(page) => return Ok(Response { status: 409, ..page }),
+    };
+    let (subject, trigger) = (Subject::of(&command), Trigger::Command(command));
+    let unfinished = |status: u16, words: &str| Ok(act::unfinished(viewer, status, repository, verb, words));
+    match tokio::time::timeout(BUDGET, look(world, &app, &trigger, &subject)).await {
+        Err(_) => {
+            unfinished(200, "It takes longer than a page can wait. If it was written down, it goes on by itself within five minutes.")
+        }
+        Ok(Err(Error::Config(error))) => unfinished(409, &error.to_string()),
+        Ok(Err(failure)) => Err(failure),
+        Ok(Ok(Reply::Answer(answer))) => Ok(act::result(viewer, status(verb, &answer), &answer, repository, verb)),
+        Ok(Ok(Reply::Report(_))) => unfinished(500, "That was answered with something else."),
+    }
+}
+
+/// What the form of a confirming page carries: these fields, once each, and nothing else.
+struct Form {
+    once: String,
+    reason: Option<String>,
+}
+
+impl Form {
+    fn parse(fields: &[(String, String)], verb: Verb) -> Option<Self> {
+        let (mut once, mut reason) = (None, None);
+        for (name, value) in fields {
+            let field = match name.as_str() {
+                ONCE => &mut once,
+                REASON if verb == Verb::Hold => &mut reason,
+                _ => return None,
+            };
+            if field.replace(value.clone()).is_some() {
+                return None;
+            }
+        }
+        let is_id = |text: &String| text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        let reason = reason.map(|reason| plain(reason.trim(), LONGEST_REASON)).filter(|reason| !reason.is_empty());
+        Some(Self { once: once.filter(is_id)?, reason })
+    }
+}
+
+/// What the form orders; `None` if it leaves out what it must name.
+fn command(viewer: &Viewer<'_>, repository: &Repository, verb: Verb, image: Option<Digest>, form: Form) -> Option<Command> {
+    let image = image.map(ImageRef::Digest);
+    let act = match verb {
+        Verb::Approve => Act::Approve(Choice::Image(image?)),
+        Verb::Reject => Act::Reject(Choice::Image(image?)),
+        Verb::Promote => Act::Promote(Some(image?)),
+        Verb::RollBack => Act::Rollback(image),
+        Verb::Hold => Act::Hold(form.reason?),
+        Verb::Resume => Act::Resume,
+        Verb::Cancel => Act::Cancel,
+    };
+    let id = format!("board#{}", form.once);
+    Some(match &viewer.link.slack {
+        Some(origin) => Command::from_slack(id, act, repository.clone(), origin, &viewer.link.by),
+        None => Command::from_board(id, act, repository.clone(), &viewer.link.by),
+    })
+}
+
+/// Whether what was wanted is so, or will be.
+fn status(verb: Verb, answer: &Answer) -> u16 {
+    match answer.outcome {
+        Outcome::Superseded | Outcome::Expired | Outcome::Refused | Outcome::Blocked | Outcome::Failed | Outcome::Ignored => 409,
+        Outcome::Held if verb != Verb::Hold => 409,
+        Outcome::Rejected if verb != Verb::Reject => 409,
+        Outcome::Promoted
+        | Outcome::Deployed
+        | Outcome::Queued
+        | Outcome::ApprovalRequested
+        | Outcome::Approved
+        | Outcome::Rejected
+        | Outcome::Unchanged
+        | Outcome::Held
+        | Outcome::Resumed
+        | Outcome::Cancelled => 200,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_place_or_nothing() {
+        let place = |rest: &str| Route::parse(rest).map(|route| (route.token.to_owned(), route.place));
+        let web = || "team/web".parse::<Repository>().expect("a name");
+        assert_eq!(place("t"), Some(("t".to_owned(), Place::List)));
+        assert_eq!(place("t/app/team/web"), Some(("t".to_owned(), Place::App(web()))));
+        for verb in Verb::ALL {
+            assert_eq!(place(&format!("t/act/{}/team/web", verb.name())), Some(("t".to_owned(), Place::Act(verb, web()))));
+        }
+        for nowhere in ["", "/", "t/", "/app/web", "t/app", "t/app/", "t/app/Web", "t/app/../web", "t/act/hold", "t/act/fly/web", "t/x/web"]
+        {
+            assert_eq!(place(nowhere), None, "{nowhere}");
+        }
+    }
+
+    #[test]
+    fn a_query_names_an_image_where_one_is_meant_and_only_there() {
+        let digest = Digest::of(b"x");
+        let named = format!("image={digest}");
+        assert_eq!(image(Verb::Approve, &named), Some(Some(digest.clone())));
+        assert_eq!(image(Verb::RollBack, &named), Some(Some(digest)));
+        assert_eq!((image(Verb::RollBack, ""), image(Verb::Hold, "")), (Some(None), Some(None)));
+        assert_eq!((image(Verb::Approve, ""), image(Verb::Hold, &named)), (None, None));
+        for bad in
+            ["image", "image=", "image=latest", "Image=x", &format!("{named}&{named}"), &format!("x&{named}"), &format!("{named}%20")]
+        {
+            assert_eq!(image(Verb::Promote, bad), None, "{bad}");
+        }
+    }
+}
