@@ -111,12 +111,14 @@ fn decision(app: &App, request: &Request, right: Right) -> Markup {
     match (&request.progress, right) {
         (Progress::Pending, Right::Decide) => html! {
             form method="post" {
+                // A form's first button is what the Enter key presses, and whoever has typed a name has not said yes.
+                button type="submit" disabled hidden { "Nothing" }
                 label for="name" { "Your name" }
                 input type="text" id="name" name=(NAME) maxlength="80" autocomplete="name" required aria-describedby="claimed";
                 p id="claimed" class="hint" { "Kept and shown as claimed: this page cannot know who you are." }
                 div class="acts" {
-                    button class="go" name=(DECISION) value=(APPROVE) { "Approve" }
-                    button class="stop" name=(DECISION) value=(REJECT) { "Reject" }
+                    button type="submit" class="go" name=(DECISION) value=(APPROVE) { "Approve" }
+                    button type="submit" class="stop" name=(DECISION) value=(REJECT) { "Reject" }
                 }
             }
         },

@@ -147,7 +147,7 @@ pub fn confirm(
                         input type="text" id="reason" name=(REASON) maxlength=(LONGEST_REASON) autocomplete="off" required;
                     }
                     div class="acts" {
-                        button class=(verb.class()) { (verb.label()) }
+                        button type="submit" class=(verb.class()) { (verb.label()) }
                         a class="act" href=(viewer.app(&app.repository)) { "Back, and change nothing" }
                     }
                 }
