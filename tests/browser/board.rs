@@ -1,0 +1,341 @@
+//! The board: what it shows, each act on it, and whose acts it lets through.
+
+use ecr_promoter::event::command::SlackOrigin;
+use ecr_promoter::link::{BoardLink, mint};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::chromium::Scheme;
+use super::stage::{Stage, on_stage, secret};
+use crate::emulator::cloudformation::Stack;
+use crate::emulator::image::Image;
+use crate::emulator::world::FIRST_TAG;
+
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+const COMMITS: [&str; 3] =
+    ["4b825dc642cb6eb9a060e54bf8d69288fbee4904", "e83c5163316f89bfbde7d9ab23ca2e25604af290", "9fceb02d0ae598e95dc970b74767f19372d61af8"];
+
+/// The board that `{"action": "board"}` gives.
+async fn board(stage: &Stage) -> String {
+    let answer = stage.world.answer(&json!({ "action": "board", "by": "Grace" })).await;
+    answer["url"].as_str().expect("an address").to_owned()
+}
+
+/// The board that this Slack user got so long ago.
+fn board_of(stage: &Stage, user: &str, age: SignedDuration) -> String {
+    let slack = SlackOrigin { user: user.to_owned(), channel: Some("C0DEPLOYS".to_owned()), channel_name: Some("deploys".to_owned()) };
+    let link = BoardLink { by: "ada".to_owned(), slack: Some(slack) };
+    let until = Timestamp::now() - age + SignedDuration::from_mins(15);
+    format!("{}board/{}", stage.gateway.url(), mint(&link, until, &secret()).expect("a key").expose())
+}
+
+/// The n-th build.
+fn build(number: usize) -> Image {
+    Image::oci(&format!("build {number}"), COMMITS[number])
+}
+
+/// The tag that it gets.
+fn tag(number: usize) -> String {
+    format!("production_{}", COMMITS[number])
+}
+
+/// Pushed, promoted by a command whatever the mode, and deployed.
+async fn deploy(stage: &Stage, image: &Image) {
+    stage.world.push(image, &["latest"]).await;
+    let promoted = stage.world.answer(&json!({ "action": "promote", "repository": "web", "by": "Linus" })).await;
+    assert_eq!(promoted["outcome"], "promoted", "{promoted}");
+    assert!(stage.world.finish());
+    stack_changed(stage).await;
+}
+
+/// Goes from the list to the app, presses this there, and presses it again where that is asked.
+async fn act(stage: &Stage, name: &str) {
+    stage.browser.press("web").await;
+    stage.browser.press(name).await;
+    stage.browser.says(&["Back, and change nothing"]).await;
+    stage.browser.check().await;
+    stage.browser.press(name).await;
+    stage.browser.wait_for("All apps").await;
+    assert_eq!(stage.gateway.last().method, "POST");
+}
+
+async fn stack_changed(stage: &Stage) {
+    stage.world.answer(&stage.world.stack_changed("web")).await;
+}
+
+#[tokio::test]
+async fn the_board_shows_every_app_and_one_in_full() {
+    on_stage(async |stage| {
+        stage.configure(json!({})).await;
+        stage.world.configure("tools/mailer", &json!({ "stack": "mailer" })).await;
+        stage.world.configure("broken", &json!({ "stac": "broken" })).await;
+        deploy(stage, &build(0)).await;
+        deploy(stage, &build(1)).await;
+        stage.ask(&build(2)).await;
+        let browser = &stage.browser;
+
+        browser.open(&board(stage).await).await;
+        browser.says(&["web", "tools/mailer", "broken", "cannot be used", "stac", "waits for approval", &COMMITS[1][..7], "Grace"]).await;
+        assert_eq!(browser.count("form, meta[http-equiv=refresh]").await, 0, "nothing is under way");
+        stage.picture("board", &[(390, Scheme::Dark), (1280, Scheme::Light)]).await;
+        browser.check().await;
+        browser.press("web").await;
+        browser.says(&["waits for approval", COMMITS[2], "compare with what runs", &tag(0), &tag(1), "UPDATE_COMPLETE"]).await;
+        stage.picture("app", &[(1280, Scheme::Dark)]).await;
+        browser.check().await;
+        browser.press("All apps").await;
+        browser.press("broken").await;
+        browser.says(&["cannot be used", "stac"]).await;
+        browser.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_approval_on_the_board_of_a_listed_person_counts() {
+    on_stage(async |stage| {
+        stage.configure(json!({ "approvers": ["U0ADA0001"] })).await;
+        let image = build(1);
+        stage.ask(&image).await;
+        stage.browser.open(&board_of(stage, "U0ADA0001", SignedDuration::ZERO)).await;
+
+        act(stage, "Approve").await;
+
+        stage.browser.says(&["promoted"]).await;
+        stage.browser.check().await;
+        stage.world.assert_runs(&image, "approved").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_rejection_on_the_board_stops_the_candidate() {
+    on_stage(async |stage| {
+        stage.configure(json!({})).await;
+        stage.ask(&build(1)).await;
+        stage.browser.open(&board(stage).await).await;
+
+        act(stage, "Reject").await;
+
+        stage.browser.says(&["rejected"]).await;
+        stage.browser.press("web").await;
+        stage.browser.says(&["rejected", "Grace"]).await;
+        stage.browser.check().await;
+        assert_eq!(stage.world.updates(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_promotion_is_seen_through_to_its_end_without_touching_the_page() {
+    on_stage(async |stage| {
+        stage.configure(json!({})).await;
+        let image = build(1);
+        stage.ask(&image).await;
+        let browser = &stage.browser;
+        browser.open(&board(stage).await).await;
+
+        act(stage, "Promote").await;
+
+        browser.says(&["promoted"]).await;
+        browser.press("web").await;
+        browser.says(&["on its way", "UPDATE_IN_PROGRESS", "loads anew"]).await;
+        browser.check().await;
+        browser.press("Keep it still").await;
+        assert_eq!(browser.count("meta[http-equiv=refresh]").await, 0);
+        browser.press("Load this page anew every 5 seconds").await;
+        assert!(stage.world.finish());
+        stack_changed(stage).await;
+        // Nobody presses anything.
+        browser.wait_for("is what runs").await;
+        browser.says(&["UPDATE_COMPLETE", "deployed", &tag(1)]).await;
+        assert_eq!(browser.count("meta[http-equiv=refresh]").await, 0, "and then the page comes to rest");
+        browser.check().await;
+        stage.world.assert_in_production(&image).await;
+        assert_eq!(stage.world.updates(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_list_too_comes_to_rest_by_itself() {
+    on_stage(async |stage| {
+        let image = build(1);
+        stage.world.push(&image, &["latest"]).await;
+        stage.world.answer(&stage.world.pushed(&image)).await;
+        stage.browser.open(&board(stage).await).await;
+        stage.browser.says(&["on its way", "UPDATE_IN_PROGRESS"]).await;
+
+        assert!(stage.world.finish());
+        stack_changed(stage).await;
+
+        stage.browser.wait_for("deployed").await;
+        assert_eq!(stage.browser.count("meta[http-equiv=refresh]").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_under_way_is_cancelled_on_the_board() {
+    on_stage(async |stage| {
+        let (earlier, newest) = (build(0), build(1));
+        deploy(stage, &earlier).await;
+        stage.world.push(&newest, &["latest"]).await;
+        stage.world.answer(&stage.world.pushed(&newest)).await;
+        stage.browser.open(&board(stage).await).await;
+
+        act(stage, "Cancel what is under way").await;
+
+        stage.browser.says(&["cancelled"]).await;
+        assert_eq!(stage.world.stack(|stack| stack.cancels.len()), 1);
+        stage.world.stack(Stack::finish_cancel);
+        stack_changed(stage).await;
+        stage.world.assert_in_production(&earlier).await;
+        stage.browser.press("web").await;
+        stage.browser.says(&["cancelled", "Grace"]).await;
+        stage.browser.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_rollback_goes_to_the_one_that_was_chosen_from_the_history() {
+    on_stage(async |stage| {
+        let builds: Vec<Image> = (0..3).map(build).collect();
+        for build in &builds {
+            deploy(stage, build).await;
+        }
+        stage.browser.open(&board(stage).await).await;
+
+        stage.browser.press("web").await;
+        stage.browser.press(&format!("Roll back to {}", tag(0))).await;
+        stage.browser.says(&["The stack goes back to"]).await;
+        stage.browser.check().await;
+        stage.browser.press("Roll back").await;
+
+        stage.browser.wait_for("All apps").await;
+        assert!(stage.world.finish());
+        stack_changed(stage).await;
+        stage.world.assert_in_production(&builds[0]).await;
+        stage.browser.press("web").await;
+        stage.browser.says(&["held", "a rollback", "Resume"]).await;
+        stage.browser.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_hold_shows_its_reason_as_text_and_ends_by_resume() {
+    on_stage(async |stage| {
+        deploy(stage, &build(0)).await;
+        let browser = &stage.browser;
+        browser.open(&board(stage).await).await;
+        let reason = "<script>window.hit=1</script><b>a freeze</b> & more";
+
+        browser.press("web").await;
+        browser.press("Hold").await;
+        browser.fill("Why", reason).await;
+        browser.press("Hold").await;
+
+        browser.wait_for("All apps").await;
+        for page in ["web", "All apps"] {
+            browser.press(page).await;
+            browser.says(&["held", "Grace", reason]).await;
+            assert_eq!((browser.count("script, main b").await, browser.run("return typeof window.hit").await), (0, json!("undefined")));
+            browser.check().await;
+        }
+        let (held, after) = (build(1), build(2));
+        stage.world.push(&held, &["latest"]).await;
+        assert_eq!(stage.world.answer(&stage.world.pushed(&held)).await["outcome"], "approval_requested");
+
+        act(stage, "Resume").await;
+
+        stage.browser.press("web").await;
+        assert!(!browser.text().await.contains("Held since"));
+        stage.world.push(&after, &["latest"]).await;
+        assert_eq!(stage.world.answer(&stage.world.pushed(&after)).await["outcome"], "promoted");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_form_that_is_sent_twice_acts_once() {
+    on_stage(async |stage| {
+        stage.configure(json!({})).await;
+        let image = build(1);
+        stage.ask(&image).await;
+        stage.browser.open(&board(stage).await).await;
+        let browser = &stage.browser;
+        browser.press("web").await;
+        browser.press("Promote").await;
+        let address = browser.run("return location.href").await.as_str().expect("an address").to_owned();
+        let form = browser.run("return `${new URLSearchParams(new FormData(document.forms[0]))}`").await;
+        browser.press("Promote").await;
+        browser.wait_for("All apps").await;
+        let first = stage.gateway.last();
+
+        let (status, again) = stage.send("POST", &address, &[FORM], form.as_str().expect("a form")).await;
+
+        assert_eq!((u64::from(status), again), (first.status, first.body));
+        stage.world.assert_runs(&image, "twice").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_board_of_somebody_else_shows_and_cannot_act() {
+    on_stage(async |stage| {
+        stage.configure(json!({ "approvers": ["U0ADA0001"] })).await;
+        let image = build(1);
+        stage.ask(&image).await;
+        let browser = &stage.browser;
+        let strangers = board_of(stage, "U0EVE0666", SignedDuration::ZERO);
+        browser.open(&strangers).await;
+        browser.press("web").await;
+        browser.says(&["waits for approval", "You can look, and change nothing"]).await;
+        assert_eq!(browser.count("a.act, form, button").await, 0);
+        browser.check().await;
+
+        for act in ["approve", "reject", "promote", "rollback", "hold", "resume", "cancel"] {
+            let image = if ["approve", "reject", "promote"].contains(&act) { format!("?image={}", image.digest()) } else { String::new() };
+            let page = format!("{strangers}/act/{act}/web{image}");
+            browser.open(&page).await;
+            browser.says(&["You may not do this"]).await;
+            assert_eq!((stage.gateway.last().status, browser.count("form, button").await), (403, 0), "{act}");
+            let reason = if act == "hold" { "&reason=x" } else { "" };
+            let form = format!("once={}{reason}", "0f".repeat(16));
+            let (status, _) = stage.send("POST", &page, &[FORM], &form).await;
+            assert!((400..500).contains(&status), "{act}: {status}");
+        }
+        browser.check().await;
+        assert_eq!((stage.world.updates(), stage.world.stack(|stack| stack.value("ProductionTag").to_owned())), (0, FIRST_TAG.to_owned()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_board_that_is_too_old_or_forged_neither_shows_nor_acts() {
+    on_stage(async |stage| {
+        stage.configure(json!({ "approvers": ["U0ADA0001"] })).await;
+        let image = build(1);
+        stage.ask(&image).await;
+        let board = board_of(stage, "U0ADA0001", SignedDuration::ZERO);
+        let expired = board_of(stage, "U0ADA0001", SignedDuration::from_mins(16));
+        let forged = format!("{}{}", &board[..board.len() - 1], if board.ends_with('A') { "B" } else { "A" });
+        for (board, said, expected) in [(expired, "too old", 410), (forged, "There is nothing here", 404)] {
+            let act = format!("/act/approve/web?image={}", image.digest());
+            for page in ["", "/app/web", &act] {
+                stage.browser.open(&format!("{board}{page}")).await;
+                stage.browser.says(&[said]).await;
+                let text = stage.browser.text().await;
+                assert!(!text.contains("web") && !text.contains("approval"), "it says nothing of any app: {text}");
+                assert_eq!((stage.gateway.last().status, stage.browser.count("form").await), (expected, 0));
+            }
+            stage.browser.check().await;
+            let (status, _) = stage.send("POST", &format!("{board}{act}"), &[], &format!("once={}", "0f".repeat(16))).await;
+            assert_eq!(u64::from(status), expected);
+        }
+        assert_eq!(stage.world.updates(), 0);
+    })
+    .await;
+}

@@ -1,0 +1,31 @@
+//! The pages in a real headless Chromium, served by the real binary through a function URL of our own. Each page that a test comes
+//! by is checked: the console, its HTML, how it fits, and accessibility. Without Chromium, its driver or `EMULATOR_URL` every test
+//! says that it was left out.
+
+/// The stage of tests/emulator.rs.
+#[expect(dead_code, reason = "the pages need a part of it")]
+mod emulator {
+    pub(crate) mod backend;
+    pub(crate) mod cloud;
+    pub(crate) mod cloudformation;
+    pub(crate) mod ecr;
+    pub(crate) mod fake_slack;
+    pub(crate) mod fault;
+    pub(crate) mod http;
+    pub(crate) mod image;
+    pub(crate) mod lambda;
+    pub(crate) mod slack_request;
+    pub(crate) mod world;
+}
+
+mod browser {
+    // The stage.
+    mod checks;
+    mod chromium;
+    mod gateway;
+    mod stage;
+
+    // The tests.
+    mod approve;
+    mod board;
+}
