@@ -102,7 +102,7 @@ fn the_form_decides_once_under_a_claimed_name() {
     says(&post(&world, &path, APPROVE), 200, &["promoted", "Alice (claimed, by the approval link)"]);
     assert_eq!((world.updates(), world.value().as_str()), (1, "production_abc1234"));
     says(&post(&world, &path, APPROVE), 200, &["promoted"]);
-    says(&post(&world, &path, REJECT), 200, &["approved it before"]);
+    says(&post(&world, &path, REJECT), 409, &["approved it before"]);
     world.finish_update();
     world.invoke(&push_event(&digest), "request").expect("an answer");
     says(&get(&world, &path), 200, &["in production"]);

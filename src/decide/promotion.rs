@@ -266,7 +266,7 @@ impl<'a> Draft<'a> {
 
     /// CloudFormation is at it: what a duplicate finds, or the retry of an invocation that died after its update.
     pub(super) fn under_way(mut self, open: &Promotion, wanted: &Wanted<'_>) -> Step {
-        let reason = format!("CloudFormation is at it, since {}", open.accepted_at.unwrap_or(open.at));
+        let reason = format!("CloudFormation is at it, since {:.0}", open.accepted_at.unwrap_or(open.at));
         self.subject.tag = Some(open.tag.clone());
         self.subject.token = Some(open.token.clone());
         self.subject.previous_tag = Some(open.previous_tag.clone());

@@ -90,6 +90,7 @@ async fn decide<W: World>(world: &W, request: &Request, link: &ApprovalLink) -> 
     let status = match answer.outcome {
         Outcome::Superseded | Outcome::Expired | Outcome::Refused | Outcome::Held => 409,
         Outcome::Rejected if decision == APPROVE => 409,
+        Outcome::Unchanged if decision == REJECT => 409,
         Outcome::Promoted
         | Outcome::Deployed
         | Outcome::Failed
