@@ -23,7 +23,12 @@ async fn board(stage: &Stage) -> String {
 
 /// The board that this Slack user got so long ago.
 fn board_of(stage: &Stage, user: &str, age: SignedDuration) -> String {
-    let slack = SlackOrigin { user: user.to_owned(), channel: Some("C0DEPLOYS".to_owned()), channel_name: Some("deploys".to_owned()) };
+    let slack = SlackOrigin {
+        user: user.to_owned(),
+        team: "T0ACME".to_owned(),
+        channel: Some("C0DEPLOYS".to_owned()),
+        channel_name: Some("deploys".to_owned()),
+    };
     let link = BoardLink { by: "ada".to_owned(), slack: Some(slack) };
     let until = Timestamp::now() - age + SignedDuration::from_mins(15);
     format!("{}board/{}", stage.gateway.url(), mint(&link, until, &secret()).expect("a key").expose())
