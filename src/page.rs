@@ -42,6 +42,20 @@ pub fn page(status: u16, title: &str, refresh: Option<u32>, content: &Markup) ->
     }
 }
 
+/// A sentence in which what stands between backticks is code, as in answers and messages. Everything is escaped.
+fn prose(text: &str) -> Markup {
+    let parts: Vec<&str> = text.split('`').collect();
+    // An odd one out is no pair.
+    if parts.len().is_multiple_of(2) {
+        return html! { (text) };
+    }
+    html! {
+        @for (index, part) in parts.iter().enumerate() {
+            @if index % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
 /// Something that there is nothing to do about but to read it.
 pub fn notice(status: u16, title: &str, words: &str) -> Response {
     page(status, title, None, &html! { h1 { (title) } p { (words) } })
@@ -67,6 +81,12 @@ mod tests {
             let body = page.body.replace(STYLE, "");
             assert!(!body.contains(absent), "{absent} is in {body}");
         }
+    }
+
+    #[test]
+    fn what_stands_between_backticks_is_code_and_still_text() {
+        assert_eq!(prose("mode is `<b>`, `x`").into_string(), "mode is <code>&lt;b&gt;</code>, <code>x</code>");
+        assert_eq!(prose("a ` alone").into_string(), "a ` alone");
     }
 
     #[test]

@@ -342,7 +342,7 @@ fn the_list_shows_all_apps_and_what_waits_comes_first() {
     Stack
     Last promotion
     wrong
-    cannot be used configuration error in Parameter Store /ecr-promoter/apps/wrong, key `stack`: invalid type: integer `5`, expected a string at line 1 column 10
+    cannot be used configuration error in Parameter Store /ecr-promoter/apps/wrong, key stack: invalid type: integer 5, expected a string at line 1 column 10
     web
     production_old (before ecr-promoter)
     waits for approval commit abc1234, until 2026-03-20 09:41:30 UTC
@@ -435,7 +435,7 @@ fn an_app_is_shown_in_full() {
     Digest
     sha256:0ea7a6e077dbcee6a4c9bde618d3c6af8137fad99f4954db7e059674cf17f9af
     Asked
-    2026-03-17 09:41:30 UTC, since the app's mode is `approval`
+    2026-03-17 09:41:30 UTC, since the app's mode is approval
     Until
     2026-03-20 09:41:30 UTC
     What you can do

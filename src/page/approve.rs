@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::page;
+use super::{page, prose};
 use crate::config::App;
 use crate::request::{Progress, Request};
 use crate::web::Response;
@@ -32,7 +32,7 @@ pub fn request(status: u16, app: &App, request: &Request, right: Right, said: Op
     let content = html! {
         h1 { "Promote " (app.repository) "?" }
         @if let Some(said) = said {
-            section role="status" { p { strong { (said) } } }
+            section role="status" { p { strong { (prose(said)) } } }
         }
         section aria-labelledby="what" {
             h2 id="what" { (name(request)) " " (state(request)) }
@@ -100,14 +100,14 @@ fn facts(app: &App, request: &Request) -> Markup {
                 @if let Some(since) = request.running_since { " since " (time(since)) }
             }
             dt { "Stack" } dd { (app.config.stack) " (" (app.config.parameter) ")" }
-            dt { "Asked" } dd { (time(request.at)) ", since " (request.why) }
+            dt { "Asked" } dd { (time(request.at)) ", since " (prose(&request.why)) }
             @if request.progress == Progress::Pending { dt { "Until" } dd { (time(request.expires_at)) } }
         }
     }
 }
 
 fn decision(app: &App, request: &Request, right: Right) -> Markup {
-    let decided = |words: &str| html! { p { (words) } };
+    let decided = |words: &str| html! { p { (prose(words)) } };
     match (&request.progress, right) {
         (Progress::Pending, Right::Decide) => html! {
             form method="post" {

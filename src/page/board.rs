@@ -9,7 +9,7 @@ use maud::{Markup, html};
 
 use self::act::Verb;
 use super::approve::time;
-use super::page;
+use super::{page, prose};
 use crate::answer::Outcome;
 use crate::config::App;
 use crate::link::BoardLink;
@@ -125,7 +125,7 @@ fn line(viewer: &Viewer<'_>, row: &Row) -> Markup {
     let (app, state) = match (&row.app, &row.state) {
         (Ok(app), Ok(state)) => (app, state),
         (Err(trouble), _) | (Ok(_), Err(trouble)) => {
-            return html! { tr { (name) td colspan="4" { (pill("stop", "cannot be used")) " " (plain(trouble, LONG)) } } };
+            return html! { tr { (name) td colspan="4" { (pill("stop", "cannot be used")) " " (prose(&plain(trouble, LONG))) } } };
         }
     };
     let waits = state.as_ref().map(waits_and_works).unwrap_or_default();
@@ -135,7 +135,7 @@ fn line(viewer: &Viewer<'_>, row: &Row) -> Markup {
             td data-label="Runs" { (runs(state.as_ref())) }
             td data-label="Waits" {
                 @if waits.is_empty() { "nothing" }
-                @for wait in &waits { p { (wait.pill()) " " (plain(&wait.words, SHORT)) } }
+                @for wait in &waits { p { (wait.pill()) " " (prose(&plain(&wait.words, SHORT))) } }
             }
             td data-label="Stack" { (app.config.stack) @if let Some(stack) = &row.stack { " " (at_work(stack)) } }
             td data-label="Last promotion" {

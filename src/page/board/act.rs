@@ -7,7 +7,7 @@ use super::{LONG, SHORT, Viewer, image, outcome, way_back};
 use crate::answer::Answer;
 use crate::config::App;
 use crate::model::{Digest, Repository};
-use crate::page::page;
+use crate::page::{page, prose};
 use crate::slack::escape::plain;
 use crate::web::Response;
 use crate::world::Snapshot;
@@ -212,7 +212,7 @@ pub fn result(viewer: &Viewer<'_>, status: u16, answer: &Answer, repository: &Re
     let content = html! {
         h1 { (title) }
         section role="status" {
-            p { (outcome(answer.outcome)) " " (plain(&answer.reason, LONG)) }
+            p { (outcome(answer.outcome)) " " (prose(&plain(&answer.reason, LONG))) }
             @if let Some(digest) = &answer.digest { p { (image(answer.commit.as_ref(), digest)) @if let Some(tag) = &answer.tag { ", " code { (tag) } } } }
             @if !answer.changes.is_empty() { ul { @for change in &answer.changes { li { (plain(change, SHORT)) } } } }
         }

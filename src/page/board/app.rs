@@ -7,7 +7,7 @@ use super::{LONG, SHORT, Viewer, image, is_under_way, outcome, pill, progress, s
 use crate::config::{App, CommitSource};
 use crate::model::{Commit, Digest, Repository};
 use crate::page::approve::time;
-use crate::page::page;
+use crate::page::{page, prose};
 use crate::request::{Progress, Request};
 use crate::slack::escape::plain;
 use crate::stack::Phase;
@@ -25,7 +25,7 @@ pub fn unusable(viewer: &Viewer<'_>, repository: &Repository, trouble: &str) -> 
         h1 { (repository) }
         section aria-labelledby="trouble" {
             h2 id="trouble" { "Its configuration " (pill("stop", "cannot be used")) }
-            p { (plain(trouble, LONG)) }
+            p { (prose(&plain(trouble, LONG))) }
         }
     };
     page(200, repository.as_str(), None, &content)
@@ -130,7 +130,7 @@ fn under_way(seen: &Snapshot) -> Markup {
             @if let Some(last) = seen.events.as_ref().and_then(|events| events.0.iter().find(|event| !event.is_stack)) {
                 p class="hint" {
                     "Last: " (plain(&last.resource, SHORT)) " " (last.status) ", " (time(last.at))
-                    @if let Some(reason) = last.reason.as_deref().filter(|reason| !reason.is_empty()) { ": " (plain(reason, LONG)) }
+                    @if let Some(reason) = last.reason.as_deref().filter(|reason| !reason.is_empty()) { ": " (prose(&plain(reason, LONG))) }
                 }
             }
         } @else if open.is_empty() {
@@ -158,7 +158,7 @@ fn what_waits(state: Option<&State>) -> Markup {
     let waits = state.map(waits).unwrap_or_default();
     html! {
         @if waits.is_empty() { p { "Nothing." } }
-        @for wait in &waits { p { (wait.pill()) " " (plain(&wait.words, LONG)) } }
+        @for wait in &waits { p { (wait.pill()) " " (prose(&plain(&wait.words, LONG))) } }
         @if let Some(hold) = state.and_then(|state| state.hold.as_ref()) {
             p class="hint" { "Held since " (time(hold.at)) ": pushes ask, until somebody promotes the newest image or resumes." }
         }
@@ -203,7 +203,7 @@ fn asked(seen: &Snapshot) -> Option<&Request> {
 fn what_people_say(app: &App, request: &Request) -> Markup {
     let required = app.config.approval.required;
     html! {
-        dt { "Asked" } dd { (time(request.at)) ", since " (plain(&request.why, SHORT)) }
+        dt { "Asked" } dd { (time(request.at)) ", since " (prose(&plain(&request.why, SHORT))) }
         @if request.progress == Progress::Pending { dt { "Until" } dd { (time(request.expires_at)) } }
         @if required > 1 { dt { "Needs" } dd { (required) " people" } }
         @if !request.votes.is_empty() {
@@ -286,7 +286,7 @@ fn entry(viewer: &Viewer<'_>, app: &App, seen: &Snapshot, rights: &Rights, ended
             td data-label="How" { (outcome(ended.end.outcome())) @if own.rolls_back.is_some() { " (a rollback)" } }
             td data-label="By" { (plain(&own.by, SHORT)) ", through " (through(own.via)) }
             td data-label="Why" {
-                (plain(&ended.reason, LONG))
+                (prose(&plain(&ended.reason, LONG)))
                 @if is_goal {
                     " " a href=(viewer.act(Verb::RollBack, &app.repository, Some(&own.digest))) { "Roll back to " (own.tag) }
                 }
