@@ -954,6 +954,19 @@ fn an_ssm_typed_parameter_that_would_resolve_to_something_new_blocks_without_a_g
 }
 
 #[test]
+fn a_promotion_of_what_people_were_asked_about_is_reviewed_like_any_other() {
+    let world = guarded("approval", allowed());
+    let digest = world.push("abc1234");
+    answers(&world, &push_event(&digest), "approval_requested");
+    world.get_mut().looks_of_a_review = 1;
+    let promote = sns("promote web", "message-1", world.get().now);
+    answers(&world, &promote, "queued");
+    answers(&world, &promote, "queued");
+    world.invoke(&event("scheduled"), "tick").expect("an answer");
+    assert_eq!((world.updates(), world.value().as_str()), (1, "production_abc1234"));
+}
+
+#[test]
 fn a_guarded_push_or_command_survives_every_fault_at_every_call() {
     let promoted = |world: &Memory, digest: &Digest| {
         promoted_once(world, digest);

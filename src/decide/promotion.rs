@@ -12,7 +12,7 @@ use crate::image::{CommitOf, Image, commit_of, production_tag};
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
 use crate::request::{Progress, Request};
 use crate::stack::Phase;
-use crate::state::{End, Hold, Promotion, Running, Via, Waiting};
+use crate::state::{End, Hold, Promotion, Running, State, Via, Waiting};
 use crate::world::{Action, Question, Update};
 
 const ACCEPTED: &str = "CloudFormation accepted the update";
@@ -341,11 +341,9 @@ impl<'a> Draft<'a> {
 
     /// Whether the approval that it rests on, if it rests on one, was read and not only decided just now.
     pub(super) fn is_verdict_written(&self, wanted: &Wanted<'_>) -> bool {
-        let is_written = |id: &RequestId| {
-            let known = self.seen.state.as_ref().and_then(|state| state.all_requests().find(|request| request.id == *id));
-            known.is_some_and(Request::may_go)
-        };
-        wanted.request.as_ref().is_none_or(is_written)
+        let may_go = |state: &State, id: &RequestId| state.all_requests().any(|request| request.id == *id && request.may_go());
+        let is_new = |id: &RequestId| may_go(&self.state, id) && !self.seen.state.as_ref().is_some_and(|seen| may_go(seen, id));
+        !wanted.request.as_ref().is_some_and(is_new)
     }
 
     /// Whether it goes on by itself when what is in the way is gone: automation's, or what people approved.
