@@ -2,8 +2,8 @@
 
     ./scripts/demo [--verbose] [--bootstrap FILE]
 
-An image is pushed as `latest` and promoted at once (mode auto); a second one waits until a person publishes
-`promote web` (mode approval). What is printed is checked: the exit status is 1 where something is not as it should be.
+An image is pushed as `latest` and promoted at once (mode auto); a second one waits until a person approves it
+by the words that the mail about it says (mode approval). What is printed is checked: the exit status is 1 where something is not as it should be.
 Needs Rust and Python 3.11. Ends by itself, leaves nothing running, listens on 127.0.0.1 only.
 
     --verbose          also the events, the answers and the function's log
@@ -412,11 +412,13 @@ class Demo:
         self.unpromoted()
 
     def command(self):
-        self.report.title("3. A person publishes `promote {}` to the approval topic".format(REPOSITORY))
-        self.aws.sns.publish(TopicArn=self.outputs["ApprovalTopicArn"], Message="promote " + REPOSITORY)
-        self.report.line("publish", self.outputs["ApprovalTopicArn"])
+        self.report.title("3. A person publishes the words of the mail to the approval topic")
+        words = "approve {} {}".format(REPOSITORY, self.digest)
+        check(any(words in mail["text"] for mail in self.aws.cloud.mail()), "no mail says `{}`".format(words))
+        self.aws.sns.publish(TopicArn=self.outputs["ApprovalTopicArn"], Message=words)
+        self.report.line("publish", words)
         tag = {"ParameterKey": "ProductionTag", "ParameterValue": "production_" + self.commit}
-        until(lambda: tag in self.aws.stack(REPOSITORY)["Parameters"], "`promote {}` by SNS did not reach the stack".format(REPOSITORY))
+        until(lambda: tag in self.aws.stack(REPOSITORY)["Parameters"], "`{}` by SNS did not reach the stack".format(words))
         self.report.line("promoted", "the topic handed it to the function", timed=True)
         self.promoted()
         self.told("promoted")

@@ -72,7 +72,7 @@ pub fn message(app: &App, notice: &Notice, link: Option<&str>) -> Message {
     };
     fact(before, notice.previous_tag.clone());
     fact("changes", compare(app, notice));
-    fact("until", notice.expires_at.map(|at| at.to_string()));
+    fact("until", notice.expires_at.map(|at| format!("{at:.0}")));
     fact("by", Some(notice.by.clone()));
     if !notice.changes.is_empty() {
         lines.extend([String::new(), "What it would change in the stack:".to_owned()]);

@@ -177,6 +177,14 @@ fn vanished(app: &App, name: &str) -> Error {
     Error::Unexpected { resource: format!("change set `{name}` of stack `{}`", app.config.stack), problem: "it is gone".to_owned() }
 }
 
+/// Whether an ECS service gets another task definition and nothing else: what every promotion does. That never replaces the
+/// service, which CloudFormation does not always know beforehand, since the task definition itself is replaced.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-service.html>
+fn is_new_task_definition(change: &cfn::ResourceChange) -> bool {
+    let targets: Vec<Option<&str>> = change.details().iter().map(|detail| detail.target().and_then(|target| target.name())).collect();
+    change.resource_type() == Some("AWS::ECS::Service") && !targets.is_empty() && targets.iter().all(|name| *name == Some("TaskDefinition"))
+}
+
 fn is_replaced(change: &cfn::ResourceChange) -> bool {
     matches!(change.replacement, Some(cfn::Replacement::True | cfn::Replacement::Conditional))
 }
@@ -190,6 +198,7 @@ fn read(change: &cfn::ResourceChange, within: Option<String>) -> Change {
         replacement: match &change.replacement {
             Some(cfn::Replacement::False) | None => Replacement::No,
             Some(cfn::Replacement::True) => Replacement::Yes,
+            Some(cfn::Replacement::Conditional) if is_new_task_definition(change) => Replacement::No,
             // A word of tomorrow's is not taken for a no.
             Some(_) => Replacement::Conditional,
         },

@@ -34,7 +34,7 @@ impl<'a> Draft<'a> {
             return Err(Step::LookAgain);
         }
         if request.has_expired(self.now) {
-            let reason = format!("nobody decided on it until {}: `ask {}` asks again", request.expires_at, self.app.repository);
+            let reason = format!("nobody decided on it until {:.0}: `ask {}` asks again", request.expires_at, self.app.repository);
             let notice = self.notice_of(&request, Outcome::Expired, reason, "schedule");
             self.announce(notice);
         }

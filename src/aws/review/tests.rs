@@ -265,6 +265,29 @@ async fn a_change_set_says_of_each_resource_what_would_become_of_it() {
     assert_eq!(read, Changes { list, resolved: vec![("Ami".to_owned(), "ami-1".to_owned())], others: vec![] });
 }
 
+#[tokio::test]
+async fn a_service_that_only_gets_another_task_definition_is_not_replaced() {
+    let detail = |name: &str| format!("<member><Target><Attribute>Properties</Attribute><Name>{name}</Name></Target></member>");
+    let service = |resource: &str, names: &[&str]| {
+        let details: String = names.iter().map(|name| detail(name)).collect();
+        change("Modify", "AWS::ECS::Service", resource, &format!("{}<Details>{details}</Details>", replacement("Conditional")))
+    };
+    let members = [
+        service("A", &["TaskDefinition"]),
+        service("B", &["TaskDefinition", "LaunchType"]),
+        service("C", &[]),
+        change(
+            "Modify",
+            "AWS::RDS::DBInstance",
+            "D",
+            &format!("{}<Details>{}</Details>", replacement("Conditional"), detail("TaskDefinition")),
+        ),
+    ];
+    let read = read_changes([(describe(), ready(CHANGE_SET_ID, &changes(&members))), alone()]).await;
+    let replacements: Vec<Replacement> = by_resource(read).into_iter().map(|change| change.replacement).collect();
+    assert_eq!(replacements, [Replacement::No, Replacement::Conditional, Replacement::Conditional, Replacement::Conditional]);
+}
+
 /// The same whatever order the pages were read in.
 fn by_resource(changes: Changes) -> Vec<Change> {
     let mut list = changes.list;
