@@ -1136,37 +1136,11 @@ fn settle(world: &Memory) {
     panic!("it does not come to rest: {:#?}", world.get().updates);
 }
 
-/// Tries every interleaving: choices are counted through like the digits of a number.
 fn every_interleaving(start: &Memory, payloads: &[Value], check: impl Fn(&Memory)) {
-    let mut path: Vec<(usize, usize)> = Vec::new();
-    let mut runs = 0;
-    loop {
-        let world = start.fork();
-        let mut step = 0;
-        let handlers = payloads.iter().enumerate().map(|(i, payload)| world.handler(payload.clone(), &format!("request-{i}")));
-        let results = interleave(handlers, |left| {
-            if step == path.len() {
-                path.push((0, left));
-            }
-            step += 1;
-            path[step - 1].0
-        });
-        for result in results {
-            result.expect("no sandbox died").unwrap_or_else(|error| panic!("interleaving {path:?}: {error}"));
-        }
-        settle(&world);
-        check(&world);
-        runs += 1;
-        path.truncate(step);
-        while path.last().is_some_and(|(choice, left)| choice + 1 == *left) {
-            path.pop();
-        }
-        match path.last_mut() {
-            Some((choice, _)) => *choice += 1,
-            None => break,
-        }
-    }
-    eprintln!("{runs} interleavings");
+    let runs = support::every_interleaving(start, payloads, |world| {
+        settle(world);
+        check(world);
+    });
     assert!(runs > 100, "{runs} interleavings");
 }
 

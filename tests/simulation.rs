@@ -17,7 +17,7 @@ use ecr_promoter::review::{Change, Replacement};
 use ecr_promoter::state::{End, State};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use support::{Fault, Memory, event, interleave, push_event, sns, tag};
+use support::{Fault, Memory, event, push_event, sns, tag};
 
 /// Lets CloudFormation finish and delivers its events and the schedule's, until nothing changes any more.
 fn settle(world: &Memory) {
@@ -93,40 +93,13 @@ fn assert_nothing_undoes_it(world: &Memory, payloads: &[Value]) {
     assert_eq!((world.value(), world.updates()), before, "a late duplicate changed what runs");
 }
 
-/// Tries every interleaving of what `start` makes: choices are counted through like the digits of a number.
+/// Every interleaving of what `start` makes, each to its rest.
 fn every_interleaving((start, payloads): (Memory, Vec<Value>), check: impl Fn(&Memory)) -> usize {
-    let mut path: Vec<(usize, usize)> = Vec::new();
-    let mut runs = 0;
-    loop {
-        let world = start.fork();
-        let mut step = 0;
-        let handlers = payloads.iter().enumerate().map(|(i, payload)| world.handler(payload.clone(), &format!("request-{i}")));
-        let results = interleave(handlers, |left| {
-            if step == path.len() {
-                path.push((0, left));
-            }
-            step += 1;
-            path[step - 1].0
-        });
-        for result in results {
-            result.expect("no sandbox died").unwrap_or_else(|error| panic!("interleaving {path:?}: {error}"));
-        }
-        settle(&world);
-        assert_at_rest(&world);
-        check(&world);
-        runs += 1;
-        path.truncate(step);
-        while path.last().is_some_and(|(choice, left)| choice + 1 == *left) {
-            path.pop();
-        }
-        match path.last_mut() {
-            Some((choice, _)) => *choice += 1,
-            None => {
-                eprintln!("{runs} interleavings");
-                return runs;
-            }
-        }
-    }
+    support::every_interleaving(&start, &payloads, |world| {
+        settle(world);
+        assert_at_rest(world);
+        check(world);
+    })
 }
 
 /// `aaaaaaa` was deployed, and then `bbbbbbb`.

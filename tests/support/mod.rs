@@ -776,6 +776,41 @@ pub(crate) fn survives_every_fault(
     }
 }
 
+/// Tries every interleaving of these payloads' handlers, each in a world of its own: choices are counted through like the digits
+/// of a number. Answers how many there were.
+pub(crate) fn every_interleaving(start: &Memory, payloads: &[Value], check: impl Fn(&Memory)) -> usize {
+    let mut path: Vec<(usize, usize)> = Vec::new();
+    let mut runs = 0;
+    loop {
+        let world = start.fork();
+        let mut step = 0;
+        let handlers = payloads.iter().enumerate().map(|(i, payload)| world.handler(payload.clone(), &format!("request-{i}")));
+        let results = interleave(handlers, |left| {
+            if step == path.len() {
+                path.push((0, left));
+            }
+            step += 1;
+            path[step - 1].0
+        });
+        for result in results {
+            result.expect("no sandbox died").unwrap_or_else(|error| panic!("interleaving {path:?}: {error}"));
+        }
+        check(&world);
+        runs += 1;
+        path.truncate(step);
+        while path.last().is_some_and(|(choice, left)| choice + 1 == *left) {
+            path.pop();
+        }
+        match path.last_mut() {
+            Some((choice, _)) => *choice += 1,
+            None => {
+                eprintln!("{runs} interleavings");
+                return runs;
+            }
+        }
+    }
+}
+
 /// A payload from `events/`, about this image.
 pub(crate) fn push_event(digest: &Digest) -> Value {
     let mut event = event("ecr-push");
