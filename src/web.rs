@@ -95,7 +95,9 @@ impl Request {
 
     /// Whether a form came from this site's own page. A browser says where a form comes from; what is no browser holds no right
     /// but the one it shows, and so cannot be led to use another's.
-    pub fn is_same_origin(&self) -> bool {
+    ///
+    /// The site is the host that the request was sent to, or the one of `public_url`, where something stands in between.
+    pub fn is_same_origin(&self, public_url: Option<&str>) -> bool {
         let site = self.header("sec-fetch-site");
         if self.headers.contains_key("sec-fetch-site") && !matches!(site, Some("same-origin" | "none")) {
             return false;
@@ -103,9 +105,10 @@ impl Request {
         if !self.headers.contains_key("origin") {
             return true;
         }
-        let origin = self.header("origin").and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+        let origin = self.header("origin").and_then(host_of);
+        let is_own = origin.is_some() && (origin == self.header("host") || origin == public_url.and_then(host_of));
         // `no-referrer` makes a browser say `null` here, and then `sec-fetch-site` tells.
-        origin.is_some() && origin == self.header("host") || self.header("origin") == Some("null") && site == Some("same-origin")
+        is_own || self.header("origin") == Some("null") && site == Some("same-origin")
     }
 
     /// The fields of a form.
@@ -121,6 +124,12 @@ impl Request {
             _ => None,
         }
     }
+}
+
+/// The host, with its port if it names one, of an address or an origin.
+fn host_of(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    Some(rest.split('/').next().unwrap_or_default()).filter(|host| !host.is_empty())
 }
 
 /// One HTTP answer.

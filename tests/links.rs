@@ -189,6 +189,14 @@ fn a_form_of_another_site_or_without_a_decision_decides_nothing() {
 }
 
 #[test]
+fn a_form_that_something_handed_on_is_our_own_by_the_written_address() {
+    let (world, _) = asked(&json!({}));
+    let own = format!("https://{HOST}");
+    let through = [("host", "10.0.0.1:8080"), ("origin", own.as_str())];
+    says(&send(&world, "POST", &link(&world), &through, APPROVE), 200, &["promoted"]);
+}
+
+#[test]
 fn every_answer_carries_the_headers_that_keep_it_to_itself() {
     let (world, _) = asked(&json!({}));
     let path = link(&world);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tracing::info;
 
 use super::look;
-use super::web::{failed, link};
+use super::web::{self, failed, link};
 use crate::answer::{Outcome, Reply};
 use crate::config::App;
 use crate::decide::Trigger;
@@ -61,7 +61,7 @@ fn right(app: &App) -> Right {
 }
 
 async fn decide<W: World>(world: &W, request: &Request, link: &ApprovalLink) -> Result<Response, Error> {
-    if !request.is_same_origin() {
+    if !web::is_own_form(world, request).await? {
         info!("refused: the form was sent from another site");
         return Ok(notice(403, "Not from here", "This form was sent from another page than its own."));
     }

@@ -260,7 +260,7 @@ async fn act<W: World>(
     verb: Verb,
     image: Option<Digest>,
 ) -> Result<Response, Error> {
-    if !request.is_same_origin() {
+    if !web::is_own_form(world, request).await? {
         info!("refused: the form was sent from another site");
         return Ok(notice(403, "Not from here", "This form was sent from another page than its own."));
     }

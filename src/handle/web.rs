@@ -65,6 +65,11 @@ pub(super) async fn link<W: World, P: Purpose>(world: &W, token: &str, now: Time
     }
 }
 
+/// Whether a form came from a page of ours.
+pub(super) async fn is_own_form<W: World>(world: &W, request: &Request) -> Result<bool, Error> {
+    Ok(request.is_same_origin(None) || request.is_same_origin(world.public_url().await?.as_deref()))
+}
+
 /// What a browser is told of our own failures.
 pub(super) fn failed(failure: &Error) -> Response {
     error!(%failure, "an HTTP request failed");
