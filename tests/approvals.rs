@@ -10,24 +10,13 @@ use ecr_promoter::state::State;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use support::slack::{ALICE, BOB, Button, CHANNEL, MALLORY, TEAM, click, form, http, interaction, signature, signed, slash};
-use support::{Memory, event, interleave, push_event, sns, survives_every_fault, tag};
-
-#[track_caller]
-fn answers(world: &Memory, payload: &Value, want: &str) -> Value {
-    let answer = world.invoke(payload, "request").expect("an answer");
-    assert_eq!(answer["outcome"], want, "{answer:#}");
-    answer
-}
+use support::{Memory, answers, event, interleave, push_event, sns, stack_changed, survives_every_fault, tag};
 
 /// A message on the approval topic, and what it answers.
 #[track_caller]
 fn says(world: &Memory, words: &str, want: &str) -> Value {
     let now = world.get().now;
     answers(world, &sns(words, &format!("{words} at {now}"), now), want)
-}
-
-fn stack_changed() -> Value {
-    event("cfn-update-complete")
 }
 
 /// The look of every five minutes.

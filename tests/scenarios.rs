@@ -11,14 +11,7 @@ use ecr_promoter::review::{Change, Replacement};
 use ecr_promoter::world::NotUpdated;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use support::{Fault, Memory, event, interleave, push_event, sns, tag};
-
-#[track_caller]
-fn answers(world: &Memory, payload: &Value, want: &str) -> Value {
-    let answer = world.invoke(payload, "request").expect("an answer");
-    assert_eq!(answer["outcome"], want, "{answer:#}");
-    answer
-}
+use support::{Fault, Memory, answers, event, interleave, push_event, sns, stack_changed, tag};
 
 #[track_caller]
 fn assert_runs(world: &Memory, digest: &Digest, commit: &str) {
@@ -413,10 +406,6 @@ fn the_same_message_in_two_sandboxes_is_one_promotion() {
         assert_eq!(world.updates(), 1, "seed {seed}");
         assert_runs(&world, &digest, "abc1234");
     }
-}
-
-fn stack_changed() -> Value {
-    event("cfn-update-complete")
 }
 
 fn command(words: &str, id: &str, world: &Memory) -> Value {

@@ -134,3 +134,21 @@ pub(super) fn denied<T>(result: Result<T, Error>) -> (String, String) {
         other => panic!("not denied: {other:?}"),
     }
 }
+
+/// What the tests of CloudFormation's calls have in common.
+pub(super) mod cloudformation {
+    use super::*;
+
+    pub(in super::super) const STACK_ID: &str =
+        "arn:aws:cloudformation:us-east-1:012345678912:stack/web/6a1f4e30-b3f8-11f0-9d2c-0e7a5c2f9b41";
+
+    pub(in super::super) fn ask(action: &str, more: &[(&str, &str)]) -> Request<SdkBody> {
+        form_request("cloudformation", &[&[("Action", action), ("Version", "2010-05-15")], more].concat())
+    }
+
+    pub(in super::super) fn not_authorized(action: &str) -> Response<SdkBody> {
+        let words =
+            format!("User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: {action} on resource: {STACK_ID}");
+        form_error(403, "AccessDenied", &words)
+    }
+}

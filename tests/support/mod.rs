@@ -776,6 +776,19 @@ pub(crate) fn survives_every_fault(
     }
 }
 
+/// Delivers a payload, whose answer has this outcome.
+#[track_caller]
+pub(crate) fn answers(world: &Memory, payload: &Value, want: &str) -> Value {
+    let answer = world.invoke(payload, "request").expect("an answer");
+    assert_eq!(answer["outcome"], want, "{answer:#}");
+    answer
+}
+
+/// The stack's own event that an operation has ended.
+pub(crate) fn stack_changed() -> Value {
+    event("cfn-update-complete")
+}
+
 /// Tries every interleaving of these payloads' handlers, each in a world of its own: choices are counted through like the digits
 /// of a number. Answers how many there were.
 pub(crate) fn every_interleaving(start: &Memory, payloads: &[Value], check: impl Fn(&Memory)) -> usize {

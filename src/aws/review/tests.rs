@@ -2,13 +2,13 @@ use aws_smithy_types::body::SdkBody;
 use http::{Request, Response};
 use serde_json::json;
 
-use super::super::wire::{Recording, answer, app, denied, form_error, form_request, ok, replay};
+use super::super::wire::cloudformation::{STACK_ID, ask, not_authorized};
+use super::super::wire::{Recording, answer, app, denied, form_error, ok, replay};
 use crate::error::Error;
 use crate::model::Token;
 use crate::review::{Change, Changes, Replacement, Review};
 use crate::world::{Applied, NotUpdated, Update};
 
-const STACK_ID: &str = "arn:aws:cloudformation:us-east-1:012345678912:stack/web/6a1f4e30-b3f8-11f0-9d2c-0e7a5c2f9b41";
 /// Its name is the promotion's token.
 const TOKEN: &str = "ecr-promoter-0f4d7c2b91e65a38d0c7be54f1a29386";
 const CHANGE_SET_ID: &str = "arn:aws:cloudformation:us-east-1:012345678912:changeSet/ecr-promoter-0f4d7c2b91e65a38d0c7be54f1a29386/1";
@@ -16,15 +16,6 @@ const SERVICE_ID: &str = "arn:aws:cloudformation:us-east-1:012345678912:changeSe
 const SIDECAR_ID: &str = "arn:aws:cloudformation:us-east-1:012345678912:changeSet/ecr-promoter-0f4d7c2b91-Sidecar/3";
 /// What a `NoEcho` parameter holds: DescribeStacks masks it, and a change set may still show where it goes.
 const SECRET: &str = "correct-horse-battery-staple";
-
-fn ask(action: &str, more: &[(&str, &str)]) -> Request<SdkBody> {
-    form_request("cloudformation", &[&[("Action", action), ("Version", "2010-05-15")], more].concat())
-}
-
-fn not_authorized(action: &str) -> Response<SdkBody> {
-    let words = format!("User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: {action} on resource: {STACK_ID}");
-    form_error(403, "AccessDenied", &words)
-}
 
 fn not_found() -> Response<SdkBody> {
     form_error(404, "ChangeSetNotFound", &format!("ChangeSet [{TOKEN}] does not exist"))
