@@ -203,11 +203,8 @@ fn decide_on(mut draft: Draft<'_>, command: &Command, choice: &Choice) -> Decide
     if let Some(objection) = draft.identity_objection(command) {
         return Ok(draft.refused(objection));
     }
-    match draft.chosen(command, choice)? {
-        Err(step) => Ok(step),
-        Ok(digest) if matches!(command.act, Act::Reject(_)) => draft.reject(command, &digest),
-        Ok(digest) => draft.approve(command, &digest, false),
-    }
+    let digest = draft.chosen(command, choice)?;
+    if matches!(command.act, Act::Reject(_)) { draft.reject(command, &digest) } else { draft.approve(command, &digest, false) }
 }
 
 /// The image that a command names; the inner `Err` says why there is none.

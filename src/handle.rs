@@ -5,6 +5,7 @@ mod board;
 mod slack;
 mod web;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use futures_util::future::{join, join_all};
@@ -262,11 +263,11 @@ async fn carry_out<W: World>(world: &W, app: &App, stages: &[Vec<Action>], seen:
         if stage.iter().any(sends) && world.now().duration_since(seen.at) > FENCE {
             return Ok(Some(Hitch::Overtaken));
         }
-        let stage: Vec<Action> = stage.iter().map(|action| as_it_came_out(action, &put_off, &shown, seen.at)).collect();
+        let stage: Vec<Cow<'_, Action>> = stage.iter().map(|action| as_it_came_out(action, &put_off, &shown, seen.at)).collect();
         let results = join_all(stage.iter().map(|action| world.apply(app, action, &version))).await;
         let mut saved = None;
         for (action, result) in stage.iter().zip(results) {
-            match (action, result?) {
+            match (action.as_ref(), result?) {
                 (_, Applied::Done) => {}
                 (_, Applied::Saved(version)) => saved = Some(version),
                 (Action::Mark(_), Applied::Conflict) => {}
@@ -302,14 +303,13 @@ async fn carry_out<W: World>(world: &W, app: &App, stages: &[Vec<Action>], seen:
 }
 
 /// What a mark says was done, less what could not be done yet, and where people can see it.
-fn as_it_came_out(action: &Action, put_off: &[Token], shown: &[(RequestId, Posted)], at: Timestamp) -> Action {
-    let mut action = action.clone();
-    if let Action::Mark(records) = &mut action
-        && let Some(state) = &mut records.state
-    {
+fn as_it_came_out<'a>(action: &'a Action, put_off: &[Token], shown: &[(RequestId, Posted)], at: Timestamp) -> Cow<'a, Action> {
+    let Action::Mark(records) = action else { return Cow::Borrowed(action) };
+    let mut records = records.clone();
+    if let Some(state) = &mut records.state {
         state.change_sets.retain(|own| !put_off.contains(&own.token));
         state.change_sets.extend(put_off.iter().map(|token| ChangeSet { token: token.clone(), at, is_removed: false }));
         shown.iter().for_each(|(id, posted)| state.shown(id, posted));
     }
-    action
+    Cow::Owned(Action::Mark(records))
 }

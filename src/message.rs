@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::answer::Outcome;
 use crate::config::App;
+use crate::model::{Commit, Digest};
 use crate::state::Notice;
 
 /// SNS refuses a subject over 100 characters, or one that is not plain ASCII.
@@ -32,7 +33,7 @@ pub struct Message {
 /// The words for a notice. `link` leads to the page of the request that it is about; it is for people only.
 pub fn message(app: &App, notice: &Notice, link: Option<&str>) -> Message {
     let name = app.repository.as_str();
-    let what = image_name(notice);
+    let what = image_name(notice.commit.as_ref(), notice.digest.as_ref()).unwrap_or_else(|| "the app".to_owned());
     let headline = match notice.outcome {
         Outcome::Promoted if notice.rolls_back.is_some() => format!("{name}: rolling back to {what}"),
         Outcome::Promoted => format!("{name}: {what} is on its way to production"),
@@ -155,19 +156,22 @@ fn machine(app: &App, notice: &Notice) -> Value {
     })
 }
 
-fn image_name(notice: &Notice) -> String {
-    match (&notice.commit, &notice.digest) {
-        (Some(commit), _) => commit.short().to_owned(),
-        (None, Some(digest)) => format!("image {}", digest.short()),
-        (None, None) => "the app".to_owned(),
-    }
+/// What people call an image: its commit, as git shows it, or its digest's first digits.
+pub(crate) fn image_name(commit: Option<&Commit>, digest: Option<&Digest>) -> Option<String> {
+    commit.map(|commit| commit.short().to_owned()).or_else(|| digest.map(|digest| format!("image {}", digest.short())))
 }
 
 fn took(notice: &Notice) -> String {
-    match notice.took_seconds.map(SignedDuration::from_secs) {
-        Some(took) if took.as_secs() < 60 => format!(" after {} s", took.as_secs()),
-        Some(took) => format!(" after {} m {:02} s", took.as_mins(), took.as_secs() % 60),
-        None => String::new(),
+    notice.took_seconds.map(after).unwrap_or_default()
+}
+
+/// How long something took, to follow what it was.
+pub(crate) fn after(seconds: i64) -> String {
+    let took = SignedDuration::from_secs(seconds);
+    if took.as_secs() < 60 {
+        format!(" after {} s", took.as_secs())
+    } else {
+        format!(" after {} m {:02} s", took.as_mins(), took.as_secs() % 60)
     }
 }
 
@@ -191,7 +195,6 @@ fn plain(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Digest;
 
     fn app() -> App {
         App::parse(&"web".parse().expect("valid"), "test", r#"{"stack":"web","repository_url":"https://github.com/acme/web/"}"#)

@@ -7,8 +7,11 @@ mod style;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
+
+use crate::model::{Commit, Digest};
 
 use crate::web::Response;
 use style::STYLE;
@@ -54,6 +57,22 @@ fn prose(text: &str) -> Markup {
             @if index % 2 == 1 { code { (part) } } @else { (part) }
         }
     }
+}
+
+/// An image as people call it.
+fn image(commit: Option<&Commit>, digest: &Digest) -> String {
+    commit.map_or_else(|| format!("image {}", digest.short()), |commit| format!("commit {}", commit.short()))
+}
+
+/// Without script nobody knows the reader's time zone, so it is said which one this is.
+fn readable(at: Timestamp) -> String {
+    let text = at.to_string();
+    format!("{} UTC", text.split_once('.').map_or(text.trim_end_matches('Z'), |(whole, _)| whole).replace('T', " "))
+}
+
+/// For eyes and for machines.
+fn time(at: Timestamp) -> Markup {
+    html! { time datetime=(at) { (readable(at)) } }
 }
 
 /// Something that there is nothing to do about but to read it.

@@ -451,24 +451,40 @@ impl State {
     }
 }
 
+impl Notice {
+    /// That this has become so, of nothing in particular.
+    pub fn new(outcome: Outcome, by: impl Into<String>, reason: impl Into<String>, at: Timestamp) -> Self {
+        Self {
+            outcome,
+            digest: None,
+            commit: None,
+            tag: None,
+            previous_tag: None,
+            previous_commit: None,
+            by: by.into(),
+            reason: reason.into(),
+            at,
+            took_seconds: None,
+            rolls_back: None,
+            changes: Vec::new(),
+            request: None,
+            expires_at: None,
+        }
+    }
+}
+
 impl Promotion {
     /// The notice that this promotion has this outcome.
     pub fn notice(&self, outcome: Outcome, reason: impl Into<String>, at: Timestamp) -> Notice {
         Notice {
-            outcome,
             digest: Some(self.digest.clone()),
             commit: self.commit.clone(),
             tag: Some(self.tag.clone()),
             previous_tag: Some(self.previous_tag.clone()),
             previous_commit: self.previous_commit.clone(),
-            by: self.by.clone(),
-            reason: reason.into(),
-            at,
-            took_seconds: None,
             rolls_back: self.rolls_back.clone(),
-            changes: Vec::new(),
             request: self.request.clone(),
-            expires_at: None,
+            ..Notice::new(outcome, self.by.clone(), reason, at)
         }
     }
 }

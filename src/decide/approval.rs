@@ -203,11 +203,7 @@ impl<'a> Draft<'a> {
 
     /// `approve`, and a vote by `promote` in Slack: `is_explicit` then also counts where the request was rejected or is too old.
     pub(super) fn approve(mut self, command: &Command, digest: &Digest, is_explicit: bool) -> Decided {
-        let is_over = |request: &Request| match &request.progress {
-            Progress::Rejected | Progress::Expired => is_explicit,
-            Progress::Deployed(_) | Progress::Failed(_) | Progress::Cancelled(_) | Progress::Superseded => is_explicit,
-            Progress::Pending | Progress::Approved | Progress::Waiting(_) | Progress::Deploying => false,
-        };
+        let is_over = |request: &Request| is_explicit && request.progress.is_final();
         if self.runs(digest) {
             return self.go(digest, &Wanted { is_choice: true, ..Wanted::by_command(command) });
         }
@@ -294,23 +290,23 @@ impl<'a> Draft<'a> {
         Ok(self.nothing(Outcome::Rejected, reason))
     }
 
-    /// The candidate, if it is what is named; the inner `Err` says why not.
-    pub(super) fn chosen(&mut self, command: &Command, choice: &Choice) -> Decided<Result<Digest, Step>> {
-        let Some(newest) = self.seen.newest.clone() else { return Ok(Err(self.no_candidate())) };
+    /// The candidate, if it is what is named; else the decision ends here.
+    pub(super) fn chosen(&mut self, command: &Command, choice: &Choice) -> Decided<Digest> {
+        let Some(newest) = self.seen.newest.clone() else { return Err(self.no_candidate()) };
         match choice {
-            Choice::Request(id) if self.state.request.as_ref().is_some_and(|request| request.id == *id) => Ok(Ok(newest)),
+            Choice::Request(id) if self.state.request.as_ref().is_some_and(|request| request.id == *id) => Ok(newest),
             // That there was such a request, whoever hands in a click has looked up.
             Choice::Request(id) if command.slack.is_some() || self.state.all_requests().any(|request| request.id == *id) => {
-                Ok(Err(self.not_the_candidate()))
+                Err(self.not_the_candidate())
             }
-            Choice::Request(id) => Ok(Err(self.refused(&format!("there is no request {id}, or it ended long ago")))),
+            Choice::Request(id) => Err(self.refused(&format!("there is no request {id}, or it ended long ago"))),
             Choice::Image(image) => match named(self, Some(image))? {
-                Ok(digest) if digest == newest => Ok(Ok(newest)),
+                Ok(digest) if digest == newest => Ok(newest),
                 Ok(digest) => {
                     self.subject.digest = Some(digest);
-                    Ok(Err(self.not_the_candidate()))
+                    Err(self.not_the_candidate())
                 }
-                Err(reason) => Ok(Err(self.refused(&reason))),
+                Err(reason) => Err(self.refused(&reason)),
             },
         }
     }

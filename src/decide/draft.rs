@@ -183,20 +183,14 @@ impl<'a> Draft<'a> {
     pub(super) fn notice(&self, outcome: Outcome, reason: &str, by: &str) -> Notice {
         let running = self.state.running.as_ref();
         Notice {
-            outcome,
             digest: self.subject.digest.clone(),
             commit: self.subject.commit.clone(),
             tag: self.subject.tag.clone(),
             previous_tag: running.map(|running| running.tag.clone()),
             previous_commit: running.and_then(|running| running.commit.clone()),
-            by: by.to_owned(),
-            reason: reason.to_owned(),
-            at: self.now,
-            took_seconds: None,
-            rolls_back: None,
             changes: self.subject.changes.clone(),
             request: self.subject.request.clone(),
-            expires_at: None,
+            ..Notice::new(outcome, by, reason, self.now)
         }
     }
 

@@ -83,22 +83,8 @@ pub(super) fn told_once(app: &App, trigger: &Trigger, seen: &Snapshot, error: &C
     if state.trouble == trouble {
         return Vec::new();
     }
-    let notice = Notice {
-        outcome: Outcome::Blocked,
-        digest: None,
-        commit: None,
-        tag: None,
-        previous_tag: state.running.as_ref().map(|running| running.tag.clone()),
-        previous_commit: None,
-        by: (*cause).to_owned(),
-        reason: error.to_string(),
-        at: seen.at,
-        took_seconds: None,
-        rolls_back: None,
-        changes: Vec::new(),
-        request: None,
-        expires_at: None,
-    };
+    let previous_tag = state.running.as_ref().map(|running| running.tag.clone());
+    let notice = Notice { previous_tag, ..Notice::new(Outcome::Blocked, *cause, error.to_string(), seen.at) };
     let told = State { trouble, ..state };
     vec![vec![Action::Tell(notice)], vec![mark(told)]]
 }

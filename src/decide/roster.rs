@@ -10,23 +10,7 @@ use crate::state::{Notice, Roster};
 /// What has become so between two looks. `source` names a repository's parameter.
 pub fn untold(before: &Roster, after: &Roster, source: impl Fn(&Repository) -> String, now: Timestamp) -> Vec<(App, Notice)> {
     let notice = |repository: &Repository, outcome: Outcome, reason: String| {
-        let notice = Notice {
-            outcome,
-            digest: None,
-            commit: None,
-            tag: None,
-            previous_tag: None,
-            previous_commit: None,
-            by: "schedule".to_owned(),
-            reason,
-            at: now,
-            took_seconds: None,
-            rolls_back: None,
-            changes: Vec::new(),
-            request: None,
-            expires_at: None,
-        };
-        (App::without_configuration(repository, &source(repository)), notice)
+        (App::without_configuration(repository, &source(repository)), Notice::new(outcome, "schedule", reason, now))
     };
     let is_new =
         |(repository, trouble): &(&Repository, &Option<String>)| before.apps.get(*repository).and_then(Option::as_ref) != trouble.as_ref();

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::image_name;
 use crate::answer::{Answer, Reply};
 
 /// What can be said.
@@ -30,8 +31,7 @@ pub fn words(reply: &Reply) -> String {
 
 fn of_answer(answer: &Answer) -> String {
     let app = answer.repository.as_ref().map(ToString::to_string).unwrap_or_default();
-    let commit = answer.commit.as_ref().map(|commit| format!(" {}", commit.short()));
-    let what = commit.or_else(|| answer.digest.as_ref().map(|digest| format!(" image {}", digest.short()))).unwrap_or_default();
+    let what = image_name(answer.commit.as_ref(), answer.digest.as_ref()).map(|name| format!(" {name}")).unwrap_or_default();
     let mut lines = vec![format!("{app}{what}: {}. {}", answer.outcome, answer.reason)];
     lines.extend(answer.changes.iter().map(|change| format!("• {change}")));
     lines.join("\n")

@@ -1,9 +1,8 @@
 //! The page behind an approval link: what would go to production, and whether it may.
 
-use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::{page, prose};
+use super::{image, page, prose, time};
 use crate::config::App;
 use crate::request::{Progress, Request};
 use crate::web::Response;
@@ -61,7 +60,7 @@ pub fn gone(status: u16, app: &App) -> Response {
 }
 
 fn name(request: &Request) -> String {
-    request.commit.as_ref().map_or_else(|| format!("image {}", request.digest.short()), |commit| format!("commit {}", commit.short()))
+    image(request.commit.as_ref(), &request.digest)
 }
 
 fn state(request: &Request) -> Markup {
@@ -144,11 +143,4 @@ fn decision(app: &App, request: &Request, right: Right) -> Markup {
 fn by(request: &Request) -> String {
     let who = request.who(true);
     if who.is_empty() { String::new() } else { format!("Approved by {who}. ") }
-}
-
-/// For eyes and for machines. Without script nobody knows the reader's time zone, so it is said which one this is.
-pub(super) fn time(at: Timestamp) -> Markup {
-    let text = at.to_string();
-    let readable = text.split_once('.').map_or(text.trim_end_matches('Z'), |(whole, _)| whole).replace('T', " ");
-    html! { time datetime=(text) { (readable) " UTC" } }
 }

@@ -8,8 +8,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use self::act::Verb;
-use super::approve::time;
-use super::{page, prose};
+use super::{image, page, prose, readable, time};
 use crate::answer::Outcome;
 use crate::config::App;
 use crate::link::BoardLink;
@@ -299,15 +298,6 @@ fn pill(class: &str, words: &str) -> Markup {
             }
         }
     }
-}
-
-fn image(commit: Option<&Commit>, digest: &Digest) -> String {
-    commit.map_or_else(|| format!("image {}", digest.short()), |commit| format!("commit {}", commit.short()))
-}
-
-fn readable(at: Timestamp) -> String {
-    let text = at.to_string();
-    format!("{} UTC", text.split_once('.').map_or(text.trim_end_matches('Z'), |(whole, _)| whole).replace('T', " "))
 }
 
 fn way_back(viewer: &Viewer<'_>, repository: Option<&Repository>) -> Markup {

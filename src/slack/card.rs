@@ -2,12 +2,13 @@
 //! buttons carry nothing but the request's id. Sentences from outside are `plain_text`, identifiers are code, as `escape` says.
 //! <https://docs.slack.dev/block-kit/>
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::escape::{code, escape, plain};
 use super::interaction::Button;
 use crate::config::App;
+use crate::message::{after, image_name};
 use crate::request::{Progress, Request, Vote};
 
 /// A section takes 3,000 characters; CloudFormation's reasons can run to pages.
@@ -38,7 +39,7 @@ pub fn card(app: &App, request: &Request) -> (String, Value) {
 
 fn headline(app: &App, request: &Request) -> String {
     let name = plain(app.repository.as_str(), NAME);
-    let what = request.commit.as_ref().map_or_else(|| format!("image {}", request.digest.short()), |commit| commit.short().to_owned());
+    let what = image_name(request.commit.as_ref(), Some(&request.digest)).unwrap_or_default();
     match &request.progress {
         Progress::Pending => format!("{name}: {what} waits for approval"),
         Progress::Rejected => format!("{name}: {what} was rejected"),
@@ -62,7 +63,10 @@ fn facts(app: &App, request: &Request) -> Value {
         Some(commit) => code(commit.as_str(), 40),
     };
     // Half an address would lead somewhere else.
-    let compare = compare(app, request).map(|url| escape(&url, url.len())).filter(|url| url.len() <= LIST);
+    let compare = app
+        .compare_url(request.running_commit.as_ref(), request.commit.as_ref())
+        .map(|url| escape(&url, url.len()))
+        .filter(|url| url.len() <= LIST);
     fact("Commit", compare.map_or(commit.clone(), |url| format!("{commit} (<{url}|compare>)")));
     fact("Digest", code(request.digest.as_str(), 80));
     let since = request.running_since.map(|at| format!(" since {}", when(at))).unwrap_or_default();
@@ -196,20 +200,6 @@ fn plain_text(text: &str, most: usize) -> Value {
 /// Each reader's own time zone.
 fn when(at: Timestamp) -> String {
     format!("<!date^{}^{{date_short_pretty}} {{time}}|{at}>", at.as_second())
-}
-
-fn after(seconds: i64) -> String {
-    let took = SignedDuration::from_secs(seconds);
-    if took.as_secs() < 60 {
-        format!(" after {} s", took.as_secs())
-    } else {
-        format!(" after {} m {:02} s", took.as_mins(), took.as_secs() % 60)
-    }
-}
-
-fn compare(app: &App, request: &Request) -> Option<String> {
-    let url = app.config.repository_url.as_ref()?.trim_end_matches('/');
-    Some(format!("{url}/compare/{}...{}", request.running_commit.as_ref()?, request.commit.as_ref()?))
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 use maud::{Markup, html};
 
 use super::app::{commit_of, running};
-use super::{LONG, SHORT, Viewer, image, outcome, way_back};
+use super::{LONG, SHORT, Viewer, outcome, way_back};
 use crate::answer::Answer;
 use crate::config::App;
 use crate::model::{Digest, Repository};
-use crate::page::{page, prose};
+use crate::page::{image, page, prose};
 use crate::slack::escape::plain;
 use crate::web::Response;
 use crate::world::Snapshot;

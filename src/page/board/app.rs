@@ -3,11 +3,10 @@
 use maud::{Markup, html};
 
 use super::act::{Rights, Verb, sentence};
-use super::{LONG, SHORT, Viewer, image, is_under_way, outcome, pill, progress, status, waits, way_back};
+use super::{LONG, SHORT, Viewer, is_under_way, outcome, pill, progress, status, waits, way_back};
 use crate::config::{App, CommitSource};
 use crate::model::{Commit, Digest, Repository};
-use crate::page::approve::time;
-use crate::page::{page, prose};
+use crate::page::{image, page, prose, time};
 use crate::request::{Progress, Request};
 use crate::slack::escape::plain;
 use crate::stack::Phase;
