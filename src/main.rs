@@ -1,5 +1,8 @@
 //! The Lambda executable: settings, logs, clients, and the runtime's loop.
 
+// One invocation is one future made of many, deeper than the compiler looks by default.
+#![recursion_limit = "256"]
+
 use ecr_promoter::aws::Aws;
 use ecr_promoter::config::Settings;
 use ecr_promoter::event::Invocation;

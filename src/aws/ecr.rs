@@ -1,14 +1,16 @@
 //! ECR: who holds which tag, manifests by digest, and the one write, `PutImage` of the same bytes under another tag.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
-use aws_sdk_ecr::types::{Image as Row, ImageFailure, ImageIdentifier, ListImagesFilter, TagStatus};
+use aws_sdk_ecr::types::{self as ecr, Image as Row, ImageFailure, ImageIdentifier, ImageTagMutability, ListImagesFilter, TagStatus};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tracing::warn;
 
-use super::{Aws, failed};
+use super::{Aws, CONFIGURATION_AGE, failed};
 use crate::config::App;
 use crate::error::Error;
-use crate::image::{CommitOf, ConfigLocation, Image, MEDIA_TYPES, Tags, commit_of};
+use crate::image::{CommitOf, ConfigLocation, Image, MEDIA_TYPES, TagMutability, Tags, commit_of};
 use crate::model::{Commit, Digest, Repository, Tag};
 use crate::world::Applied;
 
@@ -130,6 +132,28 @@ impl Aws {
         Ok(status.filter(|status| *status != "ACTIVE").map(|status| format!("{digest} cannot be pulled: it is {status}")))
     }
 
+    /// Which tags of a repository can be moved, at most as old as a configuration. Where that cannot be read, all can: it is
+    /// then promoted with one more round trip.
+    pub(super) async fn mutability(&self, repository: &Repository) -> TagMutability {
+        let known = self.mutability.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(repository).cloned();
+        if let Some((read_at, mutability)) = known
+            && read_at.elapsed() < CONFIGURATION_AGE
+        {
+            return mutability;
+        }
+        let mutability = match self.ecr.describe_repositories().repository_names(repository.as_str()).send().await {
+            Ok(output) => output.repositories().first().map(tag_mutability).unwrap_or_default(),
+            Err(error) => {
+                let error = failed("ecr:DescribeRepositories", format!("repository `{repository}`"), &error);
+                warn!(%repository, %error, "all tags count as movable");
+                TagMutability::default()
+            }
+        };
+        let mut known = self.mutability.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        known.insert(repository.clone(), (Instant::now(), mutability.clone()));
+        mutability
+    }
+
     /// The images that were built from a commit, whole or abbreviated. The platforms of an index carry its label too, and
     /// are left out.
     pub(super) async fn images_of(&self, app: &App, commit: &Commit, tags: &Tags) -> Result<Vec<Digest>, Error> {
@@ -206,6 +230,16 @@ impl Aws {
         let is_ours = rows.iter().any(|row| row.image_id.as_ref().and_then(|id| id.image_digest.as_deref()) == Some(image.digest.as_str()));
         Ok(if is_ours { Applied::Done } else { Applied::TagTaken })
     }
+}
+
+fn tag_mutability(repository: &ecr::Repository) -> TagMutability {
+    let is_immutable = match &repository.image_tag_mutability {
+        Some(ImageTagMutability::Immutable | ImageTagMutability::ImmutableWithExclusion) => true,
+        // A value that this version does not know counts as mutable, which is safe in both.
+        Some(_) | None => false,
+    };
+    let exclusions = repository.image_tag_mutability_exclusion_filters().iter().map(|filter| filter.filter().to_owned());
+    TagMutability { is_immutable, exclusions: exclusions.collect() }
 }
 
 fn gone(digest: &Digest, failures: &[ImageFailure]) -> String {

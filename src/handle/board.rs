@@ -27,7 +27,7 @@ use crate::page::board::act::{self, IMAGE, LONGEST_REASON, Names, ONCE, REASON, 
 use crate::page::board::{self, Row, STILL, Viewer};
 use crate::page::notice;
 use crate::slack::escape::plain;
-use crate::stack::Phase;
+use crate::stack::{EventsWanted, Phase};
 use crate::state::State;
 use crate::web::{Request, Response};
 use crate::world::{Question, Secret, Snapshot, Subject, World};
@@ -166,7 +166,7 @@ async fn list<W: World>(world: &W, viewer: &Viewer<'_>) -> Result<Response, Erro
                 state.map_err(|error| words(&repository, &error)).map(|state| app.as_ref().map_or(None, |app| of_this_stack(app, state)));
             let stack = match (&app, &state) {
                 (Ok(app), Ok(Some(state))) if board::is_under_way(state) => {
-                    Some(world.watch(app, None).await.map_err(|error| words(&repository, &error)))
+                    Some(world.watch(app, &EventsWanted::default()).await.map_err(|error| words(&repository, &error)))
                 }
                 (Ok(_) | Err(_), Ok(_) | Err(_)) => None,
             };
@@ -213,7 +213,7 @@ async fn observe<W: World>(world: &W, app: &App) -> Result<Snapshot, Error> {
     seen.state = of_this_stack(app, seen.state);
     world.read(app, &Question::History, &mut seen).await?;
     if seen.stack.as_ref().is_some_and(|stack| stack.phase() == Phase::Busy) {
-        world.read(app, &Question::Events(None), &mut seen).await?;
+        world.read(app, &Question::Events(EventsWanted::default()), &mut seen).await?;
     }
     Ok(seen)
 }

@@ -20,11 +20,11 @@ use ecr_promoter::config::App;
 use ecr_promoter::error::Error;
 use ecr_promoter::event::Invocation;
 use ecr_promoter::handle::handle;
-use ecr_promoter::image::{Image, MEDIA_TYPES, Tags};
+use ecr_promoter::image::{Image, MEDIA_TYPES, TagMutability, Tags};
 use ecr_promoter::model::{Digest, Repository, RequestId, Tag, Token};
 use ecr_promoter::request::{Posted, Progress, Request};
 use ecr_promoter::review::{Change, Changes, Review};
-use ecr_promoter::stack::{Parameter, Stack, StackEvent, StackEvents};
+use ecr_promoter::stack::{EventsWanted, Parameter, Stack, StackEvent, StackEvents};
 use ecr_promoter::state::{CommandRecord, Ended, Notice, Roster, State, Via};
 use ecr_promoter::world::{
     Action, Applied, Asked, Listener, NotUpdated, Question, Secret, Snapshot, Subject, Tried, Update, Version, World,
@@ -68,6 +68,8 @@ pub(crate) struct Inner {
     pub(crate) tags: BTreeMap<Tag, Digest>,
     pub(crate) images: BTreeMap<Digest, Image>,
     pub(crate) is_immutable: bool,
+    /// Tags that somebody else has moved: these may be moved back.
+    pub(crate) moved_by_others: BTreeSet<Tag>,
     pub(crate) status: String,
     pub(crate) parameters: BTreeMap<String, String>,
     pub(crate) events: Vec<StackEvent>,
@@ -131,6 +133,7 @@ impl Memory {
             tags: BTreeMap::new(),
             images: BTreeMap::new(),
             is_immutable: true,
+            moved_by_others: BTreeSet::new(),
             status: "UPDATE_COMPLETE".to_owned(),
             parameters: parameters.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
             events: Vec::new(),
@@ -431,8 +434,10 @@ impl Inner {
     fn put_tag(&mut self, image: &Image, tag: &Tag) -> Applied {
         match self.tags.get(tag) {
             Some(on) if *on != image.digest && self.is_immutable => return Applied::TagTaken,
-            Some(on) => assert_eq!(*on, image.digest, "a tag was moved"),
-            None => {}
+            Some(on) if *on != image.digest => {
+                assert!(self.moved_by_others.contains(tag), "the tag {tag} was moved");
+            }
+            Some(_) | None => {}
         }
         self.tags.insert(tag.clone(), image.digest.clone());
         Applied::Done
@@ -475,6 +480,10 @@ impl Inner {
                 .collect(),
             capabilities: vec!["CAPABILITY_IAM".to_owned()],
         }
+    }
+
+    fn mutability(&self) -> TagMutability {
+        TagMutability { is_immutable: self.is_immutable, exclusions: Vec::new() }
     }
 
     fn find(&self, digest: &Digest) -> Result<Image, String> {
@@ -534,6 +543,10 @@ impl World for Sandbox {
             return Ok(None);
         }
         Ok(Some(App::parse(repository, "/ecr-promoter/apps/web", &config)?))
+    }
+
+    async fn app_now(&self, repository: &Repository) -> Result<Option<App>, Error> {
+        self.app(repository).await
     }
 
     async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error> {
@@ -619,9 +632,9 @@ impl World for Sandbox {
         self.call("BatchGetItem", read).await
     }
 
-    async fn watch(&self, _: &App, _: Option<Timestamp>) -> Result<(Option<Stack>, StackEvents), Error> {
+    async fn watch(&self, _: &App, _: &EventsWanted) -> Result<(Option<Stack>, StackEvents), Error> {
         let stack = self.call("DescribeStacks", |w| w.stack());
-        let events = self.call("DescribeStackEvents", |w| StackEvents(w.events.clone()));
+        let events = self.call("DescribeStackEvents", |w| StackEvents::from(w.events.clone()));
         let (stack, events) = futures_util::try_join!(stack, events)?;
         Ok((Some(stack), events))
     }
@@ -662,6 +675,9 @@ impl World for Sandbox {
             command,
             stack: Some(stack),
             tags: Some(tags),
+            are_tags_newer: false,
+            is_configuration_newer: false,
+            mutability: (!subject.is_routine).then(|| self.world.get().mutability()),
             newest,
             images,
             unavailable: BTreeMap::new(),
@@ -687,8 +703,15 @@ impl World for Sandbox {
             Question::Label(digest) => {
                 seen.labels.insert(digest.clone(), None);
             }
-            Question::Events(since) => {
-                let (stack, events) = self.watch(app, *since).await?;
+            Question::Tags => {
+                seen.tags = Some(self.call("ListImages", |w| w.tags.clone().into_iter().collect::<Tags>()).await?);
+                seen.newest = seen.tags.as_ref().and_then(|tags| tags.digest(&tag("latest"))).cloned();
+                seen.are_tags_newer = true;
+            }
+            Question::Mutability => seen.mutability = Some(self.call("DescribeRepositories", |w| w.mutability()).await?),
+            Question::Configuration => seen.is_configuration_newer = true,
+            Question::Events(wanted) => {
+                let (stack, events) = self.watch(app, wanted).await?;
                 (seen.stack, seen.events) = (stack, Some(events));
             }
             Question::Matches(commit) => {

@@ -253,7 +253,7 @@ async fn a_change_set_says_of_each_resource_what_would_become_of_it() {
         expected("Dynamic", queue, "Maybe", None, Replacement::No),
         expected("Import", queue, "Found", None, Replacement::No),
     ];
-    assert_eq!(read, Changes { list, resolved: vec![("Ami".to_owned(), "ami-1".to_owned())], others: vec![] });
+    assert_eq!(read, Changes { list, resolved: vec![("Ami".to_owned(), "ami-1".to_owned())], causes: vec![], others: vec![] });
 }
 
 #[tokio::test]
