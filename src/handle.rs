@@ -272,8 +272,7 @@ async fn carry_out<W: World>(world: &W, app: &App, stages: &[Vec<Action>], seen:
     let mut version = seen.version.clone();
     let mut left = Left::default();
     for stage in stages {
-        let sends = |a: &Action| matches!(a, Action::UpdateStack(_) | Action::ExecuteChangeSet(_) | Action::CancelUpdate(_));
-        if stage.iter().any(sends) && world.now().duration_since(seen.at) > FENCE {
+        if stage.iter().any(Action::rests_on_reads) && world.now().duration_since(seen.at) > FENCE {
             return Ok(Some(Hitch::Overtaken));
         }
         let stage: Vec<Cow<'_, Action>> = stage.iter().map(|action| left.as_it_came_out(action, seen.at)).collect();

@@ -245,6 +245,15 @@ pub enum Action {
 }
 
 impl Action {
+    /// Whether CloudFormation is asked to do something, which it does whatever has become of the state meanwhile.
+    pub fn rests_on_reads(&self) -> bool {
+        match self {
+            Action::UpdateStack(_) | Action::CreateChangeSet(_) | Action::ExecuteChangeSet(_) | Action::CancelUpdate(_) => true,
+            Action::Save(_) | Action::Mark(_) | Action::PutTag { .. } | Action::DeleteChangeSet(_) => false,
+            Action::Tell(_) | Action::Show(_) | Action::KeepAnswer(_) => false,
+        }
+    }
+
     /// Its name, for logs.
     pub fn name(&self) -> &'static str {
         match self {

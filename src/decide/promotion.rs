@@ -102,7 +102,8 @@ impl<'a> Draft<'a> {
         // Under a tag that moves, too, it is left alone until it is pushed or named.
         let is_adopted = !self.is_pinned() && self.running_digest().as_ref() == Some(newest) && self.state.waiting.is_none();
         let was_there_before = via == Via::Schedule && (self.state.first_seen.as_ref() == Some(newest) || is_adopted);
-        if self.is_stray && !(is_free && !has_failed && !was_there_before) {
+        let is_rejected = self.state.request.as_ref().is_some_and(|request| request.progress == Progress::Rejected);
+        if self.is_stray && !(is_free && !has_failed && !was_there_before && !is_rejected) {
             return self.undo();
         }
         self.subject.digest = Some(newest.clone());
@@ -143,16 +144,25 @@ impl<'a> Draft<'a> {
         if is_free { self.go(newest, &Wanted::by_automation(by, via)) } else { self.ask(newest) }
     }
 
-    /// Goes back from an overtaken update of ours to what ran before it, under the very tag that it had.
-    pub(super) fn undo(self) -> Decided {
-        let Some((tag, Some(digest))) = self.state.running.clone().map(|running| (running.tag, running.digest)) else {
-            return Ok(self.nothing(
-                Outcome::Blocked,
-                "an overtaken update of ours must be undone by hand: what ran before is on no image".to_owned(),
-            ));
+    /// Goes back from an overtaken update of ours to what ran before it, under the very tag that it had. Where that is on no image
+    /// any more, what runs now stays: people are told, and automation stays away.
+    pub(super) fn undo(mut self) -> Decided {
+        let running = self.state.running.clone();
+        let before = running.as_ref().map_or("", |running| running.tag.as_str()).to_owned();
+        let problem = match running.and_then(|running| running.digest) {
+            None => "it is on no image".to_owned(),
+            Some(digest) => match self.seen.images.get(&digest) {
+                None => return Err(Step::Read(Question::Image(digest))),
+                Some(Err(problem)) => problem.clone(),
+                Some(Ok(_)) => {
+                    let by = "ecr-promoter, undoing an overtaken update";
+                    return self.go(&digest, &Wanted { tag: before.parse().ok(), ..Wanted::by_automation(by, Via::Schedule) });
+                }
+            },
         };
-        let by = "ecr-promoter, undoing an overtaken update";
-        self.go(&digest, &Wanted { tag: tag.parse().ok(), ..Wanted::by_automation(by, Via::Schedule) })
+        let reason = format!("an overtaken update to `{}` arrived and cannot be undone: of `{before}`, {problem}", self.value());
+        self.adopt(reason.clone());
+        Ok(self.nothing(Outcome::Held, reason))
     }
 
     /// Promotes this image, as far as the stack lets it now.

@@ -127,11 +127,19 @@ impl Draft<'_> {
                     self.state.passed_over = running.digest.clone();
                 }
                 let was = running.tag.clone();
-                self.state.running = Some(Running { by: OUTSIDE.to_owned(), since: Some(self.now), ..found });
-                self.hold(format!("{} was changed from `{was}` to `{value}` outside ecr-promoter", self.app.config.parameter));
+                self.adopt(format!("{} was changed from `{was}` to `{value}` outside ecr-promoter", self.app.config.parameter));
             }
         }
         Ok(())
+    }
+
+    /// Takes what the stack has for what runs, tells people why, and holds the app.
+    pub(super) fn adopt(&mut self, reason: String) {
+        let recorded = self.value().parse().ok().and_then(|tag| self.recorded(&tag).cloned());
+        let found = self.found();
+        let digest = recorded.or(found.digest);
+        self.state.running = Some(Running { by: OUTSIDE.to_owned(), since: Some(self.now), digest, ..found });
+        self.hold(reason);
     }
 
     /// What the parameter's value says of what runs.
@@ -171,14 +179,16 @@ impl Draft<'_> {
     /// no more.
     fn close_hopeless(&mut self) -> Decided<()> {
         for open in self.state.open.clone() {
+            let is_way_back = self.is_stray && self.running_digest().as_ref() == Some(&open.digest);
+            if open.via.is_automation() && (is_way_back || self.seen.newest.as_ref() == Some(&open.digest)) {
+                continue;
+            }
             if open.via.is_automation() {
-                if self.seen.newest.as_ref() != Some(&open.digest) {
-                    // What is newest may have been read before the state that tells of this promotion.
-                    if !self.seen.are_tags_newer {
-                        return Err(Step::Read(Question::Tags));
-                    }
-                    self.end(&open, End::Superseded, format!("`{}` is on another image now", self.app.config.source_tag));
+                // What is newest may have been read before the state that tells of this promotion.
+                if !self.seen.are_tags_newer {
+                    return Err(Step::Read(Question::Tags));
                 }
+                self.end(&open, End::Superseded, format!("`{}` is on another image now", self.app.config.source_tag));
                 continue;
             }
             let problem = match (self.seen.images.get(&open.digest), self.seen.unavailable.get(&open.digest)) {
