@@ -216,22 +216,24 @@ async fn look<W: World>(world: &W, app: &App, trigger: &Trigger, subject: &Subje
                 }
             };
             log(&stages, reply.as_ref(), round);
-            match carry_out(world, &app, &stages, &seen).await? {
-                None => {
-                    if let Some(reply) = reply {
-                        return Ok(reply);
-                    }
-                }
-                Some(Hitch::Overtaken) => {}
-                Some(Hitch::TagTaken(tag)) => {
+            match (carry_out(world, &app, &stages, &seen).await?, reply) {
+                (CarriedOut::Whole, Some(reply)) => return Ok(reply),
+                (CarriedOut::Untold(cause), Some(reply)) => return Err(Error::Untold { reply: Box::new(reply), cause: Box::new(cause) }),
+                // What is to be told is in the state: the next look tells it.
+                (CarriedOut::Whole | CarriedOut::Untold(_), None) | (CarriedOut::Interrupted(Hitch::Overtaken), _) => {}
+                (CarriedOut::Interrupted(Hitch::TagTaken(tag)), _) => {
                     tried.taken.insert(tag);
                 }
-                Some(Hitch::NotUpdated(call, token, why)) => {
+                (CarriedOut::Interrupted(Hitch::NotUpdated(call, token, why)), _) => {
                     info!(call, %token, ?why, "not updated");
                     match why {
                         NotUpdated::NothingToDo => tried.no_updates = Some(token),
                         NotUpdated::Refused(reason) => tried.refused = Some((token, reason)),
                         NotUpdated::Contested => {}
+                        NotUpdated::KnownToken => {
+                            let before = tried.known_token.take().filter(|(known, _)| *known == token);
+                            tried.known_token = Some((token, before.map_or(1, |(_, times)| times + 1)));
+                        }
                         NotUpdated::Unsure(message) => {
                             lost_answers += 1;
                             if lost_answers == LOST_ANSWERS {
@@ -258,6 +260,15 @@ fn log(stages: &[Vec<Action>], reply: Option<&Reply>, round: u32) {
     }
 }
 
+/// How far a decision was carried out.
+enum CarriedOut {
+    Whole,
+    /// Something got in between.
+    Interrupted(Hitch),
+    /// All of it, but people were not told, or what is spent was not removed: that is left to the next look.
+    Untold(Error),
+}
+
 /// What got in between a decision and its end.
 enum Hitch {
     Overtaken,
@@ -268,12 +279,12 @@ enum Hitch {
 
 /// Carries out the stages in order, until something gets in between. What people could not be told and what could not be
 /// removed stops nothing: it stays in the state, and the invocation fails at its end.
-async fn carry_out<W: World>(world: &W, app: &App, stages: &[Vec<Action>], seen: &Snapshot) -> Result<Option<Hitch>, Error> {
+async fn carry_out<W: World>(world: &W, app: &App, stages: &[Vec<Action>], seen: &Snapshot) -> Result<CarriedOut, Error> {
     let mut version = seen.version.clone();
     let mut left = Left::default();
     for stage in stages {
         if stage.iter().any(Action::rests_on_reads) && world.now().duration_since(seen.at) > FENCE {
-            return Ok(Some(Hitch::Overtaken));
+            return Ok(CarriedOut::Interrupted(Hitch::Overtaken));
         }
         let stage: Vec<Cow<'_, Action>> = stage.iter().map(|action| left.as_it_came_out(action, seen.at)).collect();
         let results = join_all(stage.iter().map(|action| world.apply(app, action, &version))).await;
@@ -309,12 +320,12 @@ async fn carry_out<W: World>(world: &W, app: &App, stages: &[Vec<Action>], seen:
         }
         // Where somebody else came first, another look tells what to do about the rest.
         match (hitch, failure) {
-            (Some(hitch), _) => return Ok(Some(hitch)),
+            (Some(hitch), _) => return Ok(CarriedOut::Interrupted(hitch)),
             (None, Some(error)) => return Err(error),
             (None, None) => version = saved.unwrap_or(version),
         }
     }
-    left.error.map_or(Ok(None), Err)
+    Ok(left.error.map_or(CarriedOut::Whole, CarriedOut::Untold))
 }
 
 /// CloudFormation did not take a call: which one, and whose.

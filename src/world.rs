@@ -185,6 +185,8 @@ pub struct Tried {
     pub refused: Option<(Token, String)>,
     /// How often what was seen did not fit together.
     pub vain_looks: u32,
+    /// The update whose token CloudFormation said it knows, and how often.
+    pub known_token: Option<(Token, u32)>,
 }
 
 /// A read that only some decisions need.
@@ -322,8 +324,10 @@ pub enum Applied {
 /// Why CloudFormation did not take an update, or may not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotUpdated {
-    /// The stack is busy, or this token is known.
+    /// The stack is busy, or this update was taken before.
     Contested,
+    /// CloudFormation says that it knows this token: of this very update, sent before, or of one that nobody remembers.
+    KnownToken,
     /// *No updates are to be performed.*
     NothingToDo,
     /// Refused for good, in CloudFormation's words.

@@ -461,3 +461,18 @@ fn five_hundred_forbidden_changes_leave_the_state_small() {
     let told = world.get().told.last().cloned().expect("a notice");
     assert!(told.changes.len() > 100, "the message has the whole list: {}", told.changes.len());
 }
+
+#[test]
+fn a_token_that_cloudformation_knows_from_before_the_state_was_lost_blocks_nothing() {
+    let world = Memory::new("auto");
+    let digest = deploy(&world, "aaaaaaa");
+    let token = world.get().updates[0].0.clone();
+    // The table is new, and so are the stack's events; the stack runs what it ran at first.
+    world.get_mut().state = None;
+    world.get_mut().history.clear();
+    world.get_mut().events.clear();
+    world.get_mut().parameters.insert("ProductionTag".to_owned(), "production_old".to_owned());
+    answers(&world, &push_event(&digest), "promoted");
+    assert_eq!(world.value(), "production_aaaaaaa");
+    assert_ne!(world.get().updates[1].0, token);
+}

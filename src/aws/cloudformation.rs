@@ -117,7 +117,9 @@ where
 fn not_updated(code: &str, words: &str, status: u16) -> NotUpdated {
     // 403 is about the caller (credentials that expired, a clock), not about the update; what is denied was sorted out before.
     let is_transient = status >= 500 || status == 403 || status == 429 || is_passing(code) || is_passing(words);
-    if code == "TokenAlreadyExistsException" || words.contains("_IN_PROGRESS") {
+    if code == "TokenAlreadyExistsException" {
+        NotUpdated::KnownToken
+    } else if words.contains("_IN_PROGRESS") {
         NotUpdated::Contested
     } else if words.contains("No updates are to be performed") {
         NotUpdated::NothingToDo

@@ -1,10 +1,11 @@
 //! ECR: who holds which tag, manifests by digest, and the one write, `PutImage` of the same bytes under another tag.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use aws_sdk_ecr::types::{self as ecr, Image as Row, ImageFailure, ImageIdentifier, ImageTagMutability, ListImagesFilter, TagStatus};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::time::timeout;
 use tracing::warn;
 
 use super::{Aws, CONFIGURATION_AGE, failed};
@@ -14,6 +15,8 @@ use crate::image::{CommitOf, ConfigLocation, Image, MEDIA_TYPES, TagMutability, 
 use crate::model::{Commit, Digest, Repository, Tag};
 use crate::world::Applied;
 
+/// How long a look waits to hear which tags can be moved: without that it is one round trip slower, and no worse.
+const MUTABILITY_WITHIN: Duration = Duration::from_secs(2);
 /// BatchGetImage takes 100 images a call.
 const BATCH: usize = 100;
 /// How many calls a search by commit has under way at once.
@@ -141,14 +144,16 @@ impl Aws {
         {
             return mutability;
         }
-        let mutability = match self.ecr.describe_repositories().repository_names(repository.as_str()).send().await {
-            Ok(output) => output.repositories().first().map(tag_mutability).unwrap_or_default(),
-            Err(error) => {
-                let error = failed("ecr:DescribeRepositories", format!("repository `{repository}`"), &error);
-                warn!(%repository, %error, "all tags count as movable");
-                TagMutability::default()
-            }
+        let asked = self.ecr.describe_repositories().repository_names(repository.as_str()).send();
+        let read = match timeout(MUTABILITY_WITHIN, asked).await {
+            Ok(Ok(output)) => Ok(output.repositories().first().map(tag_mutability).unwrap_or_default()),
+            Ok(Err(error)) => Err(failed("ecr:DescribeRepositories", format!("repository `{repository}`"), &error).to_string()),
+            Err(_) => Err("ecr:DescribeRepositories was not answered in time".to_owned()),
         };
+        let mutability = read.unwrap_or_else(|problem| {
+            warn!(%repository, %problem, "all tags count as movable");
+            TagMutability::default()
+        });
         let mut known = self.mutability.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         known.insert(repository.clone(), (Instant::now(), mutability.clone()));
         mutability

@@ -15,6 +15,9 @@ use crate::stack::{Phase, UpdateEnd};
 use crate::state::{End, Hold, Notice, Promotion, Running, State, Via, Waiting, kept_reason};
 use crate::world::{Action, Question, Update};
 
+/// How often CloudFormation says that it knows a token before that is believed although no event tells of it.
+const KNOWN_TOKEN: u32 = 3;
+
 const ACCEPTED: &str = "CloudFormation accepted the update";
 
 fn accepted(promotion: &Promotion) -> String {
@@ -426,8 +429,14 @@ impl<'a> Draft<'a> {
     }
 
     /// Records the intent while the tag is put on the image, then sends the update, then tells.
-    pub(super) fn send(self, promotion: Promotion, image: &Image, wanted: &Wanted<'_>) -> Decided {
+    pub(super) fn send(mut self, promotion: Promotion, image: &Image, wanted: &Wanted<'_>) -> Decided {
         let tried = &self.seen.tried;
+        let is_known = tried.known_token.as_ref().is_some_and(|(token, times)| *token == promotion.token && *times >= KNOWN_TOKEN);
+        if is_known && self.events()?.end_of(&promotion.token).is_none() {
+            // The token of an update that was sent before the state was lost, for one: this promotion needs another.
+            self.end(&promotion, End::Superseded, "CloudFormation knows its request token from before: it goes under another");
+            return self.go(&promotion.digest, wanted);
+        }
         if tried.no_updates.as_ref() == Some(&promotion.token) {
             return Ok(self.fail(&promotion, NO_UPDATES.to_owned()));
         }

@@ -178,7 +178,8 @@ async fn list<W: World>(world: &W, viewer: &Viewer<'_>) -> Result<Response, Erro
 
 /// What is remembered of another stack or parameter than the configured one says nothing of the app as it is now.
 fn of_this_stack(app: &App, state: Option<State>) -> Option<State> {
-    state.filter(|state| state.stack == app.config.stack && state.parameter == app.config.parameter)
+    let is_same = |state: &State| state.stack == app.config.stack || state.stack_id.as_ref().is_some_and(|id| app.is_about(id));
+    state.filter(|state| is_same(state) && state.parameter == app.config.parameter)
 }
 
 /// Why something cannot be shown. Only a configuration's own errors are for everybody's eyes.
@@ -190,6 +191,7 @@ fn words(repository: &Repository, error: &Error) -> String {
         | Error::Aws { .. }
         | Error::Unexpected { .. }
         | Error::Contended { .. }
+        | Error::Untold { .. }
         | Error::Several { .. } => {
             warn!(%repository, %error, "the board shows less than there is");
             UNREADABLE.to_owned()

@@ -377,8 +377,11 @@ impl Inner {
             return Applied::NotUpdated(answer);
         }
         let is_known = self.updates.iter().any(|(token, _)| token == update.token.as_str());
-        if self.in_flight.is_some() || is_known && !self.takes_known_tokens {
+        if self.in_flight.is_some() {
             return Applied::NotUpdated(NotUpdated::Contested);
+        }
+        if is_known && !self.takes_known_tokens {
+            return Applied::NotUpdated(NotUpdated::KnownToken);
         }
         let (state, _) = self.state.as_ref().expect("an update is sent that no state knows");
         let is_known =

@@ -294,7 +294,7 @@ async fn what_cloudformation_says_to_an_update_is_told_apart() {
             "Stack:web is in UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS state and cannot be updated.",
             NotUpdated::Contested,
         ),
-        (400, "TokenAlreadyExistsException", "Token already exists", NotUpdated::Contested),
+        (400, "TokenAlreadyExistsException", "Token already exists", NotUpdated::KnownToken),
         (400, "ValidationError", "No updates are to be performed.", NotUpdated::NothingToDo),
         (400, "ValidationError", "Stack [web] does not exist", refused("ValidationError: Stack [web] does not exist")),
         (
@@ -387,6 +387,16 @@ async fn a_cancel_has_a_token_that_names_the_update_and_is_done_once() {
     assert_eq!(cancel_update(ok("<CancelUpdateStackResponse></CancelUpdateStackResponse>")).await.expect("sent"), Applied::Done);
     let again = form_error(400, "TokenAlreadyExistsException", "Token already exists");
     assert_eq!(cancel_update(again).await.expect("not an error"), Applied::Done);
+}
+
+#[tokio::test]
+async fn an_update_behind_a_page_full_of_resources_is_cancelled_all_the_same() {
+    let resources = page(1, &vec![of_a_resource("2026-03-17T10:00:00Z"); 100]);
+    let token = format!("<ClientRequestToken>{TOKEN}</ClientRequestToken>");
+    let start = event("2026-03-17T09:58:00Z", ("web", "AWS::CloudFormation::Stack", STACK_ID), "UPDATE_IN_PROGRESS", &token);
+    let asked = ask("CancelUpdateStack", &[("StackName", "web"), ("ClientRequestToken", &format!("{TOKEN}-cancel"))]);
+    let recordings = vec![resources, page(2, &[start]), (asked, ok("<CancelUpdateStackResponse></CancelUpdateStackResponse>"))];
+    assert_eq!(cancel(recordings).await.expect("sent"), Applied::Done);
 }
 
 #[tokio::test]
