@@ -3,9 +3,10 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Commit, Repository, Tag};
+use crate::state::Policy;
 use crate::world::Secret;
 
 /// Where the function keeps its configuration unless `PARAMETER_PREFIX` says otherwise.
@@ -128,7 +129,7 @@ pub struct Config {
 }
 
 /// What a push leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// People are asked first.
@@ -324,6 +325,13 @@ impl App {
             repository_url: None,
         };
         Self { repository: repository.clone(), source: source.to_owned(), config }
+    }
+
+    /// Who decides about it.
+    pub fn policy(&self) -> Policy {
+        let Approval { approvers, required, links, .. } = &self.config.approval;
+        let links = links.unwrap_or(!self.config.approval.needs_identity());
+        Policy { mode: self.config.mode, approvers: approvers.clone(), required: *required, links }
     }
 
     /// Whether this app's stack is the one with this ARN.

@@ -9,6 +9,7 @@ mod orders;
 mod promotion;
 mod report;
 mod review;
+mod rights;
 mod rollback;
 pub mod roster;
 mod settle;
@@ -16,7 +17,7 @@ mod settle;
 pub use self::approval::{identity_objection, slack_objection};
 use self::draft::{Draft, finish};
 use self::promotion::Wanted;
-use crate::answer::{Outcome, Reply};
+use crate::answer::{Answer, Outcome, Reply};
 use crate::config::{App, ConfigError};
 use crate::event::command::{Act, Choice, Command, ImageRef};
 use crate::image::Tags;
@@ -74,6 +75,14 @@ type Decided<T = Step> = Result<T, Step>;
 fn steps(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided {
     if let Trigger::Command(Command { act: Act::History, .. }) = trigger {
         return report::history(app, seen);
+    }
+    // Who may not command an app changes nothing of it, not even by having it looked at.
+    if let Trigger::Command(command) = trigger
+        && let Some(objection) = command.slack.as_ref().and_then(|origin| slack_objection(app, seen.state.as_ref(), origin, &command.by))
+        && !matches!(command.act, Act::Status | Act::Plan(_) | Act::Reconcile)
+    {
+        let answer = Answer { outcome: Outcome::Refused, ..Answer::ignored(Some(app.repository.clone()), objection) };
+        return Ok(Step::Do(Plan { stages: Vec::new(), reply: answer.into() }));
     }
     let (stack, tags) =
         usable(app, seen).map_err(|error| Step::Misconfigured(error.clone(), orders::told_once(app, trigger, seen, &error)))?;
@@ -152,10 +161,6 @@ fn look(mut draft: Draft<'_>, by: &str) -> Decided {
 
 /// A command that has not been carried out: from here on, each answer is kept with its id.
 fn new_command<'a>(mut draft: Draft<'a>, command: &Command) -> Decided<Draft<'a>> {
-    // What somebody else wants leaves no trace, not even of its id.
-    if let Some(objection) = draft.slack_objection(command) {
-        return Err(draft.refused(&objection));
-    }
     draft.command = Some(CommandRecord { id: command.id.clone(), at: draft.now, token: None, answer: None });
     if command.is_stale(draft.now) {
         return Err(draft.refused(
@@ -206,9 +211,6 @@ fn vote(draft: Draft<'_>, command: &Command, image: Option<&ImageRef>) -> Decide
     if draft.is_candidate(image)? {
         let Some(newest) = draft.seen.newest.clone() else { return Ok(draft.refused("there is no candidate")) };
         return draft.approve(command, &newest, true);
-    }
-    if draft.app.config.approval.required > 1 {
-        return Ok(draft.refused("`approval.required` asks for several people: in Slack they can promote the newest image only"));
     }
     promote(draft, command, image)
 }

@@ -50,6 +50,7 @@ pub fn message(app: &App, notice: &Notice, link: Option<&str>) -> Message {
         Outcome::Approved => format!("{name}: {what} was approved, and needs more approvals"),
         Outcome::Rejected => format!("{name}: {what} was rejected"),
         Outcome::Expired => format!("{name}: nobody decided on {what} in time"),
+        Outcome::Unchanged if notice.digest.is_none() => format!("{name}: its configuration has changed"),
         other @ (Outcome::Unchanged | Outcome::Refused | Outcome::Resumed) => format!("{name}: {other}"),
     };
     let mut lines = vec![plain(&headline, 300), String::new(), plain(&notice.reason, REASON)];

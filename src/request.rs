@@ -7,9 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Outcome;
-use crate::config::Approval;
 use crate::model::{Commit, Digest, RequestId, Tag};
-use crate::state::{Notice, Via, kept_reason};
+use crate::state::{Notice, Policy, Via, kept_reason};
 
 /// What people are asked, what they said, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +36,9 @@ pub struct Request {
     /// What it would change in the stack, where a guard had that looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<String>,
+    /// The policy that people were asked under; absent in what an older version wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
     /// What people said, one word each.
     #[serde(default)]
     pub votes: Vec<Vote>,
@@ -162,11 +164,19 @@ impl Request {
         }
     }
 
-    /// The people who said yes, each once: those who may decide as the app is configured now.
-    pub fn approvers(&self, approval: &Approval) -> BTreeSet<&str> {
+    /// The policy that counts for it: the stricter of the one that it was asked under and the present one.
+    pub fn policy(&self, now: Policy) -> Policy {
+        match &self.policy {
+            Some(asked) => now.or_stricter(asked),
+            None => now,
+        }
+    }
+
+    /// The people who said yes, each once: those who may decide by this policy.
+    pub fn approvers(&self, policy: &Policy) -> BTreeSet<&str> {
         let counts = |user: &Option<String>| match user {
-            Some(user) => approval.approvers.is_empty() || approval.approvers.contains(user),
-            None => !approval.needs_identity(),
+            Some(user) => policy.approvers.is_empty() || policy.approvers.contains(user),
+            None => !policy.needs_identity(),
         };
         let yes = self.votes.iter().filter(|vote| vote.approves && counts(&vote.user));
         yes.map(|vote| vote.user.as_deref().unwrap_or(&vote.by)).collect()

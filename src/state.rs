@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{Answer, Closed, Outcome};
+use crate::config::Mode;
 use crate::model::{Commit, Digest, Repository, RequestId, Tag, Token};
 use crate::request::{Posted, Progress, Request};
 
@@ -42,6 +43,12 @@ pub struct State {
     pub ended: u64,
     /// What runs; `None` until the stack was seen at rest.
     pub running: Option<Running>,
+    /// The image that ran when the app was first seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_ran: Option<Digest>,
+    /// Who decided when the app was last looked at: a change is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
     /// What the running tag was last found on, where that is another image than the one that was promoted. It was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_tag: Option<MovedTag>,
@@ -164,6 +171,70 @@ impl Via {
     }
 }
 
+/// What a promotion rests on: the right by which it goes into production.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// Nobody in particular: a push or the schedule.
+    Automation,
+    /// `promote` by whoever IAM lets publish or invoke.
+    BreakGlass,
+    /// One person's word in Slack.
+    Person,
+    /// What people said to the question about it.
+    Votes,
+    /// `rollback`: an image that ran before.
+    GoingBack,
+    /// Back from an update of ours that something newer had overtaken.
+    Undoing,
+}
+
+/// Who decides about an app, as its configuration says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Whether people are asked.
+    pub mode: Mode,
+    /// Slack user ids of those who may decide; empty = anyone of the installed team in the app's channel.
+    pub approvers: Vec<String>,
+    /// How many different people must approve.
+    pub required: u32,
+    /// Whether a mail link may decide.
+    pub links: bool,
+}
+
+impl Policy {
+    /// Whether only people whose identity is proven may decide: that is Slack's signature.
+    pub fn needs_identity(&self) -> bool {
+        !self.approvers.is_empty() || self.required > 1
+    }
+
+    /// What is not as it was, with before and after.
+    pub fn changes_since(&self, before: &Policy) -> Vec<String> {
+        let list = |approvers: &[String]| if approvers.is_empty() { "anyone in the channel".to_owned() } else { approvers.join(", ") };
+        let may = |links: bool| if links { "may decide" } else { "may not decide" };
+        let mode = |mode: Mode| format!("`{mode}`");
+        let all = [
+            ("mode", mode(before.mode), mode(self.mode)),
+            ("approvers", list(&before.approvers), list(&self.approvers)),
+            ("people who must approve", before.required.to_string(), self.required.to_string()),
+            ("links", may(before.links).to_owned(), may(self.links).to_owned()),
+        ];
+        let changed = all.into_iter().filter(|(_, before, now)| before != now);
+        changed.map(|(what, before, now)| format!("{what}: {before} before, {now} now")).collect()
+    }
+
+    /// The stricter of this policy and the one that a question was asked under. Who is listed counts as now; if nobody is now,
+    /// the question's own list counts.
+    pub fn or_stricter(self, asked: &Policy) -> Policy {
+        Policy {
+            mode: if asked.mode == Mode::Approval { Mode::Approval } else { self.mode },
+            approvers: if self.approvers.is_empty() { asked.approvers.clone() } else { self.approvers },
+            required: self.required.max(asked.required),
+            links: self.links && asked.links,
+        }
+    }
+}
+
 /// One promotion, from its intent to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Promotion {
@@ -188,6 +259,9 @@ pub struct Promotion {
     pub by: String,
     /// Through what.
     pub via: Via,
+    /// By what right; absent in what an older version wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
     /// When it was decided.
     pub at: Timestamp,
     /// When its update was first about to be sent; absent while it waits for its turn.
@@ -388,6 +462,8 @@ impl State {
             parameter: parameter.to_owned(),
             ended: 0,
             running: None,
+            first_ran: None,
+            policy: None,
             moved_tag: None,
             open: Vec::new(),
             recent: Vec::new(),
@@ -411,6 +487,7 @@ impl State {
         Self {
             ended: self.ended,
             requests: self.requests,
+            policy: self.policy,
             hold: self.hold,
             passed_over: self.passed_over,
             earlier_requests: self.earlier_requests,
@@ -565,6 +642,16 @@ impl Notice {
 }
 
 impl Promotion {
+    /// By what right it goes. An older version did not write that down; by then it had been decided.
+    pub fn basis(&self) -> Basis {
+        let by_its_way = || match self.via {
+            Via::Push | Via::Schedule => Basis::Automation,
+            Via::Sns | Via::Direct | Via::Link => Basis::BreakGlass,
+            Via::Slack => Basis::Person,
+        };
+        self.basis.unwrap_or_else(|| if self.rolls_back.is_some() { Basis::GoingBack } else { by_its_way() })
+    }
+
     /// The notice that this promotion has this outcome.
     pub fn notice(&self, outcome: Outcome, reason: impl Into<String>, at: Timestamp) -> Notice {
         Notice {

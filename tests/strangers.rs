@@ -352,6 +352,99 @@ fn a_no_echo_parameter_is_a_configuration_error() {
     assert_eq!(world.updates(), 0);
 }
 
+// Who decides
+
+fn configure(world: &Memory, approval: Value) {
+    world.get_mut().config["approval"] = approval;
+}
+
+#[test]
+fn a_policy_that_changes_is_told_once_with_before_and_after() {
+    let world = Memory::new("auto");
+    deploy(&world, "aaaaaaa");
+    let before = world.told().len();
+    world.get_mut().config["mode"] = "approval".into();
+    configure(&world, json!({ "slack_channel": "C1", "approvers": ["UALICE", "UBOB"], "required": 2 }));
+    for _ in 0..3 {
+        tick(&world);
+    }
+    let told = world.get().told[before..].to_vec();
+    assert_eq!(told.len(), 1, "{told:?}");
+    for words in ["mode: `auto` before, `approval` now", "approvers: anyone in the channel before, UALICE, UBOB now", "1 before, 2 now"] {
+        assert!(told[0].reason.contains(words), "{words}: {}", told[0].reason);
+    }
+    // Removed in silence, that is.
+    configure(&world, json!({ "slack_channel": "C1" }));
+    tick(&world);
+    assert!(world.get().told.last().expect("told").reason.contains("UALICE, UBOB before, anyone in the channel now"));
+}
+
+#[test]
+fn a_question_keeps_the_stricter_policy_of_those_it_was_asked_and_is_decided_under() {
+    let strict = json!({ "slack_channel": "C1", "approvers": ["UALICE", "UBOB"], "required": 2 });
+    let world = Memory::new("approval");
+    configure(&world, strict.clone());
+    let digest = world.push("aaaaaaa");
+    answers(&world, &push_event(&digest), "approval_requested");
+    // Somebody who may write the configuration, and not decide.
+    configure(&world, json!({}));
+    command(&world, &format!("approve web {digest}"), "refused");
+    world.get_mut().config["mode"] = "auto".into();
+    tick(&world);
+    answers(&world, &push_event(&digest), "approval_requested");
+    assert_eq!(world.updates(), 0);
+
+    // What one person approved waits behind the stack, and then needs two.
+    let world = Memory::new("approval");
+    let digest = world.push("aaaaaaa");
+    answers(&world, &push_event(&digest), "approval_requested");
+    world.foreign_update("production_old");
+    command(&world, &format!("approve web {digest}"), "queued");
+    configure(&world, strict);
+    finish(&world);
+    tick(&world);
+    assert_eq!((world.updates(), state(&world).open.len()), (0, 0));
+    answers(&world, &push_event(&digest), "approval_requested");
+}
+
+#[test]
+fn a_rollback_goes_only_to_what_ran_before_where_identities_count() {
+    let world = Memory::new("approval");
+    let old = world.get().tags[&tag("production_old")].clone();
+    tick(&world);
+    world.push("aaaaaaa");
+    command(&world, "promote web", "promoted");
+    finish(&world);
+    configure(&world, json!({ "slack_channel": "C1", "approvers": ["UALICE", "UBOB"], "required": 2 }));
+    let unapproved = world.push("bbbbbbb");
+    world.move_tag("v2", Some(&unapproved));
+    for image in [unapproved.as_str(), "bbbbbbb", "latest", "v2"] {
+        let answer = command(&world, &format!("rollback web {image}"), "refused");
+        assert!(answer["reason"].as_str().expect("a reason").contains("never ran here"), "{image}: {answer:#}");
+    }
+    assert_eq!((world.updates(), state(&world).hold), (1, None), "a refused rollback leaves no trace");
+    // What ran when the app was first seen, and what was deployed, can be gone back to.
+    command(&world, "rollback web", "promoted");
+    finish(&world);
+    assert_eq!(runs(&world), old);
+    command(&world, "rollback web aaaaaaa", "promoted");
+    finish(&world);
+    assert_eq!(world.value(), "production_aaaaaaa");
+}
+
+#[test]
+fn a_request_has_an_id_of_its_own_though_the_stack_changed_and_changed_back() {
+    let world = Memory::new("approval");
+    let digest = world.push("aaaaaaa");
+    let mut ids = std::collections::BTreeSet::new();
+    for _ in 0..4 {
+        let answer = answers(&world, &push_event(&digest), "approval_requested");
+        ids.insert(answer["request"].as_str().expect("an id").to_owned());
+        world.move_to_the_other_stack();
+    }
+    assert_eq!(ids.len(), 4, "{ids:?}");
+}
+
 // What is queued ends, and is told
 
 #[test]

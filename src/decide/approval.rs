@@ -14,12 +14,13 @@ use crate::model::{Digest, RequestId, Token};
 use crate::request::{Progress, Request, Vote};
 use crate::review::Review;
 use crate::stack::Phase;
-use crate::state::{End, Notice, State, Via};
+use crate::state::{Basis, End, Notice, Policy, Promotion, State, Via};
 use crate::world::{Action, Question};
 
 impl<'a> Draft<'a> {
     /// Ends the request that nobody decided on in time, or whose candidate is the newest image no more.
     pub(super) fn retire_request(&mut self) -> Decided<()> {
+        self.recount_votes()?;
         let channel = &self.app.config.approval.slack_channel;
         if let Some(unseen) = self.state.request.as_mut().filter(|request| request.posted.is_none() && !request.progress.is_final()) {
             // The channel may have been misspelt, or not there yet, when people were asked.
@@ -45,6 +46,27 @@ impl<'a> Draft<'a> {
         }
         if Some(&request.digest) != self.seen.newest.as_ref() {
             self.replace_request(None);
+        }
+        Ok(())
+    }
+
+    /// What was approved under a policy that has become stricter since needs the votes that are missing now, unless CloudFormation
+    /// has it already.
+    fn recount_votes(&mut self) -> Decided<()> {
+        let Some(request) = self.state.request.clone().filter(Request::may_go) else { return Ok(()) };
+        let policy = self.policy(Some(&request));
+        if request.approvers(&policy).len() >= policy.required as usize {
+            return Ok(());
+        }
+        let own = |open: &&Promotion| open.request.as_ref() == Some(&request.id) && open.basis() == Basis::Votes;
+        for open in self.state.open.clone().iter().filter(own) {
+            if self.stack.phase() == Phase::Busy && self.is_accepted(open)? {
+                return Ok(());
+            }
+        }
+        if let Some(request) = self.state.request.as_mut() {
+            request.is_approved = false;
+            request.progress = Progress::Pending;
         }
         Ok(())
     }
@@ -170,6 +192,7 @@ impl<'a> Draft<'a> {
             expires_at: self.now + SignedDuration::from_hours(approval.expires_hours.into()),
             why,
             changes: Vec::new(),
+            policy: Some(self.app.policy()),
             votes: Vec::new(),
             promoted_by: None,
             is_approved: false,
@@ -240,8 +263,8 @@ impl<'a> Draft<'a> {
         if !has_voted {
             request.votes.push(vote);
         }
-        let approval = &self.app.config.approval;
-        let (have, need) = (request.approvers(approval).len(), approval.required as usize);
+        let policy = self.policy(Some(&request));
+        let (have, need) = (request.approvers(&policy).len(), policy.required as usize);
         if have < need {
             let reason = format!("approved by {}: {have} of {need} people", request.who(true));
             self.state.request = Some(request.clone());
@@ -317,14 +340,9 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// Why this person in Slack may not command this app, if that is so.
-    pub(super) fn slack_objection(&self, command: &Command) -> Option<String> {
-        slack_objection(self.app, Some(&self.state), command.slack.as_ref()?, &command.by)
-    }
-
     /// Why SNS, a direct invocation or a link may not decide here, if that is so.
     pub(super) fn identity_objection(&self, command: &Command) -> Option<&'static str> {
-        identity_objection(self.app, command.slack.as_deref())
+        identity_objection(&self.policy(self.state.request.as_ref()), command.slack.as_deref())
     }
 
     fn vote(&self, command: &Command, approves: bool) -> Vote {
@@ -357,7 +375,7 @@ impl<'a> Draft<'a> {
     }
 
     fn how_to_approve(&self, request: &Request) -> String {
-        if self.app.config.approval.needs_identity() {
+        if self.policy(Some(request)).needs_identity() {
             return "it waits for people in Slack".to_owned();
         }
         format!("nothing is promoted until somebody says so (`approve {} {}`)", self.app.repository, request.digest)
@@ -413,8 +431,8 @@ pub fn slack_objection(app: &App, state: Option<&State>, origin: &SlackOrigin, b
 }
 
 /// Why somebody may not approve or reject, if that is so: who is not known from Slack proves no identity.
-pub fn identity_objection(app: &App, slack: Option<&SlackOrigin>) -> Option<&'static str> {
-    let is_unproven = app.config.approval.needs_identity() && slack.is_none();
+pub fn identity_objection(policy: &Policy, slack: Option<&SlackOrigin>) -> Option<&'static str> {
+    let is_unproven = policy.needs_identity() && slack.is_none();
     is_unproven.then_some("`approval.approvers` or `approval.required` asks for people whose identity Slack proves: decide there")
 }
 
@@ -434,6 +452,7 @@ impl Wanted<'_> {
         Wanted {
             by: request.who(true).into(),
             via,
+            basis: Basis::Votes,
             command,
             is_choice: false,
             // The tag is part of what people were asked.

@@ -45,6 +45,8 @@ pub(super) struct Draft<'a> {
     pub(super) is_stray: bool,
     /// Nothing is remembered of this app, or only of another stack or parameter, or that it could not be looked at.
     pub(super) is_first_sight: bool,
+    /// What is remembered is about another stack or parameter.
+    pub(super) has_moved: bool,
     /// The state is written although it says nothing that could not be seen.
     pub(super) is_worth_keeping: bool,
     /// Nothing of this is carried out: it is only said.
@@ -88,6 +90,7 @@ impl<'a> Draft<'a> {
             is_look: false,
             is_stray: false,
             is_first_sight,
+            has_moved: left_behind.is_some(),
             is_worth_keeping: false,
             is_plan: false,
             in_review: None,

@@ -6,13 +6,12 @@ use super::draft::{Draft, finish};
 use super::review::NO_UPDATES;
 use super::{Decided, Plan, Step};
 use crate::answer::Outcome;
-use crate::config::Mode;
 use crate::event::command::Command;
 use crate::image::{CommitOf, Image, commit_of, production_tag};
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
 use crate::request::{Progress, Request};
 use crate::stack::{Phase, UpdateEnd};
-use crate::state::{End, Hold, Notice, Promotion, Running, State, Via, Waiting, kept_reason};
+use crate::state::{Basis, End, Hold, Notice, Promotion, Running, State, Via, Waiting, kept_reason};
 use crate::world::{Action, Question, Update};
 
 /// How often CloudFormation says that it knows a token before that is believed although no event tells of it.
@@ -31,6 +30,8 @@ fn accepted(promotion: &Promotion) -> String {
 pub(super) struct Wanted<'a> {
     pub(super) by: Cow<'a, str>,
     pub(super) via: Via,
+    /// By what right.
+    pub(super) basis: Basis,
     pub(super) command: Option<&'a str>,
     /// Whether a person chooses this image now: that holds the app, or ends a hold.
     pub(super) is_choice: bool,
@@ -49,13 +50,15 @@ pub(super) struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     pub(super) fn by_command(command: &'a Command) -> Self {
         let command_id = Some(command.id.as_str());
-        Self { command: command_id, ..Self::by_automation(&command.by, command.via) }
+        let basis = if command.slack.is_some() { Basis::Person } else { Basis::BreakGlass };
+        Self { command: command_id, basis, ..Self::by_automation(&command.by, command.via) }
     }
 
     pub(super) fn by_automation(by: &'a str, via: Via) -> Self {
         Self {
             by: by.into(),
             via,
+            basis: Basis::Automation,
             command: None,
             is_choice: false,
             tag: None,
@@ -71,6 +74,7 @@ impl<'a> Wanted<'a> {
         Self {
             by: open.by.as_str().into(),
             via: open.via,
+            basis: open.basis(),
             command: open.command.as_deref(),
             is_choice: false,
             tag: Some(open.tag.clone()),
@@ -95,9 +99,8 @@ impl<'a> Draft<'a> {
         {
             return self.go(&open.digest, &Wanted::again(&open));
         }
-        let is_held = self.state.hold.is_some();
         let is_passed_over = self.state.passed_over.as_ref() == Some(newest);
-        let is_free = self.app.config.mode == Mode::Auto && !is_held && !is_passed_over;
+        let is_free = self.objection(newest, Basis::Automation, None)?.is_none();
         let open = self.state.open.iter().find(|open| open.digest == *newest).cloned();
         // What people approved since then is tried again.
         let is_approved = self.state.request.as_ref().is_some_and(Request::may_go);
@@ -159,7 +162,8 @@ impl<'a> Draft<'a> {
                 Some(Err(problem)) => problem.clone(),
                 Some(Ok(_)) => {
                     let by = "ecr-promoter, undoing an overtaken update";
-                    return self.go(&digest, &Wanted { tag: before.parse().ok(), ..Wanted::by_automation(by, Via::Schedule) });
+                    let undoing = Wanted { basis: Basis::Undoing, ..Wanted::by_automation(by, Via::Schedule) };
+                    return self.go(&digest, &Wanted { tag: before.parse().ok(), ..undoing });
                 }
             },
         };
@@ -208,6 +212,7 @@ impl<'a> Draft<'a> {
                 Ok(self.nothing(Outcome::Unchanged, "it runs already".to_owned()))
             }
             Phase::AtRest => {
+                self.permit(digest, wanted)?;
                 self.note_choice(digest, wanted)?;
                 let promotion = self.promotion(open.as_ref(), digest, commit, tag, wanted)?;
                 self.send(promotion, image, wanted)
@@ -219,6 +224,7 @@ impl<'a> Draft<'a> {
                 Ok(if is_in_hand { self.nothing(Outcome::Queued, reason) } else { self.wait(Outcome::Queued, reason, wanted) })
             }
             Phase::Busy => {
+                self.permit(digest, wanted)?;
                 self.note_choice(digest, wanted)?;
                 let is_told = open.as_ref().is_some_and(|open| open.tag == tag && !open.via.is_automation());
                 self.promotion(open.as_ref(), digest, commit, tag, wanted)?;
@@ -325,6 +331,7 @@ impl<'a> Draft<'a> {
             if !wanted.via.is_automation() && own.via.is_automation() {
                 own.by = wanted.by.to_string();
                 own.via = wanted.via;
+                own.basis = Some(wanted.basis);
             }
         }
         // What was under way when people approved it was told before: their message says so all the same.
@@ -343,6 +350,7 @@ impl<'a> Draft<'a> {
         tag: Tag,
         wanted: &Wanted<'_>,
     ) -> Decided<Promotion> {
+        self.permit(digest, wanted)?;
         let running = self.state.running.clone();
         let previous_tag = running.as_ref().map_or_else(|| self.value().to_owned(), |running| running.tag.clone());
         let (previous_commit, previous_digest) = running.map_or((None, None), |running| (running.commit, running.digest));
@@ -353,6 +361,7 @@ impl<'a> Draft<'a> {
             Some(open) if open.via.is_automation() && !wanted.via.is_automation() => Promotion {
                 by: wanted.by.to_string(),
                 via: wanted.via,
+                basis: Some(wanted.basis),
                 command: wanted.command.map(str::to_owned),
                 request: wanted.request.clone().or_else(|| open.request.clone()),
                 ..open.clone()
@@ -369,6 +378,7 @@ impl<'a> Draft<'a> {
                 stack: self.app.config.stack.clone(),
                 by: wanted.by.to_string(),
                 via: wanted.via,
+                basis: Some(wanted.basis),
                 at: self.now,
                 sent_at: None,
                 accepted_at: None,

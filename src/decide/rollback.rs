@@ -5,7 +5,7 @@ use super::promotion::Wanted;
 use super::{Decided, Step, named};
 use crate::event::command::{Command, ImageRef};
 use crate::model::{Commit, Digest, Tag};
-use crate::state::{End, Ended, Hold};
+use crate::state::{Basis, End, Ended, Hold};
 use crate::world::Question;
 
 /// What is gone back to.
@@ -32,6 +32,8 @@ pub(super) fn rollback(mut draft: Draft<'_>, command: &Command, image: Option<&I
         Some(Some(reason)) => return Ok(draft.refused(reason)),
         Some(None) => {}
     }
+    let going_back = Wanted { basis: Basis::GoingBack, ..Wanted::by_command(command) };
+    draft.permit(&target.digest, &going_back)?;
     let from = under_way.as_ref().map_or_else(|| draft.value().to_owned(), |open| open.tag.to_string());
     let turned_away = under_way.as_ref().map(|open| open.digest.clone()).or_else(|| draft.running_digest());
     if draft.state.passed_over.as_ref() == Some(&target.digest) {
@@ -50,7 +52,7 @@ pub(super) fn rollback(mut draft: Draft<'_>, command: &Command, image: Option<&I
         Some(tag) if is_still_its(&tag) => (Some(tag), None),
         lost => (None, lost),
     };
-    let wanted = Wanted { tag, avoid, rolls_back: Some(from), rolls_back_digest: turned_away, ..Wanted::by_command(command) };
+    let wanted = Wanted { tag, avoid, rolls_back: Some(from), rolls_back_digest: turned_away, ..going_back };
     let Some(under_way) = under_way else { return draft.go(&target.digest, &wanted) };
     // What the stack returns to is queued behind the cancel all the same: the update may end before it can be cancelled.
     let (_, commit) = draft.image(&target.digest)?;

@@ -8,7 +8,7 @@ use crate::config::App;
 use crate::image::Tags;
 use crate::model::Digest;
 use crate::stack::{Phase, Stack, UpdateEnd};
-use crate::state::{End, Hold, MovedTag, Promotion, Recent, Running};
+use crate::state::{End, Hold, MovedTag, Notice, Promotion, Recent, Running};
 use crate::world::{Question, Snapshot};
 
 /// Who changed what ecr-promoter did not change.
@@ -17,6 +17,7 @@ const OUTSIDE: &str = "somebody outside ecr-promoter";
 /// The state as this look finds it.
 pub(super) fn settle<'a>(app: &'a App, seen: &'a Snapshot, stack: &'a Stack, tags: &'a Tags) -> Decided<Draft<'a>> {
     let mut draft = Draft::new(app, seen, stack, tags);
+    draft.tell_of_policy()?;
     match stack.phase() {
         Phase::AtRest => {
             draft.close_ended()?;
@@ -32,6 +33,31 @@ pub(super) fn settle<'a>(app: &'a App, seen: &'a Snapshot, stack: &'a Stack, tag
 }
 
 impl Draft<'_> {
+    /// People are told once when it changes who decides, or where to: whoever may write the configuration decides that in the end.
+    fn tell_of_policy(&mut self) -> Decided<()> {
+        let now = self.app.policy();
+        let (parameter, stack) = (&self.app.config.parameter, &self.stack.name);
+        let seen = self.seen.state.as_ref();
+        let target = seen.map(|before| (before.parameter.clone(), before.stack.clone())).filter(|_| self.has_moved);
+        let mut changes = Vec::new();
+        if let Some((old_parameter, old_stack)) = target {
+            changes.push(format!("target: `{old_parameter}` of stack `{old_stack}` before, `{parameter}` of stack `{stack}` now"));
+        }
+        if let Some(before) = self.state.policy.as_ref().filter(|before| **before != now) {
+            // A sandbox may go on with a configuration that is a minute old.
+            if !self.seen.is_configuration_newer {
+                return Err(Step::Read(Question::Configuration));
+            }
+            changes.extend(now.changes_since(before));
+        }
+        if !changes.is_empty() {
+            let reason = format!("the configuration in Parameter Store {} has changed; {}", self.app.source, changes.join("; "));
+            self.announce(Notice::new(Outcome::Unchanged, "whoever may write that parameter", reason, self.now));
+        }
+        self.state.policy = Some(now);
+        Ok(())
+    }
+
     /// Ends the open promotions that CloudFormation has ended.
     fn close_ended(&mut self) -> Decided<()> {
         for open in self.state.open.clone() {
@@ -95,7 +121,11 @@ impl Draft<'_> {
     fn recognize_value(&mut self) -> Decided<()> {
         let value = self.value();
         match &self.state.running {
-            None => self.state.running = Some(self.found()),
+            None => {
+                let found = self.found();
+                self.state.first_ran.clone_from(&found.digest);
+                self.state.running = Some(found);
+            }
             // It was set before its tag was there, or its tag was not there yet when the tags were read.
             Some(running) if running.tag == value && running.digest.is_none() => {
                 let found = self.found();
@@ -175,8 +205,8 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Ends what waits at rest and cannot go any more: the image of what a person wanted is gone, or automation's own is the newest
-    /// no more.
+    /// Ends what waits at rest and cannot go any more: the image of what a person wanted is gone, or the policy forbids it now, or
+    /// automation's own is the newest no more.
     fn close_hopeless(&mut self) -> Decided<()> {
         for open in self.state.open.clone() {
             let is_way_back = self.is_stray && self.running_digest().as_ref() == Some(&open.digest);
@@ -199,6 +229,10 @@ impl Draft<'_> {
             };
             if let Some(problem) = problem {
                 self.end_as_failed(&open, problem);
+            } else if let Some(objection) = self.objection(&open.digest, open.basis(), open.request.as_ref())? {
+                // It might go when it was queued, and may not any more.
+                self.end(&open, End::Superseded, objection.clone());
+                self.announce(open.notice(Outcome::Superseded, objection, self.now));
             }
         }
         Ok(())

@@ -224,7 +224,7 @@ fn rights(viewer: &Viewer<'_>, app: &App, state: Option<&State>) -> Rights {
     let origin = viewer.link.slack.as_ref();
     Rights {
         no_commands: origin.and_then(|origin| slack_objection(app, state, origin, &origin.user)),
-        no_decisions: identity_objection(app, origin).map(str::to_owned),
+        no_decisions: identity_objection(&app.policy(), origin).map(str::to_owned),
     }
 }
 

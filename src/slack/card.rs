@@ -103,10 +103,11 @@ fn fitting(items: impl Iterator<Item = String>, between: &str, most: usize) -> S
 
 /// How it stands, in a sentence.
 fn standing(app: &App, request: &Request) -> String {
-    let need = app.config.approval.required;
+    let policy = request.policy(app.policy());
+    let need = policy.required;
     match &request.progress {
         Progress::Pending if need > 1 => {
-            format!("Why: {}. {} of {need} people approved it.", request.why, request.approvers(&app.config.approval).len())
+            format!("Why: {}. {} of {need} people approved it.", request.why, request.approvers(&policy).len())
         }
         Progress::Pending => format!("Why: {}.", request.why),
         Progress::Rejected => "Nothing was promoted. An explicit promote still works.".to_owned(),
@@ -121,11 +122,12 @@ fn standing(app: &App, request: &Request) -> String {
 
 fn votes(app: &App, request: &Request) -> String {
     let of = |approves: bool| fitting(request.votes.iter().filter(|vote| vote.approves == approves).map(voter), ", ", LIST);
-    let need = app.config.approval.required;
+    let policy = request.policy(app.policy());
+    let need = policy.required;
     let (yes, no) = (of(true), of(false));
     let mut lines = Vec::new();
     if !yes.is_empty() {
-        let count = if need > 1 { format!(" ({} of {need})", request.approvers(&app.config.approval).len()) } else { String::new() };
+        let count = if need > 1 { format!(" ({} of {need})", request.approvers(&policy).len()) } else { String::new() };
         lines.push(format!("Approved by {yes}{count}"));
     }
     if !no.is_empty() {

@@ -69,6 +69,7 @@ impl State {
         keep_newest(&mut self.earlier_requests, EARLIER);
         for request in &mut self.earlier_requests {
             request.changes.clear();
+            request.policy = None;
             keep_newest(&mut request.votes, VOTES_OF_AN_EARLIER_REQUEST);
             limit_request(request);
         }

@@ -2,14 +2,20 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use super::super::{ChangeSet, End, MovedTag, Running, Via, Waiting};
+use super::super::{Basis, ChangeSet, End, MovedTag, Policy, Running, Via, Waiting};
 use super::*;
 use crate::answer::Outcome;
+use crate::config::Mode;
 use crate::model::{Digest, Token};
 use crate::request::{Posted, Vote};
 
 /// DynamoDB's limit. An item's JSON is longer than what DynamoDB counts: it has quotes and commas besides names and values.
 const MOST_BYTES: usize = 400 * 1024;
+
+/// As long as Parameter Store takes a configuration: 8 KB.
+fn policy() -> Policy {
+    Policy { mode: Mode::Approval, approvers: vec!["U".repeat(20); 8 * 1024 / 23], required: 60, links: false }
+}
 
 /// A state in which each text is this one, and each list is as long as `many` says.
 fn full(text: &str, many: usize) -> State {
@@ -33,6 +39,7 @@ fn full(text: &str, many: usize) -> State {
         expires_at: at,
         why: long(),
         changes: several(),
+        policy: Some(policy()),
         votes: vec![vote; many],
         promoted_by: Some(long()),
         is_approved: true,
@@ -53,6 +60,7 @@ fn full(text: &str, many: usize) -> State {
         stack: "s".repeat(200),
         by: long(),
         via: Via::Slack,
+        basis: Some(Basis::GoingBack),
         at,
         sent_at: Some(at),
         accepted_at: Some(at),
@@ -75,6 +83,7 @@ fn full(text: &str, many: usize) -> State {
         request: Some(request),
         untold: vec![notice; many],
         change_sets: vec![ChangeSet { token, at, is_removed: false }; many],
+        policy: Some(policy()),
         ..State::new("web", "ProductionTag")
     };
     for build in 0..many {

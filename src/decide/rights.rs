@@ -1,0 +1,154 @@
+//! The one rule: who or what may put an image into production. Every act and channel asks [`objection`], when it is decided, and
+//! again before what waited is sent: a policy that became stricter meanwhile counts.
+
+use super::draft::Draft;
+use super::promotion::Wanted;
+use super::{Decided, Step};
+use crate::config::Mode;
+use crate::model::{Digest, RequestId};
+use crate::request::{Progress, Request};
+use crate::state::{Basis, End, Policy};
+use crate::world::Question;
+
+/// What the rule must know of an image, besides the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Facts {
+    /// The source tag is on it.
+    pub(super) is_newest: bool,
+    /// A hold, or a person who turned away from it, keeps automation from it.
+    pub(super) is_set_aside: bool,
+    /// It was deployed before, or ran when the app was first seen, or runs now.
+    pub(super) has_run: bool,
+    /// How many people who may decide said yes to it.
+    pub(super) votes: usize,
+    /// Somebody said no to it.
+    pub(super) is_rejected: bool,
+}
+
+/// Why this image may not go into production on this basis, if it may not.
+pub(super) fn objection(policy: &Policy, basis: Basis, facts: Facts) -> Option<String> {
+    let need = policy.required as usize;
+    match basis {
+        // Whoever IAM lets publish or invoke is not asked further; an overtaken update is undone to what was permitted before.
+        Basis::BreakGlass | Basis::Undoing => None,
+        Basis::Automation if policy.mode == Mode::Approval => Some("the app's mode is `approval`: people decide".to_owned()),
+        Basis::Automation if facts.is_set_aside => Some("the app is held, or a person turned away from the image".to_owned()),
+        Basis::Automation if !facts.is_newest => Some("only the newest image is promoted by itself".to_owned()),
+        Basis::Automation => None,
+        Basis::Person if need > 1 => {
+            Some("`approval.required` asks for several people: in Slack they can promote the newest image only".to_owned())
+        }
+        Basis::Person => None,
+        Basis::Votes if facts.is_rejected => Some("it was rejected".to_owned()),
+        Basis::Votes if facts.votes < need => Some(format!("{} of {need} people who may decide have approved it", facts.votes)),
+        Basis::Votes => None,
+        Basis::GoingBack if policy.needs_identity() && !facts.has_run => Some(
+            "it never ran here, so it is nothing to go back to: it needs to be approved (`rollback` without an image goes to what was \
+             deployed before)"
+                .to_owned(),
+        ),
+        Basis::GoingBack => None,
+    }
+}
+
+impl Draft<'_> {
+    /// The policy that counts for a question: the stricter of the one that it was asked under and the present one. Without a question
+    /// the present one.
+    pub(super) fn policy(&self, request: Option<&Request>) -> Policy {
+        let now = self.app.policy();
+        request.map_or_else(|| now.clone(), |request| request.policy(now.clone()))
+    }
+
+    /// Why this image may not go into production for this cause, if it may not.
+    pub(super) fn objection(&self, digest: &Digest, basis: Basis, request: Option<&RequestId>) -> Decided<Option<String>> {
+        let by_id = request.and_then(|id| self.state.all_requests().find(|request| request.id == *id));
+        let question = by_id.or(self.state.request.as_ref()).filter(|request| request.digest == *digest);
+        let policy = self.policy(question);
+        let facts = Facts {
+            is_newest: self.seen.newest.as_ref() == Some(digest),
+            is_set_aside: self.state.hold.is_some() || self.state.passed_over.as_ref() == Some(digest),
+            has_run: basis == Basis::GoingBack && policy.needs_identity() && self.has_run(digest)?,
+            votes: question.map_or(0, |request| request.approvers(&policy).len()),
+            is_rejected: question.is_some_and(|request| request.progress == Progress::Rejected),
+        };
+        Ok(objection(&policy, basis, facts))
+    }
+
+    /// Ends the decision where the image may not go into production for this cause.
+    pub(super) fn permit(&self, digest: &Digest, wanted: &Wanted<'_>) -> Decided<()> {
+        match self.objection(digest, wanted.basis, wanted.request.as_ref())? {
+            None => Ok(()),
+            Some(objection) => Err(self.refused(&objection)),
+        }
+    }
+
+    /// Whether it ran in production before, for all that is remembered.
+    fn has_run(&self, digest: &Digest) -> Decided<bool> {
+        if self.state.first_ran.as_ref() == Some(digest) || self.running_digest().as_ref() == Some(digest) {
+            return Ok(true);
+        }
+        let history = self.seen.history.as_ref().ok_or(Step::Read(Question::History))?;
+        Ok(history.iter().any(|ended| ended.end == End::Deployed && ended.promotion.digest == *digest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Basis; 6] = [Basis::Automation, Basis::BreakGlass, Basis::Person, Basis::Votes, Basis::GoingBack, Basis::Undoing];
+
+    fn policy(mode: Mode, approvers: &[&str], required: u32) -> Policy {
+        Policy { mode, approvers: approvers.iter().map(|id| (*id).to_owned()).collect(), required, links: approvers.is_empty() }
+    }
+
+    /// Every policy that makes a difference.
+    fn policies() -> Vec<Policy> {
+        let with_mode =
+            |mode| [policy(mode, &[], 1), policy(mode, &["UALICE"], 1), policy(mode, &["UALICE", "UBOB"], 2), policy(mode, &[], 2)];
+        [Mode::Auto, Mode::Approval].into_iter().flat_map(with_mode).collect()
+    }
+
+    /// Every combination of facts.
+    fn facts() -> Vec<Facts> {
+        let bit = |n: u32, bit: u32| n & (1 << bit) != 0;
+        let of = |n: u32| Facts {
+            is_newest: bit(n, 0),
+            is_set_aside: bit(n, 1),
+            has_run: bit(n, 2),
+            is_rejected: bit(n, 3),
+            votes: (n >> 4) as usize,
+        };
+        (0..48).map(of).collect()
+    }
+
+    #[test]
+    fn the_rule_for_every_basis_policy_and_image() {
+        for policy in policies() {
+            for facts in facts() {
+                let identities_count = !policy.approvers.is_empty() || policy.required > 1;
+                for basis in ALL {
+                    let may = match basis {
+                        Basis::BreakGlass | Basis::Undoing => true,
+                        Basis::Automation => policy.mode == Mode::Auto && facts.is_newest && !facts.is_set_aside,
+                        Basis::Person => policy.required == 1,
+                        Basis::Votes => facts.votes >= policy.required as usize && !facts.is_rejected,
+                        Basis::GoingBack => facts.has_run || !identities_count,
+                    };
+                    assert_eq!(objection(&policy, basis, facts).is_none(), may, "{basis:?} {policy:?} {facts:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_stricter_of_two_policies_counts() {
+        let loose = policy(Mode::Auto, &[], 1);
+        let strict = policy(Mode::Approval, &["UALICE", "UBOB"], 2);
+        for (now, asked) in [(&loose, &strict), (&strict, &loose)] {
+            assert_eq!(now.clone().or_stricter(asked), strict, "who was listed counts where nobody is now");
+        }
+        let others = policy(Mode::Auto, &["UCAROL"], 1);
+        assert_eq!(others.or_stricter(&strict), policy(Mode::Approval, &["UCAROL"], 2), "who is listed counts as now");
+    }
+}
