@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::{Answer, Closed, Outcome};
 use crate::model::{Commit, Digest, Repository, RequestId, Tag, Token};
-use crate::request::{Posted, Progress, Request};
+use crate::request::{Posted, Progress, Request, Vote};
 
 /// How many ended promotions the state itself remembers by token; the rest is in the history items.
 const RECENT: usize = 20;
@@ -176,6 +176,9 @@ pub struct Promotion {
     /// The request whose approval it rests on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestId>,
+    /// What people said of the request when it was decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub votes: Vec<Vote>,
     /// Change sets of others on its stack, which executing its own deletes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deletes_change_sets: Vec<String>,

@@ -108,6 +108,7 @@ fn promote(image: Option<ImageRef>) -> Trigger {
         via: Via::Direct,
         slack: None,
         sent_at: None,
+        trace: None,
     })
 }
 

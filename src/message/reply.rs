@@ -29,6 +29,42 @@ pub fn words(reply: &Reply) -> String {
     }
 }
 
+/// The same for somebody who may look and not command: what runs and what waits, in words of ours only.
+pub fn words_for_outsiders(reply: &Reply) -> String {
+    match reply {
+        Reply::Report(report) => match report["action"].as_str() {
+            Some("status") => status_for_outsiders(report),
+            Some("history") => of_history(report),
+            Some("plan") => {
+                let (app, would) = (text(&report["repository"]), text(&report["would"]));
+                let (before, tag) = (text(&report["previous_tag"]), text(&report["tag"]));
+                format!("{app}: promote would answer {would} ({before} → {tag}). People who may command the app are told why.")
+            }
+            _ => NOT_SHOWN.to_owned(),
+        },
+        Reply::Answer(_) => NOT_SHOWN.to_owned(),
+    }
+}
+
+const NOT_SHOWN: &str = "Only people who may command the app are told that.";
+
+fn status_for_outsiders(report: &Value) -> String {
+    let app = text(&report["repository"]);
+    let mut lines = vec![format!("{app} runs {} (mode {})", text(&report["running"]["tag"]), text(&report["mode"]))];
+    lines.extend(report["running"]["since"].as_str().map(|since| format!("• since {since}, by {}", text(&report["running"]["by"]))));
+    lines.extend(list(&report["open"]).map(|open| format!("• under way: {}, since {}", text(&open["tag"]), text(&open["at"]))));
+    if report["hold"].is_object() {
+        lines.push("• held".to_owned());
+    }
+    if report["request"]["progress"] == "pending" {
+        lines.push(format!("• waits for approval: {}", text(&report["request"]["digest"])));
+    }
+    if report["waiting"].is_object() {
+        lines.push(format!("• {}", text(&report["waiting"]["outcome"])));
+    }
+    lines.join("\n")
+}
+
 fn of_answer(answer: &Answer) -> String {
     let app = answer.repository.as_ref().map(ToString::to_string).unwrap_or_default();
     let what = image_name(answer.commit.as_ref(), answer.digest.as_ref()).map(|name| format!(" {name}")).unwrap_or_default();

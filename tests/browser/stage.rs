@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use ecr_promoter::link::{ApprovalLink, verify};
+use ecr_promoter::link::{ApprovalLink, Claim, Signer};
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -17,7 +17,7 @@ use crate::emulator::image::Image;
 use crate::emulator::world::World;
 
 /// What links are signed with.
-const LINK_SECRET: &str = "link-secret-3e9a5c";
+const LINK_SECRET: &str = "link-secret-3e9a5c-0123456789abcdef";
 
 pub(crate) struct Stage {
     pub(crate) world: Arc<World>,
@@ -87,7 +87,12 @@ impl Stage {
     /// What a link says.
     pub(crate) fn read(&self, link: &str) -> ApprovalLink {
         let token = link.rsplit('/').next().expect("a token");
-        verify(token, Timestamp::now(), &secret()).expect("a link of ours").0
+        Claim::parse(token, Timestamp::now()).and_then(|claim| claim.verify(&self.signer())).expect("a link of ours").0
+    }
+
+    /// What makes the links of this stage.
+    pub(crate) fn signer(&self) -> Signer {
+        Signer::new(&SecretString::from(LINK_SECRET), self.gateway.url().parse().expect("an address")).expect("a key")
     }
 
     /// A request without a browser, as a mail scanner or an attacker sends it: status and body.
@@ -111,8 +116,4 @@ impl Stage {
             std::fs::write(&file, self.browser.picture().await).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
         }
     }
-}
-
-pub(crate) fn secret() -> SecretString {
-    SecretString::from(LINK_SECRET)
 }
