@@ -117,7 +117,7 @@ impl Aws {
             all_apps: Mutex::default(),
             secrets: Mutex::default(),
             public_url: Cache::default(),
-            installation: Cache::default(),
+            installation: Cache::that_forgets_failures_after(slack::SILENCE_AGE),
         }
     }
 }

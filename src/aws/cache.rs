@@ -8,13 +8,14 @@ use tokio::sync::Mutex;
 
 use crate::error::Error;
 
-/// For how long a failed read is remembered.
+/// For how long a failed read is remembered, unless another time is said.
 pub(super) const FAILURE_AGE: Duration = Duration::from_secs(10);
 
 /// A value that is read when it is needed. Several who need it at once wait for one read.
 #[derive(Debug)]
 pub(super) struct Cache<T> {
     known: Mutex<Option<Known<T>>>,
+    failure_age: Duration,
 }
 
 #[derive(Debug)]
@@ -25,7 +26,13 @@ struct Known<T> {
 
 impl<T> Default for Cache<T> {
     fn default() -> Self {
-        Self { known: Mutex::new(None) }
+        Self::that_forgets_failures_after(FAILURE_AGE)
+    }
+}
+
+impl<T> Cache<T> {
+    pub(super) fn that_forgets_failures_after(failure_age: Duration) -> Self {
+        Self { known: Mutex::new(None), failure_age }
     }
 }
 
@@ -42,7 +49,7 @@ impl<T: Clone> Cache<T> {
         {
             let is_usable = match outcome {
                 Ok(value) => is_good(value, age),
-                Err(_) => age < FAILURE_AGE,
+                Err(_) => age < self.failure_age,
             };
             if is_usable {
                 return outcome.clone();

@@ -22,6 +22,8 @@ use crate::world::{Applied, Listener, Secret};
 
 /// For one message, its retries included: an invocation has better things to do.
 const WITHIN: Duration = Duration::from_secs(5);
+/// For how long it is remembered that Slack did not say where the app is installed: somebody waits who clicked.
+pub(super) const SILENCE_AGE: Duration = Duration::from_secs(3);
 /// How long Slack has to say where the app is installed: a click waits for it, and Slack waits for the click's answer.
 const INSTALLATION_WITHIN: Duration = Duration::from_secs(1);
 /// What Slack says of a message that is not there any more: nobody will ever see it, and that is final.

@@ -2,7 +2,6 @@ use aws_smithy_types::body::SdkBody;
 use http::{Request as HttpRequest, Response};
 use serde_json::{Value, json};
 
-use super::super::cache::FAILURE_AGE;
 use super::super::wire::{Recording, answer, app, connect, json_error, json_request, ok_json};
 use super::*;
 use crate::answer::Outcome;
@@ -123,7 +122,7 @@ async fn without_a_word_of_slacks_the_app_is_installed_nowhere_and_that_is_remem
         for _ in 0..3 {
             assert_eq!(aws.ask_installation().await, None, "{silence}");
         }
-        aws.installation.grow_older(FAILURE_AGE).await;
+        aws.installation.grow_older(SILENCE_AGE).await;
         assert!(aws.ask_installation().await.is_some());
         wire.assert_requests_match(&[]);
     }
