@@ -312,6 +312,23 @@ mod tests {
     }
 
     #[test]
+    fn what_ends_a_line_or_turns_it_round_is_in_no_form_of_a_message() {
+        let turned = "a\u{202e}b\u{2066}c\u{2028}d\u{85}e\u{200f}f";
+        let hostile = Notice {
+            by: turned.to_owned(),
+            previous_tag: Some(turned.to_owned()),
+            rolls_back: Some(turned.to_owned()),
+            changes: vec![turned.to_owned()],
+            ..notice(Outcome::Failed, turned)
+        };
+        let sent = message(&app(), &hostile, None);
+        for (form, text) in [("subject", &sent.subject), ("text", &sent.text), ("JSON", &sent.json.to_string())] {
+            assert!(!text.contains(|c| crate::text::is_control(c) && c != '\n'), "{form}: {text:?}");
+        }
+        assert!(sent.text.contains("a b c d e f"), "{}", sent.text);
+    }
+
+    #[test]
     fn words_from_outside_stay_on_their_line_and_within_limits() {
         let hostile = format!("bad\r\nSubject: x\u{1b}[31m {}", "y".repeat(5_000));
         let sent = message(&app(), &notice(Outcome::Failed, &hostile), None);

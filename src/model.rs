@@ -123,14 +123,14 @@ text!(
 );
 
 text!(
-    /// What a board's session is known by.
+    /// Identifies a board's session.
     SessionId,
     "the id of a session (32 lower-case hex digits)",
     |text| text.len() == 32 && is_lower_hex(text)
 );
 
 text!(
-    /// What the bearer of a board's link proves: that the link was handed out, and not made by somebody who has the link secret.
+    /// Proves that a board's link was handed out by the function, and not made by somebody who has the link secret.
     Proof,
     "a proof (32 lower-case hex digits)",
     |text| text.len() == 32 && is_lower_hex(text)
@@ -173,7 +173,8 @@ impl RequestId {
 }
 
 impl SessionId {
-    /// The id of the session that this command asks for: the same whenever it comes again.
+    /// Returns the id of the session that this command asks for. Derived, not random: a command that is delivered again finds its
+    /// session, and gets no second one.
     pub fn of(command: &str) -> Self {
         let hash = hash_of(&["session", command]);
         Self(hash[..32].to_owned())
@@ -181,7 +182,7 @@ impl SessionId {
 }
 
 impl Proof {
-    /// A proof made of these random bytes.
+    /// Makes a proof of these random bytes.
     pub fn of(random: [u8; 16]) -> Self {
         Self(hex(&random))
     }

@@ -111,6 +111,7 @@ mod tests {
     fn what_stands_between_backticks_is_code_and_still_text() {
         assert_eq!(prose("mode is `<b>`, `x`").into_string(), "mode is <code>&lt;b&gt;</code>, <code>x</code>");
         assert_eq!(prose("a ` alone").into_string(), "a ` alone");
+        assert_eq!(prose("a\u{202e}b `c\u{2028}d`").into_string(), "a b <code>c d</code>");
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! A session: who may use a board, since when and until when. Written when Slack confirmed a person, or when somebody whom IAM lets
-//! invoke the function asked; a board's link names one. So the secret that signs links makes no person by itself. No I/O here.
+//! Board sessions: who may use a board, since when and until when. A session is written when Slack has confirmed a person, or when
+//! somebody who may invoke the function asks for a board. The board's link names the session, so whoever has stolen the link secret
+//! still cannot act as anybody. No I/O here.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use crate::model::{Proof, SessionId};
 pub struct Session {
     /// What it is known by.
     pub id: SessionId,
-    /// What only the link that was handed out carries.
+    /// Carried by the link that was handed out, and known to nobody else.
     pub proof: Proof,
     /// Who asked for it, for people to read; claimed where IAM let them in.
     pub by: String,
@@ -26,12 +27,12 @@ pub struct Session {
 }
 
 impl Session {
-    /// What its link carries.
+    /// Returns what the session's link carries.
     pub fn link(&self) -> BoardLink {
         BoardLink { session: self.id.clone(), proof: self.proof.clone() }
     }
 
-    /// Whether this link is its own, at this time.
+    /// Tells whether this link belongs to the session, and the session has not ended.
     pub fn is_of(&self, link: &BoardLink, now: Timestamp) -> bool {
         // The link was signed, so nobody can try one proof after another.
         self.link() == *link && now < self.until

@@ -14,8 +14,10 @@ use serde_json::{Map, Value, json};
 
 use crate::text::plain;
 
-/// More than Slack ever sends; a form of ours has some hundred bytes.
+/// More than Slack ever sends.
 pub const MOST_BODY_BYTES: usize = 256 * 1024;
+/// A form of ours has some hundred bytes. Many empty fields take forty times the memory of their form.
+const MOST_FORM_BYTES: usize = 16 * 1024;
 /// The longest link with its query is a tenth of this.
 const MOST_ADDRESS_BYTES: usize = 8 * 1024;
 /// What the servers before Lambda let through.
@@ -151,9 +153,10 @@ impl Request {
         is_own || self.header("origin") == Some("null") && site == Some("same-origin")
     }
 
-    /// The fields of a form.
+    /// The fields of a form of ours; of a larger one than any of ours, none.
     pub fn form(&self) -> Vec<(String, String)> {
-        form_urlencoded::parse(&self.body).into_owned().collect()
+        let form = if self.body.len() > MOST_FORM_BYTES { &[] } else { self.body.as_slice() };
+        form_urlencoded::parse(form).into_owned().collect()
     }
 
     /// A header that is there once, as text. Of two nobody can say which one was meant.
@@ -208,7 +211,7 @@ impl Response {
         Self { status, headers: vec![("content-type", "text/plain; charset=utf-8".to_owned())], body: words.into(), why: None }
     }
 
-    /// The same, with why the request was refused.
+    /// Adds why the request was refused.
     pub fn because(self, why: &'static str) -> Self {
         Self { why: Some(why), ..self }
     }

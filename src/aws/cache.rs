@@ -1,6 +1,7 @@
-//! One value that a sandbox keeps for a while, and one failure for some seconds: strangers can cause reads as fast as they like.
+//! Keeps one value in the sandbox for a while, and one failure for some seconds: strangers can cause reads as fast as they like.
 //!
-//! Age is counted from when the read began, by the clock that says more: a sandbox can be frozen, and the monotonic clock with it.
+//! Age is counted from the start of the read, by the monotonic clock or the wall clock, whichever says more: a sandbox can be frozen, and
+//! its monotonic clock with it.
 
 use std::time::{Duration, Instant, SystemTime};
 

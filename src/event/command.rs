@@ -34,7 +34,7 @@ pub struct Command {
     pub slack: Option<Box<SlackOrigin>>,
     /// When it was sent, where the sender's service says so.
     pub sent_at: Option<Timestamp>,
-    /// What is known of the sender's computer, where it came by a link.
+    /// The sender's network address and user agent, where the command came by a link.
     pub trace: Option<Trace>,
 }
 
@@ -96,7 +96,7 @@ pub enum Choice {
 pub struct SlackOrigin {
     /// The user's id.
     pub user: String,
-    /// Whose people the user is one of.
+    /// How the user belongs to the installed team.
     pub standing: Standing,
     /// The channel's id.
     pub channel: Option<String>,
@@ -191,7 +191,7 @@ impl Command {
         Self { id, act, repository, by, via: Via::Direct, slack: None, sent_at: None, trace: None }
     }
 
-    /// The same, with what its sender's computer said of itself.
+    /// Adds where the command came from.
     pub fn with_trace(self, trace: Trace) -> Self {
         Self { trace: Some(trace), ..self }
     }

@@ -167,6 +167,39 @@ mod tests {
     }
 
     #[test]
+    fn outsiders_are_told_what_runs_and_no_words_of_awss() {
+        let secret = "arn:aws:ecs:us-east-1:012345678912:service/web did not stabilize";
+        let status = json!({
+            "action": "status", "repository": "web", "mode": "auto",
+            "stack": { "name": "web", "status": "UPDATE_ROLLBACK_FAILED" },
+            "running": { "tag": "production_9fceb02", "digest": "sha256:1", "since": "2026-03-17T09:41:30Z", "by": "alice" },
+            "newest": { "tag": "latest", "digest": "sha256:2" },
+            "open": [{ "tag": "production_abc1234", "by": "bob", "at": "2026-03-17T10:00:00Z" }],
+            "waiting": { "outcome": "blocked", "reason": secret },
+            "hold": { "by": "bob", "at": "2026-03-17T10:00:00Z", "reason": secret },
+            "request": { "progress": "pending", "digest": "sha256:2", "expires_at": "2026-03-20T10:00:00Z" },
+        });
+        insta::assert_snapshot!(words_for_outsiders(&Reply::Report(status)), @r"
+        web runs production_9fceb02 (mode auto)
+        • since 2026-03-17T09:41:30Z, by alice
+        • under way: production_abc1234, since 2026-03-17T10:00:00Z
+        • held
+        • waits for approval: sha256:2
+        • blocked
+        ");
+        let plan = json!({
+            "action": "plan", "repository": "web", "would": "blocked", "previous_tag": "production_old", "tag": "production_9fceb02",
+            "reason": secret, "changes": [secret],
+        });
+        assert_eq!(
+            words_for_outsiders(&Reply::Report(plan)),
+            "web: promote would answer blocked (production_old → production_9fceb02). People who may command the app are told why."
+        );
+        let refused = Answer { reason: secret.to_owned(), ..Answer::ignored(None, "") };
+        assert!(!words_for_outsiders(&refused.into()).contains("arn:"));
+    }
+
+    #[test]
     fn a_board_is_a_link_with_its_time() {
         let report = json!({ "action": "board", "url": "https://x.example/board/t.1-_a", "expires_at": "2026-03-17T09:56:30Z" });
         insta::assert_snapshot!(words(&Reply::Report(report)), @r"

@@ -1,11 +1,11 @@
-//! Whose team somebody in Slack is of. A signature proves that Slack sent a request, and not that its sender is one of ours: in a
-//! channel that is shared with others, and in an organisation of many workspaces, people click whom nobody here knows.
+//! Tells whether a person in Slack belongs to the team that the app is installed in. A signature proves that Slack sent a request, but
+//! not that its sender is a colleague: guests click in shared channels, and an organisation has many workspaces.
 //! <https://docs.slack.dev/enterprise/>, <https://docs.slack.dev/apis/slack-connect/>
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Where the app is installed, as Slack says of the bot's token.
+/// Where the app is installed, as `auth.test` answers for the bot's token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installation {
     /// The team (workspace), by its id.
@@ -14,13 +14,13 @@ pub struct Installation {
     pub organisation: Option<String>,
 }
 
-/// Whose people somebody is one of. Everybody else counts for nothing.
+/// How a person belongs to the installation. Everybody else counts for nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Standing {
-    /// Of the team that the app is installed in.
+    /// A member of the team that the app is installed in.
     Team,
-    /// Of another team of the same organisation: counts only where an app lists this person.
+    /// A member of another team of the same organisation: counts only for apps that list this person.
     Organisation,
 }
 
@@ -42,7 +42,7 @@ impl Installation {
         Some(Self { team: id("team_id")?, organisation: id("enterprise_id") })
     }
 
-    /// Whose people the sender is one of; `None` for a stranger.
+    /// How the sender belongs to the installation; `None` for a stranger.
     pub fn standing(&self, sender: Sender<'_>) -> Option<Standing> {
         let own = Some(self.team.as_str());
         if sender.team == own && (sender.own_team.is_none() || sender.own_team == own) {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::chromium::Scheme;
 use super::stage::{Stage, on_stage};
 use crate::emulator::cloudformation::Stack;
-use crate::emulator::fake_slack::{BOT_TOKEN, CHANNEL};
+use crate::emulator::fake_slack::CHANNEL;
 use crate::emulator::image::Image;
 use crate::emulator::slack_request::slash;
 use crate::emulator::world::FIRST_TAG;
@@ -24,7 +24,6 @@ async fn board(stage: &Stage) -> String {
 
 /// The board that this Slack user gets by `/promote board`.
 async fn board_of(stage: &Stage, user: &str) -> String {
-    stage.world.put_parameter("/ecr-promoter/slack/bot-token", "SecureString", BOT_TOKEN).await;
     let answer = stage.world.answer(&slash(&stage.world, user, "board")).await;
     let body: Value = serde_json::from_str(answer["body"].as_str().expect("a body")).expect("JSON");
     let text = body["text"].as_str().expect("a text");

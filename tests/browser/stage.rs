@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::checks::{check_headers, check_html};
 use super::chromium::{Browser, Scheme};
 use super::gateway::Gateway;
+use crate::emulator::fake_slack::BOT_TOKEN;
 use crate::emulator::http::{Client, Request};
 use crate::emulator::image::Image;
 use crate::emulator::world::World;
@@ -34,6 +35,7 @@ pub(crate) async fn on_stage(test: impl AsyncFnOnce(&Stage)) {
     let stage = Stage { world, gateway, browser };
     stage.world.put_parameter("/ecr-promoter/public-url", "String", &stage.gateway.url()).await;
     stage.world.put_parameter("/ecr-promoter/link-secret", "SecureString", LINK_SECRET).await;
+    stage.world.put_parameter("/ecr-promoter/slack/bot-token", "SecureString", BOT_TOKEN).await;
 
     let outcome = AssertUnwindSafe(test(&stage)).catch_unwind().await;
 
