@@ -68,32 +68,10 @@ pub(super) async fn interaction<W: World>(world: &W, request: &Request, now: Tim
     if let Err(refused) = check_response_url(world, click.response_url.as_deref()) {
         return refused;
     }
-    // Side by side, since the time is short: what is read decides nothing.
-    let sender =
-        team::Sender { team: click.team.as_deref(), own_team: click.user.team.as_deref(), organisation: click.organisation.as_deref() };
-    let read = join(standing(world, sender), find(world, &click));
-    let Ok((standing, found)) = tokio::time::timeout(BUDGET.saturating_sub(began.elapsed()), read).await else {
-        return not_heard();
+    let (app, act, standing) = match admit(world, &click, began).await {
+        Ok(admitted) => admitted,
+        Err(refused) => return refused,
     };
-    let standing = match standing {
-        Ok(standing) => standing,
-        Err(Stranger::Foreign) => return foreign(),
-        Err(Stranger::Unknown) => {
-            whisper(world, &click, NOT_HEARD, began).await;
-            return not_heard();
-        }
-    };
-    let (app, act) = match found {
-        Ok(Some(found)) => found,
-        Ok(None) => {
-            let words = "This button belongs to no request, or to one that ended long ago.";
-            return Response::text(404, words).because("the button belongs to no request");
-        }
-        Err(failure) => return failed(&failure),
-    };
-    if !counts(&app, standing, &click.user.id) {
-        return foreign();
-    }
     let said = match answer_click(world, &app, act, standing, &click, began).await {
         // The message itself says what became of it.
         Ok(Some(Reply::Answer(answer))) if is_what_was_clicked(click.button, answer.outcome) && answer.closed.is_empty() => {
@@ -108,6 +86,30 @@ pub(super) async fn interaction<W: World>(world: &W, request: &Request, now: Tim
     };
     whisper(world, &click, &said, began).await;
     Response::ok()
+}
+
+/// Whether whoever clicked is one of ours, and what the click means.
+async fn admit<W: World>(world: &W, click: &Click, began: Instant) -> Result<(App, Act, Standing), Response> {
+    // Side by side, since the time is short: what is read decides nothing.
+    let sender =
+        team::Sender { team: click.team.as_deref(), own_team: click.user.team.as_deref(), organisation: click.organisation.as_deref() };
+    let read = join(standing(world, sender), find(world, click));
+    let Ok((standing, found)) = tokio::time::timeout(BUDGET.saturating_sub(began.elapsed()), read).await else {
+        return Err(not_heard());
+    };
+    let standing = match standing {
+        Ok(standing) => standing,
+        Err(Stranger::Foreign) => return Err(foreign()),
+        Err(Stranger::Unknown) => {
+            whisper(world, click, NOT_HEARD, began).await;
+            return Err(not_heard());
+        }
+    };
+    let (app, act) = found.map_err(|failure| failed(&failure))?.ok_or_else(|| {
+        let words = "This button belongs to no request, or to one that ended long ago.";
+        Response::text(404, words).because("the button belongs to no request")
+    })?;
+    if counts(&app, standing, &click.user.id) { Ok((app, act, standing)) } else { Err(foreign()) }
 }
 
 /// Carries out what the click means, if whoever clicked may command.
