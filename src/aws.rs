@@ -2,6 +2,7 @@
 //! narrow methods that speak the model's types; what they send and how they read answers is shown by recorded wire tests.
 
 mod blob;
+mod cache;
 mod cloudformation;
 mod dynamodb;
 mod ecr;
@@ -12,7 +13,7 @@ mod sns;
 mod ssm;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use aws_config::retry::RetryConfig;
@@ -31,11 +32,16 @@ use secrecy::SecretString;
 use crate::config::{App, Settings};
 use crate::error::Error;
 use crate::image::TagMutability;
-use crate::model::{Repository, RequestId};
+use crate::link::PublicUrl;
+use crate::model::{Repository, RequestId, SessionId};
+use crate::session::Session;
 use crate::slack::api::{Api, is_response_url};
+use crate::slack::team::Installation;
 use crate::stack::{EventsWanted, Stack, StackEvents};
 use crate::state::{Roster, State};
 use crate::world::{Action, Applied, Asked, Listener, Question, Secret, Snapshot, Subject, Tried, Version, World};
+use cache::Cache;
+use slack::TokenId;
 
 /// How long a sandbox may go on with a configuration that it has read.
 const CONFIGURATION_AGE: Duration = Duration::from_secs(60);
@@ -61,8 +67,9 @@ pub struct Aws {
     apps: Mutex<HashMap<Repository, (Instant, App)>>,
     mutability: Mutex<HashMap<Repository, (Instant, TagMutability)>>,
     all_apps: Mutex<Option<AllApps>>,
-    secrets: Mutex<HashMap<String, secrets::Known>>,
-    public_url: Mutex<Option<String>>,
+    secrets: Mutex<HashMap<String, Arc<Cache<Option<SecretString>>>>>,
+    public_url: Cache<Option<PublicUrl>>,
+    installation: Cache<(TokenId, Installation)>,
 }
 
 impl Aws {
@@ -112,7 +119,8 @@ impl Aws {
             mutability: Mutex::default(),
             all_apps: Mutex::default(),
             secrets: Mutex::default(),
-            public_url: Mutex::default(),
+            public_url: Cache::default(),
+            installation: Cache::that_forgets_failures_after(slack::SILENCE_AGE),
         }
     }
 }
@@ -181,9 +189,20 @@ impl World for Aws {
         }
     }
 
-    async fn secret(&self, secret: Secret, again: bool) -> Result<Option<SecretString>, Error> {
-        let name = self.settings.secret_parameter(secret);
-        if again { self.secret_again(&name).await } else { self.secret(&name).await }
+    async fn secret(&self, secret: Secret) -> Result<Option<SecretString>, Error> {
+        self.secret_named(&self.settings.secret_parameter(secret)).await
+    }
+
+    async fn installation(&self) -> Option<Installation> {
+        self.ask_installation().await
+    }
+
+    async fn session(&self, id: &SessionId) -> Result<Option<Session>, Error> {
+        self.read_session(id).await
+    }
+
+    async fn open_session(&self, session: &Session) -> Result<Applied, Error> {
+        self.write_session(session).await
     }
 
     async fn request(&self, id: &RequestId) -> Result<Option<Asked>, Error> {
@@ -219,14 +238,8 @@ impl World for Aws {
         Ok((stack?, events?))
     }
 
-    async fn public_url(&self) -> Result<Option<String>, Error> {
-        let known = self.public_url.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
-        if known.is_some() {
-            return Ok(known);
-        }
-        let url = self.parameter(&self.settings.public_url_parameter()).await?.filter(|url| url.ends_with('/'));
-        self.public_url.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone_from(&url);
-        Ok(url)
+    async fn public_url(&self) -> Result<Option<PublicUrl>, Error> {
+        self.public_url.get(|_, age| age < CONFIGURATION_AGE, async || self.read_public_url().await).await
     }
 
     async fn observe(&self, app: &App, subject: &Subject) -> Result<Snapshot, Error> {

@@ -1,6 +1,7 @@
 //! What users configure: [`Settings`], the function's environment, and [`App`], one repository's JSON in Parameter Store.
 //! Both are read whole and checked whole: an error names the parameter, the key and what was expected. No I/O here.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -189,7 +190,7 @@ pub enum CommitSource {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Approval {
-    /// Where to ask in Slack.
+    /// Where to ask in Slack: the channel's id.
     pub slack_channel: Option<String>,
     /// Slack user ids that may decide and command; empty = anyone in the channel.
     pub approvers: Vec<String>,
@@ -385,6 +386,23 @@ impl App {
             "approval.approvers",
             "expected Slack user ids, such as `U024BE7LH`",
         )?;
+        ensure(
+            a.approvers.iter().collect::<BTreeSet<_>>().len() == a.approvers.len(),
+            "approval.approvers",
+            "expected each person once: a person who is listed twice still has one vote",
+        )?;
+        ensure(
+            a.slack_channel.as_deref().is_none_or(is_channel),
+            "approval.slack_channel",
+            "expected the channel's id (`C…` or `G…`), not its name, which Slack does not say of private channels. In Slack, open the \
+             channel and click on its name: the id is at the end of the tab *About*",
+        )?;
+        ensure(
+            !a.needs_identity() || a.slack_channel.is_some(),
+            "approval.slack_channel",
+            "expected a channel's id, such as `C024BE91L`: with `approval.approvers`, or `approval.required` above 1, people decide in \
+             Slack only, and without a channel nobody is asked there",
+        )?;
         ensure((1..=8760).contains(&a.expires_hours), "approval.expires_hours", "expected 1-8760 hours")?;
         if let Some(guard) = &c.guard {
             ensure(
@@ -431,6 +449,11 @@ fn is_stack(text: &str) -> bool {
                 && parts[4].strip_prefix("stack/").is_some_and(|r| is_name(r.split('/').next().unwrap_or_default()))
         }
     }
+}
+
+/// `C…` for a channel, `G…` for a private one of old. Of a name Slack takes no capital letter.
+fn is_channel(text: &str) -> bool {
+    (2..=64).contains(&text.len()) && text.starts_with(['C', 'G']) && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
 fn is_resource_type(change: &str) -> bool {
@@ -481,10 +504,37 @@ mod tests {
         refuses(r#"{"stack":"web","tag_prefix":"prod/"}"#, &["key `tag_prefix`", "start of a tag"]);
         refuses(r#"{"stack":"web","commit_from":["git"]}"#, &["key `commit_from[0]`", "`annotation`"]);
         refuses(r#"{"stack":"web","approval":{"required":"2"}}"#, &["key `approval.required`", "u32"]);
-        refuses(r#"{"stack":"web","approval":{"approvers":["U1"],"required":2}}"#, &["key `approval.required`"]);
+        refuses(r#"{"stack":"web","approval":{"slack_channel":"C1","approvers":["U1"],"required":2}}"#, &["key `approval.required`"]);
         refuses(r#"{"stack":"web","rollback":{"monitor_minutes":181}}"#, &["key `rollback.monitor_minutes`", "0-180"]);
         refuses(r#"{"stack":"web","guard":{"allowed_changes":["ECS"]}}"#, &["key `guard.allowed_changes`"]);
         refuses(r#"{"stack":"web","repository_url":"javascript:x"}"#, &["key `repository_url`", "https://"]);
+    }
+
+    #[test]
+    fn a_channel_is_named_by_its_id() {
+        let with = |channel: &str| format!(r#"{{"stack":"web","approval":{{"slack_channel":"{channel}"}}}}"#);
+        for good in ["C024BE91L", "G024BE91L", "C1"] {
+            assert!(parse(&with(good)).is_ok(), "{good}");
+        }
+        for bad in
+            ["", "C", "#releases", "releases", "C releases", "c024be91l", "D024BE91L", "U024BE7LH", "https://acme.slack.com/C024BE91L"]
+        {
+            refuses(&with(bad), &["key `approval.slack_channel`", "the channel's id (`C…` or `G…`)", "*About*"]);
+        }
+    }
+
+    #[test]
+    fn approvals_that_can_never_be_given_are_refused() {
+        let with = |approval: &str| format!(r#"{{"stack":"web","approval":{approval}}}"#);
+        assert!(parse(&with(r#"{"slack_channel":"C1","approvers":["U1","U2"],"required":2}"#)).is_ok());
+        assert!(parse(&with(r#"{"slack_channel":"C1","required":2}"#)).is_ok());
+        refuses(&with(r#"{"slack_channel":"C1","approvers":["U1","U1"]}"#), &["key `approval.approvers`", "each person once"]);
+        refuses(&with(r#"{"slack_channel":"C1","approvers":["U1","U2","U1"],"required":3}"#), &["key `approval.approvers`"]);
+        refuses(&with(r#"{"slack_channel":"C1","approvers":["U1"],"required":2}"#), &["key `approval.required`"]);
+        refuses(&with(r#"{"slack_channel":"C1","required":0}"#), &["key `approval.required`"]);
+        for without in [r#"{"approvers":["U1"]}"#, r#"{"required":2}"#, r#"{"approvers":["U1","U2"],"required":2}"#] {
+            refuses(&with(without), &["key `approval.slack_channel`", "people decide in Slack only"]);
+        }
     }
 
     #[test]

@@ -78,7 +78,7 @@ fn steps(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided {
     }
     // Who may not command an app changes nothing of it, not even by having it looked at.
     if let Trigger::Command(command) = trigger
-        && let Some(objection) = command.slack.as_ref().and_then(|origin| slack_objection(app, seen.state.as_ref(), origin, &command.by))
+        && let Some(objection) = command.slack.as_ref().and_then(|origin| slack_objection(app, origin, &command.by))
         && !matches!(command.act, Act::Status | Act::Plan(_) | Act::Reconcile)
     {
         let answer = Answer { outcome: Outcome::Refused, ..Answer::ignored(Some(app.repository.clone()), objection) };

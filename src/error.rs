@@ -6,9 +6,13 @@ use lambda_runtime::Diagnostic;
 use crate::answer::Reply;
 use crate::config::ConfigError;
 use crate::event::NotUnderstood;
+use crate::text::plain;
+
+/// What the on-failure queue and a log line may carry.
+const LONGEST: usize = 20_000;
 
 /// Why an event was not carried out.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The payload is not understood.
     #[error(transparent)]
@@ -90,6 +94,6 @@ impl Error {
 
 impl From<Error> for Diagnostic {
     fn from(error: Error) -> Self {
-        Diagnostic { error_type: error.kind().to_owned(), error_message: error.to_string() }
+        Diagnostic { error_type: error.kind().to_owned(), error_message: plain(&error.to_string(), LONGEST) }
     }
 }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::model::{Digest, Repository, Tag};
+use crate::text::plain;
 use command::Command;
 
 /// What happened, or what somebody wants.
@@ -136,8 +137,7 @@ fn is_elsewhere(invocation: &Invocation, account: Option<&str>, region: Option<&
 
 /// What a stranger wrote, short enough and plain enough for an error.
 fn cut(text: &str) -> String {
-    let plain: String = text.chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.chars().count() > 200 { plain + "…" } else { plain }
+    plain(text, 200)
 }
 
 #[cfg(test)]

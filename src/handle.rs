@@ -20,7 +20,6 @@ use crate::decide::roster::untold;
 use crate::decide::{Step, Trigger, decide};
 use crate::error::Error;
 use crate::event::{Event, Invocation, NotUnderstood, parse};
-use crate::link::BoardLink;
 use crate::model::{Repository, RequestId, Tag, Token};
 use crate::request::Posted;
 use crate::state::{ChangeSet, Notice, Roster};
@@ -105,7 +104,7 @@ async fn on_event<W: World>(world: &W, event: Result<Event, NotUnderstood>) -> R
                 join(tell_of_configurations(world, configurations), look_at_all(world, apps, "schedule", only_open_work)).await;
             told.and(looked)
         }
-        Event::Board { by } => board::link(world, BoardLink { by: by.unwrap_or_default(), slack: None }).await,
+        Event::Board { by } => board::link(world, board::Asker::Invoker(by)).await,
         Event::Command(command) => {
             let Some(app) = world.app(&command.repository).await? else {
                 let place = format!("Parameter Store {}", world.source(&command.repository));

@@ -11,16 +11,19 @@
 //!
 //! The modules, in the order to read them:
 //!
+//! * [`text`]: foreign words on one plain line
 //! * [`model`], [`config`]: the words of the domain and what users configure; parsed once, valid from then on
 //! * [`event`]: what came
 //! * [`web`], [`slack`], [`link`]: what came over HTTP, Slack's side of the wire, and links that carry their own right
-//! * [`image`], [`stack`], [`review`], [`request`], [`state`]: what is known of an image, of a stack and of what would change in it,
-//!   what people are asked, and what is remembered
+//! * [`image`], [`stack`], [`review`], [`request`], [`state`], [`session`]: what is known of an image, of a stack and of what would
+//!   change in it, what people are asked, what is remembered, and who may use a board
 //! * [`world`]: the port: what can be seen and what can be done
 //! * [`decide`]: the decision
 //! * [`handle`]: one invocation, in one direction
 //! * [`aws`]: the real world behind the port
 //! * [`answer`], [`message`], [`page`], [`error`], [`logging`]: what goes out
+
+pub mod text;
 
 pub mod model;
 
@@ -35,6 +38,7 @@ pub mod web;
 pub mod image;
 pub mod request;
 pub mod review;
+pub mod session;
 pub mod stack;
 pub mod state;
 

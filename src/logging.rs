@@ -1,10 +1,14 @@
 //! Logs: JSON where Lambda asks for it, at the level that it asks for. CONTRACT: no secret at any level, so what the SDK and
-//! its HTTP client say of their own wire is cut off whatever the level.
+//! its HTTP client say of their own wire is cut off whatever the level, and an event is one plain line, whatever foreign words are in it.
+
+use std::io::{self, Write};
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Metadata, Subscriber};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::prelude::*;
+
+use crate::text::is_control;
 
 /// Starts logging to standard output, where Lambda reads it. `var` answers like `std::env::var(..).ok()`.
 pub fn start(var: impl Fn(&str) -> Option<String>) {
@@ -12,10 +16,11 @@ pub fn start(var: impl Fn(&str) -> Option<String>) {
     let is_json = var("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json"));
     let subscriber = tracing_subscriber::registry();
     let started = if is_json {
-        let layer = tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false);
+        let layer =
+            tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(|| PlainLines(io::stdout()));
         try_start(subscriber.with(layer.with_filter(filter_fn(move |metadata| is_wanted(metadata, level)))))
     } else {
-        let layer = tracing_subscriber::fmt::layer().with_ansi(false);
+        let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(|| PlainLines(io::stdout()));
         try_start(subscriber.with(layer.with_filter(filter_fn(move |metadata| is_wanted(metadata, level)))))
     };
     if !started {
@@ -30,4 +35,34 @@ fn try_start(subscriber: impl Subscriber + Send + Sync + 'static) -> bool {
 fn is_wanted(metadata: &Metadata<'_>, level: LevelFilter) -> bool {
     let is_own = metadata.target().starts_with("ecr_promoter");
     *metadata.level() <= if is_own { level } else { level.min(LevelFilter::WARN) }
+}
+
+/// Writes events, which come one a call, without what would end their line or turn it round.
+struct PlainLines<W>(W);
+
+impl<W: Write> Write for PlainLines<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let line: String = text.trim_end_matches('\n').chars().map(|c| if is_control(c) { ' ' } else { c }).chain(['\n']).collect();
+        self.0.write_all(line.as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_plain_line() {
+        let mut lines = PlainLines(Vec::new());
+        for event in ["reason=\u{202e}a\nERROR b\u{2028}c\u{1b}[31m\n", "{\"reason\":\"\u{2066}d\"}\n"] {
+            lines.write_all(event.as_bytes()).expect("written");
+        }
+        assert_eq!(String::from_utf8(lines.0).expect("text"), "reason= a ERROR b c [31m\n{\"reason\":\" d\"}\n");
+    }
 }

@@ -10,6 +10,7 @@ use crate::answer::Outcome;
 use crate::config::App;
 use crate::model::{Commit, Digest};
 use crate::state::Notice;
+use crate::text::plain;
 
 /// SNS refuses a subject over 100 characters, or one that is not plain ASCII.
 /// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
@@ -53,7 +54,7 @@ pub fn message(app: &App, notice: &Notice, link: Option<&str>) -> Message {
         Outcome::Unchanged if notice.digest.is_none() => format!("{name}: its configuration has changed"),
         other @ (Outcome::Unchanged | Outcome::Refused | Outcome::Resumed) => format!("{name}: {other}"),
     };
-    let mut lines = vec![plain(&headline, 300), String::new(), plain(&notice.reason, REASON)];
+    let mut lines = vec![plain(&headline, 400), String::new(), plain(&notice.reason, REASON)];
     let mut fact = |label: &str, value: Option<String>| {
         if let Some(value) = value {
             lines.push(format!("{label:<9} {}", plain(&value, 300)));
@@ -141,7 +142,7 @@ fn machine(app: &App, notice: &Notice) -> Value {
         "digest": notice.digest,
         "commit": notice.commit,
         "tag": notice.tag,
-        "previous_tag": notice.previous_tag,
+        "previous_tag": notice.previous_tag.as_deref().map(|tag| plain(tag, 300)),
         "previous_commit": notice.previous_commit,
         "stack": app.config.stack,
         "parameter": app.config.parameter,
@@ -149,7 +150,7 @@ fn machine(app: &App, notice: &Notice) -> Value {
         "by": plain(&notice.by, 300),
         "at": notice.at,
         "took_seconds": notice.took_seconds,
-        "rolls_back": notice.rolls_back,
+        "rolls_back": notice.rolls_back.as_deref().map(|tag| plain(tag, 300)),
         "compare_url": compare(app, notice),
         "request": notice.request,
         "expires_at": notice.expires_at,
@@ -182,15 +183,6 @@ fn compare(app: &App, notice: &Notice) -> Option<String> {
 
 fn subject(headline: &str) -> String {
     headline.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).take(SUBJECT).collect()
-}
-
-/// One line of printable text, cut to size.
-fn plain(text: &str, most: usize) -> String {
-    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect();
-    if text.chars().count() > most {
-        line.push('…');
-    }
-    line
 }
 
 #[cfg(test)]
@@ -320,6 +312,23 @@ mod tests {
         let unlabelled = Notice { commit: None, ..notice(Outcome::ApprovalRequested, "") };
         assert!(message(&app(), &unlabelled, None).text.contains("--label org.opencontainers.image.revision="));
         assert!(!message(&app(), &notice(Outcome::ApprovalRequested, ""), None).text.contains("--label"));
+    }
+
+    #[test]
+    fn what_ends_a_line_or_turns_it_round_is_in_no_form_of_a_message() {
+        let turned = "a\u{202e}b\u{2066}c\u{2028}d\u{85}e\u{200f}f";
+        let hostile = Notice {
+            by: turned.to_owned(),
+            previous_tag: Some(turned.to_owned()),
+            rolls_back: Some(turned.to_owned()),
+            changes: vec![turned.to_owned()],
+            ..notice(Outcome::Failed, turned)
+        };
+        let sent = message(&app(), &hostile, None);
+        for (form, text) in [("subject", &sent.subject), ("text", &sent.text), ("JSON", &sent.json.to_string())] {
+            assert!(!text.contains(|c| crate::text::is_control(c) && c != '\n'), "{form}: {text:?}");
+        }
+        assert!(sent.text.contains("a b c d e f"), "{}", sent.text);
     }
 
     #[test]

@@ -122,6 +122,20 @@ text!(
     |text| text.strip_prefix("req-").is_some_and(|hex| hex.len() == 32 && is_lower_hex(hex))
 );
 
+text!(
+    /// Identifies a board's session.
+    SessionId,
+    "the id of a session (32 lower-case hex digits)",
+    |text| text.len() == 32 && is_lower_hex(text)
+);
+
+text!(
+    /// Proves that a board's link was handed out by the function, and not made by somebody who has the link secret.
+    Proof,
+    "a proof (32 lower-case hex digits)",
+    |text| text.len() == 32 && is_lower_hex(text)
+);
+
 fn is_lower_hex(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
@@ -155,6 +169,22 @@ impl RequestId {
     pub fn of(repository: &Repository, stack: &str, digest: &Digest, number: u64) -> Self {
         let hash = hash_of(&["request", repository.as_str(), stack, digest.as_str(), &number.to_string()]);
         Self(format!("req-{}", &hash[..32]))
+    }
+}
+
+impl SessionId {
+    /// Returns the id of the session that this command asks for. Derived, not random: a command that is delivered again finds its
+    /// session, and gets no second one.
+    pub fn of(command: &str) -> Self {
+        let hash = hash_of(&["session", command]);
+        Self(hash[..32].to_owned())
+    }
+}
+
+impl Proof {
+    /// Makes a proof of these random bytes.
+    pub fn of(random: [u8; 16]) -> Self {
+        Self(hex(&random))
     }
 }
 

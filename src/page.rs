@@ -12,9 +12,12 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
 use crate::model::{Commit, Digest};
-
+use crate::text::plain;
 use crate::web::Response;
 use style::STYLE;
+
+/// CloudFormation's reasons can run to pages.
+const LONGEST: usize = 2_000;
 
 /// A page with this title and content. `refresh` has it load anew after so many seconds.
 pub fn page(status: u16, title: &str, refresh: Option<u32>, content: &Markup) -> Response {
@@ -42,11 +45,13 @@ pub fn page(status: u16, title: &str, refresh: Option<u32>, content: &Markup) ->
         status,
         headers: vec![("content-type", "text/html; charset=utf-8".to_owned()), ("content-security-policy", content_security_policy())],
         body: document.into_string(),
+        why: None,
     }
 }
 
-/// A sentence in which what stands between backticks is code, as in answers and messages. Everything is escaped.
+/// A sentence in which what stands between backticks is code, as in answers and messages. Everything is escaped, and one plain line.
 fn prose(text: &str) -> Markup {
+    let text = &plain(text, LONGEST);
     let parts: Vec<&str> = text.split('`').collect();
     // An odd one out is no pair.
     if parts.len().is_multiple_of(2) {
@@ -106,6 +111,7 @@ mod tests {
     fn what_stands_between_backticks_is_code_and_still_text() {
         assert_eq!(prose("mode is `<b>`, `x`").into_string(), "mode is <code>&lt;b&gt;</code>, <code>x</code>");
         assert_eq!(prose("a ` alone").into_string(), "a ` alone");
+        assert_eq!(prose("a\u{202e}b `c\u{2028}d`").into_string(), "a b <code>c d</code>");
     }
 
     #[test]

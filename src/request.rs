@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Outcome;
+use crate::event::command::Trace;
 use crate::model::{Commit, Digest, RequestId, Tag};
 use crate::state::{Notice, Policy, Via, kept_reason};
 
@@ -74,6 +75,9 @@ pub struct Vote {
     pub approves: bool,
     /// When.
     pub at: Timestamp,
+    /// Where it came from, if it came by a link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace>,
 }
 
 /// How far a request has come.

@@ -5,6 +5,7 @@
 //! * [`signature`]: whether it is from Slack at all
 //! * [`interaction`]: a click on a button
 //! * [`slash`]: a slash command
+//! * [`team`]: whether its sender is one of ours
 //! * [`escape`]: foreign text in a message
 //! * [`card`]: the message of a request
 //! * [`api`]: what is said to Slack
@@ -14,6 +15,8 @@ pub mod signature;
 pub mod interaction;
 pub mod slash;
 
+pub mod team;
+
 pub mod card;
 pub mod escape;
 
@@ -21,7 +24,7 @@ pub mod api;
 
 mod form;
 
-use escape::plain;
+use crate::text::plain;
 
 /// Names are shown and nothing else: an id says who it is.
 const LONGEST_NAME: usize = 80;

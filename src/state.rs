@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::answer::{Answer, Closed, Outcome};
 use crate::config::Mode;
 use crate::model::{Commit, Digest, Repository, RequestId, Tag, Token};
-use crate::request::{Posted, Progress, Request};
+use crate::request::{Posted, Progress, Request, Vote};
 
 mod limits;
 
@@ -285,6 +285,9 @@ pub struct Promotion {
     /// The request whose approval it rests on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestId>,
+    /// What people said of the request when it was decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub votes: Vec<Vote>,
     /// Change sets of others on its stack, which executing its own deletes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deletes_change_sets: Vec<String>,

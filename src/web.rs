@@ -4,12 +4,26 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+
+use crate::text::plain;
+
+/// More than Slack ever sends.
+pub const MOST_BODY_BYTES: usize = 256 * 1024;
+/// A form of ours has some hundred bytes. Many empty fields take forty times the memory of their form.
+const MOST_FORM_BYTES: usize = 16 * 1024;
+/// The longest link with its query is a tenth of this.
+const MOST_ADDRESS_BYTES: usize = 8 * 1024;
+/// What the servers before Lambda let through.
+const MOST_HEADER_BYTES: usize = 64 * 1024;
+/// A browser's user agent has some hundred characters.
+const LONGEST_AGENT: usize = 200;
 
 /// What every answer says: it is nobody's to keep, to frame, to guess the type of, or to name to another site.
 const EVERYWHERE: [(&str, &str); 4] = [
@@ -32,6 +46,10 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The body, to the byte as it was sent.
     pub body: Vec<u8>,
+    /// The network address that it came from, as Lambda saw it.
+    pub address: Option<IpAddr>,
+    /// The user agent, one plain line of what the sender says of itself.
+    pub agent: Option<String>,
 }
 
 /// Neither a path (it may carry a link's token) nor headers or a body (signatures, what people wrote) belong in a log.
@@ -45,23 +63,28 @@ impl fmt::Debug for Request {
 /// odd header would not say what is wrong.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Payload {
-    raw_path: Option<String>,
-    raw_query_string: Option<String>,
-    headers: Option<HashMap<String, String>>,
-    request_context: Context,
-    body: Option<String>,
+struct Payload<'a> {
+    #[serde(borrow)]
+    raw_path: Option<&'a str>,
+    raw_query_string: Option<&'a str>,
+    headers: Option<HashMap<&'a str, &'a str>>,
+    request_context: Context<'a>,
+    body: Option<&'a str>,
     is_base64_encoded: Option<bool>,
 }
 
 #[derive(Deserialize)]
-struct Context {
-    http: Http,
+struct Context<'a> {
+    #[serde(borrow)]
+    http: Http<'a>,
 }
 
 #[derive(Deserialize)]
-struct Http {
-    method: String,
+#[serde(rename_all = "camelCase")]
+struct Http<'a> {
+    method: &'a str,
+    source_ip: Option<&'a str>,
+    user_agent: Option<&'a str>,
 }
 
 impl Request {
@@ -71,26 +94,45 @@ impl Request {
             && raw.get("requestContext").is_some_and(|context| context.get("http").is_some())
     }
 
-    /// Reads a payload; what cannot be read has its answer already.
+    /// Reads a payload; what cannot be read has its answer already. Nothing is copied before it is known to be small: Lambda takes
+    /// 6 MB from anybody.
     pub fn parse(raw: &Value) -> Result<Self, Response> {
-        let bad = |problem: &str| Response::text(400, problem);
+        let bad = |problem: &'static str| Response::text(400, problem).because(problem);
+        let large = |status: u16, problem: &'static str| Response::text(status, problem).because(problem);
         // The words of the parser would quote what a stranger sent.
         let payload = Payload::deserialize(raw).map_err(|_| bad("This is no HTTP request."))?;
-        let method = Method::from_bytes(payload.request_context.http.method.as_bytes()).map_err(|_| bad("This is no HTTP method."))?;
+        let http = payload.request_context.http;
+        let method = Method::from_bytes(http.method.as_bytes()).map_err(|_| bad("This is no HTTP method."))?;
+        let (path, query) = (payload.raw_path.unwrap_or_default(), payload.raw_query_string.unwrap_or_default());
+        if path.len() + query.len() > MOST_ADDRESS_BYTES {
+            return Err(large(414, "This address is too long."));
+        }
+        let sent = payload.headers.unwrap_or_default();
+        if sent.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MOST_HEADER_BYTES {
+            return Err(large(431, "These HTTP headers are too large."));
+        }
         let mut headers = HeaderMap::new();
-        for (name, value) in payload.headers.unwrap_or_default() {
+        for (name, value) in sent {
             let name: HeaderName = name.parse().map_err(|_| bad("This is no HTTP header."))?;
             let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| bad("This is no HTTP header."))?;
             // Names that differ in case only are one header with two values. A map takes no more than 32,768 of them.
             headers.try_append(name, value).map_err(|_| bad("These are too many HTTP headers."))?;
         }
-        let body = payload.body.unwrap_or_default();
-        let body = if payload.is_base64_encoded.unwrap_or(false) {
-            STANDARD.decode(body).map_err(|_| bad("The body is not the base64 that it is said to be."))?
-        } else {
-            body.into_bytes()
-        };
-        Ok(Self { method, path: payload.raw_path.unwrap_or_default(), query: payload.raw_query_string.unwrap_or_default(), headers, body })
+        let (body, is_base64) = (payload.body.unwrap_or_default(), payload.is_base64_encoded.unwrap_or(false));
+        let most = if is_base64 { MOST_BODY_BYTES.div_ceil(3) * 4 } else { MOST_BODY_BYTES };
+        if body.len() > most {
+            return Err(large(413, "The body is larger than 256 KiB."));
+        }
+        let body =
+            if is_base64 { STANDARD.decode(body).map_err(|_| bad("The body is not valid base64."))? } else { body.as_bytes().to_vec() };
+        let agent = http.user_agent.map(|agent| plain(agent.trim(), LONGEST_AGENT)).filter(|agent| !agent.is_empty());
+        let address = http.source_ip.and_then(|address| address.parse().ok());
+        Ok(Self { method, path: path.to_owned(), query: query.to_owned(), headers, body, address, agent })
+    }
+
+    /// The network address that a payload came from, whatever else is wrong with it.
+    pub fn address_of(raw: &Value) -> Option<IpAddr> {
+        raw["requestContext"]["http"]["sourceIp"].as_str()?.parse().ok()
     }
 
     /// Whether a form came from this site's own page. A browser says where a form comes from; what is no browser holds no right
@@ -111,9 +153,10 @@ impl Request {
         is_own || self.header("origin") == Some("null") && site == Some("same-origin")
     }
 
-    /// The fields of a form.
+    /// The fields of a form of ours; of a larger one than any of ours, none.
     pub fn form(&self) -> Vec<(String, String)> {
-        form_urlencoded::parse(&self.body).into_owned().collect()
+        let form = if self.body.len() > MOST_FORM_BYTES { &[] } else { self.body.as_slice() };
+        form_urlencoded::parse(form).into_owned().collect()
     }
 
     /// A header that is there once, as text. Of two nobody can say which one was meant.
@@ -141,6 +184,8 @@ pub struct Response {
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: String,
+    /// Why the request was refused, for the log: words of ours, which quote nothing of it.
+    pub why: Option<&'static str>,
 }
 
 /// A page may carry a link's token, so a log gets its size.
@@ -158,12 +203,22 @@ impl Response {
 
     /// JSON, for Slack.
     pub fn json(status: u16, value: &Value) -> Self {
-        Self { status, headers: vec![("content-type", "application/json".to_owned())], body: value.to_string() }
+        Self { status, headers: vec![("content-type", "application/json".to_owned())], body: value.to_string(), why: None }
     }
 
     /// Words, for people.
     pub fn text(status: u16, words: impl Into<String>) -> Self {
-        Self { status, headers: vec![("content-type", "text/plain; charset=utf-8".to_owned())], body: words.into() }
+        Self { status, headers: vec![("content-type", "text/plain; charset=utf-8".to_owned())], body: words.into(), why: None }
+    }
+
+    /// Adds why the request was refused.
+    pub fn because(self, why: &'static str) -> Self {
+        Self { why: Some(why), ..self }
+    }
+
+    /// Whether the request was refused for what it is. A decision that came too late (409) is none of these.
+    pub fn is_refusal(&self) -> bool {
+        (400..500).contains(&self.status) && self.status != 409
     }
 
     /// What the function answers to Lambda.
@@ -236,7 +291,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_answered() {
-        is_bad(&payload("not base64!", true), "The body is not the base64 that it is said to be.");
+        is_bad(&payload("not base64!", true), "The body is not valid base64.");
         let mut raw = payload("", false);
         raw["requestContext"]["http"]["method"] = "P OST".into();
         is_bad(&raw, "This is no HTTP method.");
@@ -245,6 +300,42 @@ mod tests {
         let mut raw = payload("", false);
         raw["headers"]["x-slack-signature"] = "v0=\n".into();
         is_bad(&raw, "This is no HTTP header.");
+    }
+
+    #[test]
+    fn what_is_too_large_is_refused_before_it_is_decoded() {
+        let status = |raw: &Value| Request::parse(raw).map_or_else(|refused| refused.status, |_| 200);
+        for (bytes, want) in [(MOST_BODY_BYTES, 200), (MOST_BODY_BYTES + 1, 413), (6_000_000, 413)] {
+            assert_eq!(status(&payload(&"a".repeat(bytes), false)), want, "{bytes}");
+        }
+        for (bytes, want) in [(MOST_BODY_BYTES, 200), (MOST_BODY_BYTES + 3, 413), (4_500_000, 413)] {
+            assert_eq!(status(&payload(&STANDARD.encode(vec![b'a'; bytes]), true)), want, "{bytes}");
+        }
+        // Not even looked at.
+        assert_eq!(status(&payload(&"!".repeat(400_000), true)), 413);
+        let mut raw = payload("", false);
+        raw["rawPath"] = format!("/approve/{}", "a".repeat(9_000)).into();
+        assert_eq!(status(&raw), 414);
+        let mut raw = payload("", false);
+        raw["headers"]["x-large"] = "a".repeat(70_000).into();
+        assert_eq!(status(&raw), 431);
+    }
+
+    #[test]
+    fn where_it_came_from_is_an_address_and_one_plain_line() {
+        let mut raw = payload("", false);
+        let of = |raw: &Value| {
+            let request = Request::parse(raw).expect("read");
+            (request.address.map(|address| address.to_string()), request.agent)
+        };
+        assert_eq!(of(&raw), (None, None));
+        raw["requestContext"]["http"]["sourceIp"] = "2001:db8::1".into();
+        raw["requestContext"]["http"]["userAgent"] = format!(" a\u{202e}b{}", "c".repeat(300)).into();
+        let (address, agent) = of(&raw);
+        assert_eq!((address.as_deref(), agent.as_ref().map(|agent| agent.chars().count())), (Some("2001:db8::1"), Some(200)));
+        assert!(agent.is_some_and(|agent| agent.starts_with("a bccc") && agent.ends_with('…')));
+        raw["requestContext"]["http"]["sourceIp"] = "nowhere\n".into();
+        assert_eq!((of(&raw).0, Request::address_of(&raw)), (None, None));
     }
 
     #[test]

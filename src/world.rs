@@ -5,17 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use std::time::Duration;
 
+use futures_util::future::try_join;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{App, Rollback};
+use crate::config::{App, ConfigError, Rollback};
 use crate::error::Error;
 use crate::event::command::{Act, Choice, Command, ImageRef};
 use crate::image::{Image, TagMutability, Tags};
-use crate::model::{Commit, Digest, Repository, RequestId, Tag, Token};
+use crate::link::{PublicUrl, Signer};
+use crate::model::{Commit, Digest, Repository, RequestId, SessionId, Tag, Token};
 use crate::request::{Posted, Request};
 use crate::review::Review;
+use crate::session::Session;
+use crate::slack::team::Installation;
 use crate::stack::{EventsWanted, Stack, StackEvents};
 use crate::state::{CommandRecord, Ended, Notice, Roster, State};
 
@@ -38,8 +42,14 @@ pub trait World {
     async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error>;
     /// The same, at most 60 s old: for those who look again every few seconds.
     async fn known_apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error>;
-    /// A secret; `again` where the known one may be out of date: it is then read anew, at most once a minute.
-    async fn secret(&self, secret: Secret, again: bool) -> Result<Option<SecretString>, Error>;
+    /// A secret, at most 60 s old; `None` where there is none.
+    async fn secret(&self, secret: Secret) -> Result<Option<SecretString>, Error>;
+    /// Where the Slack app is installed, as Slack says; `None` without its answer, and then nobody counts.
+    async fn installation(&self) -> Option<Installation>;
+    /// A board's session by its id.
+    async fn session(&self, id: &SessionId) -> Result<Option<Session>, Error>;
+    /// Writes a session, unless there is one of this id.
+    async fn open_session(&self, session: &Session) -> Result<Applied, Error>;
     /// What a request is about; `None` if there never was one, or it ended long ago.
     async fn request(&self, id: &RequestId) -> Result<Option<Asked>, Error>;
     /// Whether an address that a payload names is Slack's own.
@@ -56,8 +66,19 @@ pub trait World {
     async fn states(&self, repositories: &[Repository]) -> Result<BTreeMap<Repository, Result<State, Error>>, Error>;
     /// An app's stack and its events, read back until they tell what is wanted.
     async fn watch(&self, app: &App, wanted: &EventsWanted) -> Result<(Option<Stack>, StackEvents), Error>;
-    /// The function's own address, which ends with `/`; `None` where nobody wrote it down.
-    async fn public_url(&self) -> Result<Option<String>, Error>;
+    /// The function's own address, at most 60 s old; `None` where nobody wrote it down.
+    async fn public_url(&self) -> Result<Option<PublicUrl>, Error>;
+    /// What makes links and knows them again; `None` where there is no key or no address.
+    async fn signer(&self) -> Result<Option<Signer>, Error> {
+        let (secret, url) = try_join(self.secret(Secret::Links), self.public_url()).await?;
+        let Some((secret, url)) = secret.zip(url) else { return Ok(None) };
+        Signer::new(&secret, url).map(Some).map_err(|weak| {
+            let name = self.secret_source(Secret::Links);
+            let mend = "aws ssm put-parameter --overwrite --type SecureString";
+            let problem = format!("{weak}. Make a new one with: {mend} --name {name} --value \"$(openssl rand -hex 32)\"");
+            ConfigError { place: format!("Parameter Store {name}"), key: None, problem }.into()
+        })
+    }
     /// The reads that every look needs, side by side: one round trip.
     async fn observe(&self, app: &App, subject: &Subject) -> Result<Snapshot, Error>;
     /// One further read that a decision asked for, into the snapshot.

@@ -6,11 +6,12 @@ use ecr_promoter::answer::Outcome;
 use ecr_promoter::model::Digest;
 use ecr_promoter::request::{Progress, Request};
 use ecr_promoter::review::{Change, Replacement};
+use ecr_promoter::slack::team::Installation;
 use ecr_promoter::state::State;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use support::slack::{ALICE, BOB, Button, CHANNEL, MALLORY, TEAM, click, form, http, interaction, signature, signed, slash};
-use support::{Memory, answers, event, interleave, push_event, sns, stack_changed, survives_every_fault, tag};
+use support::{Fault, Memory, answers, event, interleave, push_event, sns, stack_changed, survives_every_fault, tag};
 
 /// A message on the approval topic, and what it answers.
 #[track_caller]
@@ -552,23 +553,34 @@ fn orders_need_one_listed_person() {
 
 #[test]
 fn without_approvers_the_apps_own_channel_commands_it() {
-    for channel in [CHANNEL, "#releases", "releases"] {
+    let world = asking();
+    let digest = pushed(&world, "abc1234");
+    let before = (world.get().state.clone(), world.get().commands.clone());
+    for words in ["web", "hold web x", &format!("approve web {digest}")] {
+        let said = world.writes_in("C2", ALICE, words, words);
+        assert!(said.contains("refused") && said.contains(CHANNEL), "{said}");
+    }
+    let mut elsewhere = interaction(ALICE, &button(&world, "approve"), "1");
+    elsewhere["channel"]["id"] = "C2".into();
+    let payload = signed("/slack/interactions", &form(&[("payload", &elsewhere.to_string())]), world.get().now);
+    world.invoke(&payload, "1").expect("an answer");
+    assert!(world.get().whispered.last().is_some_and(|said| said.contains(CHANNEL)));
+    assert_eq!((world.get().state.clone(), world.get().commands.clone()), before);
+    assert!(world.writes(MALLORY, "web", "2").contains("promoted"), "anyone in that channel, which Slack calls `privategroup`");
+    assert_runs(&world, &digest, "abc1234");
+}
+
+#[test]
+fn a_channel_by_its_name_is_an_error_that_says_where_its_id_is() {
+    for name in ["#releases", "releases"] {
         let world = asking();
-        world.get_mut().config["approval"]["slack_channel"] = channel.into();
-        let digest = pushed(&world, "abc1234");
-        let before = (world.get().state.clone(), world.get().commands.clone());
-        for words in ["web", "hold web x", &format!("approve web {digest}")] {
-            let said = world.writes_in("C2", ALICE, words, words);
-            assert!(said.contains("refused") && said.contains(channel), "{said}");
+        world.get_mut().config["approval"]["slack_channel"] = name.into();
+        let digest = world.push("abc1234");
+        let error = world.invoke(&push_event(&digest), "push").expect_err("it cannot be used").to_string();
+        for words in ["/ecr-promoter/apps/web", "key `approval.slack_channel`", "`C…` or `G…`", "*About*"] {
+            assert!(error.contains(words), "{words} is not in {error}");
         }
-        let mut elsewhere = interaction(ALICE, &button(&world, "approve"), "1");
-        elsewhere["channel"]["id"] = "C2".into();
-        let payload = signed("/slack/interactions", &form(&[("payload", &elsewhere.to_string())]), world.get().now);
-        world.invoke(&payload, "1").expect("an answer");
-        assert!(world.get().whispered.last().is_some_and(|said| said.contains(channel)));
-        assert_eq!((world.get().state.clone(), world.get().commands.clone()), before);
-        assert!(world.writes(MALLORY, "web", "2").contains("promoted"), "anyone in that channel");
-        assert_runs(&world, &digest, "abc1234");
+        assert!(world.get().state.is_none());
     }
 }
 
@@ -958,14 +970,14 @@ fn a_question_that_nobody_ever_saw_is_not_posted_once_it_is_superseded() {
 #[test]
 fn a_question_that_could_not_be_posted_goes_where_the_configuration_says_now() {
     let world = asking();
-    world.get_mut().config["approval"]["slack_channel"] = "#relaeses".into();
+    world.get_mut().config["approval"]["slack_channel"] = "C0WRONG".into();
     world.get_mut().slack_is_down = true;
     pushed(&world, "abc1234");
-    world.get_mut().config["approval"]["slack_channel"] = "#releases".into();
+    world.get_mut().config["approval"]["slack_channel"] = "C0RIGHT".into();
     world.get_mut().slack_is_down = false;
     look(&world, &tick());
     let shown: Vec<Option<String>> = world.get().slack.values().map(|request| request.channel.clone()).collect();
-    assert_eq!(shown, [Some("#releases".to_owned())]);
+    assert_eq!(shown, [Some("C0RIGHT".to_owned())]);
     // And a question that was asked before there was a channel is shown in the one that there is now.
     let world = Memory::new("approval");
     pushed(&world, "abc1234");
@@ -1229,7 +1241,7 @@ fn is_refused(world: &Memory, payload: &Value, what: &str) {
     let status = answer["statusCode"].as_u64().expect("a status");
     assert!((400..500).contains(&status), "{what}: {answer:#}");
     for call in &world.get().calls[calls..] {
-        assert!(["GetParameter", "GetItem"].iter().any(|read| call.starts_with(read)), "{what}: {call}");
+        assert!(["GetParameter", "GetItem", "Slack auth.test"].iter().any(|read| call.starts_with(read)), "{what}: {call}");
     }
     let (before, after) = (before.get(), world.get());
     assert_eq!((&before.state, &before.commands, &before.updates), (&after.state, &after.commands, &after.updates), "{what}");
@@ -1308,6 +1320,152 @@ fn what_slack_signed_and_is_not_for_us_is_refused() {
     let hostile = form(&[&fields[..], &[("response_url", "https://evil.example/x")]].concat());
     is_refused(&world, &signed("/slack/commands", &hostile, now), "a hostile address");
     assert_nothing_was_promoted(&world);
+}
+
+/// The click and the slash command of somebody whom these fields describe.
+fn from(world: &Memory, team: Option<&str>, own_team: Option<&str>, organisation: Option<&str>, user: &str, trigger: &str) -> [Value; 2] {
+    let now = world.get().now;
+    let mut click = interaction(user, &button(world, "approve"), trigger);
+    click["team"] = team.map_or(Value::Null, |team| json!({ "id": team }));
+    click["user"]["team_id"] = json!(own_team);
+    click["enterprise"] = organisation.map_or(Value::Null, |id| json!({ "id": id, "name": "Acme" }));
+    let click = signed("/slack/interactions", &form(&[("payload", &click.to_string())]), now);
+    let fields = [("team_id", team.unwrap_or("T9")), ("channel_id", CHANNEL), ("user_id", user), ("text", "web"), ("trigger_id", trigger)];
+    let organisation = organisation.map(|id| ("enterprise_id", id));
+    let words = form(&fields.into_iter().chain(organisation).collect::<Vec<_>>());
+    [click, signed("/slack/commands", &words, now)]
+}
+
+#[test]
+fn people_of_other_teams_count_for_nothing_also_before_the_first_message() {
+    let (world, _) = asked(asking());
+    for (team, own_team) in [(Some(TEAM), Some("T2")), (Some("T2"), Some("T2")), (Some("T2"), Some(TEAM)), (Some("T2"), None)] {
+        for organisation in [None, Some("E1")] {
+            let [click, words] = from(&world, team, own_team, organisation, ALICE, "1");
+            is_refused(&world, &click, "a click of another team");
+            if team != Some(TEAM) {
+                is_refused(&world, &words, "a slash command of another team");
+            }
+        }
+    }
+    let [click, _] = from(&world, None, Some(TEAM), Some("E1"), ALICE, "1");
+    is_refused(&world, &click, "an app of another organisation");
+    // Nothing was posted yet that would say which team this is.
+    let fresh = asking();
+    fresh.push("abc1234");
+    let words = form(&[("team_id", "T2"), ("channel_id", CHANNEL), ("user_id", ALICE), ("text", "web"), ("trigger_id", "1")]);
+    let now = fresh.get().now;
+    is_refused(&fresh, &signed("/slack/commands", &words, now), "before the first message");
+    assert_nothing_was_promoted(&world);
+}
+
+#[test]
+fn without_slacks_word_where_the_app_is_installed_nobody_counts() {
+    let (world, digest) = asked(asking());
+    world.get_mut().installation = None;
+    let before = (world.get().state.clone(), world.get().commands.clone());
+    let [click, words] = from(&world, Some(TEAM), Some(TEAM), None, ALICE, "1");
+    let answer = world.invoke(&click, "1").expect("an answer");
+    assert_eq!(answer["statusCode"], 503, "{answer}");
+    let told = world.get().whispered.last().cloned().expect("told");
+    assert!(told.contains("Nothing was done") && told.contains("Try again"), "{told}");
+    let answer = world.invoke(&words, "1").expect("an answer");
+    assert!(answer["statusCode"] == 200 && answer["body"].as_str().is_some_and(|body| body.contains("Nothing was done")), "{answer}");
+    assert_eq!((world.get().state.clone(), world.get().commands.clone()), before);
+    assert!(world.writes(ALICE, "help", "2").contains("/promote rollback"), "help is no secret");
+    world.get_mut().installation = Some(Installation { team: TEAM.to_owned(), organisation: None });
+    assert_eq!(world.clicks(ALICE, &button(&world, "approve"), "3"), None);
+    assert_runs(&world, &digest, "abc1234");
+}
+
+#[test]
+fn people_of_other_teams_of_the_organisation_count_where_they_are_listed() {
+    let grid = || Some(Installation { team: TEAM.to_owned(), organisation: Some("E1".to_owned()) });
+    for (team, own_team) in [(Some(TEAM), Some("T2")), (Some("T2"), Some("T2")), (None, Some("T2")), (None, None)] {
+        let (world, digest) = asked(of_two(1));
+        world.get_mut().installation = grid();
+        let [click, words] = from(&world, team, own_team, Some("E1"), MALLORY, "1");
+        is_refused(&world, &click, "who is not listed");
+        if team == Some("T2") {
+            is_refused(&world, &words, "who is not listed");
+        }
+        let [click, _] = from(&world, team, own_team, Some("E2"), ALICE, "2");
+        is_refused(&world, &click, "another organisation");
+        let [click, _] = from(&world, team, own_team, Some("E1"), ALICE, "3");
+        assert_eq!(world.invoke(&click, "3").expect("an answer")["statusCode"], 200);
+        assert_runs(&world, &digest, "abc1234");
+    }
+    // Where nobody is listed, only the installed team counts.
+    let (world, _) = asked(asking());
+    world.get_mut().installation = grid();
+    let [click, words] = from(&world, Some("T2"), Some("T2"), Some("E1"), ALICE, "1");
+    is_refused(&world, &click, "nobody is listed");
+    is_refused(&world, &words, "nobody is listed");
+}
+
+#[test]
+fn a_check_of_the_certificate_is_answered_and_does_nothing() {
+    let world = asking();
+    let now = world.get().now;
+    let body = form(&[("ssl_check", "1"), ("token", "x")]);
+    let commanding = form(&[
+        ("ssl_check", "1"),
+        ("team_id", TEAM),
+        ("channel_id", CHANNEL),
+        ("user_id", ALICE),
+        ("text", "hold web x"),
+        ("trigger_id", "1"),
+    ]);
+    for path in ["/slack/commands", "/slack/interactions"] {
+        for request in [http(path, &body, "", ""), http(path, &body, "1", "v0=0"), signed(path, &body, now), signed(path, &commanding, now)]
+        {
+            assert_eq!(world.invoke(&request, "check").expect("an answer")["statusCode"], 200);
+        }
+        for other in ["ssl_check=0", "ssl_check", "ssl_check=1&ssl_check=1", "x=ssl_check%3D1"] {
+            is_refused(&world, &http(path, other, "", ""), other);
+        }
+        is_refused(&world, &http(path, &format!("ssl_check=1&x={}", "x".repeat(5_000)), "", ""), "a large one");
+    }
+    assert_eq!((world.get().calls.len(), world.get().state.is_none()), (0, true), "nothing was even read");
+}
+
+#[test]
+fn who_may_not_command_looks_and_changes_nothing() {
+    let (world, digest) = asked(guarded(allowed()));
+    world.get_mut().config["approval"] = json!({ "slack_channel": CHANNEL, "approvers": [ALICE] });
+    // There is something to close and to tell, and CloudFormation has words of its own.
+    answers(&world, &json!({ "action": "promote", "repository": "web" }), "promoted");
+    world.fail_update("arn:aws:ecs:us-east-1:012345678912:service/web/secret did not stabilize");
+    world.push("bcd2345");
+    let before = world.fork();
+    let calls = world.get().calls.len();
+    for words in ["plan web", &format!("plan web {digest}"), "status web", "history web", "reconcile web", "promote web", "cancel web"] {
+        let said = world.writes(MALLORY, words, words);
+        for secret in ["arn:", "did not stabilize", "UPDATE_", "DynamoDB", "table"] {
+            assert!(!said.contains(secret), "{words}: {said}");
+        }
+    }
+    let reads = ["GetParameter", "GetItem", "BatchGetImage", "ListImages", "DescribeStacks", "DescribeStackEvents", "DescribeChangeSet"];
+    let own = ["Query", "DescribeImages", "Slack auth.test"];
+    for call in &world.get().calls[calls..] {
+        assert!(reads.iter().chain(&own).any(|read| call.starts_with(read)), "{call}");
+    }
+    let (before, after) = (before.get(), world.get());
+    assert_eq!((&before.state, &before.commands, &before.change_sets), (&after.state, &after.commands, &after.change_sets));
+    assert_eq!((before.told.len(), &before.slack, &before.history), (after.told.len(), &after.slack, &after.history));
+}
+
+#[test]
+fn who_may_not_command_is_told_no_names_of_what_failed() {
+    let (world, _) = asked(of_two(1));
+    for words in ["plan web", "status web", "history web"] {
+        let at = world.get().calls.len();
+        // The secret, the team and the configuration are read before; then comes the first read of the look.
+        world.get_mut().fault = Some((at + 3, Fault::Before));
+        let said = world.writes(MALLORY, words, words);
+        assert!(said.contains("the function's log says why") && !said.contains("GetItem"), "{words}: {said}");
+        world.get_mut().fault = None;
+    }
 }
 
 #[test]

@@ -3,9 +3,8 @@
 mod support;
 
 use ecr_promoter::answer::Outcome;
-use ecr_promoter::event::command::SlackOrigin;
-use ecr_promoter::link::{BoardLink, mint};
-use ecr_promoter::model::Digest;
+use ecr_promoter::link::{ApprovalLink, BoardLink, Signer};
+use ecr_promoter::model::{Digest, Proof, SessionId};
 use ecr_promoter::state::{Hold, State};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
@@ -14,7 +13,7 @@ use proptest::test_runner::RngSeed;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use support::{Memory, push_event, sns};
+use support::{LINK_SECRET, Memory, PUBLIC_URL, push_event, sns};
 
 const HOST: &str = "example.lambda-url.us-east-1.on.aws";
 
@@ -106,10 +105,16 @@ fn path(answer: &Value) -> String {
     url.strip_prefix("https://").and_then(|url| url.strip_prefix(HOST)).expect("at the public address").to_owned()
 }
 
-/// A slash command, signed now.
+/// What makes links with the world's key.
+fn signer() -> Signer {
+    Signer::new(&SecretString::from(LINK_SECRET), PUBLIC_URL.parse().expect("an address")).expect("a key")
+}
+
+/// A slash command, signed now; each is another one.
 fn slash(world: &Memory, user: &str, text: &str) -> Value {
+    let trigger = format!("1.{}", world.get().calls.len());
     let fields =
-        [("team_id", "T1"), ("channel_id", "C9"), ("user_id", user), ("user_name", "someone"), ("text", text), ("trigger_id", "1.2")];
+        [("team_id", "T1"), ("channel_id", "C9"), ("user_id", user), ("user_name", "someone"), ("text", text), ("trigger_id", &trigger)];
     let body = form(&fields);
     let timestamp = world.get().now.as_second().to_string();
     let mut mac = Hmac::<Sha256>::new_from_slice(b"signing-secret").expect("a key of any length");
@@ -307,9 +312,96 @@ fn an_approval_links_token_is_no_board() {
     let world = Memory::new("approval");
     pushed(&world, "abc1234");
     let request = world.get().state.as_ref().and_then(|(state, _)| state.request.clone()).expect("a request");
-    let link = ecr_promoter::link::ApprovalLink { request: request.id, digest: request.digest };
-    let token = mint(&link, request.expires_at, &SecretString::from("link-secret")).expect("a key");
+    let link = ApprovalLink { request: request.id, digest: request.digest };
+    let token = signer().mint(&link, request.expires_at).expect("a key");
     assert_eq!(get(&world, &format!("/board/{}", token.expose())).status, 404);
+}
+
+#[test]
+fn the_link_secret_alone_makes_nobody() {
+    let world = with_approvers("approval");
+    let digest = pushed(&world, "abc1234");
+    let board = board_in_slack(&world, "UALICE");
+    let known = world.get().sessions.values().next().cloned().expect("a session");
+    assert_eq!((known.slack.as_ref().map(|origin| origin.user.as_str()), known.by.as_str()), (Some("UALICE"), "someone"));
+    // Whoever has the secret signs what they like: of a session that was never written, or whose proof they cannot know.
+    let until = world.get().now + SignedDuration::from_mins(15);
+    let made_up = [
+        BoardLink { session: SessionId::of("mallory"), proof: Proof::of([1; 16]) },
+        BoardLink { session: known.id.clone(), proof: Proof::of([0; 16]) },
+    ];
+    let before = everything(&world);
+    for link in &made_up {
+        let forged = format!("/board/{}", signer().mint(link, until).expect("a key").expose());
+        for address in [forged.clone(), format!("{forged}/app/web"), format!("{forged}/act/approve/web?image={digest}")] {
+            assert_eq!(get(&world, &address).status, 404, "{address}");
+        }
+        assert_eq!(forces(&world, &format!("{forged}/act/approve/web?image={digest}"), &[]).status, 404);
+    }
+    assert_eq!(everything(&world), before);
+    // And a session ends when it was said to, whatever the link says.
+    assert_eq!(get(&world, &board).status, 200);
+    let longer = format!("/board/{}", signer().mint(&known.link(), until + SignedDuration::from_hours(1)).expect("a key").expose());
+    fifteen_minutes_and_a_second_go_by(&world);
+    assert_eq!(get(&world, &longer).status, 404);
+}
+
+#[test]
+fn a_command_that_comes_again_gets_no_second_link() {
+    let world = with_approvers("approval");
+    let command = slash(&world, "UALICE", "board");
+    let said = |request: &str| {
+        let answer = world.invoke(&command, request).expect("an answer");
+        answer["body"].as_str().expect("a body").to_owned()
+    };
+    assert!(said("1").contains("/board/"));
+    for request in ["1", "2"] {
+        let again = said(request);
+        assert!(again.contains("a link is given once") && !again.contains("/board/"), "{again}");
+    }
+    assert_eq!(world.get().sessions.len(), 1);
+    assert!(board_in_slack(&world, "UALICE").starts_with("/board/"), "another command gets another one");
+}
+
+#[test]
+fn a_board_of_another_deployment_with_the_same_secret_is_none_here() {
+    let world = with_approvers("approval");
+    let board = board_in_slack(&world, "UALICE");
+    world.get_mut().public_url = Some("https://another.lambda-url.us-east-1.on.aws/".to_owned());
+    assert_eq!(get(&world, &board).status, 404);
+    world.get_mut().public_url = None;
+    assert_eq!(get(&world, &board).status, 404);
+    world.get_mut().public_url = Some(PUBLIC_URL.to_owned());
+    assert_eq!(get(&world, &board).status, 200);
+}
+
+#[test]
+fn what_cannot_be_a_link_causes_no_call() {
+    let world = Memory::new("approval");
+    let board = board_by_invocation(&world);
+    let calls = world.get().calls.len();
+    let expired = format!("{}.1.{}", &board["/board/".len()..][..8], board.splitn(3, '.').nth(2).expect("the rest"));
+    for token in ["x", "x.y.z.a", "AAAAAAAA.9999999999.e30.AAAA", &"a".repeat(3_000), &board["/board/".len() + 1..], "%00", "../.."] {
+        for address in [format!("/board/{token}"), format!("/board/{token}/app/web"), format!("/approve/{token}")] {
+            assert_eq!(get(&world, &address).status, 404, "{address}");
+        }
+    }
+    assert_eq!(get(&world, &format!("/board/{expired}")).status, 410);
+    assert_eq!(world.get().calls.len(), calls);
+}
+
+#[test]
+fn a_link_secret_that_can_be_guessed_is_an_error_that_says_the_mend() {
+    let world = Memory::new("approval");
+    let board = board_by_invocation(&world);
+    for secret in ["short", &format!("{LINK_SECRET}\nshort")] {
+        world.get_mut().link_secret = Some(secret.to_owned());
+        let error = world.invoke(&json!({ "action": "board" }), "board").expect_err("no link").to_string();
+        for words in ["/ecr-promoter/link-secret", "fewer than 32 characters", "openssl rand -hex 32"] {
+            assert!(error.contains(words), "{words} is not in {error}");
+        }
+        assert_eq!(get(&world, &board).status, 500, "closed, also for links of the other key");
+    }
 }
 
 // The list
@@ -362,7 +454,7 @@ fn the_list_shows_all_apps_and_what_waits_comes_first() {
     ");
     assert!(!page.is_refreshed(), "nothing is under way");
     let calls: Vec<String> = world.get().calls[calls..].iter().filter(|call| *call != "GetParameter secret").cloned().collect();
-    assert_eq!(calls, ["GetParametersByPath", "BatchGetItem"], "nothing is under way");
+    assert_eq!(calls, ["PutItem session", "GetItem session", "GetParametersByPath", "BatchGetItem"], "nothing is under way");
     assert_eq!(get(&world, &page.link("/app/team/held")).status, 200);
     get(&world, &page.link("/app/wrong")).says("cannot be used").says("expected a string");
 }
@@ -777,13 +869,8 @@ fn markup_in_what_comes_from_outside_is_text() {
         inner.parameters.insert("ProductionTag".to_owned(), evil.to_owned());
         inner.others = [("wrong".parse().expect("a name"), (json!({ "stack": "x", evil: 1 }), None))].into();
     }
-    let origin: SlackOrigin = serde_json::from_value(json!({ "user": "UALICE", "team": "T1", "channel": null, "channel_name": null }))
-        .or_else(|_| serde_json::from_value(json!({ "user": "UALICE", "channel": null, "channel_name": null })))
-        .expect("an origin");
-    let link = BoardLink { by: evil.to_owned(), slack: Some(origin) };
-    let until = world.get().now + SignedDuration::from_mins(15);
-    let token = mint(&link, until, &SecretString::from("link-secret")).expect("a key");
-    let board = format!("/board/{}", token.expose());
+    let board = board_in_slack(&world, "UALICE");
+    world.get_mut().sessions.values_mut().for_each(|session| session.by = evil.to_owned());
     for address in [board.clone(), format!("{board}/app/web"), format!("{board}/app/wrong"), format!("{board}/act/hold/web")] {
         let page = get(&world, &address);
         assert!(page.body.contains("&lt;img"), "{address}: it is shown");

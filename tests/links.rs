@@ -4,15 +4,24 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use ecr_promoter::link::{ApprovalLink, mint};
+use ecr_promoter::answer::Outcome;
+use ecr_promoter::config::App;
+use ecr_promoter::link::{ApprovalLink, Signer};
+use ecr_promoter::message::message;
 use ecr_promoter::model::Digest;
 use ecr_promoter::request::Progress;
+use ecr_promoter::slack::card::card;
 use jiff::SignedDuration;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use support::{Memory, push_event};
+use support::{LINK_SECRET, Memory, PUBLIC_URL, push_event};
 
 const HOST: &str = "example.lambda-url.us-east-1.on.aws";
+
+/// Makes links to this address with the world's key.
+fn signer(address: &str) -> Signer {
+    Signer::new(&SecretString::from(LINK_SECRET), address.parse().expect("an address")).expect("a key")
+}
 
 /// The address that the message about the present request carries.
 fn link(world: &Memory) -> String {
@@ -20,8 +29,7 @@ fn link(world: &Memory) -> String {
     let (state, _) = inner.state.as_ref().expect("a state");
     let request = state.request.as_ref().expect("a request");
     let link = ApprovalLink { request: request.id.clone(), digest: request.digest.clone() };
-    let token = mint(&link, request.expires_at, &SecretString::from("link-secret")).expect("a key");
-    format!("/approve/{}", token.expose())
+    format!("/approve/{}", signer(PUBLIC_URL).mint(&link, request.expires_at).expect("a key").expose())
 }
 
 fn asked(config: &Value) -> (Memory, Digest) {
@@ -48,7 +56,7 @@ fn send(world: &Memory, method: &str, path: &str, more: &[(&str, &str)], body: &
         "rawPath": path,
         "rawQueryString": "",
         "headers": headers,
-        "requestContext": { "http": { "method": method, "path": path } },
+        "requestContext": { "http": { "method": method, "path": path, "sourceIp": "203.0.113.9", "userAgent": "Mozilla/5.0 (test)" } },
         "body": body,
         "isBase64Encoded": false,
     });
@@ -134,10 +142,10 @@ fn a_link_to_what_was_superseded_says_so_and_decides_nothing() {
 #[test]
 fn a_link_that_may_only_look_cannot_decide() {
     for config in [
-        json!({ "approvers": ["ALICE"] }),
+        json!({ "slack_channel": "C1", "approvers": ["ALICE"] }),
         json!({ "required": 2, "slack_channel": "C1" }),
         json!({ "links": false }),
-        json!({ "approvers": ["ALICE"], "links": true }),
+        json!({ "slack_channel": "C1", "approvers": ["ALICE"], "links": true }),
     ] {
         let (world, _) = asked(&config);
         let path = link(&world);
@@ -219,6 +227,68 @@ fn every_answer_carries_the_headers_that_keep_it_to_itself() {
         assert_eq!(page.headers["x-content-type-options"], "nosniff");
     }
     assert_eq!(pages.map(|page| page.status), [200, 400, 404, 404, 404, 405, 405]);
+}
+
+#[test]
+fn a_link_of_another_deployment_with_the_same_secret_is_none_here() {
+    let (world, _) = asked(&json!({}));
+    let path = link(&world);
+    for other in [Some("https://another.lambda-url.us-east-1.on.aws/".to_owned()), None] {
+        world.get_mut().public_url = other;
+        says(&get(&world, &path), 404, &[]);
+        says(&post(&world, &path, APPROVE), 404, &[]);
+    }
+    // Written down by hand, without its last `/`.
+    world.get_mut().public_url = Some(format!("https://{HOST}"));
+    says(&post(&world, &path, APPROVE), 200, &["promoted"]);
+}
+
+#[test]
+fn a_link_of_a_secret_that_was_replaced_is_none() {
+    let (world, _) = asked(&json!({}));
+    let path = link(&world);
+    world.get_mut().link_secret = Some("another-secret-0123456789abcdef0123456789".to_owned());
+    says(&post(&world, &path, APPROVE), 404, &[]);
+    world.get_mut().link_secret = Some(format!("another-secret-0123456789abcdef0123456789\n{LINK_SECRET}"));
+    says(&post(&world, &path, APPROVE), 200, &["promoted"]);
+}
+
+#[test]
+fn whoever_decides_gives_a_name() {
+    let (world, _) = asked(&json!({}));
+    let path = link(&world);
+    for name in ["decision=approve", "decision=approve&name=", "decision=reject&name=%20%09", "decision=approve&name=%E2%80%8B%0A"] {
+        says(&post(&world, &path, name), 400, &["the form gives no name", "<form"]);
+    }
+    let inner = world.get();
+    assert_eq!((inner.updates.len(), inner.commands.len()), (0, 0));
+}
+
+#[test]
+fn a_decision_keeps_where_it_came_from_and_that_its_name_is_claimed() {
+    let (world, digest) = asked(&json!({}));
+    let path = link(&world);
+    let name = format!("Alice\u{202e} (Slack, UALICE){}", "x".repeat(500));
+    let body = form_urlencoded::Serializer::new(String::new()).append_pair("decision", "approve").append_pair("name", &name).finish();
+    says(&post(&world, &path, &body), 200, &["promoted"]);
+    let status = world.invoke(&json!({ "action": "status", "repository": "web" }), "status").expect("a report");
+    let vote = &status["request"]["votes"][0];
+    let by = vote["by"].as_str().expect("a name");
+    assert!(by.starts_with("Alice (Slack, UALICE)xx") && by.ends_with("… (claimed, by the approval link)"), "{by}");
+    assert_eq!(vote["trace"], json!({ "address": "203.0.113.9", "agent": "Mozilla/5.0 (test)" }));
+    // Whoever is asked about it later finds it in the history, and on every message the mark.
+    world.finish_update();
+    world.invoke(&push_event(&digest), "request").expect("an answer");
+    let history = world.invoke(&json!({ "action": "history", "repository": "web" }), "history").expect("a report");
+    assert_eq!(history["promotions"][0]["votes"][0]["trace"]["address"], "203.0.113.9");
+    let app = App::parse(&"web".parse().expect("a name"), "test", &world.get().config.to_string()).expect("valid");
+    for notice in world.get().told.iter().filter(|notice| notice.outcome != Outcome::ApprovalRequested) {
+        let told = message(&app, notice, None);
+        assert!(told.text.contains("(claimed, by the approval link)") && !told.text.contains('\u{202e}'), "{}", told.text);
+    }
+    let (state, _) = world.get().state.clone().expect("a state");
+    let (_, blocks) = card(&app, state.request.as_ref().expect("a request"));
+    assert!(blocks.to_string().contains("(claimed, by the approval link)"), "{blocks:#}");
 }
 
 #[test]

@@ -569,3 +569,13 @@ fn a_token_that_cloudformation_knows_from_before_the_state_was_lost_blocks_nothi
     assert_eq!(world.value(), "production_aaaaaaa");
     assert_ne!(world.get().updates[1].0, token);
 }
+
+#[test]
+fn a_rollback_right_after_an_update_that_nobody_has_looked_at_goes_back() {
+    let world = Memory::new("auto");
+    let digest = world.push("aaaaaaa");
+    answers(&world, &push_event(&digest), "promoted");
+    world.finish_update();
+    command(&world, "rollback web", "promoted");
+    assert_eq!(world.value(), "production_old");
+}

@@ -15,8 +15,9 @@ use serde::de::DeserializeOwned;
 
 use super::{Aws, failed};
 use crate::error::Error;
-use crate::model::{Repository, RequestId};
+use crate::model::{Repository, RequestId, SessionId};
 use crate::request::Request;
+use crate::session::Session;
 use crate::state::{CommandRecord, Ended, Roster, State};
 use crate::world::{Applied, Asked, Records, Version, World};
 
@@ -33,6 +34,8 @@ const BATCH: usize = 100;
 const BATCH_ROUNDS: u32 = 6;
 /// The item that says what a request is about.
 const ASKED: &str = "request";
+/// The item that says who may use a board.
+const SESSION: &str = "session";
 /// For how long after its time a request can still be found.
 const ASKED_DAYS: i64 = 90;
 /// How long a command's id is kept: SNS tries for at most 23 days.
@@ -118,6 +121,26 @@ impl Aws {
         let expires_at = request.expires_at.as_second() + ASKED_DAYS * 24 * 60 * 60;
         let put = self.put(&asked_partition(&request.id), ASKED, &asked, nonce)?;
         Ok(put.item("expires_at", AttributeValue::N(expires_at.to_string())))
+    }
+
+    /// A board's session. Strongly consistent: a board that was given a moment ago is known.
+    pub(super) async fn read_session(&self, id: &SessionId) -> Result<Option<Session>, Error> {
+        let partition = session_partition(id);
+        match self.item(&partition, SESSION).await? {
+            Some(item) => read(&partition, SESSION, item).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Writes a board's session, unless there is one of this id: a command that comes again gets no second link.
+    pub(super) async fn write_session(&self, session: &Session) -> Result<Applied, Error> {
+        let nonce = new_nonce();
+        let partition = session_partition(&session.id);
+        let resource = self.resource(&partition, SESSION);
+        let put = self.put(&partition, SESSION, session, &nonce)?;
+        let put = put.item("expires_at", AttributeValue::N(session.until.as_second().to_string()));
+        let put = if_unchanged(put, &Version::default()).build().map_err(|e| incomplete(&resource, &e))?;
+        Ok(if self.put_one(put, &nonce, &resource).await? { Applied::Done } else { Applied::Conflict })
     }
 
     /// The record of a command that was carried out before.
@@ -291,6 +314,11 @@ fn if_unchanged(put: PutBuilder, version: &Version) -> PutBuilder {
         None => put.condition_expression("attribute_not_exists(app)"),
         Some(read) => put.condition_expression("nonce = :read").expression_attribute_values(":read", AttributeValue::S(read.clone())),
     }
+}
+
+/// No repository can have such a name.
+fn session_partition(id: &SessionId) -> String {
+    format!("#session-{id}")
 }
 
 /// No repository can have such a name.

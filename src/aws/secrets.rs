@@ -1,53 +1,37 @@
-//! Secrets: SecureStrings of Parameter Store, in a type that cannot be printed. A sandbox keeps what it has read; what a
-//! signature does not fit is read again, so that a secret can be changed without a deployment.
+//! Secrets: SecureStrings of Parameter Store, in a type that cannot be printed. A sandbox keeps what it has read for a minute, used
+//! or not: a secret that was replaced or deleted is dead after that, without a deployment.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
+use aws_sdk_ssm::types::ParameterType;
 use aws_smithy_runtime_api::client::result::SdkError;
 use secrecy::SecretString;
 
+use super::cache::{Cache, FAILURE_AGE};
 use super::{Aws, failed};
+use crate::config::ConfigError;
 use crate::error::Error;
 
-/// How often a secret is read again at most: strangers can send wrong signatures as fast as they like.
-const READ_AGAIN: Duration = Duration::from_secs(60);
-
-/// What is known of one secret.
-#[derive(Debug, Clone)]
-pub(super) struct Known {
-    /// When it was read last, or tried to.
-    pub(super) read_at: Instant,
-    /// `None` where there is none.
-    secret: Option<SecretString>,
-}
+/// How old a secret may be.
+const SECRET_AGE: Duration = Duration::from_secs(60);
 
 impl Aws {
-    /// A secret by its parameter's name, read once; `None` if there is none, or an empty one. A secret that was missing is
-    /// looked for again.
-    pub(crate) async fn secret(&self, name: &str) -> Result<Option<SecretString>, Error> {
-        match self.known_secret(name) {
-            Some(Known { secret: Some(secret), .. }) => Ok(Some(secret)),
-            Some(_) => self.secret_again(name).await,
-            None => self.read_secret(name).await,
-        }
-    }
-
-    /// The same, read again unless that was less than a minute ago.
-    pub(crate) async fn secret_again(&self, name: &str) -> Result<Option<SecretString>, Error> {
-        if let Some(known) = self.known_secret(name) {
-            if known.read_at.elapsed() < READ_AGAIN {
-                return Ok(known.secret);
-            }
-            // Noted before it is read: a read that fails is not tried for every wrong signature either.
-            self.know_secret(name, known.secret);
-        }
-        self.read_secret(name).await
+    /// A secret by its parameter's name; `None` if there is none, or an empty one. That it is missing is remembered for seconds only,
+    /// since somebody may just be putting it there.
+    pub(crate) async fn secret_named(&self, name: &str) -> Result<Option<SecretString>, Error> {
+        let cache: Arc<Cache<Option<SecretString>>> = {
+            let mut secrets = self.secrets.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            Arc::clone(secrets.entry(name.to_owned()).or_default())
+        };
+        let is_good = |secret: &Option<SecretString>, age| age < if secret.is_some() { SECRET_AGE } else { FAILURE_AGE };
+        cache.get(is_good, async || self.read_secret(name).await).await
     }
 
     async fn read_secret(&self, name: &str) -> Result<Option<SecretString>, Error> {
         let resource = format!("parameter `{name}`");
-        let secret = match self.ssm.get_parameter().name(name).with_decryption(true).send().await {
-            Ok(output) => output.parameter.and_then(|parameter| parameter.value),
+        let parameter = match self.ssm.get_parameter().name(name).with_decryption(true).send().await {
+            Ok(output) => output.parameter,
             Err(error) if error.as_service_error().is_some_and(|e| e.is_parameter_not_found()) => None,
             // The SDK's words for an answer that it cannot read quote the answer, and it was the secret.
             Err(SdkError::ResponseError(_)) => {
@@ -55,20 +39,24 @@ impl Aws {
             }
             Err(error) => return Err(failed("ssm:GetParameter", resource, &error)),
         };
+        let Some(parameter) = parameter else { return Ok(None) };
+        if parameter.r#type != Some(ParameterType::SecureString) {
+            return Err(not_secure(name).into());
+        }
         // A file that was put into the parameter ends with a line break, which is no part of any of these secrets.
-        let secret = secret.as_deref().map(str::trim).filter(|secret| !secret.is_empty()).map(SecretString::from);
-        self.know_secret(name, secret.clone());
-        Ok(secret)
+        let secret = parameter.value.as_deref().map(str::trim).filter(|secret| !secret.is_empty());
+        Ok(secret.map(SecretString::from))
     }
+}
 
-    fn known_secret(&self, name: &str) -> Option<Known> {
-        self.secrets.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(name).cloned()
-    }
-
-    fn know_secret(&self, name: &str, secret: Option<SecretString>) {
-        let known = Known { read_at: Instant::now(), secret };
-        self.secrets.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(name.to_owned(), known);
-    }
+/// Whoever may read parameters has read a secret that is none, so its mend is a new one.
+fn not_secure(name: &str) -> ConfigError {
+    let problem = format!(
+        "expected a SecureString: a parameter of another type is stored in plain text, and its value is no secret any more. Replace it \
+         by a new value, since the type of a parameter cannot be changed: aws ssm delete-parameter --name {name} && aws ssm \
+         put-parameter --type SecureString --name {name} --value \"$NEW_VALUE\""
+    );
+    ConfigError { place: format!("Parameter Store {name}"), key: None, problem }
 }
 
 #[cfg(test)]
@@ -99,80 +87,81 @@ mod tests {
         secret.expect("no error").map(|secret| secret.expose_secret().to_owned())
     }
 
-    /// A minute goes by.
-    fn a_minute_later(aws: &Aws) {
-        for known in aws.secrets.lock().expect("unpoisoned").values_mut() {
-            known.read_at = known.read_at.checked_sub(READ_AGAIN).expect("a machine that has run for a minute");
+    /// The clock goes on.
+    async fn later(aws: &Aws, by: Duration) {
+        let caches: Vec<_> = aws.secrets.lock().expect("unpoisoned").values().cloned().collect();
+        for cache in caches {
+            cache.grow_older(by).await;
         }
     }
 
     #[tokio::test]
-    async fn a_secret_is_decrypted_and_read_once() {
-        replay([is("xoxb-1")], async |aws| {
-            for _ in 0..2 {
-                assert_eq!(exposed(aws.secret(NAME).await).as_deref(), Some("xoxb-1"));
-            }
-            a_minute_later(aws);
-            assert_eq!(exposed(aws.secret(NAME).await).as_deref(), Some("xoxb-1"));
-        })
-        .await;
-    }
-
-    #[tokio::test]
-    async fn a_secret_is_read_again_at_most_once_a_minute() {
+    async fn a_secret_is_decrypted_and_kept_for_a_minute_used_or_not() {
         replay([is("old"), is("new")], async |aws| {
-            assert_eq!(exposed(aws.secret(NAME).await).as_deref(), Some("old"));
-            assert_eq!(exposed(aws.secret_again(NAME).await).as_deref(), Some("old"));
-            a_minute_later(aws);
-            assert_eq!(exposed(aws.secret_again(NAME).await).as_deref(), Some("new"));
-            assert_eq!(exposed(aws.secret_again(NAME).await).as_deref(), Some("new"));
-            assert_eq!(exposed(aws.secret(NAME).await).as_deref(), Some("new"));
+            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("old"));
+            later(aws, SECRET_AGE - Duration::from_secs(5)).await;
+            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("old"));
+            later(aws, Duration::from_secs(5)).await;
+            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("new"));
+            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("new"));
         })
         .await;
     }
 
     #[tokio::test]
-    async fn a_read_that_fails_leaves_the_old_secret_for_a_minute() {
+    async fn a_read_that_fails_leaves_no_old_secret_and_is_remembered_for_seconds() {
         let fails = (asked(), json_error("InvalidKeyId", "no such key", &json!({})));
         replay([is("old"), fails, is("new")], async |aws| {
-            assert_eq!(exposed(aws.secret(NAME).await).as_deref(), Some("old"));
-            a_minute_later(aws);
-            let words = aws.secret_again(NAME).await.expect_err("it failed").to_string();
-            assert_eq!(words, "ssm:GetParameter on parameter `/ecr-promoter/slack/bot-token` failed: InvalidKeyId: no such key");
-            assert_eq!(exposed(aws.secret_again(NAME).await).as_deref(), Some("old"));
-            a_minute_later(aws);
-            assert_eq!(exposed(aws.secret_again(NAME).await).as_deref(), Some("new"));
+            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("old"));
+            later(aws, SECRET_AGE).await;
+            for _ in 0..10 {
+                let words = aws.secret_named(NAME).await.expect_err("it failed").to_string();
+                assert_eq!(words, "ssm:GetParameter on parameter `/ecr-promoter/slack/bot-token` failed: InvalidKeyId: no such key");
+            }
+            later(aws, FAILURE_AGE).await;
+            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("new"));
         })
         .await;
     }
 
     #[tokio::test]
-    async fn that_there_is_no_secret_is_remembered_for_a_minute() {
+    async fn that_there_is_no_secret_is_remembered_for_seconds() {
         replay([missing(), is("xoxb-1")], async |aws| {
-            assert_eq!(exposed(aws.secret(NAME).await), None);
-            assert_eq!(exposed(aws.secret(NAME).await), None);
-            assert_eq!(exposed(aws.secret_again(NAME).await), None);
-            a_minute_later(aws);
-            assert_eq!(exposed(aws.secret(NAME).await).as_deref(), Some("xoxb-1"));
+            assert_eq!(exposed(aws.secret_named(NAME).await), None);
+            assert_eq!(exposed(aws.secret_named(NAME).await), None);
+            later(aws, FAILURE_AGE).await;
+            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("xoxb-1"));
         })
         .await;
     }
 
     #[tokio::test]
-    async fn a_secret_that_was_taken_away_is_gone() {
+    async fn a_secret_that_was_taken_away_is_gone_within_a_minute() {
         replay([is("xoxb-1"), missing()], async |aws| {
-            assert_eq!(exposed(aws.secret(NAME).await).as_deref(), Some("xoxb-1"));
-            a_minute_later(aws);
-            assert_eq!(exposed(aws.secret_again(NAME).await), None);
-            assert_eq!(exposed(aws.secret(NAME).await), None);
+            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("xoxb-1"));
+            later(aws, SECRET_AGE).await;
+            assert_eq!(exposed(aws.secret_named(NAME).await), None);
         })
         .await;
+    }
+
+    #[tokio::test]
+    async fn a_secret_in_plain_text_is_none_and_the_error_says_the_mend() {
+        for kind in [json!("String"), json!("StringList"), json!(null)] {
+            let parameter = json!({ "Parameter": { "Name": NAME, "Type": kind, "Value": "xoxb-1", "Version": 1 } });
+            let error = replay([(asked(), ok_json(&parameter))], async |aws| aws.secret_named(NAME).await).await.expect_err("refused");
+            let words = error.to_string();
+            for part in [NAME, "SecureString", "aws ssm delete-parameter", "aws ssm put-parameter --type SecureString"] {
+                assert!(words.contains(part), "{part} is not in {words}");
+            }
+            assert!(!words.contains("xoxb-1"), "{words}");
+        }
     }
 
     #[tokio::test]
     async fn an_empty_secret_is_none_and_a_line_break_no_part_of_it() {
         for (value, expected) in [("", None), (" \n", None), ("xoxb-1\n", Some("xoxb-1"))] {
-            let secret = replay([is(value)], async |aws| aws.secret(NAME).await).await;
+            let secret = replay([is(value)], async |aws| aws.secret_named(NAME).await).await;
             assert_eq!(exposed(secret).as_deref(), expected);
         }
     }
@@ -181,22 +170,22 @@ mod tests {
     async fn a_denied_call_names_the_action_that_is_missing() {
         let words = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: kms:Decrypt on resource: x";
         let answer = json_error("AccessDeniedException", words, &json!({}));
-        let result = replay([(asked(), answer)], async |aws| aws.secret(NAME).await).await;
+        let result = replay([(asked(), answer)], async |aws| aws.secret_named(NAME).await).await;
         assert_eq!(denied(result), ("kms:Decrypt".to_owned(), format!("parameter `{NAME}`")));
     }
 
     #[tokio::test]
     async fn nothing_prints_a_secret() {
         let (aws, _) = connect([is("xoxb-1")]);
-        aws.secret(NAME).await.expect("read").expect("there is one");
+        aws.secret_named(NAME).await.expect("read").expect("there is one");
         assert!(!format!("{aws:?}").contains("xoxb-1"));
         let cut_off = r#"{"Parameter":{"Value":"xoxb-1","Version":"#;
         let unreadable = [(asked(), ok(cut_off)), (asked(), ok(cut_off)), (asked(), ok(cut_off))];
         let (aws, _) = connect(unreadable);
-        let error = aws.secret(NAME).await.expect_err("it cannot be read");
+        let error = aws.secret_named(NAME).await.expect_err("it cannot be read");
         assert!(!format!("{error} {error:?}").contains("xoxb-1"), "{error:?}");
         let (aws, _) = connect([(asked(), answer(500, "xoxb-1")), (asked(), answer(500, "xoxb-1")), (asked(), answer(500, "xoxb-1"))]);
-        let error = aws.secret(NAME).await.expect_err("it cannot be read");
+        let error = aws.secret_named(NAME).await.expect_err("it cannot be read");
         assert!(!format!("{error} {error:?}").contains("xoxb-1"), "{error:?}");
     }
 }

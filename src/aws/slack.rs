@@ -3,26 +3,41 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tracing::warn;
 
 use super::Aws;
 use crate::config::App;
+use crate::error::Error;
 use crate::message::message;
 use crate::request::{Posted, Request};
 use crate::slack::api::Failure;
 use crate::slack::card::card;
 use crate::slack::escape::{escape, escape_lines};
+use crate::slack::team::Installation;
 use crate::state::Notice;
 use crate::world::{Applied, Listener, Secret};
 
 /// For one message, its retries included: an invocation has better things to do.
 const WITHIN: Duration = Duration::from_secs(5);
-/// What Slack says of a token that is valid no more: another one may be in Parameter Store.
-const OUTDATED: [&str; 4] = ["invalid_auth", "not_authed", "token_expired", "token_revoked"];
+/// For how long it is remembered that Slack did not say where the app is installed: somebody waits who clicked.
+pub(super) const SILENCE_AGE: Duration = Duration::from_secs(3);
+/// How long Slack has to say where the app is installed: a click waits for it, and Slack waits for the click's answer.
+const INSTALLATION_WITHIN: Duration = Duration::from_secs(1);
 /// What Slack says of a message that is not there any more: nobody will ever see it, and that is final.
 const GONE: [&str; 3] = ["message_not_found", "cant_update_message", "is_archived"];
+
+/// Knows a token again, and says nothing of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TokenId([u8; 32]);
+
+impl TokenId {
+    fn of(token: &SecretString) -> Self {
+        Self(Sha256::digest(token.expose_secret().as_bytes()).into())
+    }
+}
 
 impl Aws {
     /// Posts a request's message, or brings it up to date.
@@ -37,7 +52,12 @@ impl Aws {
                 "chat.update"
             }
         };
-        match (self.slack_call(app, method, &body).await, &request.posted) {
+        let answer = self.slack_call(app, method, &body).await;
+        if let (Some(Ok(_)), None) = (&answer, &request.posted) {
+            // Whoever clicks on it will be compared with it, and has no time to wait.
+            self.ask_installation().await;
+        }
+        match (answer, &request.posted) {
             (Some(Ok(_)), Some(posted)) => Applied::Shown(posted.clone()),
             (Some(Err(Failure::Refused(code))), Some(posted)) if GONE.contains(&code.as_str()) => Applied::Shown(posted.clone()),
             (Some(Ok(answer)), None) => match (answer["channel"].as_str(), answer["ts"].as_str()) {
@@ -76,13 +96,7 @@ impl Aws {
     /// `None` where there is no token to call with.
     async fn slack_call(&self, app: &App, method: &str, body: &Value) -> Option<Result<Value, Failure>> {
         let token = self.bot_token(app).await?;
-        let mut answer = self.slack.call(method, &token, body, WITHIN).await;
-        if let Err(Failure::Refused(code)) = &answer
-            && OUTDATED.contains(&code.as_str())
-            && let Ok(Some(token)) = self.secret_again(&self.settings.secret_parameter(Secret::SlackBotToken)).await
-        {
-            answer = self.slack.call(method, &token, body, WITHIN).await;
-        }
+        let answer = self.slack.call(method, &token, body, WITHIN).await;
         if let Err(failure) = &answer {
             warn!(repository = %app.repository, method, %failure, "Slack was not told");
         }
@@ -91,7 +105,7 @@ impl Aws {
 
     async fn bot_token(&self, app: &App) -> Option<SecretString> {
         let name = self.settings.secret_parameter(Secret::SlackBotToken);
-        match self.secret(&name).await {
+        match self.secret_named(&name).await {
             Ok(Some(token)) => Some(token),
             Ok(None) => {
                 warn!(repository = %app.repository, "`approval.slack_channel` is set, and there is no bot token in Parameter Store {name}");
@@ -99,6 +113,41 @@ impl Aws {
             }
             Err(error) => {
                 warn!(repository = %app.repository, %error, "the bot token cannot be read");
+                None
+            }
+        }
+    }
+
+    /// Where the app is installed: asked once for each token, so that another team's app does not inherit what this one's was
+    /// told. `None` without Slack's answer, and then it is asked again after some seconds.
+    pub(super) async fn ask_installation(&self) -> Option<Installation> {
+        let name = self.settings.secret_parameter(Secret::SlackBotToken);
+        let token = match self.secret_named(&name).await {
+            Ok(Some(token)) => token,
+            Ok(None) => {
+                warn!("nobody in Slack counts: there is no bot token in Parameter Store {name}");
+                return None;
+            }
+            Err(error) => {
+                warn!(%error, "nobody in Slack counts: the bot token cannot be read");
+                return None;
+            }
+        };
+        let id = TokenId::of(&token);
+        let ask = async || {
+            let answer = self.slack.call("auth.test", &token, &json!({}), INSTALLATION_WITHIN).await;
+            let asked = answer.map(|answer| Installation::parse(&answer));
+            let problem = match asked {
+                Ok(Some(installation)) => return Ok((TokenId::of(&token), installation)),
+                Ok(None) => "the answer names no team".to_owned(),
+                Err(failure) => failure.to_string(),
+            };
+            Err(Error::Unexpected { resource: "Slack's auth.test".to_owned(), problem })
+        };
+        match self.installation.get(|(known, _), _| *known == id, ask).await {
+            Ok((_, installation)) => Some(installation),
+            Err(error) => {
+                warn!(%error, "nobody in Slack counts: Slack does not say where the app is installed");
                 None
             }
         }
@@ -114,7 +163,7 @@ impl Aws {
             }
             (None, Some(channel)) => {
                 let name = self.settings.secret_parameter(Secret::SlackBotToken);
-                let Ok(Some(token)) = self.secret(&name).await else { return };
+                let Ok(Some(token)) = self.secret_named(&name).await else { return };
                 let body = json!({ "channel": channel, "user": to.user, "mrkdwn": false, "text": text });
                 self.slack.call("chat.postEphemeral", &token, &body, within).await.map(drop)
             }

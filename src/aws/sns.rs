@@ -1,7 +1,6 @@
 //! The notification topic: text for people, JSON for machines, attributes for filter policies.
 
 use aws_sdk_sns::types::MessageAttributeValue;
-use futures_util::future::try_join;
 use serde_json::json;
 use tracing::warn;
 
@@ -9,10 +8,10 @@ use super::{Aws, failed};
 use crate::answer::Outcome;
 use crate::config::App;
 use crate::error::Error;
-use crate::link::{ApprovalLink, mint};
+use crate::link::ApprovalLink;
 use crate::message::message;
 use crate::state::Notice;
-use crate::world::{Applied, Secret, World};
+use crate::world::{Applied, World};
 
 impl Aws {
     /// Publishes a notice; without a topic there is nobody to tell.
@@ -57,18 +56,14 @@ impl Aws {
     async fn approval_link(&self, app: &App, notice: &Notice) -> Option<String> {
         let link = ApprovalLink { request: notice.request.clone()?, digest: notice.digest.clone()? };
         let until = notice.expires_at.filter(|_| notice.outcome == Outcome::ApprovalRequested)?;
-        let name = self.settings.secret_parameter(Secret::Links);
-        let found = try_join(self.secret(&name), World::public_url(self)).await;
-        let (secret, url) = match found {
-            Ok((secret, url)) => (secret?, url?),
+        match self.signer().await {
+            Ok(signer) => signer?.address(&link, until),
             Err(error) => {
                 // The question itself is what matters.
                 warn!(repository = %app.repository, %error, "the message has no link");
-                return None;
+                None
             }
-        };
-        let token = mint(&link, until, &secret)?;
-        Some(format!("{url}approve/{}", token.expose()))
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Parameter Store: configuration. Reads may be stale, which is why no state is kept there.
 
 use super::{Aws, failed};
+use crate::config::ConfigError;
 use crate::error::Error;
+use crate::link::{NotPublic, PublicUrl};
 
 impl Aws {
     /// A parameter's value; `None` if there is no such parameter.
@@ -11,6 +13,15 @@ impl Aws {
             Err(error) if error.as_service_error().is_some_and(|e| e.is_parameter_not_found()) => Ok(None),
             Err(error) => Err(failed("ssm:GetParameter", format!("parameter `{name}`"), &error)),
         }
+    }
+
+    /// The function's own address; `None` if nobody wrote it down.
+    pub(super) async fn read_public_url(&self) -> Result<Option<PublicUrl>, Error> {
+        let name = self.settings.public_url_parameter();
+        let Some(text) = self.parameter(&name).await?.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
+        let place = format!("Parameter Store {name}");
+        let wrong = |e: NotPublic| ConfigError { place, key: None, problem: format!("{e}; template.yaml writes it") };
+        Ok(Some(text.parse().map_err(wrong)?))
     }
 
     /// All parameters under a path, by name: 10 a page, which is all that the service gives.
@@ -32,6 +43,7 @@ mod tests {
     use serde_json::json;
 
     use super::super::wire::{connect, denied, json_error, json_request, ok_json, replay, web};
+    use super::super::{Aws, CONFIGURATION_AGE};
     use crate::world::World;
 
     const NAME: &str = "/ecr-promoter/apps/web";
@@ -96,6 +108,25 @@ mod tests {
             assert_eq!((app.source.as_str(), app.config.stack.as_str()), ("/tools/promoter/apps/web", "web"));
         }
         wire.relaxed_requests_match();
+    }
+
+    #[tokio::test]
+    async fn the_public_address_is_kept_for_a_minute_and_gets_its_last_slash() {
+        let is = |url: &str| {
+            let parameter = json!({ "Parameter": { "Name": "/ecr-promoter/public-url", "Type": "String", "Value": url } });
+            (get_parameter("/ecr-promoter/public-url"), ok_json(&parameter))
+        };
+        let read = async |aws: &Aws| World::public_url(aws).await.expect("read").map(|url| url.as_str().to_owned());
+        replay([is("https://one.example"), is("https://two.example/\n"), is(" ")], async |aws| {
+            for expected in [Some("https://one.example/"), Some("https://two.example/"), None] {
+                assert_eq!(read(aws).await.as_deref(), expected);
+                assert_eq!(read(aws).await.as_deref(), expected, "known");
+                aws.public_url.grow_older(CONFIGURATION_AGE).await;
+            }
+        })
+        .await;
+        let error = replay([is("http://one.example/")], async |aws| World::public_url(aws).await).await.expect_err("refused").to_string();
+        assert!(error.contains("/ecr-promoter/public-url") && error.contains("https://"), "{error}");
     }
 
     fn get_parameters_by_path(next_token: Option<&str>) -> Request<SdkBody> {

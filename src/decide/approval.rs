@@ -13,8 +13,9 @@ use crate::image::production_tag;
 use crate::model::{Digest, RequestId, Token};
 use crate::request::{Progress, Request, Vote};
 use crate::review::Review;
+use crate::slack::team::Standing;
 use crate::stack::Phase;
-use crate::state::{Basis, End, Notice, Policy, Promotion, State, Via};
+use crate::state::{Basis, End, Notice, Policy, Promotion, Via};
 use crate::world::{Action, Question};
 
 impl<'a> Draft<'a> {
@@ -352,6 +353,7 @@ impl<'a> Draft<'a> {
             via: command.via,
             approves,
             at: self.now,
+            trace: command.trace.clone(),
         }
     }
 
@@ -405,17 +407,14 @@ impl<'a> Draft<'a> {
 }
 
 /// Why a person in Slack may not command an app, if that is so. `by` is what the person is called.
-pub fn slack_objection(app: &App, state: Option<&State>, origin: &SlackOrigin, by: &str) -> Option<String> {
+pub fn slack_objection(app: &App, origin: &SlackOrigin, by: &str) -> Option<String> {
     let approval = &app.config.approval;
-    let posted = || state.into_iter().flat_map(State::all_requests).filter_map(|request| request.posted.as_ref());
-    // Where Slack said in which team a message was posted, that is the installed one, whatever the click says.
-    let mut installed = posted().filter_map(|posted| posted.team.as_ref()).peekable();
-    if installed.peek().is_some() && !installed.any(|team| *team == origin.team) {
-        return Some(format!("{by} is of another team than the one that people are asked in"));
-    }
     if !approval.approvers.is_empty() {
         let is_listed = approval.approvers.contains(&origin.user);
         return (!is_listed).then(|| format!("{by} is not one of the app's `approval.approvers`"));
+    }
+    if origin.standing == Standing::Organisation {
+        return Some(format!("{by} is of another team of the organisation: only people whom `approval.approvers` lists count from there"));
     }
     let Some(channel) = &approval.slack_channel else {
         return Some(format!(
@@ -423,11 +422,7 @@ pub fn slack_objection(app: &App, state: Option<&State>, origin: &SlackOrigin, b
             app.repository
         ));
     };
-    let name = channel.strip_prefix('#').unwrap_or(channel);
-    let is_here = origin.channel.as_deref() == Some(name)
-        || origin.channel_name.as_deref() == Some(name)
-        || posted().any(|posted| Some(&posted.channel) == origin.channel.as_ref());
-    (!is_here).then(|| format!("`{}` is commanded from the channel {channel} only", app.repository))
+    (origin.channel.as_ref() != Some(channel)).then(|| format!("`{}` is commanded from the channel {channel} only", app.repository))
 }
 
 /// Why somebody may not approve or reject, if that is so: who is not known from Slack proves no identity.

@@ -387,6 +387,7 @@ impl<'a> Draft<'a> {
                 rolls_back_digest: wanted.rolls_back_digest.clone(),
                 cancelled_by: None,
                 request: wanted.request.clone().or_else(|| self.request_about(digest)),
+                votes: Vec::new(),
                 deletes_change_sets: Vec::new(),
             },
         };
@@ -397,6 +398,8 @@ impl<'a> Draft<'a> {
         } else {
             promotion
         };
+        let votes = promotion.request.as_ref().and_then(|id| self.state.request_mut(id)).map(|request| request.votes.clone());
+        let promotion = Promotion { votes: votes.unwrap_or_default(), ..promotion };
         self.state.open.retain(|open| open.token != promotion.token);
         self.state.open.push(promotion.clone());
         self.subject.token = Some(promotion.token.clone());

@@ -1,14 +1,14 @@
 //! The one rule: who or what may put an image into production. Every act and channel asks [`objection`], when it is decided, and
 //! again before what waited is sent: a policy that became stricter meanwhile counts.
 
+use super::Decided;
 use super::draft::Draft;
 use super::promotion::Wanted;
-use super::{Decided, Step};
+use super::rollback::deployed;
 use crate::config::Mode;
 use crate::model::{Digest, RequestId};
 use crate::request::{Progress, Request};
-use crate::state::{Basis, End, Policy};
-use crate::world::Question;
+use crate::state::{Basis, Policy};
 
 /// What the rule must know of an image, besides the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -87,8 +87,7 @@ impl Draft<'_> {
         if self.state.first_ran.as_ref() == Some(digest) || self.running_digest().as_ref() == Some(digest) {
             return Ok(true);
         }
-        let history = self.seen.history.as_ref().ok_or(Step::Read(Question::History))?;
-        Ok(history.iter().any(|ended| ended.end == End::Deployed && ended.promotion.digest == *digest))
+        Ok(deployed(self)?.iter().any(|ended| ended.promotion.digest == *digest))
     }
 }
 

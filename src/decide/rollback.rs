@@ -86,8 +86,7 @@ fn present(draft: &Draft<'_>) -> Result<Target, String> {
 /// The last deployed image before the present one that was not itself rolled back from. Images are compared, as the history
 /// recorded them: what a tag is on now says nothing of what it was on then.
 fn last_deployed(draft: &Draft<'_>) -> Decided<Result<Target, String>> {
-    let history = read_history(draft)?;
-    let deployed: Vec<&Ended> = history.iter().filter(|ended| ended.end == End::Deployed).collect();
+    let deployed = deployed(draft)?;
     // What an older version wrote names some images by their tags alone.
     let of_tag = |tag: &str| {
         let promoted = deployed.iter().find(|ended| ended.promotion.tag.as_str() == tag).map(|ended| ended.promotion.digest.clone());
@@ -122,7 +121,7 @@ fn last_deployed(draft: &Draft<'_>) -> Decided<Result<Target, String>> {
 /// An image that a person names: by its tag, or as the history knows its commit, or as the repository does.
 fn named_before(draft: &Draft<'_>, image: &ImageRef) -> Decided<Result<Target, String>> {
     let deployed_as = |is_it: &dyn Fn(&Ended) -> bool| -> Decided<Option<Target>> {
-        let known = read_history(draft)?.iter().find(|ended| ended.end == End::Deployed && is_it(ended));
+        let known = deployed(draft)?.into_iter().find(|ended| is_it(ended));
         Ok(known.map(|ended| Target { digest: ended.promotion.digest.clone(), tag: Some(ended.promotion.tag.clone()) }))
     };
     let (tag, known) = match image {
@@ -143,6 +142,8 @@ fn named_before(draft: &Draft<'_>, image: &ImageRef) -> Decided<Result<Target, S
     Ok(named(draft, Some(image))?.map(|digest| Target { digest, tag }))
 }
 
-fn read_history<'a>(draft: &Draft<'a>) -> Decided<&'a [Ended]> {
-    draft.seen.history.as_deref().ok_or(Step::Read(Question::History))
+/// What was deployed, newest first: what this look found ended, and what the history tells.
+pub(super) fn deployed<'a>(draft: &'a Draft<'_>) -> Decided<Vec<&'a Ended>> {
+    let history = draft.seen.history.as_deref().ok_or(Step::Read(Question::History))?;
+    Ok(draft.ended.iter().rev().chain(history).filter(|ended| ended.end == End::Deployed).collect())
 }

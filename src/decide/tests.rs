@@ -111,6 +111,7 @@ fn promote(image: Option<ImageRef>) -> Trigger {
         via: Via::Direct,
         slack: None,
         sent_at: None,
+        trace: None,
     })
 }
 

@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::{NotUnderstood, cut};
 use crate::model::{Commit, Digest, Repository, RequestId, Tag};
+use crate::slack::team::Standing;
 use crate::state::Via;
+use crate::text::claimed;
 
 /// A relative command that SNS delivered later than this would act on another image than its sender saw.
 const RELATIVE_COMMANDS_EXPIRE: SignedDuration = SignedDuration::from_mins(15);
@@ -32,6 +34,19 @@ pub struct Command {
     pub slack: Option<Box<SlackOrigin>>,
     /// When it was sent, where the sender's service says so.
     pub sent_at: Option<Timestamp>,
+    /// The sender's network address and user agent, where the command came by a link.
+    pub trace: Option<Trace>,
+}
+
+/// Where a decision by a link came from. The address is what Lambda saw; the user agent is what the sender said of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Trace {
+    /// The network address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// The user agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
 }
 
 /// What a command does.
@@ -76,17 +91,15 @@ pub enum Choice {
     Request(RequestId),
 }
 
-/// Where in Slack a command comes from.
+/// Who in Slack sent a command, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlackOrigin {
     /// The user's id.
     pub user: String,
-    /// The team that Slack sent it for.
-    pub team: String,
+    /// How the user belongs to the installed team.
+    pub standing: Standing,
     /// The channel's id.
     pub channel: Option<String>,
-    /// The channel's name, without `#`.
-    pub channel_name: Option<String>,
 }
 
 /// An image as people name it.
@@ -166,19 +179,21 @@ impl Command {
         self.is_relative() && self.sent_at.is_some_and(|sent| now.duration_since(sent) > RELATIVE_COMMANDS_EXPIRE)
     }
 
-    /// What the bearer of an approval link decides, under a name that is only claimed.
-    pub fn from_link(id: String, act: Act, repository: Repository, name: &str) -> Self {
-        let by = match cut(name.trim()) {
-            name if name.is_empty() => "somebody with the approval link".to_owned(),
-            name => format!("{name} (claimed, by the approval link)"),
-        };
-        Self { id, act, repository, by, via: Via::Link, slack: None, sent_at: None }
+    /// What the bearer of an approval link decides, under a name that is only claimed; `None` without a name.
+    pub fn from_link(id: String, act: Act, repository: Repository, name: &str) -> Option<Self> {
+        let by = claimed(name, "claimed, by the approval link")?;
+        Some(Self { id, act, repository, by, via: Via::Link, slack: None, sent_at: None, trace: None })
     }
 
     /// What the bearer of a board's link orders, who was let in by IAM under a name that is only claimed.
     pub fn from_board(id: String, act: Act, repository: Repository, name: &str) -> Self {
-        let by = if name.is_empty() { "the board".to_owned() } else { format!("{} (claimed, by the board)", cut(name)) };
-        Self { id, act, repository, by, via: Via::Direct, slack: None, sent_at: None }
+        let by = claimed(name, "claimed, by the board").unwrap_or_else(|| "the board".to_owned());
+        Self { id, act, repository, by, via: Via::Direct, slack: None, sent_at: None, trace: None }
+    }
+
+    /// Adds where the command came from.
+    pub fn with_trace(self, trace: Trace) -> Self {
+        Self { trace: Some(trace), ..self }
     }
 
     /// Reads what follows a slash command: `web` alone is `promote web`.
@@ -194,7 +209,7 @@ impl Command {
     /// What somebody wants in Slack. The id says who it is; the name is for people to read.
     pub fn from_slack(id: String, act: Act, repository: Repository, origin: &SlackOrigin, name: &str) -> Self {
         let by = if name.is_empty() { format!("{} (Slack)", origin.user) } else { format!("{} (Slack, {})", cut(name), origin.user) };
-        Self { id, act, repository, by, via: Via::Slack, slack: Some(Box::new(origin.clone())), sent_at: None }
+        Self { id, act, repository, by, via: Via::Slack, slack: Some(Box::new(origin.clone())), sent_at: None, trace: None }
     }
 
     pub(super) fn from_json(raw: &Value, sender: Sender<'_>) -> Result<Self, NotUnderstood> {
@@ -301,11 +316,9 @@ impl Message {
             Some(id) => format!("id#{id}"),
             None => own_id,
         };
-        let by = match self.by.as_deref().map(|name| cut(name.trim())) {
-            Some(name) if !name.is_empty() => format!("{name} (claimed, by {channel})"),
-            _ => channel.to_owned(),
-        };
-        Ok(Command { id, act, repository, by, via, slack: None, sent_at })
+        let by = self.by.as_deref().and_then(|name| claimed(name, &format!("claimed, by {channel}")));
+        let by = by.unwrap_or_else(|| channel.to_owned());
+        Ok(Command { id, act, repository, by, via, slack: None, sent_at, trace: None })
     }
 }
 

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use http::Method;
 use jiff::Timestamp;
-use tracing::info;
 
 use super::look;
 use super::web::{self, failed, link};
@@ -27,9 +26,10 @@ pub(super) const BUDGET: Duration = Duration::from_secs(20);
 pub(super) async fn answer<W: World>(world: &W, request: &Request, token: &str, now: Timestamp) -> Response {
     let link = match link::<W, ApprovalLink>(world, token, now).await {
         Ok(Ok((link, _))) => link,
-        Ok(Err(Invalid::Forged)) => return notice(404, "There is nothing here", "This link is not valid."),
+        Ok(Err(Invalid::Forged)) => return web::forged(),
         Ok(Err(Invalid::Expired)) => {
-            return notice(410, "Too old", "This link is too old to decide anything. The image can be asked about again.");
+            let words = "This link is too old to decide anything. The image can be asked about again.";
+            return notice(410, "Too old", words).because("the link is too old");
         }
         Err(failure) => return failed(&failure),
     };
@@ -62,8 +62,7 @@ fn right(app: &App) -> Right {
 
 async fn decide<W: World>(world: &W, request: &Request, link: &ApprovalLink) -> Result<Response, Error> {
     if !web::is_own_form(world, request).await? {
-        info!("refused: the form was sent from another site");
-        return Ok(notice(403, "Not from here", "This form was sent from another page than its own."));
+        return Ok(web::foreign_form());
     }
     let fields = request.form();
     let field = |name: &str| fields.iter().find(|(its, _)| its == name).map(|(_, value)| value.as_str());
@@ -80,7 +79,10 @@ async fn decide<W: World>(world: &W, request: &Request, link: &ApprovalLink) -> 
         return show(world, link, 403, Some("This link shows and cannot decide.")).await;
     }
     let id = format!("link#{}#{decision}", link.request);
-    let command = Command::from_link(id, act, app.repository.clone(), field(NAME).unwrap_or_default());
+    let Some(command) = Command::from_link(id, act, app.repository.clone(), field(NAME).unwrap_or_default()) else {
+        return show(world, link, 400, Some("Nothing was decided: the form gives no name. Type yours, and decide again.")).await;
+    };
+    let command = command.with_trace(web::trace(request));
     let (subject, trigger) = (Subject::of(&command), Trigger::Command(command));
     let Ok(looked) = tokio::time::timeout(BUDGET, look(world, &app, &trigger, &subject)).await else {
         let words = "It takes longer than a page can wait. If the decision was written, it goes on by itself within five minutes.";

@@ -20,44 +20,83 @@ use crate::answer::{Answer, Outcome, Reply};
 use crate::config::{App, ConfigError};
 use crate::decide::{Trigger, identity_objection, slack_objection};
 use crate::error::Error;
-use crate::event::command::{Act, Choice, Command, ImageRef};
-use crate::link::{BoardLink, Invalid, mint};
-use crate::model::{Digest, Repository};
+use crate::event::command::{Act, Choice, Command, ImageRef, SlackOrigin};
+use crate::link::{BoardLink, Invalid};
+use crate::model::{Digest, Proof, Repository, SessionId};
 use crate::page::board::act::{self, IMAGE, LONGEST_REASON, Names, ONCE, REASON, Rights, Verb};
 use crate::page::board::{self, Row, STILL, Viewer};
 use crate::page::notice;
-use crate::slack::escape::plain;
+use crate::session::Session;
 use crate::stack::{EventsWanted, Phase};
 use crate::state::State;
+use crate::text::plain;
 use crate::web::{Request, Response};
-use crate::world::{Question, Secret, Snapshot, Subject, World};
+use crate::world::{Applied, Question, Secret, Snapshot, Subject, World};
 
 /// How long a board can be used.
 const AGE: SignedDuration = SignedDuration::from_mins(15);
 /// What is said where the log says more.
 const UNREADABLE: &str = "it could not be read just now; the function's log says why";
 
-/// A link to the board, for whom it is minted.
-pub(super) async fn link<W: World>(world: &W, link: BoardLink) -> Result<Reply, Error> {
-    let missing =
-        |name: String, problem: &str| ConfigError { place: format!("Parameter Store {name}"), key: None, problem: problem.to_owned() };
-    let secret_name = world.secret_source(Secret::Links);
-    let no_secret = || {
-        let make = format!("aws ssm put-parameter --type SecureString --name {secret_name} --value \"$(openssl rand -hex 32)\"");
-        missing(secret_name.clone(), &format!("there is no such parameter, and links are signed with it. Make it with: {make}"))
+/// Who asks for a board.
+pub(super) enum Asker {
+    /// Somebody whom IAM lets invoke the function, under a name that is only claimed.
+    Invoker(Option<String>),
+    /// A person in Slack, whom Slack's signature and team prove; by a command that may come again.
+    Person {
+        /// Who and where.
+        origin: SlackOrigin,
+        /// What Slack calls them.
+        name: String,
+        /// What makes the command act once.
+        trigger_id: String,
+    },
+}
+
+/// A link to the board, for whoever asks: their session is written first, and the link names it.
+pub(super) async fn link<W: World>(world: &W, asker: Asker) -> Result<Reply, Error> {
+    let Some(signer) = world.signer().await? else { return Err(missing(world).await?.into()) };
+    let (by, slack, command) = match asker {
+        Asker::Invoker(by) => (by.unwrap_or_default(), None, format!("invocation#{}", Proof::of(random()?))),
+        Asker::Person { origin, name, trigger_id } => (name, Some(origin), format!("slack#{trigger_id}")),
     };
-    // Read anew, so that the link is signed with the key that other sandboxes know too.
-    let secret = world.secret(Secret::Links, true).await?.ok_or_else(no_secret)?;
-    let Some(url) = world.public_url().await? else {
+    let since = world.now();
+    // A link carries its time in whole seconds.
+    let until = Timestamp::from_second((since + AGE).as_second()).unwrap_or(Timestamp::MAX);
+    let session = Session { id: SessionId::of(&command), proof: Proof::of(random()?), by, slack, since, until };
+    if world.open_session(&session).await? == Applied::Conflict {
+        let reason = "this command was given its link before, and a link is given once: ask for another one";
+        let answer = Answer { outcome: Outcome::Refused, ..Answer::ignored(None, reason) };
+        return Ok(answer.into());
+    }
+    let Some(url) = signer.address(&session.link(), session.until) else { return Err(missing(world).await?.into()) };
+    info!(is_of_slack = session.slack.is_some(), until = %session.until, "gave a link to the board");
+    Ok(Reply::Report(json!({ "action": "board", "url": url, "expires_at": session.until })))
+}
+
+/// Which of the two parameters that links need is not there, and how to make it.
+async fn missing<W: World>(world: &W) -> Result<ConfigError, Error> {
+    let is_secret = world.secret(Secret::Links).await?.is_none();
+    let (name, problem) = if is_secret {
+        let name = world.secret_source(Secret::Links);
+        let make = format!("aws ssm put-parameter --type SecureString --name {name} --value \"$(openssl rand -hex 32)\"");
+        let problem = format!("there is no such parameter, and links are signed with it. Make it with: {make}");
+        (name, problem)
+    } else {
         let name = world.public_url_source();
         let make = format!("aws ssm put-parameter --type String --name {name} --value https://….lambda-url.<region>.on.aws/");
         let problem = format!("expected the function's own address, which ends with `/`; template.yaml writes it, or: {make}");
-        return Err(missing(name, &problem).into());
+        (name, problem)
     };
-    let until = Timestamp::from_second((world.now() + AGE).as_second()).unwrap_or(Timestamp::MAX);
-    let token = mint(&link, until, &secret).ok_or_else(no_secret)?;
-    info!(is_of_slack = link.slack.is_some(), %until, "gave a link to the board");
-    Ok(Reply::Report(json!({ "action": "board", "url": format!("{url}board/{}", token.expose()), "expires_at": until })))
+    Ok(ConfigError { place: format!("Parameter Store {name}"), key: None, problem })
+}
+
+/// Bytes of the operating system's: whoever has the link secret must not be able to guess them.
+fn random() -> Result<[u8; 16], Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::Unexpected { resource: "the operating system's random numbers".to_owned(), problem: error.to_string() })?;
+    Ok(bytes)
 }
 
 /// What an address under `/board/` means.
@@ -116,15 +155,16 @@ impl Place {
 
 /// Answers a request for a board.
 pub(super) async fn answer<W: World>(world: &W, request: &Request, route: &Route<'_>, now: Timestamp) -> Response {
-    let (link, until) = match web::link::<W, BoardLink>(world, route.token, now).await {
-        Ok(Ok(verified)) => verified,
-        Ok(Err(Invalid::Forged)) => return notice(404, "There is nothing here", "This link is not valid."),
+    let session = match session(world, route.token, now).await {
+        Ok(Ok(session)) => session,
+        Ok(Err(Invalid::Forged)) => return web::forged(),
         Ok(Err(Invalid::Expired)) => {
-            return notice(410, "Too old", "This board is too old. `/promote board` in Slack, or the command `board`, gives another one.");
+            let words = "This board is too old. `/promote board` in Slack, or the command `board`, gives another one.";
+            return notice(410, "Too old", words).because("the link is too old");
         }
         Err(failure) => return failed(&failure),
     };
-    let viewer = Viewer { token: route.token, link: &link, until, is_still: request.query == STILL };
+    let viewer = Viewer { token: route.token, session: &session, is_still: request.query == STILL };
     let answered = match &route.place {
         Place::List | Place::App(_) if !request.query.is_empty() && !viewer.is_still => {
             Ok(bad("This address has a query that means nothing."))
@@ -138,6 +178,16 @@ pub(super) async fn answer<W: World>(world: &W, request: &Request, route: &Route
         },
     };
     answered.unwrap_or_else(|failure| failed(&failure))
+}
+
+/// Whose board this is: a link of ours, whose session was written and has not ended.
+async fn session<W: World>(world: &W, token: &str, now: Timestamp) -> Result<Result<Session, Invalid>, Error> {
+    let link = match web::link::<W, BoardLink>(world, token, now).await? {
+        Ok((link, _)) => link,
+        Err(invalid) => return Ok(Err(invalid)),
+    };
+    let session = world.session(&link.session).await?;
+    Ok(session.filter(|session| session.is_of(&link, now)).ok_or(Invalid::Forged))
 }
 
 fn bad(words: &str) -> Response {
@@ -220,10 +270,10 @@ async fn observe<W: World>(world: &W, app: &App) -> Result<Snapshot, Error> {
     Ok(seen)
 }
 
-fn rights(viewer: &Viewer<'_>, app: &App, state: Option<&State>) -> Rights {
-    let origin = viewer.link.slack.as_ref();
+fn rights(viewer: &Viewer<'_>, app: &App) -> Rights {
+    let origin = viewer.session.slack.as_ref();
     Rights {
-        no_commands: origin.and_then(|origin| slack_objection(app, state, origin, &origin.user)),
+        no_commands: origin.and_then(|origin| slack_objection(app, origin, &origin.user)),
         no_decisions: identity_objection(&app.policy(), origin).map(str::to_owned),
     }
 }
@@ -234,7 +284,7 @@ async fn show<W: World>(world: &W, viewer: &Viewer<'_>, repository: &Repository)
         Err(page) => return Ok(page),
     };
     let seen = observe(world, &app).await?;
-    Ok(board::app::app(viewer, &app, &seen, &rights(viewer, &app, seen.state.as_ref())))
+    Ok(board::app::app(viewer, &app, &seen, &rights(viewer, &app)))
 }
 
 async fn confirm<W: World>(
@@ -249,7 +299,7 @@ async fn confirm<W: World>(
         Err(page) => return Ok(page),
     };
     let seen = observe(world, &app).await?;
-    let rights = rights(viewer, &app, seen.state.as_ref());
+    let rights = rights(viewer, &app);
     let once = format!("{:032x}", fastrand::u128(..));
     Ok(act::confirm(viewer, &app, &seen, &rights, verb, image, &once))
 }
@@ -263,8 +313,7 @@ async fn act<W: World>(
     image: Option<Digest>,
 ) -> Result<Response, Error> {
     if !web::is_own_form(world, request).await? {
-        info!("refused: the form was sent from another site");
-        return Ok(notice(403, "Not from here", "This form was sent from another page than its own."));
+        return Ok(web::foreign_form());
     }
     let form = Form::parse(&request.form(), verb);
     let Some(command) = form.and_then(|form| command(viewer, repository, verb, image, form)) else {
@@ -274,8 +323,13 @@ async fn act<W: World>(
         Ok(app) => app,
         Err(page) => return Ok(Response { status: 409, ..page }),
     };
-    let (subject, trigger) = (Subject::of(&command), Trigger::Command(command));
     let unfinished = |status: u16, words: &str| Ok(act::unfinished(viewer, status, repository, verb, words));
+    // Whoever may not command causes no look.
+    if let Some(objection) = rights(viewer, &app).no_commands {
+        return unfinished(409, &format!("{}: {objection}", Outcome::Refused));
+    }
+    let command = command.with_trace(web::trace(request));
+    let (subject, trigger) = (Subject::of(&command), Trigger::Command(command));
     match tokio::time::timeout(BUDGET, look(world, &app, &trigger, &subject)).await {
         Err(_) => {
             unfinished(200, "It takes longer than a page can wait. If it was written down, it goes on by itself within five minutes.")
@@ -325,9 +379,9 @@ fn command(viewer: &Viewer<'_>, repository: &Repository, verb: Verb, image: Opti
         Verb::Cancel => Act::Cancel,
     };
     let id = format!("board#{}", form.once);
-    Some(match &viewer.link.slack {
-        Some(origin) => Command::from_slack(id, act, repository.clone(), origin, &viewer.link.by),
-        None => Command::from_board(id, act, repository.clone(), &viewer.link.by),
+    Some(match &viewer.session.slack {
+        Some(origin) => Command::from_slack(id, act, repository.clone(), origin, &viewer.session.by),
+        None => Command::from_board(id, act, repository.clone(), &viewer.session.by),
     })
 }
 

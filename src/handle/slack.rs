@@ -1,27 +1,29 @@
-//! Slack's two addresses: clicks and slash commands. In this order: is it signed, by Slack, now; is it ours; whose is it; and only
-//! then is anything read or decided. Slack waits for 3 s: the decision is written first, and what the time does not suffice for,
-//! the schedule does.
+//! Slack's two addresses: clicks and slash commands. In this order: is it signed, by Slack, now; is its sender one of ours; may they
+//! command; and only then is anything decided. Slack waits for 3 s: the decision is written first, and what the time does not
+//! suffice for, the schedule does.
 //! <https://docs.slack.dev/interactivity/handling-user-interaction/#acknowledgment_response>
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join;
+use http::Method;
 use jiff::Timestamp;
 use serde_json::json;
-use tracing::{error, info};
+use tracing::error;
 
 use super::{board, look};
-use crate::answer::{Outcome, Reply};
+use crate::answer::{Answer, Outcome, Reply};
 use crate::config::App;
-use crate::decide::Trigger;
+use crate::decide::{Step, Trigger, decide, slack_objection};
 use crate::error::Error;
 use crate::event::command::{Act, Choice, Command, Sender, SlackOrigin};
-use crate::link::BoardLink;
-use crate::message::reply::{HELP, words};
+use crate::message::reply::{HELP, words, words_for_outsiders};
 use crate::model::RequestId;
 use crate::slack::escape::escape_lines;
 use crate::slack::interaction::{self, Button, Click};
-use crate::slack::signature::{Signed, signed};
-use crate::slack::slash;
+use crate::slack::signature::signed;
+use crate::slack::slash::{self, SlashCommand};
+use crate::slack::team::{self, Standing};
 use crate::web::{Request, Response};
 use crate::world::{Listener, Secret, Subject, World};
 
@@ -29,7 +31,28 @@ use crate::world::{Listener, Secret, Subject, World};
 const BUDGET: Duration = Duration::from_millis(2_250);
 /// How long a last word to one person may take.
 const LAST_WORD: Duration = Duration::from_millis(300);
+/// How often somebody who may only look is shown what did not fit together at first.
+const LOOKS: u32 = 3;
+/// Slack's checks of a certificate have two fields.
+const LONGEST_CHECK: usize = 4 * 1024;
 const LATER: &str = "It takes longer than Slack waits. If it was heard, it goes on by itself within five minutes; `status` tells.";
+const NOT_HEARD: &str = "Nothing was done: Slack did not say in time in which team this app is installed, and without that nobody counts. \
+                         Try again in a few seconds; if it stays so, the function's log says why.";
+const LOG_SAYS: &str = "That failed, and nothing was changed; the function's log says why.";
+
+/// Whether Slack checks the certificate of the address. It does so without a signature, and wants nothing but a 200.
+/// <https://docs.slack.dev/interactivity/implementing-slash-commands/>
+pub(super) fn is_ssl_check(request: &Request) -> bool {
+    let is_check = |form: &[u8]| {
+        let mut checks = form_urlencoded::parse(form).filter(|(name, _)| name == "ssl_check");
+        form.len() <= LONGEST_CHECK && checks.next().is_some_and(|(_, value)| value == "1") && checks.next().is_none()
+    };
+    match request.method {
+        Method::POST => is_check(&request.body),
+        Method::GET | Method::HEAD => is_check(request.query.as_bytes()),
+        _ => false,
+    }
+}
 
 /// A click on a button of ours.
 pub(super) async fn interaction<W: World>(world: &W, request: &Request, now: Timestamp) -> Response {
@@ -40,21 +63,16 @@ pub(super) async fn interaction<W: World>(world: &W, request: &Request, now: Tim
     let click = match interaction::parse(&request.body) {
         Ok(Some(click)) => click,
         Ok(None) => return Response::ok(),
-        Err(problem) => return Response::text(400, problem.to_string()),
+        Err(problem) => return unreadable(&problem.to_string()),
     };
-    if let Err(refused) = is_from_here(world, click.response_url.as_deref(), &click.team, click.user.team.as_deref()) {
+    if let Err(refused) = check_response_url(world, click.response_url.as_deref()) {
         return refused;
     }
-    let found = match click.value.parse::<RequestId>() {
-        Ok(id) => of_request(world, &click, id).await,
-        Err(_) => Ok(None),
+    let (app, act, standing) = match admit(world, &click, began).await {
+        Ok(admitted) => admitted,
+        Err(refused) => return refused,
     };
-    let (app, command) = match found {
-        Ok(Some(found)) => found,
-        Ok(None) => return Response::text(404, "This button belongs to no request, or to one that ended long ago."),
-        Err(failure) => return failed(&failure),
-    };
-    let said = match act(world, &app, command, began).await {
+    let said = match answer_click(world, &app, act, standing, &click, began).await {
         // The message itself says what became of it.
         Ok(Some(Reply::Answer(answer))) if is_what_was_clicked(click.button, answer.outcome) && answer.closed.is_empty() => {
             return Response::ok();
@@ -66,63 +84,63 @@ pub(super) async fn interaction<W: World>(world: &W, request: &Request, now: Tim
             format!("That failed: {failure}")
         }
     };
-    let to = Listener { response_url: click.response_url, channel: click.channel, user: click.user.id };
-    world.whisper(&to, &said, LAST_WORD.max(BUDGET.saturating_sub(began.elapsed()))).await;
+    whisper(world, &click, &said, began).await;
     Response::ok()
 }
 
-/// A slash command: the words of a command, `promote` being understood.
-pub(super) async fn command<W: World>(world: &W, request: &Request, now: Timestamp) -> Response {
-    let began = Instant::now();
-    if let Err(refused) = authenticate(world, request, now).await {
-        return refused;
-    }
-    let slash = match slash::parse(&request.body) {
-        Ok(slash) => slash,
-        Err(problem) => return Response::text(400, problem.to_string()),
+/// Whether whoever clicked is one of ours, and what the click means.
+async fn admit<W: World>(world: &W, click: &Click, began: Instant) -> Result<(App, Act, Standing), Response> {
+    // Side by side, since the time is short: what is read decides nothing.
+    let sender =
+        team::Sender { team: click.team.as_deref(), own_team: click.user.team.as_deref(), organisation: click.organisation.as_deref() };
+    let read = join(standing(world, sender), find(world, click));
+    let Ok((standing, found)) = tokio::time::timeout(BUDGET.saturating_sub(began.elapsed()), read).await else {
+        return Err(not_heard());
     };
-    if let Err(refused) = is_from_here(world, slash.response_url.as_deref(), &slash.team, slash.user.team.as_deref()) {
-        return refused;
-    }
-    let text = slash.text.trim();
-    if text.is_empty() || text.eq_ignore_ascii_case("help") {
-        return Response::json(200, &json!({ "response_type": "ephemeral", "text": escape_lines(HELP, 3_000) }));
-    }
-    let origin = SlackOrigin {
-        user: slash.user.id.clone(),
-        team: slash.team.clone(),
-        channel: Some(slash.channel.clone()),
-        channel_name: Some(slash.channel_name.clone()).filter(|name| !name.is_empty()),
-    };
-    let sender = Sender::Slack { trigger_id: &slash.trigger_id, origin: &origin, name: &slash.user.name };
-    if text.eq_ignore_ascii_case("board") {
-        let link = board::link(world, BoardLink { by: slash.user.name.clone(), slack: Some(origin) });
-        return match tokio::time::timeout(BUDGET.saturating_sub(began.elapsed()), link).await {
-            Err(_) => ephemeral("It takes longer than Slack waits: try again."),
-            Ok(Ok(reply)) => ephemeral(&words(&reply)),
-            Ok(Err(failure)) => {
-                error!(%failure, "a slash command failed");
-                ephemeral(&format!("That failed: {failure}"))
-            }
-        };
-    }
-    let command = match Command::from_slash(text, sender) {
-        Ok(command) => command,
-        Err(problem) => return ephemeral(&format!("{}. `help` lists the commands.", problem.problem)),
-    };
-    let app = match world.app(&command.repository).await {
-        Ok(Some(app)) => app,
-        Ok(None) => return ephemeral(&format!("`{}` is not configured.", command.repository)),
-        Err(failure) => return failed(&failure),
-    };
-    match act(world, &app, command, began).await {
-        Ok(Some(reply)) => ephemeral(&words(&reply)),
-        Ok(None) => ephemeral(LATER),
-        Err(failure) => {
-            error!(%failure, "a slash command failed");
-            ephemeral(&format!("That failed: {failure}"))
+    let standing = match standing {
+        Ok(standing) => standing,
+        Err(Stranger::Foreign) => return Err(foreign()),
+        Err(Stranger::Unknown) => {
+            whisper(world, click, NOT_HEARD, began).await;
+            return Err(not_heard());
         }
+    };
+    let (app, act) = found.map_err(|failure| failed(&failure))?.ok_or_else(|| {
+        let words = "This button belongs to no request, or to one that ended long ago.";
+        Response::text(404, words).because("the button belongs to no request")
+    })?;
+    if counts(&app, standing, &click.user.id) { Ok((app, act, standing)) } else { Err(foreign()) }
+}
+
+/// Carries out what the click means, if whoever clicked may command.
+async fn answer_click<W: World>(
+    world: &W,
+    app: &App,
+    act: Act,
+    standing: Standing,
+    click: &Click,
+    began: Instant,
+) -> Result<Option<Reply>, Error> {
+    let origin = SlackOrigin { user: click.user.id.clone(), standing, channel: click.channel.clone() };
+    let command = Command::from_slack(format!("slack#{}", click.trigger_id), act, app.repository.clone(), &origin, &click.user.name);
+    match slack_objection(app, &origin, &command.by) {
+        Some(objection) => Ok(Some(refusal(app, objection))),
+        None => act_in_time(world, app, command, began).await,
     }
+}
+
+/// The app that a click is about and what it means, by what its button's request is about.
+async fn find<W: World>(world: &W, click: &Click) -> Result<Option<(App, Act)>, Error> {
+    let Ok(id) = click.value.parse::<RequestId>() else { return Ok(None) };
+    let Some(asked) = world.request(&id).await? else { return Ok(None) };
+    let Some(app) = world.app(&asked.repository).await? else { return Ok(None) };
+    let act = match click.button {
+        Button::Approve => Act::Approve(Choice::Request(id)),
+        Button::Reject => Act::Reject(Choice::Request(id)),
+        Button::AskAgain => Act::AskAgain(asked.digest),
+        Button::RollBack => Act::RollBackFrom(asked.digest),
+    };
+    Ok(Some((app, act)))
 }
 
 /// Whether that is all that its clicker wanted. Whose approval came after a rejection is told.
@@ -135,61 +153,211 @@ fn is_what_was_clicked(button: Button, outcome: Outcome) -> bool {
     outcome == wanted
 }
 
-/// What a click means, by what its button's request is about.
-async fn of_request<W: World>(world: &W, click: &Click, id: RequestId) -> Result<Option<(App, Command)>, Error> {
-    let Some(asked) = world.request(&id).await? else { return Ok(None) };
-    let Some(app) = world.app(&asked.repository).await? else { return Ok(None) };
-    let act = match click.button {
-        Button::Approve => Act::Approve(Choice::Request(id)),
-        Button::Reject => Act::Reject(Choice::Request(id)),
-        Button::AskAgain => Act::AskAgain(asked.digest),
-        Button::RollBack => Act::RollBackFrom(asked.digest),
+async fn whisper<W: World>(world: &W, click: &Click, text: &str, began: Instant) {
+    let to = Listener { response_url: click.response_url.clone(), channel: click.channel.clone(), user: click.user.id.clone() };
+    world.whisper(&to, text, LAST_WORD.max(BUDGET.saturating_sub(began.elapsed()))).await;
+}
+
+/// A slash command: the words of a command, `promote` being understood.
+pub(super) async fn command<W: World>(world: &W, request: &Request, now: Timestamp) -> Response {
+    let began = Instant::now();
+    if let Err(refused) = authenticate(world, request, now).await {
+        return refused;
+    }
+    let slash = match slash::parse(&request.body) {
+        Ok(slash) => slash,
+        Err(problem) => return unreadable(&problem.to_string()),
     };
-    let origin = SlackOrigin { user: click.user.id.clone(), team: click.team.clone(), channel: click.channel.clone(), channel_name: None };
-    let command = Command::from_slack(format!("slack#{}", click.trigger_id), act, asked.repository, &origin, &click.user.name);
-    Ok(Some((app, command)))
+    if let Err(refused) = check_response_url(world, slash.response_url.as_deref()) {
+        return refused;
+    }
+    let text = slash.text.trim();
+    if text.is_empty() || text.eq_ignore_ascii_case("help") {
+        return Response::json(200, &json!({ "response_type": "ephemeral", "text": escape_lines(HELP, 3_000) }));
+    }
+    let sender =
+        team::Sender { team: Some(&slash.team), own_team: slash.user.team.as_deref(), organisation: slash.organisation.as_deref() };
+    let known = tokio::time::timeout(BUDGET.saturating_sub(began.elapsed()), standing(world, sender)).await;
+    let standing = match known.unwrap_or(Err(Stranger::Unknown)) {
+        Ok(standing) => standing,
+        Err(Stranger::Foreign) => return foreign(),
+        Err(Stranger::Unknown) => return ephemeral(NOT_HEARD),
+    };
+    let origin = SlackOrigin { user: slash.user.id.clone(), standing, channel: Some(slash.channel.clone()) };
+    if text.eq_ignore_ascii_case("board") {
+        board(world, slash, origin, began).await
+    } else {
+        order(world, &slash, text, origin, began).await
+    }
+}
+
+/// `/promote board`: a link for whoever asks.
+async fn board<W: World>(world: &W, slash: SlashCommand, origin: SlackOrigin, began: Instant) -> Response {
+    let link = async {
+        if origin.standing == Standing::Organisation && !is_listed_anywhere(world, &origin.user).await? {
+            return Ok(None);
+        }
+        let asker = board::Asker::Person { origin, name: slash.user.name, trigger_id: slash.trigger_id };
+        board::link(world, asker).await.map(Some)
+    };
+    match tokio::time::timeout(BUDGET.saturating_sub(began.elapsed()), link).await {
+        Err(_) => ephemeral("It takes longer than Slack waits: try again."),
+        Ok(Ok(None)) => foreign(),
+        Ok(Ok(Some(Reply::Answer(answer)))) => ephemeral(&answer.reason),
+        Ok(Ok(Some(reply @ Reply::Report(_)))) => ephemeral(&words(&reply)),
+        Ok(Err(failure)) => {
+            error!(%failure, "a slash command failed");
+            // Whoever asks may command no app at all. A configuration's own error says how to mend it, and no more.
+            let is_theirs = matches!(failure, Error::Config(_));
+            ephemeral(&if is_theirs { format!("That failed: {failure}") } else { LOG_SAYS.to_owned() })
+        }
+    }
+}
+
+/// Whether any app lists this person of another team.
+async fn is_listed_anywhere<W: World>(world: &W, user: &str) -> Result<bool, Error> {
+    let apps = world.known_apps().await?;
+    Ok(apps.iter().any(|(_, app)| app.as_ref().is_ok_and(|app| counts(app, Standing::Organisation, user))))
+}
+
+/// Every other slash command: about one app.
+async fn order<W: World>(world: &W, slash: &SlashCommand, text: &str, origin: SlackOrigin, began: Instant) -> Response {
+    let sender = Sender::Slack { trigger_id: &slash.trigger_id, origin: &origin, name: &slash.user.name };
+    let command = match Command::from_slash(text, sender) {
+        Ok(command) => command,
+        Err(problem) => return ephemeral(&format!("{}. `help` lists the commands.", problem.problem)),
+    };
+    let app = match world.app(&command.repository).await {
+        Ok(Some(app)) => app,
+        Ok(None) => return ephemeral(&format!("`{}` is not configured.", command.repository)),
+        Err(failure) => return failed(&failure),
+    };
+    if !counts(&app, origin.standing, &origin.user) {
+        return foreign();
+    }
+    if let Some(objection) = slack_objection(&app, &origin, &command.by) {
+        return match command.act {
+            Act::Status | Act::History | Act::Plan(_) => show(world, &app, command, began).await,
+            Act::Promote(_)
+            | Act::Rollback(_)
+            | Act::Cancel
+            | Act::Hold(_)
+            | Act::Resume
+            | Act::Reconcile
+            | Act::Approve(_)
+            | Act::Reject(_)
+            | Act::Ask
+            | Act::AskAgain(_)
+            | Act::RollBackFrom(_) => ephemeral(&words(&refusal(&app, objection))),
+        };
+    }
+    match act_in_time(world, &app, command, began).await {
+        Ok(Some(reply)) => ephemeral(&words(&reply)),
+        Ok(None) => ephemeral(LATER),
+        Err(failure) => {
+            error!(%failure, "a slash command failed");
+            ephemeral(&format!("That failed: {failure}"))
+        }
+    }
+}
+
+/// What somebody who may not command is shown: nothing is written for it, and no change set is made.
+async fn show<W: World>(world: &W, app: &App, command: Command, began: Instant) -> Response {
+    let subject = Subject::of(&command);
+    let trigger = Trigger::Command(command);
+    let looked = look_only(world, app, &trigger, &subject);
+    match tokio::time::timeout(BUDGET.saturating_sub(began.elapsed()), looked).await {
+        Err(_) => ephemeral("It takes longer than Slack waits: try again."),
+        Ok(Ok(Some(reply))) => ephemeral(&words_for_outsiders(&reply)),
+        Ok(Ok(None)) => ephemeral("What this would do is worked out only for people who may command the app."),
+        Ok(Err(failure)) => {
+            error!(%failure, "a slash command of somebody who may not command failed");
+            ephemeral(LOG_SAYS)
+        }
+    }
+}
+
+/// The answer to a trigger, as far as reads alone lead to it; `None` where something would have to be written first.
+async fn look_only<W: World>(world: &W, app: &App, trigger: &Trigger, subject: &Subject) -> Result<Option<Reply>, Error> {
+    for round in 0..LOOKS {
+        if round > 0 {
+            world.pause(round).await;
+        }
+        let mut seen = world.observe(app, subject).await?;
+        loop {
+            match decide(app, trigger, &seen) {
+                Step::Read(question) => world.read(app, &question, &mut seen).await?,
+                Step::LookAgain => break,
+                Step::Prepare(_) => return Ok(None),
+                Step::Misconfigured(error, _) => return Err(error.into()),
+                Step::Do(plan) => return Ok(Some(plan.reply)),
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Carries a command out, as far as the time suffices: what is cut off is as safe as a sandbox that dies.
-async fn act<W: World>(world: &W, app: &App, command: Command, began: Instant) -> Result<Option<Reply>, Error> {
+async fn act_in_time<W: World>(world: &W, app: &App, command: Command, began: Instant) -> Result<Option<Reply>, Error> {
     let subject = Subject::of(&command);
     let trigger = Trigger::Command(command);
     let looked = look(world, app, &trigger, &subject);
     tokio::time::timeout(BUDGET.saturating_sub(began.elapsed()), looked).await.map_or(Ok(None), |reply| reply.map(Some))
 }
 
-/// Whether Slack signed it. A signature that does not fit is compared again with the secret as it is now, since that may have
-/// been changed; the time is looked at first, so that an old request costs nothing.
-async fn authenticate<W: World>(world: &W, request: &Request, now: Timestamp) -> Result<(), Response> {
-    let closed = |why: &str| {
-        info!(why, "refused");
-        Err(Response::text(401, "This request is not signed as Slack signs."))
-    };
-    let signed = match signed(request, now) {
-        Ok(signed) => signed,
-        Err(unsigned) => return closed(&unsigned.to_string()),
-    };
-    let is_by = async |signed: &Signed<'_>, again: bool| {
-        let secret = world.secret(Secret::SlackSigningSecret, again).await.map_err(|failure| failed(&failure))?;
-        Ok::<_, Response>(secret.is_some_and(|secret| signed.is_by(&secret)))
-    };
-    if is_by(&signed, false).await? || is_by(&signed, true).await? {
-        return Ok(());
-    }
-    closed("the signature is not Slack's, or no signing secret is configured")
+/// The answer to somebody who may not command. It leaves no trace, and costs no look.
+fn refusal(app: &App, objection: String) -> Reply {
+    Answer { outcome: Outcome::Refused, ..Answer::ignored(Some(app.repository.clone()), objection) }.into()
 }
 
-/// A guest of another team counts for nothing, and an address that is not Slack's is no work of Slack's.
-fn is_from_here<W: World>(world: &W, response_url: Option<&str>, team: &str, users: Option<&str>) -> Result<(), Response> {
-    if response_url.is_some_and(|url| !world.is_response_url(url)) {
-        info!("refused: the address to answer at is not Slack's");
-        return Err(Response::text(400, "The address to answer at is not Slack's."));
+/// Whether Slack signed it. The header is looked at first, so that what cannot be signed costs nothing.
+async fn authenticate<W: World>(world: &W, request: &Request, now: Timestamp) -> Result<(), Response> {
+    let closed = |why: &'static str| Response::text(401, "This request is not signed as Slack signs.").because(why);
+    let signed = signed(request, now).map_err(|unsigned| closed(unsigned.words()))?;
+    let secret = world.secret(Secret::SlackSigningSecret).await.map_err(|failure| failed(&failure))?;
+    let is_slacks = secret.is_some_and(|secret| signed.is_by(&secret));
+    if is_slacks { Ok(()) } else { Err(closed("the signature is not Slack's, or no signing secret is configured")) }
+}
+
+/// An address to answer at that is not Slack's is no work of Slack's.
+fn check_response_url<W: World>(world: &W, url: Option<&str>) -> Result<(), Response> {
+    if url.is_none_or(|url| world.is_response_url(url)) {
+        return Ok(());
     }
-    if users.is_some_and(|users| users != team) {
-        info!("refused: a guest of another team");
-        return Err(Response::text(403, "Guests of other teams cannot decide here."));
+    Err(Response::text(400, "The address to answer at is not Slack's.").because("the address to answer at is not Slack's"))
+}
+
+/// Why somebody counts for nothing.
+enum Stranger {
+    /// They are of another team.
+    Foreign,
+    /// Slack does not say where the app is installed.
+    Unknown,
+}
+
+async fn standing<W: World>(world: &W, sender: team::Sender<'_>) -> Result<Standing, Stranger> {
+    let installation = world.installation().await.ok_or(Stranger::Unknown)?;
+    installation.standing(sender).ok_or(Stranger::Foreign)
+}
+
+/// Whether somebody of this standing counts for this app at all.
+fn counts(app: &App, standing: Standing, user: &str) -> bool {
+    match standing {
+        Standing::Team => true,
+        Standing::Organisation => app.config.approval.approvers.iter().any(|listed| listed == user),
     }
-    Ok(())
+}
+
+fn foreign() -> Response {
+    Response::text(403, "Guests of other teams cannot decide here.").because("its sender is of another team")
+}
+
+fn not_heard() -> Response {
+    Response::text(503, NOT_HEARD)
+}
+
+fn unreadable(problem: &str) -> Response {
+    Response::text(400, problem).because("the body is not what Slack sends")
 }
 
 fn ephemeral(text: &str) -> Response {

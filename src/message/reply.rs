@@ -29,6 +29,42 @@ pub fn words(reply: &Reply) -> String {
     }
 }
 
+/// The same for somebody who may look and not command: what runs and what waits, in words of ours only.
+pub fn words_for_outsiders(reply: &Reply) -> String {
+    match reply {
+        Reply::Report(report) => match report["action"].as_str() {
+            Some("status") => status_for_outsiders(report),
+            Some("history") => of_history(report),
+            Some("plan") => {
+                let (app, would) = (text(&report["repository"]), text(&report["would"]));
+                let (before, tag) = (text(&report["previous_tag"]), text(&report["tag"]));
+                format!("{app}: promote would answer {would} ({before} → {tag}). People who may command the app are told why.")
+            }
+            _ => NOT_SHOWN.to_owned(),
+        },
+        Reply::Answer(_) => NOT_SHOWN.to_owned(),
+    }
+}
+
+const NOT_SHOWN: &str = "Only people who may command the app are told that.";
+
+fn status_for_outsiders(report: &Value) -> String {
+    let app = text(&report["repository"]);
+    let mut lines = vec![format!("{app} runs {} (mode {})", text(&report["running"]["tag"]), text(&report["mode"]))];
+    lines.extend(report["running"]["since"].as_str().map(|since| format!("• since {since}, by {}", text(&report["running"]["by"]))));
+    lines.extend(list(&report["open"]).map(|open| format!("• under way: {}, since {}", text(&open["tag"]), text(&open["at"]))));
+    if report["hold"].is_object() {
+        lines.push("• held".to_owned());
+    }
+    if report["request"]["progress"] == "pending" {
+        lines.push(format!("• waits for approval: {}", text(&report["request"]["digest"])));
+    }
+    if report["waiting"].is_object() {
+        lines.push(format!("• {}", text(&report["waiting"]["outcome"])));
+    }
+    lines.join("\n")
+}
+
 fn of_answer(answer: &Answer) -> String {
     let app = answer.repository.as_ref().map(ToString::to_string).unwrap_or_default();
     let what = image_name(answer.commit.as_ref(), answer.digest.as_ref()).map(|name| format!(" {name}")).unwrap_or_default();
@@ -128,6 +164,39 @@ mod tests {
         • held by bob since 2026-03-17T10:00:00Z: release freeze
         • waits for approval: sha256:2 until 2026-03-20T10:00:00Z
         ");
+    }
+
+    #[test]
+    fn outsiders_are_told_what_runs_and_no_words_of_awss() {
+        let secret = "arn:aws:ecs:us-east-1:012345678912:service/web did not stabilize";
+        let status = json!({
+            "action": "status", "repository": "web", "mode": "auto",
+            "stack": { "name": "web", "status": "UPDATE_ROLLBACK_FAILED" },
+            "running": { "tag": "production_9fceb02", "digest": "sha256:1", "since": "2026-03-17T09:41:30Z", "by": "alice" },
+            "newest": { "tag": "latest", "digest": "sha256:2" },
+            "open": [{ "tag": "production_abc1234", "by": "bob", "at": "2026-03-17T10:00:00Z" }],
+            "waiting": { "outcome": "blocked", "reason": secret },
+            "hold": { "by": "bob", "at": "2026-03-17T10:00:00Z", "reason": secret },
+            "request": { "progress": "pending", "digest": "sha256:2", "expires_at": "2026-03-20T10:00:00Z" },
+        });
+        insta::assert_snapshot!(words_for_outsiders(&Reply::Report(status)), @r"
+        web runs production_9fceb02 (mode auto)
+        • since 2026-03-17T09:41:30Z, by alice
+        • under way: production_abc1234, since 2026-03-17T10:00:00Z
+        • held
+        • waits for approval: sha256:2
+        • blocked
+        ");
+        let plan = json!({
+            "action": "plan", "repository": "web", "would": "blocked", "previous_tag": "production_old", "tag": "production_9fceb02",
+            "reason": secret, "changes": [secret],
+        });
+        assert_eq!(
+            words_for_outsiders(&Reply::Report(plan)),
+            "web: promote would answer blocked (production_old → production_9fceb02). People who may command the app are told why."
+        );
+        let refused = Answer { reason: secret.to_owned(), ..Answer::ignored(None, "") };
+        assert!(!words_for_outsiders(&refused.into()).contains("arn:"));
     }
 
     #[test]

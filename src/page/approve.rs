@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::{image, page, prose, time};
 use crate::config::App;
 use crate::request::{Progress, Request};
+use crate::text::plain;
 use crate::web::Response;
 
 /// What the bearer of the link can do.
@@ -40,7 +41,7 @@ pub fn request(status: u16, app: &App, request: &Request, right: Right, said: Op
         @if !request.changes.is_empty() {
             section aria-labelledby="changes" {
                 h2 id="changes" { "What it would change in the stack" }
-                ul { @for change in &request.changes { li { (change) } } }
+                ul { @for change in &request.changes { li { (plain(change, 300)) } } }
             }
         }
         section aria-labelledby="decision" {
@@ -95,7 +96,7 @@ fn facts(app: &App, request: &Request) -> Markup {
             dt { "Digest" } dd { code { (request.digest) } }
             dt { "Runs now" }
             dd {
-                code { (request.running_tag.as_deref().unwrap_or("unknown")) }
+                code { (plain(request.running_tag.as_deref().unwrap_or("unknown"), 300)) }
                 @if let Some(since) = request.running_since { " since " (time(since)) }
             }
             dt { "Stack" } dd { (app.config.stack) " (" (app.config.parameter) ")" }

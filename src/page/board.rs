@@ -4,19 +4,18 @@
 pub mod act;
 pub mod app;
 
-use jiff::Timestamp;
 use maud::{Markup, html};
 
 use self::act::Verb;
 use super::{image, page, prose, readable, time};
 use crate::answer::Outcome;
 use crate::config::App;
-use crate::link::BoardLink;
 use crate::model::{Commit, Digest, Repository};
 use crate::request::{Progress, Request};
-use crate::slack::escape::plain;
+use crate::session::Session;
 use crate::stack::{Phase, Stack, StackEvents};
 use crate::state::{Promotion, State};
+use crate::text::plain;
 use crate::web::Response;
 
 /// How often a page loads anew while something is under way.
@@ -33,10 +32,8 @@ const SHORT: usize = 200;
 pub struct Viewer<'a> {
     /// The token in its addresses.
     pub token: &'a str,
-    /// Who looks.
-    pub link: &'a BoardLink,
-    /// Until when.
-    pub until: Timestamp,
+    /// Who looks, and until when.
+    pub session: &'a Session,
     /// Whether the page is to stay as it is.
     pub is_still: bool,
 }
@@ -56,7 +53,7 @@ impl Viewer<'_> {
     }
 
     fn name(&self) -> String {
-        match (&self.link.slack, self.link.by.as_str()) {
+        match (&self.session.slack, self.session.by.as_str()) {
             (Some(origin), "") => format!("{} in Slack", origin.user),
             (Some(origin), name) => format!("{} ({}) in Slack", plain(name, SHORT), origin.user),
             (None, "") => "somebody who may invoke the function".to_owned(),
@@ -67,7 +64,7 @@ impl Viewer<'_> {
     /// Who looks, for how long, and whether the page loads anew.
     fn introduction(&self, own: &str, is_under_way: bool) -> Markup {
         html! {
-            p class="hint" { "You look as " (self.name()) ", until " (time(self.until)) ". Whoever has this address acts as you." }
+            p class="hint" { "You look as " (self.name()) ", until " (time(self.session.until)) ". Whoever has this address acts as you." }
             @if is_under_way && self.is_still {
                 p class="hint" { "Something is under way. " a href=(own) { "Load this page anew every " (REFRESH) " seconds" } }
             } @else if is_under_way {

@@ -14,10 +14,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::escape::plain;
+use crate::text::plain;
 
-/// The host of every `response_url`.
-const RESPONSE_HOST: &str = "hooks.slack.com";
+/// The hosts of every `response_url`: Slack's, and GovSlack's.
+const RESPONSE_HOSTS: [&str; 2] = ["hooks.slack.com", "hooks.slack-gov.com"];
 /// Slack answers in well under a second; a click is to be answered within 3 s.
 const ATTEMPT: Duration = Duration::from_secs(3);
 /// How often a call is made of which Slack, or the way there, made a mess.
@@ -187,7 +187,7 @@ fn refusal(answer: &Value) -> Option<Failure> {
 /// and this function's network is not theirs. `base` is the API's own address, whose host is trusted as well.
 pub fn is_response_url(url: &str, base: &str) -> bool {
     let Some((scheme, host, port)) = parts(url) else { return false };
-    let is_slacks = scheme == "https" && host == RESPONSE_HOST && matches!(port, None | Some(443));
+    let is_slacks = scheme == "https" && RESPONSE_HOSTS.contains(&host.as_str()) && matches!(port, None | Some(443));
     is_slacks || parts(base).is_some_and(|(own, own_host, _)| host == own_host && (scheme == "https" || scheme == own))
 }
 

@@ -5,11 +5,12 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::escape::{code, escape, plain};
+use super::escape::{code, escape};
 use super::interaction::Button;
 use crate::config::App;
 use crate::message::{after, image_name};
 use crate::request::{Progress, Request, Vote};
+use crate::text::plain;
 
 /// A section takes 3,000 characters; CloudFormation's reasons can run to pages.
 const SENTENCE: usize = 500;

@@ -7,6 +7,8 @@
 //! identifier (a commit, a tag, a digest) goes in `mrkdwn` as [`code`], in which no formatting is read either.
 //! <https://docs.slack.dev/messaging/formatting-message-text/#escaping>
 
+use crate::text::plain;
+
 /// Text without control characters, of at most `most` characters, in which nothing is a mention or a link.
 pub fn escape(text: &str, most: usize) -> String {
     let plain = plain(text, most);
@@ -35,28 +37,13 @@ pub fn code(text: &str, most: usize) -> String {
     if inner.is_empty() { inner } else { format!("`{inner}`") }
 }
 
-/// Text without control characters, of at most `most` characters: an ellipsis says that there were more.
-pub(crate) fn plain(text: &str, most: usize) -> String {
-    let Some(last) = most.checked_sub(1) else { return String::new() };
-    let mut plain: String = text.chars().take(most).map(|c| if is_control(c) { ' ' } else { c }).collect();
-    if text.chars().nth(most).is_some() {
-        plain = plain.chars().take(last).chain(['…']).collect();
-    }
-    plain
-}
-
-/// Beside the control characters proper those that break a line, or turn round what follows them, so that one commit would
-/// read like another.
-fn is_control(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use proptest::test_runner::RngSeed;
 
     use super::*;
+    use crate::text::is_control;
 
     #[test]
     fn mentions_and_links_are_text() {

@@ -4,16 +4,14 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::Unreadable;
-
-/// More than Slack ever sends.
-const MOST_BYTES: usize = 256 * 1024;
+use crate::web::MOST_BODY_BYTES;
 
 /// A form's fields.
 pub(super) struct Form(HashMap<String, String>);
 
 impl Form {
     pub(super) fn parse(body: &[u8]) -> Result<Self, Unreadable> {
-        if body.len() > MOST_BYTES {
+        if body.len() > MOST_BODY_BYTES {
             return Err(Unreadable("it is larger than 256 KiB"));
         }
         let mut fields = HashMap::new();

@@ -17,8 +17,10 @@ const LONGEST_VALUE: usize = 2000;
 pub struct Click {
     /// What makes it act once.
     pub trigger_id: String,
-    /// The team that the app is installed in.
-    pub team: String,
+    /// The team that the app is installed in; none for an app of a whole organisation.
+    pub team: Option<String>,
+    /// The organisation, where there is one.
+    pub organisation: Option<String>,
     /// Who clicked.
     pub user: User,
     /// The channel of the message.
@@ -79,6 +81,7 @@ struct Kind {
 struct Payload {
     trigger_id: Option<String>,
     team: Option<Team>,
+    enterprise: Option<Team>,
     user: Option<WireUser>,
     channel: Option<Channel>,
     container: Option<Container>,
@@ -139,12 +142,16 @@ pub fn parse(body: &[u8]) -> Result<Option<Click>, Unreadable> {
         return Err(Unreadable("a button carries more than it can"));
     }
     let user = payload.user.ok_or(Unreadable("`payload` names no user"))?;
+    if payload.team.is_none() && payload.enterprise.is_none() {
+        return Err(Unreadable("`payload` names no team"));
+    }
     let container = payload.container.unwrap_or(Container { channel_id: None, message_ts: None });
     let channel = payload.channel.and_then(|channel| channel.id).or(container.channel_id);
     let message_ts = container.message_ts.or_else(|| payload.message.and_then(|message| message.ts));
     Ok(Some(Click {
         trigger_id: token(payload.trigger_id.ok_or(Unreadable("`payload` has no trigger"))?)?,
-        team: id(payload.team.ok_or(Unreadable("`payload` names no team"))?.id)?,
+        team: payload.team.map(|team| id(team.id)).transpose()?,
+        organisation: payload.enterprise.map(|organisation| id(organisation.id)).transpose()?,
         user: User {
             id: id(user.id)?,
             name: name(user.username.or(user.name).as_deref().unwrap_or_default()),
@@ -202,7 +209,8 @@ mod tests {
     fn a_click_says_who_clicked_on_what_and_where() {
         let click = Click {
             trigger_id: "12321423423.333649436676.d8c1bb837935619ccad0f624c448ffb3".to_owned(),
-            team: "T9TK3CUKW".to_owned(),
+            team: Some("T9TK3CUKW".to_owned()),
+            organisation: None,
             user: User { id: "UA8RXUSPL".to_owned(), name: "jtorrance".to_owned(), team: Some("T9TK3CUKW".to_owned()) },
             channel: Some("CBR2V3XEX".to_owned()),
             message_ts: Some("1548261231.000200".to_owned()),
@@ -262,6 +270,18 @@ mod tests {
         for (pointer, bad) in [("/trigger_id", "a b"), ("/trigger_id", ""), ("/container/message_ts", "1\n2")] {
             assert_eq!(with(pointer, bad.into()), Err(Unreadable("a trigger or a message's time is none")));
         }
+    }
+
+    #[test]
+    fn an_app_of_a_whole_organisation_names_the_organisation() {
+        let mut payload = payload();
+        payload["team"] = Value::Null;
+        payload["enterprise"] = json!({ "id": "E0ACME", "name": "Acme" });
+        payload["is_enterprise_install"] = json!(true);
+        let click = parse_json(&payload).expect("read").expect("ours");
+        assert_eq!((click.team, click.organisation.as_deref()), (None, Some("E0ACME")));
+        payload["enterprise"]["id"] = json!("<E>");
+        assert_eq!(parse_json(&payload), Err(Unreadable("an id is none")));
     }
 
     #[test]
@@ -332,7 +352,7 @@ mod tests {
             }
             let body: String = form_urlencoded::byte_serialize(&json).collect();
             if let Ok(Some(click)) = parse(format!("payload={body}").as_bytes()) {
-                for id in [Some(click.user.id), Some(click.team), click.user.team, click.channel].into_iter().flatten() {
+                for id in [Some(click.user.id), click.team, click.organisation, click.user.team, click.channel].into_iter().flatten() {
                     prop_assert!(!id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric()), "{}", id);
                 }
                 prop_assert!(!click.user.name.contains(char::is_control));

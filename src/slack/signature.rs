@@ -35,16 +35,25 @@ impl fmt::Debug for Signed<'_> {
 
 /// Why a request is not even worth a comparison. The words say nothing that its sender could use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.words())]
 pub enum Unsigned {
     /// No timestamp, several, or something else.
-    #[error("the request does not say when it was signed")]
     NoTimestamp,
     /// More than five minutes ago, or ahead.
-    #[error("the request was signed at another time")]
     AnotherTime,
     /// No signature, several, or something else.
-    #[error("the request carries no signature")]
     NoSignature,
+}
+
+impl Unsigned {
+    /// The reason in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Unsigned::NoTimestamp => "the request does not say when it was signed",
+            Unsigned::AnotherTime => "the request was signed at another time",
+            Unsigned::NoSignature => "the request carries no signature",
+        }
+    }
 }
 
 /// The signature of a request, if it has one of the present. No secret is needed to know that.
@@ -114,7 +123,15 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(TIMESTAMP, HeaderValue::from_bytes(timestamp).ok()?);
         headers.insert(SIGNATURE, HeaderValue::from_bytes(signature).ok()?);
-        Some(Request { method: Method::POST, path: "/slack/commands".to_owned(), query: String::new(), headers, body: body.to_vec() })
+        Some(Request {
+            method: Method::POST,
+            path: "/slack/commands".to_owned(),
+            query: String::new(),
+            headers,
+            body: body.to_vec(),
+            address: None,
+            agent: None,
+        })
     }
 
     /// The example, with another timestamp or signature.

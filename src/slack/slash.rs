@@ -11,10 +11,10 @@ use super::{Unreadable, User, id, name, token};
 pub struct SlashCommand {
     /// The team that the app is installed in.
     pub team: String,
-    /// The channel it was written in.
+    /// The organisation, where there is one.
+    pub organisation: Option<String>,
+    /// The channel it was written in. Only its id says which one it is: Slack calls every private channel `privategroup`.
     pub channel: String,
-    /// That channel's name, for people to read; empty if there is none.
-    pub channel_name: String,
     /// Who wrote it. Of a slash command Slack does not say the user's own team.
     pub user: User,
     /// What follows the command.
@@ -45,7 +45,7 @@ pub fn parse(body: &[u8]) -> Result<SlashCommand, Unreadable> {
         channel: id(needed("channel_id", "it names no channel")?)?,
         user: User { id: id(needed("user_id", "it names no user")?)?, name: name(&form.take("user_name").unwrap_or_default()), team: None },
         trigger_id: token(form.take("trigger_id").ok_or(Unreadable("it has no trigger"))?)?,
-        channel_name: name(&form.take("channel_name").unwrap_or_default()),
+        organisation: form.take("enterprise_id").filter(|organisation| !organisation.is_empty()).map(id).transpose()?,
         text: form.take("text").unwrap_or_default(),
         response_url: form.take("response_url"),
     })
@@ -89,8 +89,8 @@ mod tests {
     fn a_slash_command_says_who_wrote_what_and_where() {
         let command = SlashCommand {
             team: "T0001".to_owned(),
+            organisation: None,
             channel: "C2147483705".to_owned(),
-            channel_name: "releases".to_owned(),
             user: User { id: "U2147483697".to_owned(), name: "Steve".to_owned(), team: None },
             text: "promote web 9fceb02".to_owned(),
             trigger_id: "13345224609.738474920.8088930838d88f008e0".to_owned(),
@@ -119,10 +119,22 @@ mod tests {
     }
 
     #[test]
+    fn an_organisation_is_named_where_there_is_one() {
+        let of = |more: &str| {
+            let mut form = form_urlencoded::Serializer::new(String::new());
+            form.extend_pairs(FIELDS);
+            parse((form.finish() + more).as_bytes()).map(|command| command.organisation)
+        };
+        assert_eq!(of("&enterprise_id=E0ACME&enterprise_name=Acme"), Ok(Some("E0ACME".to_owned())));
+        assert_eq!(of("&enterprise_id="), Ok(None));
+        assert_eq!(of("&enterprise_id=%3CE%3E"), Err(Unreadable("an id is none")));
+    }
+
+    #[test]
     fn names_are_cut_and_plain() {
         let command = with("user_name", Some("a\u{7f}b")).expect("read");
         assert_eq!(command.user.name, "a b");
-        assert_eq!(with("channel_name", Some(&"x".repeat(100))).expect("read").channel_name, "x".repeat(79) + "…");
+        assert_eq!(with("user_name", Some(&"x".repeat(100))).expect("read").user.name, "x".repeat(79) + "…");
     }
 
     #[test]

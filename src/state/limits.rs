@@ -19,6 +19,8 @@ const CHANGES_OF_A_REQUEST: usize = 20;
 /// Votes of the present request, and of one whose message only waits to be brought up to date.
 const VOTES: usize = 60;
 const VOTES_OF_AN_EARLIER_REQUEST: usize = 5;
+/// Votes that a promotion carries into the history.
+const VOTES_OF_A_PROMOTION: usize = 20;
 /// Earlier requests whose message waits for that.
 const EARLIER: usize = 10;
 /// Notices that nobody took yet.
@@ -105,6 +107,8 @@ impl Promotion {
         self.previous_tag = cut(&self.previous_tag, VALUE);
         self.rolls_back = self.rolls_back.as_deref().map(|from| cut(from, VALUE));
         self.cancelled_by = self.cancelled_by.as_deref().map(|by| cut(by, BY));
+        keep_newest(&mut self.votes, VOTES_OF_A_PROMOTION);
+        self.votes.iter_mut().for_each(|vote| vote.by = cut(&vote.by, BY));
         self.deletes_change_sets.truncate(DELETED);
         self.deletes_change_sets.iter_mut().for_each(|name| *name = cut(name, VALUE));
         self

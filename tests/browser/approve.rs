@@ -1,11 +1,11 @@
 //! The page behind the link of a mail.
 
-use ecr_promoter::link::mint;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::chromium::Scheme;
-use super::stage::{Stage, on_stage, secret};
+use super::stage::{Stage, on_stage};
+use crate::emulator::fake_slack::CHANNEL;
 use crate::emulator::http::{self, Response};
 use crate::emulator::image::Image;
 use crate::emulator::world::{COMMIT, FIRST_TAG, OLDER_COMMIT};
@@ -194,8 +194,7 @@ async fn a_link_whose_time_is_over_says_so_and_decides_nothing() {
     on_stage(async |stage| {
         let (_, link) = asked(stage).await;
         let ended = Timestamp::now() - SignedDuration::from_mins(1);
-        let token = mint(&stage.read(&link), ended, &secret()).expect("a key");
-        let expired = format!("{}approve/{}", stage.gateway.url(), token.expose());
+        let expired = stage.signer().address(&stage.read(&link), ended).expect("a key");
 
         let (status, _) = stage.send("POST", &expired, &[FORM], "name=Eve&decision=approve").await;
         stage.browser.open(&expired).await;
@@ -237,7 +236,7 @@ async fn after_a_newer_push_the_link_says_superseded() {
 #[tokio::test]
 async fn where_approvers_are_named_the_link_shows_and_cannot_decide() {
     on_stage(async |stage| {
-        stage.configure(json!({ "approvers": ["U0ADA0001"] })).await;
+        stage.configure(json!({ "slack_channel": CHANNEL, "approvers": ["U0ADA0001"] })).await;
         let link = stage.ask(&Image::oci("new", COMMIT)).await;
 
         stage.browser.open(&link).await;

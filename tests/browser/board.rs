@@ -1,14 +1,15 @@
 //! The board: what it shows, each act on it, and whose acts it lets through.
 
-use ecr_promoter::event::command::SlackOrigin;
-use ecr_promoter::link::{BoardLink, mint};
+use ecr_promoter::link::{BoardLink, Claim};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::chromium::Scheme;
-use super::stage::{Stage, on_stage, secret};
+use super::stage::{Stage, on_stage};
 use crate::emulator::cloudformation::Stack;
+use crate::emulator::fake_slack::CHANNEL;
 use crate::emulator::image::Image;
+use crate::emulator::slack_request::slash;
 use crate::emulator::world::FIRST_TAG;
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -21,17 +22,19 @@ async fn board(stage: &Stage) -> String {
     answer["url"].as_str().expect("an address").to_owned()
 }
 
-/// The board that this Slack user got so long ago.
-fn board_of(stage: &Stage, user: &str, age: SignedDuration) -> String {
-    let slack = SlackOrigin {
-        user: user.to_owned(),
-        team: "T0ACME".to_owned(),
-        channel: Some("C0DEPLOYS".to_owned()),
-        channel_name: Some("deploys".to_owned()),
-    };
-    let link = BoardLink { by: "ada".to_owned(), slack: Some(slack) };
-    let until = Timestamp::now() - age + SignedDuration::from_mins(15);
-    format!("{}board/{}", stage.gateway.url(), mint(&link, until, &secret()).expect("a key").expose())
+/// The board that this Slack user gets by `/promote board`.
+async fn board_of(stage: &Stage, user: &str) -> String {
+    let answer = stage.world.answer(&slash(&stage.world, user, "board")).await;
+    let body: Value = serde_json::from_str(answer["body"].as_str().expect("a body")).expect("JSON");
+    let text = body["text"].as_str().expect("a text");
+    text.lines().find(|line| line.starts_with(&stage.gateway.url())).unwrap_or_else(|| panic!("no link in {text}")).to_owned()
+}
+
+/// The same board as if it had been given 16 minutes ago.
+fn expired(stage: &Stage, board: &str) -> String {
+    let (now, token) = (Timestamp::now(), board.rsplit('/').next().expect("a token"));
+    let (link, until) = Claim::<BoardLink>::parse(token, now).and_then(|claim| claim.verify(&stage.signer())).expect("a link of ours");
+    stage.signer().address(&link, until - SignedDuration::from_mins(16)).expect("a key")
 }
 
 /// The n-th build.
@@ -99,10 +102,10 @@ async fn the_board_shows_every_app_and_one_in_full() {
 #[tokio::test]
 async fn an_approval_on_the_board_of_a_listed_person_counts() {
     on_stage(async |stage| {
-        stage.configure(json!({ "approvers": ["U0ADA0001"] })).await;
+        stage.configure(json!({ "slack_channel": CHANNEL, "approvers": ["U0ADA0001"] })).await;
         let image = build(1);
         stage.ask(&image).await;
-        stage.browser.open(&board_of(stage, "U0ADA0001", SignedDuration::ZERO)).await;
+        stage.browser.open(&board_of(stage, "U0ADA0001").await).await;
 
         act(stage, "Approve").await;
 
@@ -290,11 +293,11 @@ async fn a_form_that_is_sent_twice_acts_once() {
 #[tokio::test]
 async fn the_board_of_somebody_else_shows_and_cannot_act() {
     on_stage(async |stage| {
-        stage.configure(json!({ "approvers": ["U0ADA0001"] })).await;
+        stage.configure(json!({ "slack_channel": CHANNEL, "approvers": ["U0ADA0001"] })).await;
         let image = build(1);
         stage.ask(&image).await;
         let browser = &stage.browser;
-        let strangers = board_of(stage, "U0EVE0666", SignedDuration::ZERO);
+        let strangers = board_of(stage, "U0EVE0666").await;
         browser.open(&strangers).await;
         browser.press("web").await;
         browser.says(&["waits for approval", "You can look, and change nothing"]).await;
@@ -321,11 +324,11 @@ async fn the_board_of_somebody_else_shows_and_cannot_act() {
 #[tokio::test]
 async fn a_board_that_is_too_old_or_forged_neither_shows_nor_acts() {
     on_stage(async |stage| {
-        stage.configure(json!({ "approvers": ["U0ADA0001"] })).await;
+        stage.configure(json!({ "slack_channel": CHANNEL, "approvers": ["U0ADA0001"] })).await;
         let image = build(1);
         stage.ask(&image).await;
-        let board = board_of(stage, "U0ADA0001", SignedDuration::ZERO);
-        let expired = board_of(stage, "U0ADA0001", SignedDuration::from_mins(16));
+        let board = board_of(stage, "U0ADA0001").await;
+        let expired = expired(stage, &board);
         let forged = format!("{}{}", &board[..board.len() - 1], if board.ends_with('A') { "B" } else { "A" });
         for (board, said, expected) in [(expired, "too old", 410), (forged, "There is nothing here", 404)] {
             let act = format!("/act/approve/web?image={}", image.digest());

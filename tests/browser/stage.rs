@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use ecr_promoter::link::{ApprovalLink, verify};
+use ecr_promoter::link::{ApprovalLink, Claim, Signer};
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -12,12 +12,13 @@ use serde_json::{Value, json};
 use super::checks::{check_headers, check_html};
 use super::chromium::{Browser, Scheme};
 use super::gateway::Gateway;
+use crate::emulator::fake_slack::BOT_TOKEN;
 use crate::emulator::http::{Client, Request};
 use crate::emulator::image::Image;
 use crate::emulator::world::World;
 
 /// What links are signed with.
-const LINK_SECRET: &str = "link-secret-3e9a5c";
+const LINK_SECRET: &str = "link-secret-3e9a5c-0123456789abcdef";
 
 pub(crate) struct Stage {
     pub(crate) world: Arc<World>,
@@ -34,6 +35,7 @@ pub(crate) async fn on_stage(test: impl AsyncFnOnce(&Stage)) {
     let stage = Stage { world, gateway, browser };
     stage.world.put_parameter("/ecr-promoter/public-url", "String", &stage.gateway.url()).await;
     stage.world.put_parameter("/ecr-promoter/link-secret", "SecureString", LINK_SECRET).await;
+    stage.world.put_parameter("/ecr-promoter/slack/bot-token", "SecureString", BOT_TOKEN).await;
 
     let outcome = AssertUnwindSafe(test(&stage)).catch_unwind().await;
 
@@ -87,7 +89,12 @@ impl Stage {
     /// What a link says.
     pub(crate) fn read(&self, link: &str) -> ApprovalLink {
         let token = link.rsplit('/').next().expect("a token");
-        verify(token, Timestamp::now(), &secret()).expect("a link of ours").0
+        Claim::parse(token, Timestamp::now()).and_then(|claim| claim.verify(&self.signer())).expect("a link of ours").0
+    }
+
+    /// What makes the links of this stage.
+    pub(crate) fn signer(&self) -> Signer {
+        Signer::new(&SecretString::from(LINK_SECRET), self.gateway.url().parse().expect("an address")).expect("a key")
     }
 
     /// A request without a browser, as a mail scanner or an attacker sends it: status and body.
@@ -111,8 +118,4 @@ impl Stage {
             std::fs::write(&file, self.browser.picture().await).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
         }
     }
-}
-
-pub(crate) fn secret() -> SecretString {
-    SecretString::from(LINK_SECRET)
 }

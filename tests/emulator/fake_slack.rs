@@ -1,7 +1,8 @@
-//! Slack as the function calls it: `chat.postMessage`, `chat.update` and the address that an interaction says to answer at. It
+//! Slack as the function calls it: `auth.test`, `chat.postMessage`, `chat.update` and the address that an interaction says to answer at. It
 //! notes every call, keeps the messages as people see them, is as strict as Slack about what it takes, and can be unwell.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -79,6 +80,9 @@ pub(crate) struct FakeSlack {
 
 struct State {
     said: Mutex<Vec<Said>>,
+    /// What `auth.test` answers.
+    installation: Mutex<Value>,
+    asked: AtomicUsize,
     messages: Mutex<Vec<Message>>,
     mood: Mutex<Mood>,
     violations: Mutex<Vec<String>>,
@@ -88,6 +92,8 @@ impl FakeSlack {
     pub(crate) async fn start() -> FakeSlack {
         let state = Arc::new(State {
             said: Mutex::default(),
+            installation: Mutex::new(json!({ "ok": true, "team": "Acme", "team_id": TEAM, "user_id": "U0BOT", "bot_id": "B0BOT" })),
+            asked: AtomicUsize::new(0),
             messages: Mutex::default(),
             mood: Mutex::new(Mood::Well),
             violations: Mutex::default(),
@@ -111,7 +117,17 @@ impl FakeSlack {
         *lock(&self.state.mood) = mood;
     }
 
-    /// Every call so far.
+    /// The app is installed elsewhere from now on, as Slack says of its token.
+    pub(crate) fn is_installed_in(&self, team: &str, organisation: Option<&str>) {
+        *lock(&self.state.installation) = json!({ "ok": true, "team_id": team, "enterprise_id": organisation });
+    }
+
+    /// How often it was asked where the app is installed.
+    pub(crate) fn asked(&self) -> usize {
+        self.state.asked.load(Ordering::Relaxed)
+    }
+
+    /// Every call so far that says something to somebody.
     pub(crate) fn said(&self) -> Vec<Said> {
         lock(&self.state.said).clone()
     }
@@ -145,7 +161,11 @@ impl State {
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         let method = request.path.strip_prefix("/api/").unwrap_or("response_url").to_owned();
         lock(&self.violations).extend(violations(&method, &request, &body));
-        lock(&self.said).push(Said { method: method.clone(), body: body.clone() });
+        if method == "auth.test" {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+        } else {
+            lock(&self.said).push(Said { method: method.clone(), body: body.clone() });
+        }
         let mood = {
             let mut mood = lock(&self.mood);
             let now = mood.clone();
@@ -170,6 +190,7 @@ impl State {
     fn carry_out(&self, method: &str, body: &Value) -> Value {
         let mut messages = lock(&self.messages);
         match method {
+            "auth.test" => lock(&self.installation).clone(),
             "chat.postMessage" => {
                 let ts = format!("1773740490.{:06}", messages.len() + 1);
                 messages.push(Message { ts: ts.clone(), channel: text(&body["channel"]), body: body.clone() });
@@ -212,6 +233,9 @@ fn violations(method: &str, request: &Request, body: &Value) -> Vec<String> {
     }
     if request.method != hyper::Method::POST || request.header("content-type") != "application/json; charset=utf-8" || !body.is_object() {
         wrong.push(format!("{method} is no JSON by POST"));
+    }
+    if method == "auth.test" {
+        return wrong;
     }
     check_text(&body["text"], 40_000, &mut wrong);
     if body["text"].as_str().is_none_or(str::is_empty) {

@@ -28,6 +28,7 @@ pub(crate) struct FunctionError {
 type Outcome = Result<Value, FunctionError>;
 
 pub(crate) struct Sandbox {
+    process: Option<u32>,
     invocations: mpsc::UnboundedSender<Invocation>,
     kill: Arc<Notify>,
     gone: watch::Receiver<bool>,
@@ -73,12 +74,20 @@ impl Sandbox {
         logs.follow(child.stdout.take());
         logs.follow(child.stderr.take());
         let (went, gone) = watch::channel(false);
+        let process = child.id();
         tokio::spawn(supervise(child, Arc::clone(&kill), went));
-        Sandbox { invocations, kill, gone }
+        Sandbox { process, invocations, kill, gone }
     }
 
     pub(crate) fn is_gone(&self) -> bool {
         *self.gone.borrow()
+    }
+
+    /// The most memory that the process ever had, in bytes, as Linux counts it: the pages of the executable that it used included.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.expect("it was started"))).expect("it lives");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux says it");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
     }
 
     pub(crate) async fn invoke(&self, event: &[u8], request_id: &str) -> Outcome {

@@ -9,7 +9,7 @@ use super::fake_slack::{CHANNEL, Message, Mood};
 use super::fault::{At, Fault, Until};
 use super::image::Image;
 use super::journey::for_each;
-use super::slack_request::{Click, post, signature, signed, signed_with, slash};
+use super::slack_request::{Click, post, signature, signed, signed_with, slash, slash_body};
 use super::world::{COMMIT, FIRST_TAG, OLDER_COMMIT, SIGNING_SECRET, World};
 
 const INTERACTIONS: &str = "/slack/interactions";
@@ -447,7 +447,7 @@ async fn an_http_body_is_never_a_command() {
 #[tokio::test]
 async fn a_changed_signing_secret_is_known_within_a_minute_without_a_restart() {
     let Some((world, _)) = asked(json!({})).await else { return };
-    let help = |key: &str| signed_with(&world, "/slack/commands", slash_body(&world).as_str(), key);
+    let help = |key: &str| signed_with(&world, "/slack/commands", &slash_body(&world, "UALICE", "help"), key);
     assert_eq!(world.answer(&help(SIGNING_SECRET)).await["statusCode"], 200);
     world.put_parameter("/ecr-promoter/slack/signing-secret", "SecureString", "the-next-secret").await;
     world.cloud.forget_calls();
@@ -463,12 +463,6 @@ async fn a_changed_signing_secret_is_known_within_a_minute_without_a_restart() {
         assert_eq!(world.answer(&help(SIGNING_SECRET)).await["statusCode"], 401, "the old one");
     }
     assert_eq!(world.cloud.count("ssm:GetParameter"), 1, "one further read a minute");
-}
-
-fn slash_body(world: &World) -> String {
-    let event = slash(world, "UALICE", "help");
-    let body = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, event["body"].as_str().unwrap_or_default());
-    String::from_utf8(body.expect("base64")).expect("a form")
 }
 
 // Where Slack, or AWS, is not well
@@ -532,6 +526,10 @@ async fn a_click_is_answered_in_time_and_counts_although_every_call_is_slow_and_
         push(&world, image).await;
         let question = newest(&world);
         world.restart().await;
+        if slack == Mood::Hangs {
+            // Without Slack's word where the app is installed nobody counts; it is asked once a process.
+            say(&world, "UALICE", "status web").await;
+        }
         world.cloud.slow_down(Duration::from_millis(calls));
         world.slack.is(slack);
 
@@ -721,6 +719,8 @@ async fn no_secret_is_in_any_log_line() {
         let id = world.unused_id();
         sandbox.invoke(event.to_string().as_bytes(), &id).await.expect("no function error")
     };
+    // What Slack says of where the app is installed is asked once.
+    invoke(slash(&world, "UALICE", "status web")).await;
     for mood in [Mood::Refuses("invalid_auth"), Mood::Answers(404), Mood::Answers(500), Mood::Well] {
         world.slack.is(mood);
         invoke(Click::new(&world, "UALICE", "approve", "req-00000000000000000000000000000000").event(&world)).await;

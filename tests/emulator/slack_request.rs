@@ -47,6 +47,11 @@ impl Click {
 
 /// A slash command, signed just now.
 pub(crate) fn slash(world: &World, user: &str, text: &str) -> Value {
+    signed(world, "/slack/commands", &slash_body(world, user, text))
+}
+
+/// Its form.
+pub(crate) fn slash_body(world: &World, user: &str, text: &str) -> String {
     let fields = [
         ("team_id", TEAM),
         ("channel_id", CHANNEL),
@@ -58,7 +63,7 @@ pub(crate) fn slash(world: &World, user: &str, text: &str) -> Value {
         ("response_url", &world.slack.response_url()),
         ("trigger_id", &trigger(world)),
     ];
-    signed(world, "/slack/commands", &form(&fields))
+    form(&fields)
 }
 
 pub(crate) fn signed(world: &World, path: &str, body: &str) -> Value {

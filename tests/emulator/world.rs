@@ -120,6 +120,15 @@ impl World {
         self.emulator.must("dynamodb:UpdateItem", &update).await;
     }
 
+    /// As if the time of every board's session were over and its item deleted.
+    pub(crate) async fn forget_sessions(&self) {
+        let items = self.emulator.must("dynamodb:Scan", &json!({ "TableName": "state" })).await;
+        for item in items["Items"].as_array().expect("items").iter().filter(|item| item["item"]["S"] == "session") {
+            let key = json!({ "app": item["app"], "item": item["item"] });
+            self.emulator.must("dynamodb:DeleteItem", &json!({ "TableName": "state", "Key": key })).await;
+        }
+    }
+
     pub(crate) async fn delete_parameter(&self, name: &str) {
         self.emulator.must("ssm:DeleteParameter", &json!({ "Name": name })).await;
     }

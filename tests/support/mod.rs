@@ -21,9 +21,12 @@ use ecr_promoter::error::Error;
 use ecr_promoter::event::Invocation;
 use ecr_promoter::handle::handle;
 use ecr_promoter::image::{Image, MEDIA_TYPES, TagMutability, Tags};
-use ecr_promoter::model::{Digest, Repository, RequestId, Tag, Token};
+use ecr_promoter::link::PublicUrl;
+use ecr_promoter::model::{Digest, Repository, RequestId, SessionId, Tag, Token};
 use ecr_promoter::request::{Posted, Progress, Request};
 use ecr_promoter::review::{Change, Changes, Replacement, Review};
+use ecr_promoter::session::Session;
+use ecr_promoter::slack::team::Installation;
 use ecr_promoter::stack::{EventsWanted, Parameter, Stack, StackEvent, StackEvents};
 use ecr_promoter::state::{CommandRecord, Ended, Notice, Roster, State, Via};
 use ecr_promoter::world::{
@@ -34,6 +37,10 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 pub(crate) const STACK_ID: &str = "arn:aws:cloudformation:us-east-1:012345678912:stack/web/1";
+
+/// What links are signed with, and where they lead.
+pub(crate) const LINK_SECRET: &str = "link-secret-0123456789abcdef0123456789abcdef";
+pub(crate) const PUBLIC_URL: &str = "https://example.lambda-url.us-east-1.on.aws/";
 
 /// What the handlers' own time limits need to be there. Nothing turns it, so none of them is ever reached.
 static CLOCK: LazyLock<tokio::runtime::Runtime> =
@@ -85,8 +92,11 @@ pub(crate) struct Inner {
     pub(crate) archived: BTreeSet<Digest>,
     pub(crate) cancels: usize,
     pub(crate) secrets: SecretsOfSlack,
+    /// Where Slack says that the app is installed, if it answers.
+    pub(crate) installation: Option<Installation>,
     pub(crate) link_secret: Option<String>,
     pub(crate) public_url: Option<String>,
+    pub(crate) sessions: BTreeMap<SessionId, Session>,
     /// Further apps, which nobody pushes to: their configuration and their state.
     pub(crate) others: BTreeMap<Repository, (Value, Option<State>)>,
     /// What each request is about.
@@ -166,8 +176,10 @@ impl Memory {
             archived: BTreeSet::new(),
             cancels: 0,
             secrets: SecretsOfSlack { signing: Some("signing-secret".to_owned()), token: Some("xoxb-1".to_owned()) },
-            link_secret: Some("link-secret".to_owned()),
-            public_url: Some("https://example.lambda-url.us-east-1.on.aws/".to_owned()),
+            installation: Some(Installation { team: slack::TEAM.to_owned(), organisation: None }),
+            link_secret: Some(LINK_SECRET.to_owned()),
+            public_url: Some(PUBLIC_URL.to_owned()),
+            sessions: BTreeMap::new(),
             others: BTreeMap::new(),
             asked: BTreeMap::new(),
             slack: BTreeMap::new(),
@@ -595,8 +607,9 @@ struct Sandbox {
 impl Sandbox {
     /// One call: others may go before it, and it may go wrong.
     async fn call<T>(&self, name: &str, effect: impl FnOnce(&mut Inner) -> T) -> Result<T, Error> {
-        // A configuration does not change here: who reads it first makes no difference, and many interleavings are saved.
-        if !name.starts_with("GetParameter") {
+        // A configuration does not change here, nor where the app is installed: who reads it first makes no difference, and many
+        // interleavings are saved.
+        if !name.starts_with("GetParameter") && name != "Slack auth.test" {
             yield_now().await;
         }
         let (fault, result) = {
@@ -676,7 +689,26 @@ impl World for Sandbox {
         "/ecr-promoter/public-url".to_owned()
     }
 
-    async fn secret(&self, secret: Secret, _: bool) -> Result<Option<SecretString>, Error> {
+    async fn installation(&self) -> Option<Installation> {
+        self.call("Slack auth.test", |w| w.installation.clone()).await.ok().flatten()
+    }
+
+    async fn session(&self, id: &SessionId) -> Result<Option<Session>, Error> {
+        self.call("GetItem session", |w| w.sessions.get(id).cloned()).await
+    }
+
+    async fn open_session(&self, session: &Session) -> Result<Applied, Error> {
+        let open = |w: &mut Inner| match w.sessions.contains_key(&session.id) {
+            true => Applied::Conflict,
+            false => {
+                w.sessions.insert(session.id.clone(), session.clone());
+                Applied::Done
+            }
+        };
+        self.call("PutItem session", open).await
+    }
+
+    async fn secret(&self, secret: Secret) -> Result<Option<SecretString>, Error> {
         let SecretsOfSlack { signing, token } = self.call("GetParameter secret", |w| w.secrets.clone()).await?;
         Ok(match secret {
             Secret::SlackSigningSecret => signing.map(SecretString::from),
@@ -734,8 +766,8 @@ impl World for Sandbox {
         Ok((Some(stack), events))
     }
 
-    async fn public_url(&self) -> Result<Option<String>, Error> {
-        Ok(self.world.get().public_url.clone())
+    async fn public_url(&self) -> Result<Option<PublicUrl>, Error> {
+        Ok(self.world.get().public_url.as_ref().map(|url| url.parse().expect("an address")))
     }
 
     async fn observe(&self, _: &App, subject: &Subject) -> Result<Snapshot, Error> {

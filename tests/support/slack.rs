@@ -148,7 +148,8 @@ pub(crate) fn slash(world: &Memory, channel: &str, user: &str, text: &str, trigg
     let body = form(&[
         ("team_id", TEAM),
         ("channel_id", channel),
-        ("channel_name", if channel == CHANNEL { "releases" } else { "random" }),
+        // What Slack calls every private channel.
+        ("channel_name", "privategroup"),
         ("user_id", user),
         ("user_name", &name(user)),
         ("command", "/promote"),

@@ -9,7 +9,10 @@ use super::super::wire::{Recording, denied, json_error, json_request, nonce, ok_
 use super::BATCH_ROUNDS;
 use crate::answer::Answer;
 use crate::error::Error;
+use crate::event::command::SlackOrigin;
 use crate::model::Repository;
+use crate::session::Session;
+use crate::slack::team::Standing;
 use crate::state::{CommandRecord, End, Ended, Promotion, Roster, Running, State, Via};
 use crate::world::{Applied, Asked, Records, Version};
 
@@ -128,6 +131,7 @@ fn ended(number: u64) -> Ended {
         rolls_back_digest: None,
         cancelled_by: None,
         request: None,
+        votes: Vec::new(),
         deletes_change_sets: Vec::new(),
     };
     let ended_at = "2026-03-17T09:45:00Z".parse().expect("a time");
@@ -157,6 +161,68 @@ fn ended_item(number: u64, nonce: &str) -> Value {
         "ended_at": text("2026-03-17T09:45:00Z"),
     });
     item(&format!("history#{number:010}"), nonce, &attributes)
+}
+
+// Sessions
+
+fn session() -> Session {
+    Session {
+        id: "0123456789abcdef0123456789abcdef".parse().expect("an id"),
+        proof: "fedcba9876543210fedcba9876543210".parse().expect("a proof"),
+        by: "alice".to_owned(),
+        slack: Some(SlackOrigin { user: "UALICE".to_owned(), standing: Standing::Team, channel: Some("C1".to_owned()) }),
+        since: "2026-03-17T09:41:30Z".parse().expect("a time"),
+        until: "2026-03-17T09:56:30Z".parse().expect("a time"),
+    }
+}
+
+fn session_item(nonce: &str) -> Value {
+    json!({
+        "app": text("#session-0123456789abcdef0123456789abcdef"),
+        "item": text("session"),
+        "nonce": text(nonce),
+        "id": text("0123456789abcdef0123456789abcdef"),
+        "proof": text("fedcba9876543210fedcba9876543210"),
+        "by": text("alice"),
+        "slack": { "M": { "user": text("UALICE"), "standing": text("team"), "channel": text("C1") } },
+        "since": text("2026-03-17T09:41:30Z"),
+        "until": text("2026-03-17T09:56:30Z"),
+        "expires_at": { "N": "1773741390" },
+    })
+}
+
+fn opens_session() -> Request<SdkBody> {
+    let put = json!({
+        "TableName": "state-table",
+        "Item": session_item(&nonce()),
+        "ConditionExpression": "attribute_not_exists(app)",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    });
+    ask("PutItem", &put)
+}
+
+#[tokio::test]
+async fn a_session_is_written_once_until_its_end() {
+    let open = async |answer| replay([(opens_session(), answer)], async |aws| aws.write_session(&session()).await).await;
+    assert_eq!(open(ok_json(&json!({}))).await.expect("written"), Applied::Done);
+    let others = json!({ "Item": session_item(OTHER_NONCE) });
+    let taken = json_error("ConditionalCheckFailedException", "The conditional request failed", &others);
+    assert_eq!(open(taken).await.expect("not an error"), Applied::Conflict);
+    // The first try arrived, and only its answer was lost.
+    let own = json!({ "Item": session_item(&nonce()) });
+    let taken = json_error("ConditionalCheckFailedException", "The conditional request failed", &own);
+    assert_eq!(open(taken).await.expect("written"), Applied::Done);
+}
+
+#[tokio::test]
+async fn a_session_is_read_strongly_consistent() {
+    let key = json!({ "app": text("#session-0123456789abcdef0123456789abcdef"), "item": text("session") });
+    let asked = || ask("GetItem", &json!({ "TableName": "state-table", "Key": key, "ConsistentRead": true }));
+    let item = ok_json(&json!({ "Item": session_item(OTHER_NONCE) }));
+    let found = replay([(asked(), item)], async |aws| aws.read_session(&session().id).await).await;
+    assert_eq!(found.expect("read"), Some(session()));
+    let found = replay([(asked(), ok_json(&json!({})))], async |aws| aws.read_session(&session().id).await).await;
+    assert_eq!(found.expect("not an error"), None);
 }
 
 // Reads

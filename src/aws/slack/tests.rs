@@ -11,7 +11,7 @@ use crate::request::Progress;
 const TOKEN_PARAMETER: &str = "/ecr-promoter/slack/bot-token";
 
 fn asking() -> App {
-    app(&json!({ "stack": "web", "approval": { "slack_channel": "#releases" } }))
+    app(&json!({ "stack": "web", "approval": { "slack_channel": "C024BE91L" } }))
 }
 
 fn request(posted: Option<Posted>) -> Request {
@@ -32,7 +32,7 @@ fn request(posted: Option<Posted>) -> Request {
         promoted_by: None,
         is_approved: false,
         progress: Progress::Pending,
-        channel: Some("#releases".to_owned()),
+        channel: Some("C024BE91L".to_owned()),
         posted,
         shown: None,
     }
@@ -76,7 +76,7 @@ async fn show(recordings: Vec<Recording>, request: &Request) -> Applied {
 
 fn post_body(request: &Request) -> Value {
     let (text, blocks) = card(&asking(), request);
-    json!({ "channel": "#releases", "text": text, "blocks": blocks, "unfurl_links": false, "unfurl_media": false })
+    json!({ "channel": "C024BE91L", "text": text, "blocks": blocks, "unfurl_links": false, "unfurl_media": false })
 }
 
 fn update_body(request: &Request) -> Value {
@@ -91,8 +91,62 @@ async fn a_question_is_posted_as_the_bot_and_where_it_is_is_remembered() {
         "message": { "type": "message", "bot_id": "B1", "team": "T024BE7LD", "ts": "1548261231.000200" },
     });
     let asked = request(None);
-    let shown = show(vec![token(), call("chat.postMessage", &post_body(&asked), says(&answer))], &asked).await;
+    let shown = show(vec![token(), call("chat.postMessage", &post_body(&asked), says(&answer)), installed(&acme())], &asked).await;
     assert_eq!(shown, Applied::Shown(posted()));
+}
+
+/// What Slack says of where the app is installed.
+fn installed(answer: &Value) -> Recording {
+    call("auth.test", &json!({}), says(answer))
+}
+
+fn acme() -> Value {
+    json!({ "ok": true, "team": "Acme", "team_id": "T024BE7LD", "enterprise_id": "E024BE7LD", "user_id": "U1", "bot_id": "B1" })
+}
+
+#[tokio::test]
+async fn where_the_app_is_installed_is_asked_once() {
+    let (aws, wire) = connect([token(), installed(&acme())]);
+    for _ in 0..3 {
+        let installation = aws.ask_installation().await.expect("Slack says it");
+        assert_eq!((installation.team.as_str(), installation.organisation.as_deref()), ("T024BE7LD", Some("E024BE7LD")));
+    }
+    wire.assert_requests_match(&[]);
+}
+
+#[tokio::test]
+async fn without_a_word_of_slacks_the_app_is_installed_nowhere_and_that_is_remembered_for_seconds() {
+    for silence in
+        [json!({ "ok": false, "error": "invalid_auth" }), json!({ "ok": true }), json!({ "ok": true, "team_id": null }), json!([])]
+    {
+        let (aws, wire) = connect([token(), installed(&silence), installed(&acme())]);
+        for _ in 0..3 {
+            assert_eq!(aws.ask_installation().await, None, "{silence}");
+        }
+        aws.installation.grow_older(SILENCE_AGE).await;
+        assert!(aws.ask_installation().await.is_some());
+        wire.assert_requests_match(&[]);
+    }
+    for no_answer in [no_token(), reads_token(json_error("InvalidKeyId", "no such key", &json!({})))] {
+        let (aws, wire) = connect([no_answer]);
+        assert_eq!(aws.ask_installation().await, None);
+        wire.assert_requests_match(&[]);
+    }
+}
+
+#[tokio::test]
+async fn another_token_is_asked_about_anew() {
+    let other = HttpRequest::post("https://slack.com/api/auth.test")
+        .header("content-type", "application/json; charset=utf-8")
+        .header("authorization", "Bearer xoxb-2");
+    let other = (other.body(SdkBody::from("{}")).expect("a request"), says(&json!({ "ok": true, "team_id": "T2" })));
+    let second = json!({ "Parameter": { "Name": TOKEN_PARAMETER, "Type": "SecureString", "Value": "xoxb-2", "Version": 2 } });
+    let (aws, wire) = connect([token(), installed(&acme()), reads_token(ok_json(&second)), other]);
+    assert_eq!(aws.ask_installation().await.map(|it| it.team).as_deref(), Some("T024BE7LD"));
+    let known = aws.secrets.lock().expect("unpoisoned").values().next().cloned().expect("the token");
+    known.grow_older(Duration::from_secs(60)).await;
+    assert_eq!(aws.ask_installation().await.map(|it| it.team).as_deref(), Some("T2"));
+    wire.assert_requests_match(&[]);
 }
 
 #[tokio::test]
@@ -169,7 +223,7 @@ async fn post(recordings: Vec<Recording>, app: &App, notice: &Notice) {
 async fn what_became_so_without_a_request_is_posted_with_foreign_words_as_plain_text() {
     let text = |text: &str| json!({ "type": "plain_text", "text": text, "emoji": false });
     let body = json!({
-        "channel": "#releases",
+        "channel": "C024BE91L",
         "text": "web: held",
         "blocks": [
             { "type": "section", "text": text("web: held\nfreeze &lt;!channel&gt; &amp; more") },

@@ -4,6 +4,7 @@ use super::*;
 use crate::event::command::SlackOrigin;
 use crate::model::RequestId;
 use crate::request::{Progress, Request, Vote};
+use crate::slack::team::Standing;
 use crate::state::State;
 
 const REQUEST: &str = "req-0123456789abcdef0123456789abcdef";
@@ -17,30 +18,30 @@ enum From {
 }
 
 fn listed(required: u32) -> App {
-    let approval = format!(r#"{{"approvers":["UALICE","UBOB"],"required":{required}}}"#);
-    app(&format!(r#"{{"stack":"web","commit_from":["annotation"],"approval":{approval}}}"#))
+    let approval = format!(r#"{{"slack_channel":"C1","approvers":["UALICE","UBOB"],"required":{required}}}"#);
+    // What is shown in the channel is not what these tests are about.
+    without_channel(app(&format!(r#"{{"stack":"web","commit_from":["annotation"],"approval":{approval}}}"#)))
+}
+
+fn without_channel(mut app: App) -> App {
+    app.config.approval.slack_channel = None;
+    app
 }
 
 fn in_channel() -> App {
-    app(r##"{"stack":"web","commit_from":["annotation"],"approval":{"slack_channel":"#releases"}}"##)
+    app(r#"{"stack":"web","commit_from":["annotation"],"approval":{"slack_channel":"C1"}}"#)
 }
 
 fn command(act: Act, from: From) -> Trigger {
     let (via, slack) = match from {
         From::Sns => (Via::Sns, None),
         From::Direct => (Via::Direct, None),
-        From::Slack(user) => (
-            Via::Slack,
-            Some(Box::new(SlackOrigin {
-                user: user.to_owned(),
-                team: "T1".to_owned(),
-                channel: Some("C1".to_owned()),
-                channel_name: Some("releases".to_owned()),
-            })),
-        ),
+        From::Slack(user) => {
+            (Via::Slack, Some(Box::new(SlackOrigin { user: user.to_owned(), standing: Standing::Team, channel: Some("C1".to_owned()) })))
+        }
     };
     let repository = "web".parse().expect("valid");
-    Trigger::Command(Command { id: "1".to_owned(), act, repository, by: "somebody".to_owned(), via, slack, sent_at: None })
+    Trigger::Command(Command { id: "1".to_owned(), act, repository, by: "somebody".to_owned(), via, slack, sent_at: None, trace: None })
 }
 
 fn id() -> RequestId {
@@ -55,6 +56,7 @@ fn request(progress: Progress) -> Request {
         via: Via::Slack,
         approves: progress != Progress::Rejected,
         at: seen().at,
+        trace: None,
     };
     Request {
         id: id(),
@@ -294,7 +296,9 @@ fn a_vote_is_kept_once_for_each_person() {
     assert_eq!(written(&again), None, "only the command is kept");
     assert_eq!(comes_to(&listed(2), Act::Approve(candidate()), From::Slack("UBOB"), &then), (Outcome::Promoted, true));
     // Who is not listed any more counts no more.
-    let others = app(r#"{"stack":"web","commit_from":["annotation"],"approval":{"approvers":["UBOB","UCAROL"],"required":2}}"#);
+    let others =
+        r#"{"stack":"web","commit_from":["annotation"],"approval":{"slack_channel":"C1","approvers":["UBOB","UCAROL"],"required":2}}"#;
+    let others = without_channel(app(others));
     let then = Snapshot { is_configuration_newer: true, ..then };
     assert_eq!(comes_to(&others, Act::Approve(candidate()), From::Slack("UBOB"), &then), (Outcome::Approved, false));
 }

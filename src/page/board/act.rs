@@ -8,7 +8,7 @@ use crate::answer::Answer;
 use crate::config::App;
 use crate::model::{Digest, Repository};
 use crate::page::{image, page, prose};
-use crate::slack::escape::plain;
+use crate::text::plain;
 use crate::web::Response;
 use crate::world::Snapshot;
 
@@ -189,10 +189,12 @@ fn consequence(viewer: &Viewer<'_>, app: &App, seen: &Snapshot, verb: Verb, dige
         Verb::Approve => format!("{what} goes to production."),
         Verb::Reject => format!("{what} does not go to production, and is not asked about again."),
         Verb::Promote if !is_newest => format!("{what} goes to production although it is not the newest image. From then on pushes ask."),
-        Verb::Promote if viewer.link.slack.is_some() && required > 1 => {
+        Verb::Promote if viewer.session.slack.is_some() && required > 1 => {
             format!("This is your vote for {what}: {required} people must approve it.")
         }
-        Verb::Promote if viewer.link.slack.is_some() => format!("{what} goes to production with your approval, whatever was said before."),
+        Verb::Promote if viewer.session.slack.is_some() => {
+            format!("{what} goes to production with your approval, whatever was said before.")
+        }
         Verb::Promote => format!("{what} goes to production, whatever the mode and whoever approves. This is the way for emergencies."),
         Verb::RollBack if digest.is_some() => format!("The stack goes back to {what}. From then on pushes ask."),
         Verb::RollBack => "The stack goes back to what was deployed before and was not itself rolled back from; an update of ours that is \

@@ -7,10 +7,10 @@ use super::{LONG, SHORT, Viewer, is_under_way, outcome, pill, progress, status, 
 use crate::config::{App, CommitSource};
 use crate::model::{Commit, Digest, Repository};
 use crate::page::{image, page, prose, time};
-use crate::request::{Progress, Request};
-use crate::slack::escape::plain;
+use crate::request::{Progress, Request, Vote};
 use crate::stack::Phase;
 use crate::state::{End, Ended, Promotion, State, Via};
+use crate::text::plain;
 use crate::web::Response;
 use crate::world::Snapshot;
 
@@ -210,11 +210,20 @@ fn what_people_say(app: &App, request: &Request) -> Markup {
             dd {
                 ul {
                     @for vote in &request.votes {
-                        li { (if vote.approves { "approved" } else { "rejected" }) " by " (plain(&vote.by, SHORT)) ", " (time(vote.at)) }
+                        li { (if vote.approves { "approved" } else { "rejected" }) " by " (plain(&vote.by, SHORT)) ", " (time(vote.at)) (traced(vote)) }
                     }
                 }
             }
         }
+    }
+}
+
+/// Where a vote came from, if it came by a link.
+fn traced(vote: &Vote) -> Markup {
+    let Some(trace) = &vote.trace else { return html! {} };
+    html! {
+        @if let Some(address) = &trace.address { ", from " code { (plain(address, SHORT)) } }
+        @if let Some(agent) = &trace.agent { " (" (plain(agent, SHORT)) ")" }
     }
 }
 
@@ -283,7 +292,7 @@ fn entry(viewer: &Viewer<'_>, app: &App, seen: &Snapshot, rights: &Rights, ended
             th scope="row" { code { (own.tag) } }
             td data-label="Ended" { (time(ended.ended_at)) }
             td data-label="How" { (outcome(ended.end.outcome())) @if own.rolls_back.is_some() { " (a rollback)" } }
-            td data-label="By" { (plain(&own.by, SHORT)) ", through " (through(own.via)) }
+            td data-label="By" { (plain(&own.by, SHORT)) ", through " (through(own.via)) @for vote in &own.votes { (traced(vote)) } }
             td data-label="Why" {
                 (prose(&plain(&ended.reason, LONG)))
                 @if is_goal {

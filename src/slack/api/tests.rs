@@ -192,7 +192,12 @@ async fn a_hostile_address_is_not_answered() {
 #[test]
 fn only_slack_and_the_apis_own_host_are_answered() {
     let loopback = "http://127.0.0.1:4567/api/";
-    for good in [RESPONSE_URL, "https://hooks.slack.com:443/commands/T1/2/3", "HTTPS://HOOKS.SLACK.COM/x"] {
+    for good in [
+        RESPONSE_URL,
+        "https://hooks.slack-gov.com/actions/T1/2/3",
+        "https://hooks.slack.com:443/commands/T1/2/3",
+        "HTTPS://HOOKS.SLACK.COM/x",
+    ] {
         assert!(is_response_url(good, BASE) && is_response_url(good, loopback), "{good}");
     }
     assert!(is_response_url("https://slack.com/x", BASE));
@@ -203,6 +208,9 @@ fn only_slack_and_the_apis_own_host_are_answered() {
         "https://hooks.slack.com:8443/x",
         "https://hooks.slack.com.evil.example/x",
         "https://hooks.slack.com./x",
+        "http://hooks.slack-gov.com/x",
+        "https://hooks.slack-gov.com.evil.example/x",
+        "https://slack-gov.com/x",
         "https://evilhooks.slack.com/x",
         "https://hooks.slack.com@evil.example/x",
         "https://user@hooks.slack.com/x",
@@ -270,7 +278,7 @@ proptest! {
         let url = format!("https://{host}");
         if is_response_url(&url, BASE) {
             let uri: Uri = url.parse().expect("an address");
-            prop_assert!(matches!(uri.host(), Some("hooks.slack.com" | "slack.com")), "{}", url);
+            prop_assert!(matches!(uri.host(), Some("hooks.slack.com" | "hooks.slack-gov.com" | "slack.com")), "{}", url);
         }
         for more in ["@", "."] {
             let url = format!("https://hooks.slack.com{more}{host}");

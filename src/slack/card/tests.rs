@@ -15,7 +15,14 @@ fn at(text: &str) -> Timestamp {
 }
 
 fn vote(user: &str, approves: bool) -> Vote {
-    Vote { by: format!("{user} (Slack)"), user: Some(user.to_owned()), via: Via::Slack, approves, at: at("2026-03-17T10:00:00Z") }
+    Vote {
+        by: format!("{user} (Slack)"),
+        user: Some(user.to_owned()),
+        via: Via::Slack,
+        approves,
+        at: at("2026-03-17T10:00:00Z"),
+        trace: None,
+    }
 }
 
 fn request(progress: Progress) -> Request {
@@ -216,7 +223,7 @@ fn a_roll_back_asks_for_confirmation() {
 
 #[test]
 fn votes_are_counted_where_several_are_needed() {
-    let app = app(r#","approval":{"approvers":["UALICE","UBOB"],"required":2}"#);
+    let app = app(r#","approval":{"slack_channel":"C1","approvers":["UALICE","UBOB"],"required":2}"#);
     let one = essence(&app, &request(Progress::Pending));
     assert!(one.contains("1 of 2 people approved it") && one.contains("Approved by <@UALICE> (1 of 2)"), "{one}");
     let not_listed = Request { votes: vec![vote("UALICE", true), vote("UFORMER", true)], ..request(Progress::Pending) };
@@ -237,7 +244,7 @@ fn an_image_without_a_commit_tells_how_to_add_the_label() {
 #[test]
 fn nothing_from_outside_is_markup() {
     let words = || HOSTILE.to_owned();
-    let said = Vote { by: words(), user: None, via: Via::Sns, approves: true, at: at("2026-03-17T10:00:00Z") };
+    let said = Vote { by: words(), user: None, via: Via::Sns, approves: true, at: at("2026-03-17T10:00:00Z"), trace: None };
     for progress in [
         Progress::Pending,
         Progress::Rejected,

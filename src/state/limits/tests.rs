@@ -6,6 +6,7 @@ use super::super::{Basis, ChangeSet, End, MovedTag, Policy, Running, Via, Waitin
 use super::*;
 use crate::answer::Outcome;
 use crate::config::Mode;
+use crate::event::command::Trace;
 use crate::model::{Digest, Token};
 use crate::request::{Posted, Vote};
 
@@ -26,7 +27,8 @@ fn full(text: &str, many: usize) -> State {
     let at = Timestamp::MAX;
     let long = || text.to_owned();
     let several = || vec![long(); many];
-    let vote = Vote { by: long(), user: Some("U".repeat(20)), via: Via::Slack, approves: true, at };
+    let trace = Some(Trace { address: Some("a".repeat(45)), agent: Some("g".repeat(200)) });
+    let vote = Vote { by: long(), user: Some("U".repeat(20)), via: Via::Slack, approves: true, at, trace };
     let request = Request {
         id,
         digest: digest.clone(),
@@ -40,7 +42,7 @@ fn full(text: &str, many: usize) -> State {
         why: long(),
         changes: several(),
         policy: Some(policy()),
-        votes: vec![vote; many],
+        votes: vec![vote.clone(); many],
         promoted_by: Some(long()),
         is_approved: true,
         progress: Progress::Waiting(long()),
@@ -69,6 +71,7 @@ fn full(text: &str, many: usize) -> State {
         rolls_back_digest: Some(digest.clone()),
         cancelled_by: Some(long()),
         request: Some(request.id.clone()),
+        votes: vec![vote; many],
         deletes_change_sets: several(),
     };
     let notice = Notice { changes: several(), expires_at: Some(at), ..promotion.notice(Outcome::ApprovalRequested, long(), at) };

@@ -1,0 +1,64 @@
+//! Board sessions: who may use a board, since when and until when. A session is written when Slack has confirmed a person, or when
+//! somebody who may invoke the function asks for a board. The board's link names the session, so whoever has stolen the link secret
+//! still cannot act as anybody. No I/O here.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::event::command::SlackOrigin;
+use crate::link::BoardLink;
+use crate::model::{Proof, SessionId};
+
+/// One board's session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// What it is known by.
+    pub id: SessionId,
+    /// Carried by the link that was handed out, and known to nobody else.
+    pub proof: Proof,
+    /// Who asked for it, for people to read; claimed where IAM let them in.
+    pub by: String,
+    /// Who that is in Slack; `None` where IAM let them in.
+    pub slack: Option<SlackOrigin>,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+impl Session {
+    /// Returns what the session's link carries.
+    pub fn link(&self) -> BoardLink {
+        BoardLink { session: self.id.clone(), proof: self.proof.clone() }
+    }
+
+    /// Tells whether this link belongs to the session, and the session has not ended.
+    pub fn is_of(&self, link: &BoardLink, now: Timestamp) -> bool {
+        // The link was signed, so nobody can try one proof after another.
+        self.link() == *link && now < self.until
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn a_session_takes_its_own_link_until_its_end() {
+        let since: Timestamp = "2026-03-17T09:41:30Z".parse().expect("a time");
+        let session = Session {
+            id: SessionId::of("slack#1"),
+            proof: Proof::of([7; 16]),
+            by: "alice".to_owned(),
+            slack: None,
+            since,
+            until: since + SignedDuration::from_mins(15),
+        };
+        let link = session.link();
+        assert!(session.is_of(&link, since) && !session.is_of(&link, session.until));
+        assert!(!session.is_of(&BoardLink { proof: Proof::of([8; 16]), ..link.clone() }, since));
+        assert!(!session.is_of(&BoardLink { session: SessionId::of("slack#2"), ..link }, since));
+    }
+}
