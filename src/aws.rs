@@ -27,6 +27,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::future::{join, try_join, try_join4};
 use jiff::Timestamp;
 use secrecy::SecretString;
+use tokio::sync::Semaphore;
 
 use crate::config::{App, Settings};
 use crate::error::Error;
@@ -61,6 +62,8 @@ pub struct Aws {
     all_apps: Mutex<Option<AllApps>>,
     secrets: Mutex<HashMap<String, secrets::Known>>,
     public_url: Mutex<Option<String>>,
+    /// Turns to read an image config.
+    blobs: Semaphore,
 }
 
 impl Aws {
@@ -110,6 +113,7 @@ impl Aws {
             all_apps: Mutex::default(),
             secrets: Mutex::default(),
             public_url: Mutex::default(),
+            blobs: Semaphore::new(blob::SIDE_BY_SIDE),
         }
     }
 }

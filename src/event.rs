@@ -156,7 +156,7 @@ pub fn parse(raw: &Value, invocation: &Invocation) -> Result<Vec<Result<Event, N
 }
 
 /// What a stranger wrote, short enough and plain enough for an error.
-fn cut(text: &str) -> String {
+pub(crate) fn cut(text: &str) -> String {
     let plain: String = text.chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().count() > 200 { plain + "…" } else { plain }
 }

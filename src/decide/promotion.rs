@@ -8,7 +8,8 @@ use super::{Decided, Plan, Step};
 use crate::answer::Outcome;
 use crate::config::Mode;
 use crate::event::command::Command;
-use crate::image::{CommitOf, Image, commit_of, production_tag};
+use crate::event::cut;
+use crate::image::{CommitOf, ConfigLocation, Image, commit_of, production_tag};
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
 use crate::request::{Progress, Request};
 use crate::stack::Phase;
@@ -242,6 +243,11 @@ impl<'a> Draft<'a> {
             Some(Err(reason)) => return Err(self.refused(reason)),
             Some(Ok(image)) => image,
         };
+        if let ConfigLocation::Artifact(kind) = &image.config {
+            let is_asked_for = self.command.is_some() || self.is_plan;
+            let outcome = if is_asked_for { Outcome::Refused } else { Outcome::Ignored };
+            return Err(self.nothing(outcome, format!("{digest} is not a container image but `{}`", cut(kind))));
+        }
         let commit = match commit_of(image, self.tags, self.seen.labels.get(digest), &self.app.config) {
             CommitOf::Known(commit) => commit,
             CommitOf::NeedsLabel => match self.state.all_requests().find(|request| request.digest == *digest) {
