@@ -21,6 +21,7 @@ mod emulator {
     mod commands;
     mod crashes;
     mod crowd;
+    mod environment;
     mod faults;
     mod guard;
     mod ignored;
