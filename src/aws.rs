@@ -43,6 +43,8 @@ const CONFIGURATION_AGE: Duration = Duration::from_secs(60);
 const CONNECT: Duration = Duration::from_secs(2);
 const ATTEMPT: Duration = Duration::from_secs(5);
 const OPERATION: Duration = Duration::from_secs(15);
+/// How long somebody who misspelt an app's name waits for the right one.
+const SUGGESTION: Duration = Duration::from_millis(800);
 
 /// Every app's parameter as it was read: its name and its JSON.
 type AllApps = (Instant, Vec<(String, String)>);
@@ -168,6 +170,12 @@ impl World for Aws {
             Some((read_at, parameters)) if read_at.elapsed() < CONFIGURATION_AGE => Ok(self.parse_apps(&parameters)),
             Some(_) | None => self.apps().await,
         }
+    }
+
+    async fn app_names(&self) -> Vec<String> {
+        let apps = tokio::time::timeout(SUGGESTION, self.known_apps()).await;
+        let apps = apps.map(Result::unwrap_or_default).unwrap_or_default();
+        apps.into_iter().map(|(repository, _)| repository.to_string()).collect()
     }
 
     async fn secret(&self, secret: Secret, again: bool) -> Result<Option<SecretString>, Error> {

@@ -36,6 +36,11 @@ pub trait World {
     async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error>;
     /// The same, at most 60 s old: for those who look again every few seconds.
     async fn known_apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error>;
+    /// The names of the apps, for whoever misspelt one: none where they cannot be had at once.
+    async fn app_names(&self) -> Vec<String> {
+        let apps = self.known_apps().await.unwrap_or_default();
+        apps.into_iter().map(|(repository, _)| repository.to_string()).collect()
+    }
     /// A secret; `again` where the known one may be out of date: it is then read anew, at most once a minute.
     async fn secret(&self, secret: Secret, again: bool) -> Result<Option<SecretString>, Error>;
     /// What a request is about; `None` if there never was one, or it ended long ago.

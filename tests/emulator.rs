@@ -23,6 +23,7 @@ mod emulator {
     mod crowd;
     mod environment;
     mod faults;
+    mod formats;
     mod guard;
     mod ignored;
     mod journey;

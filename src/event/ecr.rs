@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Envelope, Event, Invocation, NotUnderstood, cut};
+use crate::json::{self, Node};
 
 /// The `detail` of an `ECR Image Action`. What only some actions have is looked at when it is known to be a push.
 #[derive(Debug, Deserialize)]
@@ -29,7 +30,7 @@ pub(super) fn parse(raw: &Value, invocation: &Invocation) -> Result<Event, NotUn
     if let Some(reason) = event.is_elsewhere(invocation) {
         return ignored(None, reason);
     }
-    let detail = ImageAction::deserialize(event.detail).map_err(|e| wrong(&e))?;
+    let detail: ImageAction = json::read(&Node::from(event.detail)).map_err(|mistake| wrong(&mistake))?;
     if detail.action_type != "PUSH" || detail.result != "SUCCESS" {
         let repository = detail.repository_name.and_then(|name| name.parse().ok());
         return ignored(repository, format!("{} {} is no successful push", cut(&detail.action_type), cut(&detail.result)));

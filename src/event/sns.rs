@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::command::{Command, Sender};
 use super::{Event, NotUnderstood, cut};
-use crate::json;
+use crate::json::{self, Node};
 
 /// Only what is used: a crate's struct would refuse a message for a field that nobody reads.
 #[derive(Debug, Deserialize)]
@@ -32,8 +32,8 @@ struct Message {
 }
 
 pub(super) fn parse(raw: &Value) -> Result<Vec<Result<Event, NotUnderstood>>, NotUnderstood> {
-    let records = Records::deserialize(raw)
-        .map_err(|e| NotUnderstood::new(format!("`Records` did not parse as SNS records: {}", cut(&e.to_string()))))?
+    let records = json::read::<Records>(&Node::from(raw))
+        .map_err(|mistake| NotUnderstood::new(format!("`Records` did not parse as SNS records: {mistake}")))?
         .records;
     if records.is_empty() {
         return Err(NotUnderstood::new("`Records` is empty"));

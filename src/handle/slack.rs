@@ -9,12 +9,12 @@ use jiff::Timestamp;
 use serde_json::json;
 use tracing::{error, info};
 
-use super::{board, look};
+use super::{board, look, meant};
 use crate::answer::{Outcome, Reply};
 use crate::config::App;
 use crate::decide::Trigger;
 use crate::error::Error;
-use crate::event::command::{Act, Choice, Command, Sender, SlackOrigin};
+use crate::event::command::{ACTIONS, Act, Choice, Command, Sender, SlackOrigin};
 use crate::link::BoardLink;
 use crate::message::reply::{HELP, words};
 use crate::model::RequestId;
@@ -108,11 +108,16 @@ pub(super) async fn command<W: World>(world: &W, request: &Request, now: Timesta
     }
     let command = match Command::from_slash(text, sender) {
         Ok(command) => command,
-        Err(problem) => return ephemeral(&format!("{}. `help` lists the commands.", problem.problem)),
+        Err(problem) => return ephemeral(&format!("{} `help` lists the commands.", problem.problem)),
     };
     let app = match world.app(&command.repository).await {
         Ok(Some(app)) => app,
-        Ok(None) => return ephemeral(&format!("`{}` is not configured.", command.repository)),
+        Ok(None) => {
+            // Without a command it is `promote`, and the first word may be a misspelt one.
+            let is_first_word = text.split_whitespace().next() == Some(command.repository.as_str());
+            let meant = meant(world, &command.repository, if is_first_word { &ACTIONS } else { &[] }).await;
+            return ephemeral(&format!("`{}` is not configured{meant}", command.repository));
+        }
         Err(failure) => return failed(&failure),
     };
     match act(world, &app, command, began).await {

@@ -31,6 +31,7 @@ pub(crate) struct Sandbox {
     invocations: mpsc::UnboundedSender<Invocation>,
     kill: Arc<Notify>,
     gone: watch::Receiver<bool>,
+    process: Option<u32>,
 }
 
 struct Invocation {
@@ -72,9 +73,10 @@ impl Sandbox {
             .expect("the binary starts");
         logs.follow(child.stdout.take());
         logs.follow(child.stderr.take());
+        let process = child.id();
         let (went, gone) = watch::channel(false);
         tokio::spawn(supervise(child, Arc::clone(&kill), went));
-        Sandbox { invocations, kill, gone }
+        Sandbox { invocations, kill, gone, process }
     }
 
     pub(crate) fn is_gone(&self) -> bool {
@@ -96,6 +98,14 @@ impl Sandbox {
             }
         };
         Err(FunctionError { message: message.to_owned(), died: true })
+    }
+
+    /// The most memory that the process had at once, in MB.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.process.expect("a process"));
+        let status = std::fs::read_to_string(path).expect("the process is there");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        peak.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
     }
 
     async fn went(&self) {
