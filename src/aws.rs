@@ -348,7 +348,7 @@ where
         SdkError::TimeoutError(_) => "no answer came in time",
         SdkError::DispatchFailure(_) => "the service could not be reached",
         SdkError::ResponseError(_) => "the answer could not be read",
-        _ => "the call failed",
+        SdkError::ServiceError(_) | _ => "the call failed",
     };
     let mut sentence = happened.to_owned();
     let mut cause = std::error::Error::source(error);

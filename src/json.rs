@@ -218,16 +218,13 @@ impl<'de> Deserializer<'de> for &'de Node {
 
     /// A list is no object, though its items may happen to fit the object's members.
     fn deserialize_struct<V: Visitor<'de>>(self, _: &'static str, _: &'static [&'static str], visitor: V) -> Result<V::Value, Problem> {
-        match self {
-            Node::Object(_) => self.deserialize_any(visitor),
-            other => Err(de::Error::invalid_type(other.found(), &visitor)),
-        }
+        if let Node::Object(_) = self { self.deserialize_any(visitor) } else { Err(de::Error::invalid_type(self.found(), &visitor)) }
     }
 
     fn deserialize_enum<V: Visitor<'de>>(self, _: &'static str, words: &'static [&'static str], visitor: V) -> Result<V::Value, Problem> {
-        match self {
-            Node::Text(text) => visitor.visit_enum(BorrowedStrDeserializer::new(text)),
-            other => Err(Problem::new(format!("found {}; expected {}.", shown(other.found()), listed(words)))),
+        match self.as_text() {
+            Some(word) => visitor.visit_enum(BorrowedStrDeserializer::new(word)),
+            None => Err(Problem::new(format!("found {}; expected {}.", shown(self.found()), listed(words)))),
         }
     }
 
@@ -311,7 +308,10 @@ fn shown(found: Unexpected<'_>) -> String {
         Unexpected::Unit | Unexpected::Option => "`null`".to_owned(),
         Unexpected::Seq => "a list".to_owned(),
         Unexpected::Map => "an object".to_owned(),
-        other => other.to_string(),
+        // These come from other formats than JSON.
+        Unexpected::Char(_) | Unexpected::Bytes(_) | Unexpected::Enum | Unexpected::Other(_) => found.to_string(),
+        Unexpected::NewtypeStruct | Unexpected::UnitVariant | Unexpected::NewtypeVariant => found.to_string(),
+        Unexpected::TupleVariant | Unexpected::StructVariant => found.to_string(),
     }
 }
 

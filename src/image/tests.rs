@@ -138,9 +138,10 @@ fn what_stands_in_an_index_beside_its_images_is_none_of_them() {
 #[test]
 fn each_platform_counts_once_and_only_so_many() {
     let child = |n: usize| format!(r#"{{"digest":"{}"}}"#, Digest::of(n.to_string().as_bytes()));
-    let index = |children: Vec<String>| match image(&format!(r#"{{"manifests":[{}]}}"#, children.join(","))).config {
-        ConfigLocation::Platforms(platforms) => platforms.len(),
-        other => panic!("{other:?}"),
+    let index = |children: Vec<String>| {
+        let index = image(&format!(r#"{{"manifests":[{}]}}"#, children.join(",")));
+        let ConfigLocation::Platforms(platforms) = index.config else { panic!("no index: {index:?}") };
+        platforms.len()
     };
     assert_eq!(index(vec![child(1); 1_000]), 1);
     assert_eq!(index((0..1_000).map(child).collect()), MOST_PLATFORMS);
