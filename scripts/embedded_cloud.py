@@ -49,7 +49,7 @@ def own_environment():
 
 
 def forget_aws():
-    """Makes that the environment of this process, for clients that are made in it."""
+    """Replaces the environment of this process by that one: clients that it makes find nothing of the user's."""
     environment = own_environment()
     os.environ.clear()
     os.environ.update(environment)

@@ -1,4 +1,4 @@
-//! The only router of raw payloads: what came becomes an [`Event`], or an error that says what would be understood.
+//! The only router of raw payloads: what came becomes an [`Event`], or an error with the nearest right word and an example.
 //! Each sender has a file of its own; their wire formats stop here. No I/O here.
 
 mod cloudformation;

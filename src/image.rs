@@ -51,7 +51,7 @@ pub enum ConfigLocation {
     Platforms(Vec<Digest>),
     /// Nothing that could carry a label.
     Nowhere,
-    /// It is no container image but this, and no candidate: a Helm chart, a signature, an index of such.
+    /// Not a container image, and never a candidate: its type, such as that of a Helm chart or a signature.
     Artifact(String),
 }
 
@@ -69,7 +69,7 @@ impl Image {
             return Err(format!("{digest} is a `{media_type}`, which cannot be promoted; expected one of {}", MEDIA_TYPES.join(", ")));
         }
         let config = match (body.artifact_type.filter(|kind| !kind.is_empty()), body.manifests, body.config) {
-            // Who takes it for the one may run something else than who takes it for the other.
+            // Two tools may read such a manifest differently, and run different things.
             (_, Some(_), Some(_)) => return Err(format!("{digest} is an image and an index at once, which cannot be promoted")),
             (Some(kind), _, _) => ConfigLocation::Artifact(kind),
             (None, Some(Platforms(platforms)), None) if platforms.is_empty() => {

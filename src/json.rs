@@ -166,7 +166,7 @@ impl<'de> Visitor<'de> for AsNode {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Node, E> {
-        Number::from_f64(value).map(Node::Number).ok_or_else(|| E::custom("a number that is none"))
+        Number::from_f64(value).map(Node::Number).ok_or_else(|| E::custom("the number is too large"))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Node, E> {

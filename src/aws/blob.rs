@@ -32,7 +32,7 @@ impl Aws {
                 let mut labels = labels.buffered(SIDE_BY_SIDE);
                 let mut agreed = None;
                 while let Some(label) = labels.try_next().await? {
-                    // The first that has none, or another one, says it all.
+                    // One platform without the label, or with another one, settles it.
                     if label.is_none() || agreed.as_ref().is_some_and(|agreed| label.as_ref() != Some(agreed)) {
                         return Ok(None);
                     }
@@ -44,7 +44,7 @@ impl Aws {
     }
 
     async fn blob_label(&self, repository: &Repository, blob: &Digest) -> Result<Option<Commit>, Error> {
-        // Of all that this sandbox has under way: what is read side by side must fit into its memory.
+        // A limit for the whole sandbox, not for one image: configs that are read side by side must fit into its memory.
         let _turn = self.blobs.acquire().await;
         Ok(self.blob(repository, blob).await?.and_then(|config| label(&config)))
     }
