@@ -146,6 +146,16 @@ pub enum Reply {
     Report(Value),
 }
 
+impl Reply {
+    /// The outcome, where it has one.
+    pub fn outcome(&self) -> String {
+        match self {
+            Reply::Answer(answer) => answer.outcome.to_string(),
+            Reply::Report(_) => "reported".to_owned(),
+        }
+    }
+}
+
 impl From<Answer> for Reply {
     fn from(answer: Answer) -> Self {
         Reply::Answer(Box::new(answer))

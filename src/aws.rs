@@ -23,7 +23,7 @@ use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConn
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use futures_util::future::{join, try_join, try_join4};
+use futures_util::future::{join, try_join, try_join5};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
@@ -31,9 +31,10 @@ use tokio::sync::Semaphore;
 use crate::config::{App, Settings};
 use crate::error::Error;
 use crate::event::cut;
+use crate::image::TagMutability;
 use crate::model::{Repository, RequestId};
 use crate::slack::api::{Api, is_response_url};
-use crate::stack::{Stack, StackEvents};
+use crate::stack::{EventsWanted, Stack, StackEvents};
 use crate::state::{Roster, State};
 use crate::world::{Action, Applied, Asked, Listener, Question, Secret, Snapshot, Subject, Tried, Version, World};
 
@@ -61,6 +62,7 @@ pub struct Aws {
     sns: aws_sdk_sns::Client,
     ssm: aws_sdk_ssm::Client,
     apps: Mutex<HashMap<Repository, (Instant, App)>>,
+    mutability: Mutex<HashMap<Repository, (Instant, TagMutability)>>,
     all_apps: Mutex<Option<AllApps>>,
     secrets: Mutex<HashMap<String, secrets::Known>>,
     public_url: Mutex<Option<String>>,
@@ -103,6 +105,7 @@ impl Aws {
             settings,
             http,
             apps: Mutex::default(),
+            mutability: Mutex::default(),
             all_apps: Mutex::default(),
             secrets: Mutex::default(),
             public_url: Mutex::default(),
@@ -149,6 +152,10 @@ impl World for Aws {
         {
             return Ok(Some(app));
         }
+        self.app_now(repository).await
+    }
+
+    async fn app_now(&self, repository: &Repository) -> Result<Option<App>, Error> {
         let name = self.source(repository);
         // A repository without configuration is not remembered: it may get one before its next push.
         let Some(json) = self.parameter(&name).await? else { return Ok(None) };
@@ -211,8 +218,8 @@ impl World for Aws {
         self.read_states(repositories).await
     }
 
-    async fn watch(&self, app: &App, since: Option<Timestamp>) -> Result<(Option<Stack>, StackEvents), Error> {
-        let (stack, events) = join(self.stack(&app.config.stack), self.stack_events(&app.config.stack, since)).await;
+    async fn watch(&self, app: &App, wanted: &EventsWanted) -> Result<(Option<Stack>, StackEvents), Error> {
+        let (stack, events) = join(self.stack(&app.config.stack), self.stack_events(&app.config.stack, wanted)).await;
         Ok((stack?, events?))
     }
 
@@ -231,8 +238,9 @@ impl World for Aws {
         let state = try_join(self.versioned_state(&app.repository), self.command(&app.repository, subject.command.as_deref()));
         let digest = subject.digest.as_ref();
         let images = async { if subject.is_routine { Ok(None) } else { self.candidates(app, digest).await.map(Some) } };
-        let (images, tags, stack, ((state, version), command)) =
-            try_join4(images, self.tags(&app.repository), self.stack(&app.config.stack), state).await?;
+        let mutability = async { if subject.is_routine { Ok(None) } else { Ok(Some(self.mutability(&app.repository).await)) } };
+        let (images, tags, stack, ((state, version), command), mutability) =
+            try_join5(images, self.tags(&app.repository), self.stack(&app.config.stack), state, mutability).await?;
         let listed = tags.as_ref().and_then(|tags| tags.digest(&app.config.source_tag)).cloned();
         let (newest, images) = match (images, listed) {
             (None, Some(listed)) => (Some(listed), BTreeMap::new()),
@@ -251,6 +259,9 @@ impl World for Aws {
             command,
             stack,
             tags,
+            are_tags_newer: false,
+            is_configuration_newer: false,
+            mutability,
             newest,
             images,
             unavailable: Default::default(),
@@ -280,10 +291,18 @@ impl World for Aws {
                 };
                 seen.labels.insert(digest.clone(), label);
             }
-            Question::Events(since) => {
-                let (stack, events) = self.watch(app, *since).await?;
+            Question::Events(wanted) => {
+                let (stack, events) = self.watch(app, wanted).await?;
                 (seen.stack, seen.events) = (stack, Some(events));
             }
+            Question::Tags => {
+                seen.tags = self.tags(&app.repository).await?;
+                seen.newest = seen.tags.as_ref().and_then(|tags| tags.digest(&app.config.source_tag)).cloned();
+                seen.are_tags_newer = true;
+            }
+            Question::Mutability => seen.mutability = Some(self.mutability(&app.repository).await),
+            // Whoever looks has read it: it is as it was.
+            Question::Configuration => seen.is_configuration_newer = true,
             Question::Matches(commit) => {
                 let tags = seen.tags.clone().unwrap_or_default();
                 let digests = self.images_of(app, commit, &tags).await?;
@@ -307,6 +326,8 @@ impl World for Aws {
             Action::ExecuteChangeSet(token) => self.execute_change_set(app, token).await,
             Action::DeleteChangeSet(token) => self.delete_change_set(app, token).await,
             Action::CancelUpdate(token) => self.cancel_update(app, token).await,
+            // The channel is told once, however often the topic has to be asked.
+            Action::Tell(notice) if notice.tries > 0 => self.tell(app, notice).await,
             Action::Tell(notice) => join(self.tell(app, notice), self.post(app, notice)).await.0,
             Action::Show(request) => Ok(self.show(app, request).await),
             Action::KeepAnswer(record) => self.keep_answer(&app.repository, record).await,

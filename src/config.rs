@@ -304,6 +304,14 @@ impl fmt::Display for ConfigError {
     }
 }
 
+impl Config {
+    /// Whether a value is a tag that production may run by: one that ecr-promoter makes. The source tag moves, whatever its name.
+    pub fn is_production_tag(&self, value: &str) -> bool {
+        let is_own = value.len() > self.tag_prefix.len() && value.starts_with(&self.tag_prefix);
+        is_own && value != self.source_tag.as_str() && value.parse::<Tag>().is_ok()
+    }
+}
+
 impl App {
     /// Reads one app's JSON; `source` is the parameter's name.
     pub fn parse(repository: &Repository, source: &str, json: &str) -> Result<Self, ConfigError> {
@@ -345,12 +353,7 @@ impl App {
 
     /// Whether this app's stack is the one with this ARN.
     pub fn is_about(&self, stack_id: &str) -> bool {
-        let own = self.config.stack.as_str();
-        // `…:stack/<name>/<uuid>`; a configured ARN may leave out the last part, and then means every stack of that name.
-        let name = stack_id.split_once(":stack/").map(|(_, rest)| rest.split('/').next().unwrap_or_default());
-        own == stack_id
-            || Some(own) == name
-            || own.starts_with("arn:") && stack_id.strip_prefix(own).is_some_and(|rest| rest.starts_with('/'))
+        names_stack(&self.config.stack, stack_id)
     }
 
     /// Where people see what lies between two commits.
@@ -420,6 +423,13 @@ impl App {
             "expected an https:// address",
         )
     }
+}
+
+/// Whether a stack that is named like this, by name or ARN, is the one with this ARN.
+pub fn names_stack(own: &str, stack_id: &str) -> bool {
+    // `…:stack/<name>/<uuid>`; a configured ARN may leave out the last part, and then means every stack of that name.
+    let name = stack_id.split_once(":stack/").map(|(_, rest)| rest.split('/').next().unwrap_or_default());
+    own == stack_id || Some(own) == name || own.starts_with("arn:") && stack_id.strip_prefix(own).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html>: `[a-zA-Z][-a-zA-Z0-9]*`, 128.

@@ -36,6 +36,9 @@ pub enum Trigger {
     Command(Command),
 }
 
+/// What DescribeStacks answers instead of the value of a `NoEcho` parameter.
+const NO_ECHO: &str = "****";
+
 /// What comes next.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
@@ -74,6 +77,10 @@ fn steps(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided {
     }
     let (stack, tags) =
         usable(app, seen).map_err(|error| Step::Misconfigured(error.clone(), orders::told_once(app, trigger, seen, &error)))?;
+    // A sandbox may go on with a configuration that is a minute old: that the app has moved, only a newer read tells.
+    if seen.state.as_ref().is_some_and(|state| !draft::is_about(state, app, stack)) && !seen.is_configuration_newer {
+        return Err(Step::Read(Question::Configuration));
+    }
     match trigger {
         Trigger::Pushed(digest) if seen.newest.as_ref() != Some(digest) => {
             // Nothing is even looked at: the newer push has its own event.
@@ -129,7 +136,7 @@ fn steps(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided {
 fn look(mut draft: Draft<'_>, by: &str) -> Decided {
     draft.is_look = true;
     let newest = draft.seen.newest.clone();
-    if draft.is_first_sight() {
+    if draft.is_first_sight {
         draft.state.first_seen = newest;
         draft.is_worth_keeping = true;
         return Ok(
@@ -169,6 +176,14 @@ fn usable<'a>(app: &App, seen: &'a Snapshot) -> Result<(&'a Stack, &'a Tags), Co
     };
     if let Some(parent) = &stack.parent {
         return Err(app.error("stack", format!("`{}` is a nested stack; expected its root stack (it is part of {parent})", config.stack)));
+    }
+    if stack.value(&config.parameter) == Some(NO_ECHO) {
+        let problem = format!(
+            "`{}` of stack `{}` has `NoEcho: true`, so that nobody can see what runs; expected a parameter whose value can be read: \
+             remove `NoEcho` from it in the template",
+            config.parameter, config.stack
+        );
+        return Err(app.error("parameter", problem));
     }
     if stack.value(&config.parameter).is_none() {
         let has = stack.parameters.iter().map(|p| p.key.as_str()).collect::<Vec<_>>().join(", ");
@@ -214,8 +229,10 @@ fn named(draft: &Draft<'_>, image: Option<&ImageRef>) -> Decided<Result<Digest, 
     Ok(match image {
         None => newest(),
         Some(ImageRef::Tag(tag)) if tag == source_tag => newest(),
+        // A production tag means the image that it was made for, wherever somebody has put it since.
         Some(ImageRef::Tag(tag)) => {
-            draft.tags.digest(tag).cloned().ok_or_else(|| format!("no image of `{repository}` has the tag `{tag}`"))
+            let digest = draft.recorded(tag).or_else(|| draft.tags.digest(tag)).cloned();
+            digest.ok_or_else(|| format!("no image of `{repository}` has the tag `{tag}`"))
         }
         Some(ImageRef::Digest(digest)) => Ok(digest.clone()),
         Some(ImageRef::Commit(commit)) => match draft.seen.matches.get(commit).map(Vec::as_slice) {

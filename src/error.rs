@@ -3,6 +3,7 @@
 
 use lambda_runtime::Diagnostic;
 
+use crate::answer::Reply;
 use crate::config::ConfigError;
 use crate::event::NotUnderstood;
 
@@ -43,6 +44,14 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// It was carried out, and people could not be told.
+    #[error("`{outcome}`, but people were not told of it yet: {cause}", outcome = reply.outcome())]
+    Untold {
+        /// What was done.
+        reply: Box<Reply>,
+        /// Why nobody was told.
+        cause: Box<Error>,
+    },
     /// Other invocations kept changing the app's state.
     #[error("`{repository}` kept changing while it was looked at ({rounds} times); the next look goes on")]
     Contended {
@@ -72,6 +81,7 @@ impl Error {
             Error::Denied { .. } => "AccessDenied",
             Error::Aws { .. } => "AwsCall",
             Error::Unexpected { .. } => "UnexpectedAnswer",
+            Error::Untold { cause, .. } => cause.kind(),
             Error::Contended { .. } => "Contended",
             Error::Several { .. } => "Several",
         }

@@ -24,9 +24,9 @@ use crate::link::BoardLink;
 use crate::model::{Repository, RequestId, Tag, Token};
 use crate::nearest::did_you_mean;
 use crate::request::Posted;
-use crate::state::{ChangeSet, Roster};
+use crate::state::{ChangeSet, Notice, Roster};
 use crate::web::Request;
-use crate::world::{Action, Applied, NotUpdated, Snapshot, Subject, Tried, Update, Version, World};
+use crate::world::{Action, Applied, NotUpdated, Question, Snapshot, Subject, Tried, Update, Version, World};
 
 /// How often one invocation looks at an app before it leaves the rest to the next.
 const ROUNDS: u32 = 12;
@@ -191,43 +191,57 @@ async fn look_at_all<W: World>(
 async fn look<W: World>(world: &W, app: &App, trigger: &Trigger, subject: &Subject) -> Result<Reply, Error> {
     let span = info_span!("look", repository = %app.repository);
     async {
+        let mut app = Cow::Borrowed(app);
         let mut tried = Tried::default();
         let mut lost_answers = 0;
         for round in 0..ROUNDS {
             if round > 0 {
                 world.pause(round).await;
             }
-            let mut seen = world.observe(app, subject).await?;
+            let mut seen = world.observe(&app, subject).await?;
             seen.tried = tried.clone();
             let (stages, reply) = loop {
-                match decide(app, trigger, &seen) {
-                    Step::Read(question) => world.read(app, &question, &mut seen).await?,
-                    Step::LookAgain => break (Vec::new(), None),
+                match decide(&app, trigger, &seen) {
+                    Step::Read(Question::Configuration) => match world.app_now(&app.repository).await? {
+                        Some(now) if now == *app => seen.is_configuration_newer = true,
+                        Some(now) => {
+                            app = Cow::Owned(now);
+                            break (Vec::new(), None);
+                        }
+                        None => return ignored(app.repository.clone(), "its configuration was deleted".to_owned()),
+                    },
+                    Step::Read(question) => world.read(&app, &question, &mut seen).await?,
+                    Step::LookAgain => {
+                        tried.vain_looks += 1;
+                        break (Vec::new(), None);
+                    }
                     Step::Prepare(stages) => break (stages, None),
                     Step::Misconfigured(error, stages) => {
-                        carry_out(world, app, &stages, &seen).await?;
+                        carry_out(world, &app, &stages, &seen).await?;
                         return Err(error.into());
                     }
                     Step::Do(plan) => break (plan.stages, Some(plan.reply)),
                 }
             };
             log(&stages, reply.as_ref(), round);
-            match carry_out(world, app, &stages, &seen).await? {
-                None => {
-                    if let Some(reply) = reply {
-                        return Ok(reply);
-                    }
-                }
-                Some(Hitch::Overtaken) => {}
-                Some(Hitch::TagTaken(tag)) => {
+            match (carry_out(world, &app, &stages, &seen).await?, reply) {
+                (CarriedOut::Whole, Some(reply)) => return Ok(reply),
+                (CarriedOut::Untold(cause), Some(reply)) => return Err(Error::Untold { reply: Box::new(reply), cause: Box::new(cause) }),
+                // What is to be told is in the state: the next look tells it.
+                (CarriedOut::Whole | CarriedOut::Untold(_), None) | (CarriedOut::Interrupted(Hitch::Overtaken), _) => {}
+                (CarriedOut::Interrupted(Hitch::TagTaken(tag)), _) => {
                     tried.taken.insert(tag);
                 }
-                Some(Hitch::NotUpdated(call, token, why)) => {
+                (CarriedOut::Interrupted(Hitch::NotUpdated(call, token, why)), _) => {
                     info!(call, %token, ?why, "not updated");
                     match why {
                         NotUpdated::NothingToDo => tried.no_updates = Some(token),
                         NotUpdated::Refused(reason) => tried.refused = Some((token, reason)),
                         NotUpdated::Contested => {}
+                        NotUpdated::KnownToken => {
+                            let before = tried.known_token.take().filter(|(known, _)| *known == token);
+                            tried.known_token = Some((token, before.map_or(1, |(_, times)| times + 1)));
+                        }
                         NotUpdated::Unsure(message) => {
                             lost_answers += 1;
                             if lost_answers == LOST_ANSWERS {
@@ -254,6 +268,15 @@ fn log(stages: &[Vec<Action>], reply: Option<&Reply>, round: u32) {
     }
 }
 
+/// How far a decision was carried out.
+enum CarriedOut {
+    Whole,
+    /// Something got in between.
+    Interrupted(Hitch),
+    /// All of it, but people were not told, or what is spent was not removed: that is left to the next look.
+    Untold(Error),
+}
+
 /// What got in between a decision and its end.
 enum Hitch {
     Overtaken,
@@ -262,62 +285,90 @@ enum Hitch {
     NotUpdated(&'static str, Token, NotUpdated),
 }
 
-/// Carries out the stages in order, until something gets in between.
-async fn carry_out<W: World>(world: &W, app: &App, stages: &[Vec<Action>], seen: &Snapshot) -> Result<Option<Hitch>, Error> {
+/// Carries out the stages in order, until something gets in between. What people could not be told and what could not be
+/// removed stops nothing: it stays in the state, and the invocation fails at its end.
+async fn carry_out<W: World>(world: &W, app: &App, stages: &[Vec<Action>], seen: &Snapshot) -> Result<CarriedOut, Error> {
     let mut version = seen.version.clone();
-    let (mut put_off, mut shown) = (Vec::new(), Vec::new());
+    let mut left = Left::default();
     for stage in stages {
-        let sends = |a: &Action| matches!(a, Action::UpdateStack(_) | Action::ExecuteChangeSet(_) | Action::CancelUpdate(_));
-        if stage.iter().any(sends) && world.now().duration_since(seen.at) > FENCE {
-            return Ok(Some(Hitch::Overtaken));
+        if stage.iter().any(Action::rests_on_reads) && world.now().duration_since(seen.at) > FENCE {
+            return Ok(CarriedOut::Interrupted(Hitch::Overtaken));
         }
-        let stage: Vec<Cow<'_, Action>> = stage.iter().map(|action| as_it_came_out(action, &put_off, &shown, seen.at)).collect();
+        let stage: Vec<Cow<'_, Action>> = stage.iter().map(|action| left.as_it_came_out(action, seen.at)).collect();
         let results = join_all(stage.iter().map(|action| world.apply(app, action, &version))).await;
-        let mut saved = None;
+        let (mut saved, mut hitch, mut failure) = (None, None, None);
         for (action, result) in stage.iter().zip(results) {
-            match (action.as_ref(), result?) {
-                (_, Applied::Done) => {}
-                (_, Applied::Saved(version)) => saved = Some(version),
-                (Action::Mark(_), Applied::Conflict) => {}
-                (_, Applied::Conflict) => return Ok(Some(Hitch::Overtaken)),
-                (Action::PutTag { tag, .. }, Applied::TagTaken) => return Ok(Some(Hitch::TagTaken(tag.clone()))),
-                (Action::DeleteChangeSet(token), Applied::PutOff) => put_off.push(token.clone()),
-                (Action::Show(request), Applied::Shown(posted)) => shown.push((request.id.clone(), posted)),
+            match (action.as_ref(), result) {
+                (Action::Tell(notice), Err(error)) => {
+                    left.untold.push(notice.clone().tried_in_vain(seen.at).within_limits());
+                    left.error.get_or_insert(error);
+                }
+                (Action::DeleteChangeSet(token), Err(error)) => {
+                    left.put_off.push(token.clone());
+                    left.error.get_or_insert(error);
+                }
+                (_, Err(error)) => {
+                    failure.get_or_insert(error);
+                }
+                (_, Ok(Applied::Done)) => {}
+                (_, Ok(Applied::Saved(version))) => saved = Some(version),
+                (Action::Mark(_), Ok(Applied::Conflict)) => {}
+                (_, Ok(Applied::Conflict)) => hitch = hitch.or(Some(Hitch::Overtaken)),
+                (Action::PutTag { tag, .. }, Ok(Applied::TagTaken)) => hitch = hitch.or(Some(Hitch::TagTaken(tag.clone()))),
+                (Action::DeleteChangeSet(token), Ok(Applied::PutOff)) => left.put_off.push(token.clone()),
+                (Action::Show(request), Ok(Applied::Shown(posted))) => left.shown.push((request.id.clone(), posted)),
                 // It is not marked as shown, and so tried again at the next look.
-                (Action::Show(_), Applied::PutOff) => {}
-                (Action::UpdateStack(Update { token, .. }), Applied::NotUpdated(why)) => {
-                    return Ok(Some(Hitch::NotUpdated("cloudformation:UpdateStack", token.clone(), why)));
-                }
-                (Action::CreateChangeSet(Update { token, .. }), Applied::NotUpdated(why)) => {
-                    return Ok(Some(Hitch::NotUpdated("cloudformation:CreateChangeSet", token.clone(), why)));
-                }
-                (Action::ExecuteChangeSet(token), Applied::NotUpdated(why)) => {
-                    return Ok(Some(Hitch::NotUpdated("cloudformation:ExecuteChangeSet", token.clone(), why)));
-                }
-                (Action::CancelUpdate(token), Applied::NotUpdated(why)) => {
-                    return Ok(Some(Hitch::NotUpdated("cloudformation:CancelUpdateStack", token.clone(), why)));
-                }
-                (action, Applied::TagTaken | Applied::PutOff | Applied::Shown(_) | Applied::NotUpdated(_)) => {
-                    return Err(Error::Unexpected {
-                        resource: action.name().to_owned(),
-                        problem: "an answer to something else".to_owned(),
-                    });
+                (Action::Show(_), Ok(Applied::PutOff)) => {}
+                (action, Ok(Applied::NotUpdated(why))) => hitch = hitch.or(not_updated(action, why)),
+                (action, Ok(Applied::TagTaken | Applied::PutOff | Applied::Shown(_))) => {
+                    let (resource, problem) = (action.name().to_owned(), "an answer to something else".to_owned());
+                    failure.get_or_insert(Error::Unexpected { resource, problem });
                 }
             }
         }
-        version = saved.unwrap_or(version);
+        // Where somebody else came first, another look tells what to do about the rest.
+        match (hitch, failure) {
+            (Some(hitch), _) => return Ok(CarriedOut::Interrupted(hitch)),
+            (None, Some(error)) => return Err(error),
+            (None, None) => version = saved.unwrap_or(version),
+        }
     }
-    Ok(None)
+    Ok(left.error.map_or(CarriedOut::Whole, CarriedOut::Untold))
 }
 
-/// What a mark says was done, less what could not be done yet, and where people can see it.
-fn as_it_came_out<'a>(action: &'a Action, put_off: &[Token], shown: &[(RequestId, Posted)], at: Timestamp) -> Cow<'a, Action> {
-    let Action::Mark(records) = action else { return Cow::Borrowed(action) };
-    let mut records = records.clone();
-    if let Some(state) = &mut records.state {
-        state.change_sets.retain(|own| !put_off.contains(&own.token));
-        state.change_sets.extend(put_off.iter().map(|token| ChangeSet { token: token.clone(), at, is_removed: false }));
-        shown.iter().for_each(|(id, posted)| state.shown(id, posted));
+/// CloudFormation did not take a call: which one, and whose.
+fn not_updated(action: &Action, why: NotUpdated) -> Option<Hitch> {
+    let (call, token) = match action {
+        Action::UpdateStack(Update { token, .. }) => ("cloudformation:UpdateStack", token),
+        Action::CreateChangeSet(Update { token, .. }) => ("cloudformation:CreateChangeSet", token),
+        Action::ExecuteChangeSet(token) => ("cloudformation:ExecuteChangeSet", token),
+        Action::CancelUpdate(token) => ("cloudformation:CancelUpdateStack", token),
+        Action::Save(_) | Action::Mark(_) | Action::PutTag { .. } | Action::DeleteChangeSet(_) => return None,
+        Action::Tell(_) | Action::Show(_) | Action::KeepAnswer(_) => return None,
+    };
+    Some(Hitch::NotUpdated(call, token.clone(), why))
+}
+
+/// What is left to do of what a plan has done, and what came of the rest.
+#[derive(Default)]
+struct Left {
+    put_off: Vec<Token>,
+    shown: Vec<(RequestId, Posted)>,
+    untold: Vec<Notice>,
+    error: Option<Error>,
+}
+
+impl Left {
+    /// A mark says what was done: less what could not be done, and with where people can see it.
+    fn as_it_came_out<'a>(&self, action: &'a Action, at: Timestamp) -> Cow<'a, Action> {
+        let Action::Mark(records) = action else { return Cow::Borrowed(action) };
+        let mut records = records.clone();
+        if let Some(state) = &mut records.state {
+            state.change_sets.retain(|own| !self.put_off.contains(&own.token));
+            state.change_sets.extend(self.put_off.iter().map(|token| ChangeSet { token: token.clone(), at, is_removed: false }));
+            self.shown.iter().for_each(|(id, posted)| state.shown(id, posted));
+            state.untold.extend(self.untold.iter().cloned());
+        }
+        Cow::Owned(Action::Mark(records))
     }
-    Cow::Owned(Action::Mark(records))
 }

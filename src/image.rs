@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use wildmatch::WildMatch;
 
 use crate::config::{CommitSource, Config};
 use crate::model::{Commit, Digest, Tag};
@@ -184,6 +185,24 @@ pub fn label(config: &[u8]) -> Option<Commit> {
     serde_json::from_slice::<ImageConfig>(config).ok()?.config?.labels?.commit()
 }
 
+/// Which of a repository's tags can be put on another image.
+/// <https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html>
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TagMutability {
+    /// Whether the repository's tags are immutable.
+    pub is_immutable: bool,
+    /// For which tags, by name with `*` for any characters, the opposite holds.
+    pub exclusions: Vec<String>,
+}
+
+impl TagMutability {
+    /// Whether this tag can be moved.
+    pub fn can_move(&self, tag: &Tag) -> bool {
+        let is_excluded = self.exclusions.iter().any(|filter| WildMatch::new(filter).matches(tag.as_str()));
+        self.is_immutable == is_excluded
+    }
+}
+
 /// Which tag is on which digest, as `ListImages` answered.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tags(BTreeMap<Tag, Digest>);
@@ -266,16 +285,16 @@ pub fn commit_of(image: &Image, tags: &Tags, label: Option<&Option<Commit>>, con
 }
 
 /// The tag that this image has, or is to get, in production: a tag never changes its meaning, so where the plain one is
-/// on another digest (the commit was built twice), the digest becomes part of it. `taken` are tags that ECR just refused.
+/// on another digest (the commit was built twice), the digest becomes part of it. `taken` are tags that it must not get.
 pub fn production_tag(digest: &Digest, commit: Option<&Commit>, tags: &Tags, taken: &BTreeSet<Tag>, config: &Config) -> Option<Tag> {
     let prefix = &config.tag_prefix;
     let names = match commit {
         Some(commit) => vec![format!("{prefix}{commit}"), format!("{prefix}{commit}-{}", digest.short())],
         None => vec![format!("{prefix}{}", digest.short()), format!("{prefix}{}", &digest.as_str()["sha256:".len()..])],
     };
-    let names: Vec<Tag> = names.iter().filter_map(|name| name.parse().ok()).collect();
+    let names: Vec<Tag> = names.iter().filter_map(|name| name.parse().ok()).filter(|tag| !taken.contains(tag)).collect();
     let has = names.iter().find(|tag| tags.digest(tag) == Some(digest));
-    has.or_else(|| names.iter().find(|tag| tags.digest(tag).is_none() && !taken.contains(tag))).cloned()
+    has.or_else(|| names.iter().find(|tag| tags.digest(tag).is_none())).cloned()
 }
 
 #[cfg(test)]

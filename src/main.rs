@@ -1,5 +1,8 @@
 //! The Lambda executable: settings, logs, clients, and the runtime's loop.
 
+// One invocation is one future made of many, deeper than the compiler looks by default.
+#![recursion_limit = "256"]
+
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};

@@ -217,6 +217,8 @@ mod tests {
             changes: Vec::new(),
             request: None,
             expires_at: None,
+            tries: 0,
+            tried_at: None,
         }
     }
 

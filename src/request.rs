@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::answer::Outcome;
 use crate::config::Approval;
 use crate::model::{Commit, Digest, RequestId, Tag};
-use crate::state::{Notice, Via};
+use crate::state::{Notice, Via, kept_reason};
 
 /// What people are asked, what they said, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,7 +179,7 @@ impl Request {
 
     /// What a notice about its promotion says of it.
     pub(crate) fn note(&mut self, notice: &Notice) {
-        let reason = || notice.reason.clone();
+        let reason = || kept_reason(&notice.reason);
         if notice.outcome == Outcome::Promoted && !self.is_approved {
             self.promoted_by = Some(notice.by.clone());
         }

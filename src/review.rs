@@ -5,6 +5,9 @@ use std::fmt;
 use crate::config::Guard;
 use crate::stack::Stack;
 
+/// How many changes are told at most.
+const LINES: usize = 500;
+
 /// A change set, as it was just seen.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeChangeSet.html>
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +20,8 @@ pub enum Review {
     Empty,
     /// It could not be made, in CloudFormation's words.
     Failed(String),
+    /// It could not be made just now, in CloudFormation's words: another one may be.
+    Unsure(String),
     /// The stack has changed since it was made: it cannot be executed any more.
     Outdated,
     /// Somebody has executed it.
@@ -32,6 +37,8 @@ pub struct Changes {
     pub list: Vec<Change>,
     /// What each SSM-typed parameter would resolve to.
     pub resolved: Vec<(String, String)>,
+    /// The stack's parameters and resources that CloudFormation names as the cause of a change (`CausingEntity`).
+    pub causes: Vec<String>,
     /// The stack's change sets that are not ecr-promoter's: executing one deletes all others.
     pub others: Vec<String>,
 }
@@ -88,8 +95,10 @@ impl Change {
 }
 
 impl Changes {
-    /// Why this must not be executed, if it must not.
-    pub fn objection(&self, guard: Option<&Guard>, stack: &Stack) -> Option<String> {
+    /// Why this must not be executed, if it must not. An SSM-typed parameter is looked up anew at each update: where it has another
+    /// value by now and that would change something, more than the image would. A rollback goes all the same: at 3 am it matters
+    /// more that the image goes back.
+    pub fn objection(&self, guard: Option<&Guard>, stack: &Stack, is_rollback: bool) -> Option<String> {
         let forbidden: Vec<String> = match guard {
             Some(guard) => self.list.iter().filter(|change| !change.is_allowed(guard)).map(Change::to_string).collect(),
             None => Vec::new(),
@@ -97,20 +106,30 @@ impl Changes {
         if !forbidden.is_empty() {
             return Some(format!("`guard.allowed_changes` does not allow: {}", forbidden.join("; ")));
         }
+        if is_rollback {
+            return None;
+        }
         // Their names only: what one resolves to may be meant for nobody's eyes.
         let is_new = |p: &&crate::stack::Parameter| {
             let resolved = self.resolved.iter().find(|(key, _)| *key == p.key).map(|(_, value)| value);
             p.resolved.is_some() && p.resolved.as_ref() != resolved
         };
-        let moved: Vec<String> = stack.parameters.iter().filter(is_new).map(|p| format!("`{}`", p.key)).collect();
+        let changes_something = |p: &&crate::stack::Parameter| self.causes.contains(&p.key);
+        let moved: Vec<String> = stack.parameters.iter().filter(is_new).filter(changes_something).map(|p| format!("`{}`", p.key)).collect();
         (!moved.is_empty()).then(|| {
-            format!("the promotion would also give SSM-typed parameters a new value: {}. Update the stack once by hand", moved.join(", "))
+            format!(
+                "SSM-typed parameters have a new value in Parameter Store, and the update would change more than the image for it: {}. \
+                 Update the stack once by hand",
+                moved.join(", ")
+            )
         })
     }
 
-    /// Each change, as people read it.
+    /// Each change, as people read it: a stack has at most 500 resources, and its nested ones more.
     pub fn lines(&self) -> Vec<String> {
-        self.list.iter().map(Change::to_string).collect()
+        let mut lines: Vec<String> = self.list.iter().take(LINES).map(Change::to_string).collect();
+        lines.extend(self.list.len().checked_sub(LINES).filter(|more| *more > 0).map(|more| format!("and {more} more")));
+        lines
     }
 }
 
@@ -134,7 +153,7 @@ mod tests {
     fn check(allowed: &[&str], change: Change, is_allowed: bool) {
         let guard = Guard { allowed_changes: allowed.iter().map(|text| (*text).to_owned()).collect() };
         let changes = Changes { list: vec![change], ..Changes::default() };
-        assert_eq!(changes.objection(Some(&guard), &stack(None)).is_none(), is_allowed);
+        assert_eq!(changes.objection(Some(&guard), &stack(None), false).is_none(), is_allowed);
     }
 
     fn stack(resolved: Option<&str>) -> Stack {
@@ -181,15 +200,19 @@ mod tests {
     }
 
     #[test]
-    fn an_ssm_typed_parameter_must_resolve_to_what_it_is() {
-        let changes = |resolved: &[(&str, &str)]| Changes {
+    fn an_ssm_typed_parameter_with_a_new_value_objects_where_it_changes_something_and_never_to_a_rollback() {
+        let changes = |resolved: &[(&str, &str)], causes: &[&str]| Changes {
             resolved: resolved.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            causes: causes.iter().map(|cause| (*cause).to_owned()).collect(),
             ..Changes::default()
         };
-        assert_eq!(changes(&[("Ami", "ami-1")]).objection(None, &stack(Some("ami-1"))), None);
-        let objection = changes(&[("Ami", "ami-2")]).objection(None, &stack(Some("ami-1"))).expect("it would be another");
+        let object = |changes: Changes, resolved, is_rollback| changes.objection(None, &stack(resolved), is_rollback);
+        assert_eq!(object(changes(&[("Ami", "ami-1")], &["Ami"]), Some("ami-1"), false), None);
+        let objection = object(changes(&[("Ami", "ami-2")], &["Tag", "Ami"]), Some("ami-1"), false).expect("it would be another");
         assert!(objection.contains("`Ami`") && !objection.contains("ami-2"), "{objection}");
-        assert!(changes(&[]).objection(None, &stack(Some("ami-1"))).is_some(), "what is not known is not the same");
-        assert_eq!(changes(&[]).objection(None, &stack(None)), None);
+        assert_eq!(object(changes(&[("Ami", "ami-2")], &["Tag", "Ami"]), Some("ami-1"), true), None);
+        assert_eq!(object(changes(&[("Ami", "ami-2")], &["Tag"]), Some("ami-1"), false), None, "nothing changes for it");
+        assert!(object(changes(&[], &["Ami"]), Some("ami-1"), false).is_some(), "what is not known is not the same");
+        assert_eq!(object(changes(&[], &["Ami"]), None, false), None);
     }
 }

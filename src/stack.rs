@@ -96,65 +96,132 @@ impl StackEvent {
 /// What became of one update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UpdateEnd {
-    /// CloudFormation took it and is still at it.
+    /// CloudFormation took it, and no event says that it has ended.
     Running,
     /// It went through.
     Complete,
     /// It did not, and the stack went back or is stuck; with CloudFormation's first reason.
     Failed(String),
+    /// The events do not reach back to the time of the update, so they cannot tell whether CloudFormation took it.
+    Unknown,
+}
+
+/// What the events of a stack must tell. They are read back from the newest until they do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EventsWanted {
+    /// Updates whose beginning is looked for.
+    pub starts_of: Vec<Token>,
+    /// Nothing older than this is needed for that; `None` where no update is looked for.
+    pub since: Option<Timestamp>,
 }
 
 /// A stack's events, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct StackEvents(pub Vec<StackEvent>);
+pub struct StackEvents {
+    /// The events.
+    pub list: Vec<StackEvent>,
+    /// Whether reading stopped before it reached what was wanted: older events may tell more.
+    pub is_cut: bool,
+}
 
-impl StackEvents {
-    /// How the update with this token ended; `None` if CloudFormation never took it.
-    pub fn end_of(&self, token: &Token) -> Option<UpdateEnd> {
-        let mut own = self.0.iter().filter(|event| event.is_of(token));
-        let newest = own.clone().find(|event| event.is_stack);
-        own.next()?;
-        Some(match newest.map(|event| event.status.as_str()) {
-            Some("UPDATE_COMPLETE") => UpdateEnd::Complete,
-            Some("UPDATE_ROLLBACK_COMPLETE" | "UPDATE_ROLLBACK_FAILED" | "UPDATE_FAILED") => UpdateEnd::Failed(self.first_failure(token)),
-            Some(_) | None => UpdateEnd::Running,
-        })
+impl From<Vec<StackEvent>> for StackEvents {
+    fn from(list: Vec<StackEvent>) -> Self {
+        Self { list, is_cut: false }
+    }
+}
+
+/// Statuses of the stack with which an operation begins. A rollback is part of the operation that it undoes.
+const STARTS: [&str; 5] = ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "IMPORT_IN_PROGRESS", "DELETE_IN_PROGRESS", "REVIEW_IN_PROGRESS"];
+/// Statuses of the stack with which an operation ends that went through.
+const COMPLETE: [&str; 3] = ["UPDATE_COMPLETE", "CREATE_COMPLETE", "IMPORT_COMPLETE"];
+
+impl StackEvent {
+    fn is_start(&self) -> bool {
+        self.is_stack && STARTS.contains(&self.status.as_str())
     }
 
-    /// The newest operation on the stack: its token, if it had one.
-    pub fn newest(&self) -> Option<&StackEvent> {
-        self.0.iter().find(|event| event.is_stack)
+    fn is_end(&self) -> bool {
+        self.is_stack && !self.status.ends_with("_IN_PROGRESS")
+    }
+}
+
+impl StackEvents {
+    /// How the update with this token ended; `None` if CloudFormation never took it. A stack runs one operation at a time: the
+    /// first end after the update's start is its end, whatever token that carries. A cancel in the console brings its own, or none.
+    pub fn end_of(&self, token: &Token) -> Option<UpdateEnd> {
+        let Some(start) = self.list.iter().position(|event| event.is_start() && event.is_of(token)) else {
+            return self.end_without_start(token);
+        };
+        let newer = &self.list[..start];
+        let oldest_first = |wanted: fn(&StackEvent) -> bool| newer.iter().rposition(wanted);
+        let end = oldest_first(StackEvent::is_end).filter(|end| oldest_first(StackEvent::is_start).is_none_or(|other| *end > other));
+        Some(end.map_or(UpdateEnd::Running, |end| self.judge(end, start)))
+    }
+
+    /// Where the beginning of the update was not read, or has no event of its own.
+    fn end_without_start(&self, token: &Token) -> Option<UpdateEnd> {
+        let Some(oldest) = self.list.iter().rposition(|event| event.is_of(token)) else {
+            return self.is_cut.then_some(UpdateEnd::Unknown);
+        };
+        let end = self.list[..=oldest].iter().rposition(StackEvent::is_end);
+        Some(end.map_or(UpdateEnd::Running, |end| self.judge(end, oldest)))
+    }
+
+    fn judge(&self, end: usize, start: usize) -> UpdateEnd {
+        if COMPLETE.contains(&self.list[end].status.as_str()) {
+            UpdateEnd::Complete
+        } else {
+            UpdateEnd::Failed(first_failure(&self.list[end..=start]))
+        }
+    }
+
+    /// The start of the operation that is under way; `None` where the newest operation has ended.
+    pub fn under_way(&self) -> Option<&StackEvent> {
+        let newest = self.list.iter().find(|event| event.is_start() || event.is_end())?;
+        newest.is_start().then_some(newest)
     }
 
     /// The newest operation that went through: the one that the parameters at rest come from.
     pub fn newest_complete(&self) -> Option<&StackEvent> {
-        let went_through = ["UPDATE_COMPLETE", "CREATE_COMPLETE", "IMPORT_COMPLETE"];
-        self.0.iter().find(|event| event.is_stack && went_through.contains(&event.status.as_str()))
+        self.list.iter().find(|event| event.is_stack && COMPLETE.contains(&event.status.as_str()))
     }
 
-    /// How far the newest operation is: how many resources it has begun with, and how many of them are done.
+    /// Whether nothing older needs to be read.
+    pub fn tell(&self, wanted: &EventsWanted) -> bool {
+        let tells_what_runs = match self.list.iter().find(|event| event.is_start() || event.is_end()) {
+            None => false,
+            Some(event) if event.is_start() => true,
+            Some(_) => self.newest_complete().is_some(),
+        };
+        let is_old_enough = wanted.since.is_some_and(|since| self.list.last().is_some_and(|oldest| oldest.at < since));
+        let has_start_of = |token: &Token| self.list.iter().any(|event| event.is_start() && event.is_of(token));
+        tells_what_runs && (is_old_enough || wanted.starts_of.iter().all(has_start_of))
+    }
+
+    /// How far the operation that is under way is: how many resources it has begun with, and how many of them are done.
     pub fn progress(&self) -> Option<(usize, usize)> {
-        let token = self.newest()?.token.as_ref()?;
+        self.under_way()?;
+        let start = self.list.iter().position(StackEvent::is_start)?;
         let mut newest = BTreeMap::new();
-        for event in self.0.iter().filter(|event| !event.is_stack && event.token.as_ref() == Some(token)) {
+        for event in self.list[..start].iter().filter(|event| !event.is_stack) {
             newest.entry(event.resource.as_str()).or_insert(event.status.as_str());
         }
         Some((newest.len(), newest.values().filter(|status| status.ends_with("_COMPLETE")).count()))
     }
+}
 
-    /// CloudFormation's own words for what went wrong first. What failed because another thing failed says nothing.
-    fn first_failure(&self, token: &Token) -> String {
-        let own = || self.0.iter().rev().filter(|event| event.is_of(token));
-        let telling = |event: &&StackEvent| event.reason.as_deref().is_some_and(|r| !r.is_empty() && !r.contains("update cancelled"));
-        let failure = own().filter(telling).find(|event| !event.is_stack && event.status.ends_with("_FAILED"));
-        let on_stack = || {
-            own().filter(telling).find(|event| event.is_stack && (event.status.contains("ROLLBACK") || event.status.ends_with("_FAILED")))
-        };
-        match failure.or_else(on_stack) {
-            Some(event) if event.is_stack => event.reason.clone().unwrap_or_default(),
-            Some(event) => format!("{}: {}", event.resource, event.reason.as_deref().unwrap_or_default()),
-            None => "CloudFormation gave no reason; see the stack's events".to_owned(),
-        }
+/// CloudFormation's own words for what went wrong first in an operation, given newest first. What failed because another thing
+/// failed says nothing.
+fn first_failure(operation: &[StackEvent]) -> String {
+    let telling = |event: &&StackEvent| event.reason.as_deref().is_some_and(|r| !r.is_empty() && !r.contains("update cancelled"));
+    let oldest_first = || operation.iter().rev().filter(telling);
+    let failure = oldest_first().find(|event| !event.is_stack && event.status.ends_with("_FAILED"));
+    let on_stack =
+        || oldest_first().find(|event| event.is_stack && (event.status.contains("ROLLBACK") || event.status.ends_with("_FAILED")));
+    match failure.or_else(on_stack) {
+        Some(event) if event.is_stack => event.reason.clone().unwrap_or_default(),
+        Some(event) => format!("{}: {}", event.resource, event.reason.as_deref().unwrap_or_default()),
+        None => "CloudFormation gave no reason; see the stack's events".to_owned(),
     }
 }
 
@@ -175,7 +242,7 @@ mod tests {
 
     fn newest_first(mut events: Vec<StackEvent>) -> StackEvents {
         events.reverse();
-        StackEvents(events)
+        events.into()
     }
 
     fn token(text: &str) -> Token {
@@ -218,6 +285,52 @@ mod tests {
             event("ours", "web", "UPDATE_ROLLBACK_COMPLETE", ""),
         ]);
         assert_eq!(events.end_of(&token("ours")), Some(UpdateEnd::Failed("User Initiated rollback".to_owned())));
+    }
+
+    fn by(token: Option<&str>, status: &str, reason: &str) -> StackEvent {
+        StackEvent { token: token.map(str::to_owned), ..event("", "web", status, reason) }
+    }
+
+    #[test]
+    fn the_first_end_after_its_start_is_the_updates_own_whatever_token_that_carries() {
+        for cancels in [None, Some("Console-CancelUpdateStack-1")] {
+            let mut events = vec![
+                by(Some("ours"), "UPDATE_IN_PROGRESS", "User Initiated"),
+                event("ours", "Service (AWS::ECS::Service)", "UPDATE_IN_PROGRESS", ""),
+                by(cancels, "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated"),
+            ];
+            assert_eq!(newest_first(events.clone()).end_of(&token("ours")), Some(UpdateEnd::Running));
+            events.push(by(cancels, "UPDATE_ROLLBACK_COMPLETE", ""));
+            let failed = Some(UpdateEnd::Failed("User Initiated".to_owned()));
+            assert_eq!(newest_first(events.clone()).end_of(&token("ours")), failed);
+            // What comes after it is another operation's.
+            events.extend([by(None, "UPDATE_IN_PROGRESS", "User Initiated"), by(None, "UPDATE_COMPLETE", "")]);
+            assert_eq!(newest_first(events.clone()).end_of(&token("ours")), failed);
+            assert_eq!(newest_first(events).newest_complete().expect("one").token, None);
+        }
+    }
+
+    #[test]
+    fn events_that_do_not_reach_back_to_an_update_do_not_deny_it() {
+        let theirs = vec![by(Some("theirs"), "UPDATE_COMPLETE", "")];
+        let cut = StackEvents { list: theirs.clone(), is_cut: true };
+        assert_eq!(cut.end_of(&token("ours")), Some(UpdateEnd::Unknown));
+        assert_eq!(cut.end_of(&token("theirs")), Some(UpdateEnd::Complete));
+        assert_eq!(StackEvents::from(theirs).end_of(&token("ours")), None);
+    }
+
+    #[test]
+    fn events_are_read_back_until_they_tell_what_runs_and_what_is_looked_for() {
+        let wanted = |starts: &[&str]| EventsWanted { starts_of: starts.iter().map(|text| token(text)).collect(), since: None };
+        let mut events = newest_first(vec![event("ours", "Service (AWS::ECS::Service)", "UPDATE_IN_PROGRESS", "")]);
+        assert!(!events.tell(&wanted(&[])), "resources alone tell nothing of the stack");
+        events.list.push(by(Some("ours"), "UPDATE_IN_PROGRESS", ""));
+        assert!(events.tell(&wanted(&["ours"])) && !events.tell(&wanted(&["ours", "older"])));
+        let later = EventsWanted { since: Some(Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(1)), ..wanted(&["older"]) };
+        assert!(events.tell(&later), "nothing older than that is needed");
+        let went_back = newest_first(vec![by(Some("ours"), "UPDATE_IN_PROGRESS", ""), by(None, "UPDATE_ROLLBACK_COMPLETE", "")]);
+        assert!(!went_back.tell(&wanted(&["ours"])), "what runs comes from an older operation");
+        assert!(went_back.under_way().is_none() && events.under_way().is_some());
     }
 
     #[test]

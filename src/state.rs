@@ -10,24 +10,41 @@ use crate::answer::{Answer, Closed, Outcome};
 use crate::model::{Commit, Digest, Repository, RequestId, Tag, Token};
 use crate::request::{Posted, Progress, Request};
 
+mod limits;
+
+pub use self::limits::kept_reason;
+
 /// How many ended promotions the state itself remembers by token; the rest is in the history items.
 const RECENT: usize = 20;
 /// How many failed images automation remembers not to retry.
 const FAILED: usize = 50;
+/// How often a notice is tried at each look; Lambda itself delivers an event three times.
+const QUICK_TRIES: u32 = 3;
+/// The pause after that; each further one is twice as long.
+const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(6);
+/// How old a notice may be that nobody takes.
+const GIVEN_UP: SignedDuration = SignedDuration::from_hours(72);
 /// Well above the function's own time limit.
 const LONGEST_STALL: SignedDuration = SignedDuration::from_mins(2);
 
 /// The state of one app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
-    /// The configured stack that this is about; another one is a first sight.
+    /// The configured stack that this is about, as it was written; another stack is a first sight.
     pub stack: String,
+    /// Its id, which tells it from another stack of that name and is the same however the configuration names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack_id: Option<String>,
     /// The configured parameter that this is about.
     pub parameter: String,
     /// How many promotions have ended; makes each token another one.
     pub ended: u64,
     /// What runs; `None` until the stack was seen at rest.
     pub running: Option<Running>,
+    /// What the running tag was last found on, where that is another image than the one that was promoted. It was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_tag: Option<MovedTag>,
     /// Promotions that have not ended: at most one that CloudFormation is at, and one that waits behind it.
     #[serde(default)]
     pub open: Vec<Promotion>,
@@ -110,6 +127,15 @@ pub struct Running {
     pub by: String,
 }
 
+/// A running production tag that somebody put on another image, or took away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MovedTag {
+    /// The tag.
+    pub tag: String,
+    /// The image that it was found on.
+    pub to: Option<Digest>,
+}
+
 /// Through what a promotion came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -149,10 +175,13 @@ pub struct Promotion {
     pub commit: Option<Commit>,
     /// Its production tag.
     pub tag: Tag,
-    /// What ran before.
+    /// What ran before: noted anew when the update is sent.
     pub previous_tag: String,
     /// The commit of what ran before, where known.
     pub previous_commit: Option<Commit>,
+    /// The image that ran before, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_digest: Option<Digest>,
     /// The stack that it updates.
     pub stack: String,
     /// Who wanted it.
@@ -161,6 +190,9 @@ pub struct Promotion {
     pub via: Via,
     /// When it was decided.
     pub at: Timestamp,
+    /// When its update was first about to be sent; absent while it waits for its turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Timestamp>,
     /// When CloudFormation was known to have accepted it, and people were told.
     #[serde(default)]
     pub accepted_at: Option<Timestamp>,
@@ -170,6 +202,9 @@ pub struct Promotion {
     /// What it rolls back from.
     #[serde(default)]
     pub rolls_back: Option<String>,
+    /// The image of that, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolls_back_digest: Option<Digest>,
     /// Who cancelled it.
     #[serde(default)]
     pub cancelled_by: Option<String>,
@@ -317,6 +352,16 @@ pub struct Notice {
     /// Until when that can be approved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// How often the notification topic did not take it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tries: u32,
+    /// When that was last tried. What else there was to do for the notice was done then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried_at: Option<Timestamp>,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A command that was carried out: a `command#…` item.
@@ -335,13 +380,15 @@ pub struct CommandRecord {
 }
 
 impl State {
-    /// The state of an app that is seen for the first time, or with another stack or parameter than before.
-    pub fn first(stack: &str, parameter: &str, ended: u64) -> Self {
+    /// The state of an app of which nothing is known.
+    pub fn new(stack: &str, parameter: &str) -> Self {
         Self {
             stack: stack.to_owned(),
+            stack_id: None,
             parameter: parameter.to_owned(),
-            ended,
+            ended: 0,
             running: None,
+            moved_tag: None,
             open: Vec::new(),
             recent: Vec::new(),
             failed: Vec::new(),
@@ -356,6 +403,29 @@ impl State {
             untold: Vec::new(),
             change_sets: Vec::new(),
         }
+    }
+
+    /// The state once the app's configuration names another stack or parameter: what ran, failed or waited there says nothing
+    /// here. What a person decided, and what people are still to be told, goes along.
+    pub fn elsewhere(self, stack: &str, parameter: &str) -> Self {
+        Self {
+            ended: self.ended,
+            requests: self.requests,
+            hold: self.hold,
+            passed_over: self.passed_over,
+            earlier_requests: self.earlier_requests,
+            untold: self.untold,
+            change_sets: self.change_sets,
+            ..Self::new(stack, parameter)
+        }
+    }
+
+    /// Which image a production tag was promoted as, as far as the state remembers: what runs, waits or has lately ended.
+    pub fn recorded(&self) -> impl Iterator<Item = (&str, &Digest)> {
+        let running = self.running.iter().filter_map(|running| Some((running.tag.as_str(), running.digest.as_ref()?)));
+        let open = self.open.iter().map(|open| (open.tag.as_str(), &open.digest));
+        let recent = self.recent.iter().rev().map(|recent| (recent.tag.as_str(), &recent.digest));
+        running.chain(open).chain(recent)
     }
 
     /// Whether anything but trouble is remembered.
@@ -403,7 +473,7 @@ impl State {
 
     /// Ends an open promotion: remembered by its token, and returned for the history.
     pub fn end(&mut self, promotion: &Promotion, end: End, reason: impl Into<String>, now: Timestamp) -> Ended {
-        let reason = reason.into();
+        let reason = kept_reason(&reason.into());
         self.open.retain(|open| open.token != promotion.token);
         if matches!(end, End::Superseded | End::Blocked) {
             // An earlier candidate's approval came to nothing; what people said of the present one still holds.
@@ -415,7 +485,7 @@ impl State {
                 request.step_back();
             }
         }
-        let ended = Ended { number: self.ended, promotion: promotion.clone(), end, reason: reason.clone(), ended_at: now };
+        let ended = Ended { number: self.ended, promotion: promotion.clone().within_limits(), end, reason: reason.clone(), ended_at: now };
         self.ended += 1;
         self.recent.push(Recent {
             token: promotion.token.clone(),
@@ -469,7 +539,28 @@ impl Notice {
             changes: Vec::new(),
             request: None,
             expires_at: None,
+            tries: 0,
+            tried_at: None,
         }
+    }
+
+    /// Whether the topic is asked to take it now: at once, and for a while at each look, then more and more seldom.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        let Some(tried_at) = self.tried_at.filter(|_| self.tries >= QUICK_TRIES) else { return true };
+        let pause = FIRST_PAUSE * 2_i32.pow((self.tries - QUICK_TRIES).min(10));
+        now.duration_since(tried_at) >= pause.min(LONGEST_PAUSE)
+    }
+
+    /// Whether nobody waits for it any more.
+    pub fn is_given_up(&self, now: Timestamp) -> bool {
+        self.tries > QUICK_TRIES && now.duration_since(self.at) > GIVEN_UP
+    }
+
+    /// The same after another try in vain.
+    pub fn tried_in_vain(mut self, now: Timestamp) -> Self {
+        self.tries = self.tries.saturating_add(1);
+        self.tried_at = Some(now);
+        self
     }
 }
 

@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use crate::config::{App, Rollback};
 use crate::error::Error;
 use crate::event::command::{Act, Choice, Command, ImageRef};
-use crate::image::{Image, Tags};
+use crate::image::{Image, TagMutability, Tags};
 use crate::model::{Commit, Digest, Repository, RequestId, Tag, Token};
 use crate::request::{Posted, Request};
 use crate::review::Review;
-use crate::stack::{Stack, StackEvents};
+use crate::stack::{EventsWanted, Stack, StackEvents};
 use crate::state::{CommandRecord, Ended, Notice, Roster, State};
 
 /// Everything outside, for one sandbox.
@@ -32,6 +32,8 @@ pub trait World {
     fn public_url_source(&self) -> String;
     /// An app's configuration, at most 60 s old; `None` where the repository has none.
     async fn app(&self, repository: &Repository) -> Result<Option<App>, Error>;
+    /// The same, read just now.
+    async fn app_now(&self, repository: &Repository) -> Result<Option<App>, Error>;
     /// Every configured app, or why its configuration cannot be used: read anew.
     async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error>;
     /// The same, at most 60 s old: for those who look again every few seconds.
@@ -57,8 +59,8 @@ pub trait World {
     async fn state(&self, repository: &Repository) -> Result<Option<State>, Error>;
     /// The states of these apps, as few reads as possible. One that cannot be read hides no other.
     async fn states(&self, repositories: &[Repository]) -> Result<BTreeMap<Repository, Result<State, Error>>, Error>;
-    /// An app's stack and its events, back to this time.
-    async fn watch(&self, app: &App, since: Option<Timestamp>) -> Result<(Option<Stack>, StackEvents), Error>;
+    /// An app's stack and its events, read back until they tell what is wanted.
+    async fn watch(&self, app: &App, wanted: &EventsWanted) -> Result<(Option<Stack>, StackEvents), Error>;
     /// The function's own address, which ends with `/`; `None` where nobody wrote it down.
     async fn public_url(&self) -> Result<Option<String>, Error>;
     /// The reads that every look needs, side by side: one round trip.
@@ -147,6 +149,12 @@ pub struct Snapshot {
     pub stack: Option<Stack>,
     /// Who holds which tag; `None` if the repository does not exist.
     pub tags: Option<Tags>,
+    /// The tags were read once more, after the state and the stack: what they show now may be held against somebody.
+    pub are_tags_newer: bool,
+    /// The configuration was read once more, after the state.
+    pub is_configuration_newer: bool,
+    /// Which tags can be moved, where that was asked.
+    pub mutability: Option<TagMutability>,
     /// What the source tag is on.
     pub newest: Option<Digest>,
     /// Images that were read; `Err` says why one cannot be pulled.
@@ -180,6 +188,10 @@ pub struct Tried {
     pub no_updates: Option<Token>,
     /// An update that CloudFormation refused for good, with its words.
     pub refused: Option<(Token, String)>,
+    /// How often what was seen did not fit together.
+    pub vain_looks: u32,
+    /// The update whose token CloudFormation said it knows, and how often.
+    pub known_token: Option<(Token, u32)>,
 }
 
 /// A read that only some decisions need.
@@ -191,8 +203,14 @@ pub enum Question {
     Availability(Digest),
     /// The commit label in this image's config.
     Label(Digest),
-    /// The stack and its events, back to this time.
-    Events(Option<Timestamp>),
+    /// The stack and its events, back to where they tell this.
+    Events(EventsWanted),
+    /// Who holds which tag, read anew.
+    Tags,
+    /// Which tags can be moved.
+    Mutability,
+    /// The app's configuration, read anew. Where it has changed, the look begins again with it.
+    Configuration,
     /// The images built from this commit.
     Matches(Commit),
     /// What this promotion's change set would change; waited for, but not for long.
@@ -234,6 +252,15 @@ pub enum Action {
 }
 
 impl Action {
+    /// Whether CloudFormation is asked to do something, which it does whatever has become of the state meanwhile.
+    pub fn rests_on_reads(&self) -> bool {
+        match self {
+            Action::UpdateStack(_) | Action::CreateChangeSet(_) | Action::ExecuteChangeSet(_) | Action::CancelUpdate(_) => true,
+            Action::Save(_) | Action::Mark(_) | Action::PutTag { .. } | Action::DeleteChangeSet(_) => false,
+            Action::Tell(_) | Action::Show(_) | Action::KeepAnswer(_) => false,
+        }
+    }
+
     /// Its name, for logs.
     pub fn name(&self) -> &'static str {
         match self {
@@ -302,8 +329,10 @@ pub enum Applied {
 /// Why CloudFormation did not take an update, or may not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotUpdated {
-    /// The stack is busy, or this token is known.
+    /// The stack is busy, or this update was taken before.
     Contested,
+    /// CloudFormation says that it knows this token: of this very update, sent before, or of one that nobody remembers.
+    KnownToken,
     /// *No updates are to be performed.*
     NothingToDo,
     /// Refused for good, in CloudFormation's words.

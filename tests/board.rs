@@ -319,7 +319,7 @@ fn the_list_shows_all_apps_and_what_waits_comes_first() {
     let world = Memory::new("approval");
     let held = State {
         hold: Some(Hold { by: "alice".to_owned(), at: world.get().now, reason: "release freeze".to_owned() }),
-        ..State::first("held", "ProductionTag", 0)
+        ..State::new("held", "ProductionTag")
     };
     world.get_mut().others = [
         ("a/quiet", json!({ "stack": "quiet" }), None),

@@ -935,6 +935,7 @@ fn an_ssm_typed_parameter_that_would_resolve_to_something_new_blocks_without_a_g
     let world = Memory::new("auto");
     world.get_mut().resolved.insert("AppName".to_owned(), "old".to_owned());
     world.get_mut().would_change.resolved = vec![("AppName".to_owned(), "new".to_owned())];
+    world.get_mut().would_change.causes = vec!["AppName".to_owned()];
     let digest = world.push("abc1234");
     let answer = answers(&world, &push_event(&digest), "blocked");
     assert!(answer["reason"].as_str().is_some_and(|reason| reason.contains("`AppName`")), "{answer:#}");

@@ -12,12 +12,13 @@ use std::task::{Context, Poll, Waker};
 
 use ecr_promoter::answer::Outcome;
 use ecr_promoter::error::Error;
+use ecr_promoter::model::Digest;
 use ecr_promoter::request::Progress;
-use ecr_promoter::review::{Change, Replacement};
+use ecr_promoter::review::Change;
 use ecr_promoter::state::{End, State};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use support::{Fault, Memory, event, push_event, sns, tag};
+use support::{Fault, Memory, STACK_ID, change, event, push_event, sns, tag};
 
 /// Lets CloudFormation finish and delivers its events and the schedule's, until nothing changes any more.
 fn settle(world: &Memory) {
@@ -60,7 +61,13 @@ fn assert_at_rest(world: &Memory) {
     let is_forbidden = !inner.config["guard"].is_null() && inner.would_change.list == forbidden();
     let is_blocked = is_forbidden && state.waiting.as_ref().is_some_and(|waiting| waiting.outcome == Outcome::Blocked);
     assert!(is_blocked || running.tag == inner.parameters["ProductionTag"], "the state knows what runs: {}", describe(world));
-    assert_eq!(inner.tags.get(&tag(&running.tag)), running.digest.as_ref(), "the tag is on what was promoted");
+    let is_as_promoted = inner.tags.get(&tag(&running.tag)) == running.digest.as_ref();
+    let is_moved = inner.moved_by_others.contains(&tag(&running.tag));
+    let is_pinned = running.tag.starts_with("production_");
+    assert!(is_as_promoted || is_moved || !is_pinned, "the tag is on what was promoted: {}", describe(world));
+    let is_known_as_moved = state.moved_tag.as_ref().is_some_and(|moved| moved.tag == running.tag);
+    let must_be_known = !is_as_promoted && running.digest.is_some() && is_pinned;
+    assert_eq!(is_known_as_moved, must_be_known, "a moved tag is told: {}", describe(world));
     let tokens: BTreeSet<&String> = inner.updates.iter().map(|(token, _)| token).collect();
     assert!(inner.takes_known_tokens || tokens.len() == inner.updates.len(), "one promotion is one update");
     let numbers: Vec<u64> = inner.history.keys().copied().collect();
@@ -70,10 +77,10 @@ fn assert_at_rest(world: &Memory) {
             inner.told.iter().any(|notice| notice.outcome == ended.end.outcome() && notice.tag.as_ref() == Some(&ended.promotion.tag));
         assert!(is_told, "{:?} of {} was told", ended.end, ended.promotion.tag);
     }
-    let newest = inner.tags.get(&tag("latest")).expect("an image");
     for request in state.all_requests() {
         assert!(!request.is_unshown(), "Slack shows what became of it: {request:#?}");
     }
+    let Some(newest) = inner.tags.get(&tag("latest")) else { return };
     let is_asked = state
         .request
         .as_ref()
@@ -83,6 +90,22 @@ fn assert_at_rest(world: &Memory) {
     assert!(may_wait || running.digest.as_ref() == Some(newest), "the newest permitted image runs: {}", describe(world));
 }
 
+/// A rollback goes to an image that ran before, and not to what runs; if there is none that can be pulled, it says so.
+fn assert_a_rollback_goes_back(world: &Memory) {
+    let before = world.get().state.as_ref().and_then(|(state, _)| state.running.clone()).and_then(|running| running.digest);
+    let message = sns("rollback web", "the last rollback", world.get().now);
+    let answer = world.invoke(&message, "rollback").unwrap_or_else(|error| panic!("rollback: {error}\n{}", describe(world)));
+    if !["promoted", "queued"].contains(&answer["outcome"].as_str().expect("an outcome")) {
+        assert!(["refused", "blocked", "failed"].contains(&answer["outcome"].as_str().expect("an outcome")), "{answer:#}");
+        return;
+    }
+    let target: Digest = answer["digest"].as_str().expect("a digest").parse().expect("a digest");
+    assert_ne!(Some(&target), before.as_ref(), "it goes back: {}", describe(world));
+    assert!(world.get().ran.contains(&target), "what is gone back to ran before: {answer:#}\n{}", describe(world));
+    settle(world);
+    assert_at_rest(world);
+}
+
 /// Everything again, late: nothing may change.
 fn assert_nothing_undoes_it(world: &Memory, payloads: &[Value]) {
     let before = (world.value(), world.updates());
@@ -90,7 +113,9 @@ fn assert_nothing_undoes_it(world: &Memory, payloads: &[Value]) {
         world.invoke(payload, "a late duplicate").expect("an answer");
     }
     settle(world);
-    assert_eq!((world.value(), world.updates()), before, "a late duplicate changed what runs");
+    // What somebody set to a tag that moves is pinned by the next push.
+    let is_pinned = before.0.starts_with("production_");
+    assert!(!is_pinned || (world.value(), world.updates()) == before, "a late duplicate changed what runs: {}", describe(world));
 }
 
 /// Every interleaving of what `start` makes, each to its rest.
@@ -213,11 +238,6 @@ fn a_newer_push_between_any_two_calls_of_an_older_pushs_handler_runs_in_the_end(
     }
 }
 
-fn change(kind: &str, resource: &str) -> Change {
-    let (action, kind, resource) = ("Modify".to_owned(), kind.to_owned(), resource.to_owned());
-    Change { action, kind, resource, within: None, replacement: Replacement::Yes }
-}
-
 /// What the guard of a story lets through.
 fn allowed() -> Vec<Change> {
     vec![change("AWS::ECS::TaskDefinition", "Task")]
@@ -255,6 +275,34 @@ fn around_the_guard(world: &Memory, random: &mut fastrand::Rng, queue: &mut Vec<
     }
 }
 
+/// What others do in the console and in the registry.
+fn a_stranger(world: &Memory, random: &mut fastrand::Rng) {
+    let is_under_way = world.get().status == "UPDATE_IN_PROGRESS";
+    let production: Vec<String> = world.get().tags.keys().map(ToString::to_string).filter(|name| name.starts_with("production_")).collect();
+    let images: Vec<Digest> = world.get().images.keys().cloned().collect();
+    let name = random.choice(&production).cloned();
+    let Some(image) = random.choice(&images).cloned() else { return };
+    match (random.u8(..8), name) {
+        (0..=1, _) if is_under_way => world.cancel_in_the_console(random.choice([None, Some("Console-CancelUpdateStack-1")]).flatten()),
+        (2, Some(name)) if !world.get().is_immutable => world.move_tag(&name, Some(&image)),
+        (3, Some(name)) => world.move_tag(&name, None),
+        (4, _) => world.delete_image(&image),
+        (5, Some(name)) if world.get().in_flight.is_none() => {
+            let value = if random.bool() { name.as_str() } else { "latest" };
+            world.foreign_update(value);
+        }
+        (6, _) => {
+            let stack = if random.bool() { "web".to_owned() } else { STACK_ID.to_owned() };
+            let is_first = world.get().stack_id == STACK_ID;
+            if is_first {
+                world.get_mut().config["stack"] = stack.into();
+            }
+        }
+        (7, _) if random.u8(..4) == 0 => world.move_to_the_other_stack(),
+        _ => {}
+    }
+}
+
 type Handler = Pin<Box<dyn Future<Output = Option<Result<Value, Error>>>>>;
 
 /// One story of many pushes, commands, stack events, ticks, deaths and faults.
@@ -264,6 +312,10 @@ fn story(seed: u64) {
     world.get_mut().takes_known_tokens = random.bool();
     if random.bool() {
         world.get_mut().config["approval"] = json!({ "slack_channel": "C1" });
+    }
+    let has_strangers = random.bool();
+    if has_strangers {
+        world.get_mut().is_immutable = random.bool();
     }
     let is_guarded = random.u8(..4) == 0;
     if is_guarded {
@@ -317,7 +369,9 @@ fn story(seed: u64) {
                 let is_down = world.get().slack_is_down;
                 world.get_mut().slack_is_down = !is_down;
             }
-            13 if left > 0 && random.u8(..12) == 0 => world.get_mut().now += SignedDuration::from_hours(40),
+            // No sandbox lives that long.
+            13 if left > 0 && running.is_empty() && random.u8(..6) == 0 => world.get_mut().now += SignedDuration::from_hours(40),
+            14 if left > 0 && has_strangers => a_stranger(&world, &mut random),
             8 if left > 0 && is_guarded => around_the_guard(&world, &mut random, &mut queue),
             8..=10 if !queue.is_empty() && running.len() < 6 => {
                 let payload = queue.swap_remove(random.usize(..queue.len()));
@@ -358,6 +412,7 @@ fn story(seed: u64) {
             hours_pass(&world);
             assert_at_rest(&world);
         }
+        assert_a_rollback_goes_back(&world);
     }
 }
 

@@ -261,10 +261,8 @@ fn is_action(literal: &str) -> bool {
 
 #[test]
 fn the_role_has_one_statement_for_each_action_and_none_for_anything_else() {
-    let mut called = actions_in_code();
+    let called = actions_in_code();
     assert!(called.contains("ecr:PutImage") && called.contains("cloudformation:UpdateStack"), "the code was not read: {called:?}");
-    // Whether a repository's tags can move decides in which order tag and state are written.
-    called.insert("ecr:DescribeRepositories".to_owned());
     // Lists, not sets: an action with two statements stands here twice.
     let mut needed: Vec<String> = called.into_iter().chain(BY_LAMBDA.map(str::to_owned)).collect();
     let mut granted: Vec<String> =

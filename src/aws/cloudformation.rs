@@ -12,11 +12,13 @@ use super::{Aws, failed};
 use crate::config::{App, Rollback};
 use crate::error::Error;
 use crate::model::Token;
-use crate::stack::{Parameter, Stack, StackEvent, StackEvents};
+use crate::stack::{EventsWanted, Parameter, Stack, StackEvent, StackEvents};
 use crate::world::{Applied, NotUpdated, Update};
 
 /// Clocks of two services may differ by this much.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
+/// How many pages of 100 events a look reads at most.
+const EVENT_PAGES: usize = 10;
 
 impl Aws {
     /// The stack by name or ARN; `None` if there is none.
@@ -29,19 +31,20 @@ impl Aws {
         }
     }
 
-    /// The stack's events, newest first, back to `since` (or the newest page).
-    pub(super) async fn stack_events(&self, name: &str, since: Option<Timestamp>) -> Result<StackEvents, Error> {
-        let since = since.map(|at| at - CLOCK_SKEW);
-        let mut events = Vec::new();
+    /// The stack's events, newest first, read back until they tell what is wanted.
+    pub(super) async fn stack_events(&self, name: &str, wanted: &EventsWanted) -> Result<StackEvents, Error> {
+        let wanted = EventsWanted { since: wanted.since.map(|at| at - CLOCK_SKEW), ..wanted.clone() };
+        let mut events = StackEvents::default();
         let mut pages = self.cloudformation.describe_stack_events().stack_name(name).into_paginator().send();
-        while let Some(page) = pages.next().await {
+        for _ in 0..EVENT_PAGES {
+            let Some(page) = pages.next().await else { return Ok(events) };
             let page = page.map_err(|error| failed("cloudformation:DescribeStackEvents", format!("stack `{name}`"), &error))?;
-            events.extend(page.stack_events.unwrap_or_default().iter().map(event));
-            if since.is_none_or(|since| events.last().is_some_and(|oldest: &StackEvent| oldest.at < since)) {
-                break;
+            events.list.extend(page.stack_events.unwrap_or_default().iter().map(event));
+            if events.tell(&wanted) {
+                return Ok(events);
             }
         }
-        Ok(StackEvents(events))
+        Ok(StackEvents { is_cut: true, ..events })
     }
 
     /// Sends the one update of a promotion: the template and every other parameter stay as they are; no tags, topics, role
@@ -70,7 +73,8 @@ impl Aws {
     /// at right before. The events of the rollback carry the cancel's token, which names the update's.
     pub(super) async fn cancel_update(&self, app: &App, token: &Token) -> Result<Applied, Error> {
         let stack = &app.config.stack;
-        if !self.stack_events(stack, None).await?.newest().is_some_and(|newest| newest.is_of(token)) {
+        let wanted = EventsWanted::default();
+        if !self.stack_events(stack, &wanted).await?.under_way().is_some_and(|start| start.is_of(token)) {
             return Ok(Applied::NotUpdated(NotUpdated::Contested));
         }
         let sent =
@@ -112,11 +116,10 @@ where
 /// `ValidationError`, told apart by words.
 fn not_updated(code: &str, words: &str, status: u16) -> NotUpdated {
     // 403 is about the caller (credentials that expired, a clock), not about the update; what is denied was sorted out before.
-    let is_transient = status >= 500
-        || status == 403
-        || status == 429
-        || ["Throttling", "LimitExceeded", "ServiceUnavailable", "InternalFailure"].iter().any(|c| code.contains(c));
-    if code == "TokenAlreadyExistsException" || words.contains("_IN_PROGRESS") {
+    let is_transient = status >= 500 || status == 403 || status == 429 || is_passing(code) || is_passing(words);
+    if code == "TokenAlreadyExistsException" {
+        NotUpdated::KnownToken
+    } else if words.contains("_IN_PROGRESS") {
         NotUpdated::Contested
     } else if words.contains("No updates are to be performed") {
         NotUpdated::NothingToDo
@@ -125,6 +128,14 @@ fn not_updated(code: &str, words: &str, status: u16) -> NotUpdated {
     } else {
         NotUpdated::Refused(format!("{code}: {words}"))
     }
+}
+
+/// Whether CloudFormation says that it could not do something just now, and not that it will not.
+pub(super) fn is_passing(words: &str) -> bool {
+    let plain: String = words.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect();
+    ["throttl", "limitexceeded", "rateexceeded", "serviceunavailable", "internalfailure", "internalerror", "timedout"]
+        .iter()
+        .any(|passing| plain.contains(passing))
 }
 
 fn stack(stack: cfn::Stack) -> Stack {

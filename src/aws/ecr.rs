@@ -1,17 +1,22 @@
 //! ECR: who holds which tag, manifests by digest, and the one write, `PutImage` of the same bytes under another tag.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
-use aws_sdk_ecr::types::{Image as Row, ImageFailure, ImageIdentifier, ListImagesFilter, TagStatus};
+use aws_sdk_ecr::types::{self as ecr, Image as Row, ImageFailure, ImageIdentifier, ImageTagMutability, ListImagesFilter, TagStatus};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::time::timeout;
+use tracing::warn;
 
-use super::{Aws, failed};
+use super::{Aws, CONFIGURATION_AGE, failed};
 use crate::config::App;
 use crate::error::Error;
-use crate::image::{CommitOf, ConfigLocation, Image, MEDIA_TYPES, Tags, commit_of};
+use crate::image::{CommitOf, ConfigLocation, Image, MEDIA_TYPES, TagMutability, Tags, commit_of};
 use crate::model::{Commit, Digest, Repository, Tag};
 use crate::world::Applied;
 
+/// How long a look waits to hear which tags can be moved: without that it is one round trip slower, and no worse.
+const MUTABILITY_WITHIN: Duration = Duration::from_secs(2);
 /// BatchGetImage takes 100 images a call.
 const BATCH: usize = 100;
 /// How many calls a search by commit has under way at once.
@@ -130,6 +135,30 @@ impl Aws {
         Ok(status.filter(|status| *status != "ACTIVE").map(|status| format!("{digest} cannot be pulled: it is {status}")))
     }
 
+    /// Which tags of a repository can be moved, at most as old as a configuration. Where that cannot be read, all can: it is
+    /// then promoted with one more round trip.
+    pub(super) async fn mutability(&self, repository: &Repository) -> TagMutability {
+        let known = self.mutability.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(repository).cloned();
+        if let Some((read_at, mutability)) = known
+            && read_at.elapsed() < CONFIGURATION_AGE
+        {
+            return mutability;
+        }
+        let asked = self.ecr.describe_repositories().repository_names(repository.as_str()).send();
+        let read = match timeout(MUTABILITY_WITHIN, asked).await {
+            Ok(Ok(output)) => Ok(output.repositories().first().map(tag_mutability).unwrap_or_default()),
+            Ok(Err(error)) => Err(failed("ecr:DescribeRepositories", format!("repository `{repository}`"), &error).to_string()),
+            Err(_) => Err("ecr:DescribeRepositories was not answered in time".to_owned()),
+        };
+        let mutability = read.unwrap_or_else(|problem| {
+            warn!(%repository, %problem, "all tags count as movable");
+            TagMutability::default()
+        });
+        let mut known = self.mutability.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        known.insert(repository.clone(), (Instant::now(), mutability.clone()));
+        mutability
+    }
+
     /// The images that were built from a commit, whole or abbreviated. The platforms of an index carry its label too, and
     /// are left out.
     pub(super) async fn images_of(&self, app: &App, commit: &Commit, tags: &Tags) -> Result<Vec<Digest>, Error> {
@@ -206,6 +235,16 @@ impl Aws {
         let is_ours = rows.iter().any(|row| row.image_id.as_ref().and_then(|id| id.image_digest.as_deref()) == Some(image.digest.as_str()));
         Ok(if is_ours { Applied::Done } else { Applied::TagTaken })
     }
+}
+
+fn tag_mutability(repository: &ecr::Repository) -> TagMutability {
+    let is_immutable = match &repository.image_tag_mutability {
+        Some(ImageTagMutability::Immutable | ImageTagMutability::ImmutableWithExclusion) => true,
+        // A value that this version does not know counts as mutable, which is safe in both.
+        Some(_) | None => false,
+    };
+    let exclusions = repository.image_tag_mutability_exclusion_filters().iter().map(|filter| filter.filter().to_owned());
+    TagMutability { is_immutable, exclusions: exclusions.collect() }
 }
 
 fn gone(digest: &Digest, failures: &[ImageFailure]) -> String {

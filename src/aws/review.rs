@@ -7,7 +7,7 @@ use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOut
 use aws_sdk_cloudformation::types::{self as cfn, ChangeSetStatus, ExecutionStatus};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::cloudformation::{parameters, refusal, rollback_configuration};
+use super::cloudformation::{is_passing, parameters, refusal, rollback_configuration};
 use super::{Aws, failed};
 use crate::config::App;
 use crate::error::Error;
@@ -66,7 +66,11 @@ impl Aws {
                 (Some(ChangeSetStatus::Failed | ChangeSetStatus::DeleteFailed), _) => {
                     let reason = first.status_reason.unwrap_or_default();
                     let is_empty = reason.contains("didn't contain changes") || reason.contains("No updates are to be performed");
-                    return Ok(if is_empty { Review::Empty } else { Review::Failed(reason) });
+                    return Ok(match reason {
+                        _ if is_empty => Review::Empty,
+                        reason if is_passing(&reason) => Review::Unsure(reason),
+                        reason => Review::Failed(reason),
+                    });
                 }
                 // Still being made (or deleted), or a word of tomorrow's.
                 (Some(_) | None, _) if began.elapsed() + pause > WAIT => return Ok(Review::Pending),
@@ -94,7 +98,7 @@ impl Aws {
     /// All that it would change. Values are left where they are: a change set may show what is not for every eye.
     async fn changes(&self, app: &App, first: DescribeChangeSetOutput) -> Result<Changes, Error> {
         let resolved = first.parameters().iter().filter_map(|p| Some((p.parameter_key.clone()?, p.resolved_value.clone()?))).collect();
-        let mut changes = Changes { list: Vec::new(), resolved, others: self.other_change_sets(app).await? };
+        let mut changes = Changes { list: Vec::new(), resolved, causes: Vec::new(), others: self.other_change_sets(app).await? };
         let mut unread = vec![(None, first)];
         while let Some((within, page)) = unread.pop() {
             let name = page.change_set_id.clone().unwrap_or_default();
@@ -104,6 +108,11 @@ impl Aws {
             }
             for change in page.changes.unwrap_or_default().into_iter().filter_map(|change| change.resource_change) {
                 let logical = change.logical_resource_id.clone().unwrap_or_default();
+                // A nested stack has parameters of its own; what is passed to them is a change of the stack in its parent.
+                if within.is_none() {
+                    let named = change.details().iter().filter_map(|detail| detail.causing_entity());
+                    changes.causes.extend(named.map(str::to_owned));
+                }
                 let nested = change.change_set_id.clone().filter(|id| !id.is_empty());
                 let stays = matches!(change.action, Some(cfn::ChangeAction::Modify)) && !is_replaced(&change);
                 match nested {

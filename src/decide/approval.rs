@@ -17,9 +17,6 @@ use crate::stack::Phase;
 use crate::state::{End, Notice, State, Via};
 use crate::world::{Action, Question};
 
-/// How many earlier requests may wait for their message to be mended.
-const EARLIER: usize = 20;
-
 impl<'a> Draft<'a> {
     /// Ends the request that nobody decided on in time, or whose candidate is the newest image no more.
     pub(super) fn retire_request(&mut self) -> Decided<()> {
@@ -31,7 +28,7 @@ impl<'a> Draft<'a> {
         let Some(request) = self.state.request.clone() else { return Ok(()) };
         // State and tags are read side by side: where people were asked after this look began, the tags may be older.
         if Some(&request.digest) != self.seen.newest.as_ref() && request.at > self.now {
-            return Err(Step::LookAgain);
+            self.look_again()?;
         }
         if request.has_expired(self.now) {
             let reason = format!("nobody decided on it until {:.0}: `ask {}` asks again", request.expires_at, self.app.repository);
@@ -53,7 +50,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Puts another request, or none, in the place of the present one, whose message is yet to say so.
-    fn replace_request(&mut self, new: Option<Request>) {
+    pub(super) fn replace_request(&mut self, new: Option<Request>) {
         let Some(mut old) = std::mem::replace(&mut self.state.request, new) else { return };
         let is_begun = self.state.open.iter().any(|open| open.request.as_ref() == Some(&old.id));
         if !old.progress.is_final() && !is_begun {
@@ -63,8 +60,6 @@ impl<'a> Draft<'a> {
         let is_unseen = old.posted.is_none() && old.progress == Progress::Superseded;
         if old.channel.is_some() && !is_unseen && (old.is_unshown() || !old.progress.is_final()) {
             self.state.earlier_requests.push(old);
-            let surplus = self.state.earlier_requests.len().saturating_sub(EARLIER);
-            self.state.earlier_requests.drain(..surplus);
         }
     }
 
@@ -158,7 +153,7 @@ impl<'a> Draft<'a> {
 
     fn new_request(&mut self, digest: &Digest, why: String) -> Decided<Request> {
         let (image, commit) = self.image(digest)?;
-        let tag = production_tag(&image.digest, commit.as_ref(), self.tags, &self.seen.tried.taken, &self.app.config);
+        let tag = production_tag(&image.digest, commit.as_ref(), self.tags, &self.taken_from(digest), &self.app.config);
         let running = self.state.running.clone();
         let approval = &self.app.config.approval;
         let id = RequestId::of(&self.app.repository, &self.app.config.stack, digest, self.state.requests);
@@ -193,10 +188,13 @@ impl<'a> Draft<'a> {
             None => return Err(Step::Read(Question::Review(token))),
             Some(Review::Absent) => return Err(self.ask_for_preview(&self.update(token, tag))),
             Some(Review::Outdated) => return Err(Step::Prepare(vec![vec![Action::DeleteChangeSet(token)]])),
-            Some(Review::Executing) => return Err(Step::LookAgain),
+            Some(Review::Executing) => {
+                self.look_again()?;
+                vec!["CloudFormation is executing another change set: `plan` tells later".to_owned()]
+            }
             Some(Review::Pending) => vec!["CloudFormation is still working that out: `plan` tells".to_owned()],
             Some(Review::Empty) => vec!["nothing, says CloudFormation".to_owned()],
-            Some(Review::Failed(reason)) => vec![format!("CloudFormation cannot say: {reason}")],
+            Some(Review::Failed(reason) | Review::Unsure(reason)) => vec![format!("CloudFormation cannot say: {reason}")],
             Some(Review::Ready(changes)) => changes.lines(),
         })
     }
@@ -438,9 +436,11 @@ impl Wanted<'_> {
             via,
             command,
             is_choice: false,
-            tag: None,
+            // The tag is part of what people were asked.
+            tag: request.tag.clone(),
             avoid: None,
             rolls_back: None,
+            rolls_back_digest: None,
             request: Some(request.id.clone()),
         }
     }

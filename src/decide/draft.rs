@@ -1,15 +1,20 @@
 //! A plan in the making: the state as it is to be, what led there, and what is answered and told of it.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
-use super::{Plan, Step};
+use super::{Decided, Plan, Step};
 use crate::answer::{Answer, Outcome};
-use crate::config::App;
+use crate::config::{App, names_stack};
 use crate::image::Tags;
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
-use crate::stack::{Phase, Stack};
+use crate::stack::{EventsWanted, Phase, Stack, StackEvents};
 use crate::state::{ChangeSet, CommandRecord, End, Ended, Notice, Promotion, Running, State};
-use crate::world::{Action, Records, Snapshot};
+use crate::world::{Action, Question, Records, Snapshot};
+
+/// How many looks that found what does not fit together are followed by another one. With the pauses between them about 2 s.
+const VAIN_LOOKS: u32 = 6;
 
 /// What an answer is about.
 #[derive(Default)]
@@ -38,45 +43,74 @@ pub(super) struct Draft<'a> {
     pub(super) is_look: bool,
     /// An update of ours, overtaken by a newer promotion, arrived after all: it is undone.
     pub(super) is_stray: bool,
+    /// Nothing is remembered of this app, or only of another stack or parameter, or that it could not be looked at.
+    pub(super) is_first_sight: bool,
     /// The state is written although it says nothing that could not be seen.
     pub(super) is_worth_keeping: bool,
     /// Nothing of this is carried out: it is only said.
     pub(super) is_plan: bool,
     /// The promotion whose change set is still needed.
     pub(super) in_review: Option<Token>,
+    /// Change sets that are of no use, whatever waits: they are made anew.
+    pub(super) discarded: Vec<Token>,
+}
+
+/// Whether a state is about the stack and the parameter that the configuration names. A stack is known by its id; what an older
+/// version wrote has none.
+pub(super) fn is_about(state: &State, app: &App, stack: &Stack) -> bool {
+    let is_same_stack = match &state.stack_id {
+        Some(id) => *id == stack.id,
+        None => state.stack == app.config.stack || names_stack(&state.stack, &stack.id),
+    };
+    is_same_stack && state.parameter == app.config.parameter
 }
 
 impl<'a> Draft<'a> {
     pub(super) fn new(app: &'a App, seen: &'a Snapshot, stack: &'a Stack, tags: &'a Tags) -> Self {
         let config = &app.config;
-        let mut state = match &seen.state {
-            Some(state) if state.stack == config.stack && state.parameter == config.parameter => state.clone(),
-            other => State::first(&config.stack, &config.parameter, other.as_ref().map_or(0, |old| old.ended + old.open.len() as u64)),
+        let known = seen.state.clone();
+        let is_first_sight = known.as_ref().is_none_or(|state| !is_about(state, app, stack) || !state.has_been_seen());
+        let (left_behind, state) = match known {
+            None => (None, State::new(&config.stack, &config.parameter)),
+            Some(state) if is_about(&state, app, stack) => (None, state),
+            Some(other) => (Some(other.clone()), other.elsewhere(&config.stack, &config.parameter)),
         };
-        state.trouble = None;
-        Self {
+        let mut draft = Self {
             app,
             seen,
             stack,
             tags,
             now: seen.at,
-            state,
+            state: State { stack_id: Some(stack.id.clone()), trouble: None, ..state },
             ended: Vec::new(),
             command: None,
             subject: About::default(),
             is_look: false,
             is_stray: false,
+            is_first_sight,
             is_worth_keeping: false,
             is_plan: false,
             in_review: None,
+            discarded: Vec::new(),
+        };
+        if let Some(other) = left_behind {
+            draft.leave(other);
         }
+        draft
     }
 
-    /// Nothing is remembered of this app, or only of another stack or parameter, or that it could not be looked at.
-    pub(super) fn is_first_sight(&self) -> bool {
-        let config = &self.app.config;
-        let known = |state: &State| state.stack == config.stack && state.parameter == config.parameter && state.has_been_seen();
-        !self.seen.state.as_ref().is_some_and(known)
+    /// Ends what was begun on a stack or parameter that the configuration does not name any more.
+    fn leave(&mut self, other: State) {
+        let reason = format!(
+            "the app's configuration names `{}` of stack `{}` now: what became of this update, the events of stack `{}` tell",
+            self.app.config.parameter, self.stack.name, other.stack
+        );
+        for open in &other.open {
+            self.end(open, End::Superseded, reason.clone());
+            self.announce(open.notice(Outcome::Superseded, reason.clone(), self.now));
+        }
+        self.state.request = other.request;
+        self.replace_request(None);
     }
 
     /// The parameter's value: what runs, if the stack is at rest.
@@ -90,10 +124,51 @@ impl<'a> Draft<'a> {
         self.ended.push(ended);
     }
 
-    /// Whether this image is what runs, for all that is known.
+    /// Whether this image is what runs, for all that is known. A tag that is no production tag says nothing of that: it moves.
     pub(super) fn runs(&self, digest: &Digest) -> bool {
         let is = |running: &Running| running.digest.as_ref() == Some(digest) && running.tag == self.value();
-        self.stack.phase() == Phase::AtRest && self.state.running.as_ref().is_some_and(is)
+        self.stack.phase() == Phase::AtRest && self.is_pinned() && self.state.running.as_ref().is_some_and(is)
+    }
+
+    /// Whether what runs has a production tag.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.state.running.as_ref().is_some_and(|running| self.app.config.is_production_tag(&running.tag))
+    }
+
+    /// The image that runs, as it was recorded.
+    pub(super) fn running_digest(&self) -> Option<Digest> {
+        self.state.running.as_ref().and_then(|running| running.digest.clone())
+    }
+
+    /// This text as a tag that production may run by; `None` for any other tag, which moves.
+    pub(super) fn as_production_tag(&self, text: &str) -> Option<Tag> {
+        self.app.config.is_production_tag(text).then(|| text.parse().ok()).flatten()
+    }
+
+    /// The image that a production tag was promoted as, where that is remembered.
+    pub(super) fn recorded(&self, tag: &Tag) -> Option<&Digest> {
+        self.as_production_tag(tag.as_str())?;
+        self.state.recorded().find(|(its, _)| *its == tag.as_str()).map(|(_, digest)| digest)
+    }
+
+    /// Tags that this image must not get: another image has or had them, whatever the tags show now, or ECR just said so.
+    pub(super) fn taken_from(&self, digest: &Digest) -> BTreeSet<Tag> {
+        let of_others = self.state.recorded().filter(|(_, on)| *on != digest).filter_map(|(tag, _)| tag.parse().ok());
+        of_others.chain(self.seen.tried.taken.iter().cloned()).collect()
+    }
+
+    /// What was seen does not fit together, as it changed between two reads: another look tells more. But no app waits for that
+    /// for ever: after some looks in vain the decision is made by what there is.
+    pub(super) fn look_again(&self) -> Decided<()> {
+        if self.seen.tried.vain_looks < VAIN_LOOKS { Err(Step::LookAgain) } else { Ok(()) }
+    }
+
+    /// The stack's events, read back to the oldest update that has not ended.
+    pub(super) fn events(&self) -> Decided<&'a StackEvents> {
+        self.seen.events.as_ref().ok_or_else(|| {
+            let starts_of = self.state.open.iter().map(|open| open.token.clone()).collect();
+            Step::Read(Question::Events(EventsWanted { starts_of, since: self.state.open.iter().map(|open| open.at).min() }))
+        })
     }
 
     pub(super) fn refused(&self, reason: &str) -> Step {
@@ -112,18 +187,21 @@ impl<'a> Draft<'a> {
     /// Change sets that nothing waits for any more, and that are there or may have come back.
     fn spent_change_sets(&self) -> Vec<Token> {
         let is_needed = |token: &Token| self.in_review.as_ref() == Some(token) || self.state.open.iter().any(|open| open.token == *token);
-        let is_spent = |own: &&ChangeSet| !is_needed(&own.token) && (!own.is_removed || own.is_settled(self.now));
+        let is_spent = |own: &&ChangeSet| {
+            self.discarded.contains(&own.token) || !is_needed(&own.token) && (!own.is_removed || own.is_settled(self.now))
+        };
         self.state.change_sets.iter().filter(is_spent).map(|own| own.token.clone()).collect()
     }
 
     /// The write that everything after it rests on; `None` where nothing is to be written.
     pub(super) fn save(&self, command: Option<CommandRecord>) -> Option<Action> {
+        let state = self.state.clone().within_limits();
         let is_new =
-            self.seen.state.as_ref() != Some(&self.state) && (self.seen.state.is_some() || self.is_worth_keeping || self.has_substance());
+            self.seen.state.as_ref() != Some(&state) && (self.seen.state.is_some() || self.is_worth_keeping || self.has_substance());
         let known = |id: &RequestId| self.seen.state.as_ref().and_then(|state| state.request.as_ref()).is_some_and(|known| known.id == *id);
         let records = Records {
-            state: is_new.then(|| self.state.clone()),
-            request: self.state.request.clone().filter(|request| is_new && !known(&request.id)),
+            request: state.request.clone().filter(|request| is_new && !known(&request.id)),
+            state: is_new.then_some(state),
             history: self.ended.clone(),
             command: command.filter(|record| Some(record) != self.seen.command.as_ref()),
         };
@@ -201,23 +279,28 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// Tells and shows what has not been told, removes what is spent, then remembers that: told twice at worst, never not at all.
+/// Notifies people, updates Slack and removes what is spent, then remembers that. At least once: a crash may repeat a notice,
+/// never lose one. What fails is put back into the mark when it is carried out.
 pub(super) fn finish(state: &State, spent: &[Token], now: Timestamp) -> Vec<Vec<Action>> {
     let unshown = || state.all_requests().filter(|request| request.is_unshown());
-    if state.untold.is_empty() && spent.is_empty() && unshown().next().is_none() {
+    let (due, later): (Vec<_>, Vec<_>) =
+        state.untold.iter().filter(|notice| !notice.is_given_up(now)).cloned().partition(|n| n.is_due(now));
+    let is_given_up = due.len() + later.len() < state.untold.len();
+    if due.is_empty() && !is_given_up && spent.is_empty() && unshown().next().is_none() {
         return Vec::new();
     }
-    let mut told = State { untold: Vec::new(), ..state.clone() };
+    let mut told = State { untold: later, ..state.clone() };
     told.change_sets.retain(|own| !spent.contains(&own.token) || !own.is_settled(now));
     for own in told.change_sets.iter_mut().filter(|own| spent.contains(&own.token)) {
         own.is_removed = true;
     }
-    let tells = state.untold.iter().cloned().map(Action::Tell);
+    let tells = due.into_iter().map(Action::Tell);
     let shows = unshown().cloned().map(|request| Action::Show(Box::new(request)));
-    vec![tells.chain(shows).chain(spent.iter().cloned().map(Action::DeleteChangeSet)).collect(), vec![mark(told)]]
+    let stage: Vec<Action> = tells.chain(shows).chain(spent.iter().cloned().map(Action::DeleteChangeSet)).collect();
+    [stage, vec![mark(told)]].into_iter().filter(|stage| !stage.is_empty()).collect()
 }
 
 /// Remembers what has been told.
 pub(super) fn mark(told: State) -> Action {
-    Action::Mark(Box::new(Records { state: Some(told), ..Records::default() }))
+    Action::Mark(Box::new(Records { state: Some(told.within_limits()), ..Records::default() }))
 }

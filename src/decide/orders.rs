@@ -7,8 +7,8 @@ use crate::config::{App, ConfigError, Mode};
 use crate::event::command::Command;
 use crate::model::Token;
 use crate::stack::Phase;
-use crate::state::{End, Hold, Notice, Promotion, State, Waiting};
-use crate::world::{Action, Question, Snapshot};
+use crate::state::{End, Hold, Notice, Promotion, State, Waiting, kept_reason};
+use crate::world::{Action, Snapshot};
 
 /// `cancel`: our own update, if it is under way, or what waits to be sent. Another's update is never cancelled.
 pub(super) fn cancel(mut draft: Draft<'_>, command: &Command) -> Decided {
@@ -78,8 +78,8 @@ pub(super) fn resume(mut draft: Draft<'_>, command: &Command) -> Step {
 /// What the schedule does about a configuration that cannot be used: it is told once, and the look fails every time.
 pub(super) fn told_once(app: &App, trigger: &Trigger, seen: &Snapshot, error: &ConfigError) -> Vec<Vec<Action>> {
     let Trigger::Due(cause) = trigger else { return Vec::new() };
-    let trouble = Some(error.to_string());
-    let state = seen.state.clone().unwrap_or_else(|| State::first(&app.config.stack, &app.config.parameter, 0));
+    let trouble = Some(kept_reason(&error.to_string()));
+    let state = seen.state.clone().unwrap_or_else(|| State::new(&app.config.stack, &app.config.parameter));
     if state.trouble == trouble {
         return Vec::new();
     }
@@ -92,10 +92,11 @@ pub(super) fn told_once(app: &App, trigger: &Trigger, seen: &Snapshot, error: &C
 impl Draft<'_> {
     /// Our own promotion, if it is the operation that CloudFormation is at now and can still be cancelled.
     pub(super) fn under_way_now(&self) -> Decided<Option<Promotion>> {
-        let Some(oldest) = self.state.open.first().filter(|_| self.stack.status == "UPDATE_IN_PROGRESS") else { return Ok(None) };
-        let events = self.seen.events.as_ref().ok_or(Step::Read(Question::Events(Some(oldest.at))))?;
-        let Some(newest) = events.newest() else { return Ok(None) };
-        Ok(self.state.open.iter().find(|open| newest.is_of(&open.token)).cloned())
+        if self.state.open.is_empty() || self.stack.status != "UPDATE_IN_PROGRESS" {
+            return Ok(None);
+        }
+        let Some(start) = self.events()?.under_way() else { return Ok(None) };
+        Ok(self.state.open.iter().find(|open| start.is_of(&open.token)).cloned())
     }
 
     /// A promotion that was to be cancelled and is still under way: its canceller died in between.

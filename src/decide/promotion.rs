@@ -12,9 +12,12 @@ use crate::event::cut;
 use crate::image::{CommitOf, ConfigLocation, Image, commit_of, production_tag};
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
 use crate::request::{Progress, Request};
-use crate::stack::Phase;
-use crate::state::{End, Hold, Promotion, Running, State, Via, Waiting};
+use crate::stack::{Phase, UpdateEnd};
+use crate::state::{End, Hold, Notice, Promotion, Running, State, Via, Waiting, kept_reason};
 use crate::world::{Action, Question, Update};
+
+/// How often CloudFormation says that it knows a token before that is believed although no event tells of it.
+const KNOWN_TOKEN: u32 = 3;
 
 const ACCEPTED: &str = "CloudFormation accepted the update";
 
@@ -38,6 +41,8 @@ pub(super) struct Wanted<'a> {
     pub(super) avoid: Option<Tag>,
     /// What it rolls back from.
     pub(super) rolls_back: Option<String>,
+    /// The image of that.
+    pub(super) rolls_back_digest: Option<Digest>,
     /// The request whose approval it rests on.
     pub(super) request: Option<RequestId>,
 }
@@ -49,7 +54,17 @@ impl<'a> Wanted<'a> {
     }
 
     pub(super) fn by_automation(by: &'a str, via: Via) -> Self {
-        Self { by: by.into(), via, command: None, is_choice: false, tag: None, avoid: None, rolls_back: None, request: None }
+        Self {
+            by: by.into(),
+            via,
+            command: None,
+            is_choice: false,
+            tag: None,
+            avoid: None,
+            rolls_back: None,
+            rolls_back_digest: None,
+            request: None,
+        }
     }
 
     /// The same promotion once more.
@@ -62,6 +77,7 @@ impl<'a> Wanted<'a> {
             tag: Some(open.tag.clone()),
             avoid: None,
             rolls_back: open.rolls_back.clone(),
+            rolls_back_digest: open.rolls_back_digest.clone(),
             request: open.request.clone(),
         }
     }
@@ -87,8 +103,11 @@ impl<'a> Draft<'a> {
         // What people approved since then is tried again.
         let is_approved = self.state.request.as_ref().is_some_and(Request::may_go);
         let has_failed = open.is_none() && self.state.failed.contains(newest) && !is_approved;
-        let was_there_before = via == Via::Schedule && self.state.first_seen.as_ref() == Some(newest);
-        if self.is_stray && !(is_free && !has_failed && !was_there_before) {
+        // Under a tag that moves, too, it is left alone until it is pushed or named.
+        let is_adopted = !self.is_pinned() && self.running_digest().as_ref() == Some(newest) && self.state.waiting.is_none();
+        let was_there_before = via == Via::Schedule && (self.state.first_seen.as_ref() == Some(newest) || is_adopted);
+        let is_rejected = self.state.request.as_ref().is_some_and(|request| request.progress == Progress::Rejected);
+        if self.is_stray && !(is_free && !has_failed && !was_there_before && !is_rejected) {
             return self.undo();
         }
         self.subject.digest = Some(newest.clone());
@@ -129,23 +148,35 @@ impl<'a> Draft<'a> {
         if is_free { self.go(newest, &Wanted::by_automation(by, via)) } else { self.ask(newest) }
     }
 
-    /// Goes back from an overtaken update of ours to what ran before it, under the very tag that it had.
-    pub(super) fn undo(self) -> Decided {
-        let Some((tag, Some(digest))) = self.state.running.clone().map(|running| (running.tag, running.digest)) else {
-            return Ok(self.nothing(
-                Outcome::Blocked,
-                "an overtaken update of ours must be undone by hand: what ran before is on no image".to_owned(),
-            ));
+    /// Goes back from an overtaken update of ours to what ran before it, under the very tag that it had. Where that is on no image
+    /// any more, what runs now stays: people are told, and automation stays away.
+    pub(super) fn undo(mut self) -> Decided {
+        let running = self.state.running.clone();
+        let before = running.as_ref().map_or("", |running| running.tag.as_str()).to_owned();
+        let problem = match running.and_then(|running| running.digest) {
+            None => "it is on no image".to_owned(),
+            Some(digest) => match self.seen.images.get(&digest) {
+                None => return Err(Step::Read(Question::Image(digest))),
+                Some(Err(problem)) => problem.clone(),
+                Some(Ok(_)) => {
+                    let by = "ecr-promoter, undoing an overtaken update";
+                    return self.go(&digest, &Wanted { tag: before.parse().ok(), ..Wanted::by_automation(by, Via::Schedule) });
+                }
+            },
         };
-        let by = "ecr-promoter, undoing an overtaken update";
-        self.go(&digest, &Wanted { tag: tag.parse().ok(), ..Wanted::by_automation(by, Via::Schedule) })
+        let reason = format!("an overtaken update to `{}` arrived and cannot be undone: of `{before}`, {problem}", self.value());
+        self.adopt(reason.clone());
+        Ok(self.nothing(Outcome::Held, reason))
     }
 
     /// Promotes this image, as far as the stack lets it now.
     pub(super) fn go(mut self, digest: &Digest, wanted: &Wanted<'_>) -> Decided {
         self.subject.request.clone_from(&wanted.request);
-        if self.runs(digest) {
+        // Where its tag was put on another image, a person's word gives it a tag of its own.
+        let is_moved = self.state.moved_tag.is_some() && wanted.is_choice;
+        if self.runs(digest) && !is_moved {
             self.subject.digest = Some(digest.clone());
+            self.close_what_runs(digest);
             let running = self.state.running.clone();
             self.subject.commit = running.as_ref().and_then(|running| running.commit.clone());
             self.subject.tag = running.and_then(|running| running.tag.parse().ok());
@@ -208,6 +239,19 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// What waits to be promoted and runs already, under another tag, needs no update.
+    fn close_what_runs(&mut self, digest: &Digest) {
+        for open in self.state.open.clone().into_iter().filter(|open| open.digest == *digest) {
+            let reason = format!("it runs already, as `{}`", self.value());
+            self.end(&open, End::Superseded, reason.clone());
+            let notice = Notice { request: None, ..open.notice(Outcome::Superseded, reason, self.now) };
+            self.announce(notice);
+            if let Some(request) = open.request.as_ref().and_then(|id| self.state.request_mut(id)) {
+                request.progress = Progress::Deployed(None);
+            }
+        }
+    }
+
     /// Promoting anything but the newest is a choice that automation must not undo; promoting the newest ends it.
     pub(super) fn note_choice(&mut self, digest: &Digest, wanted: &Wanted<'_>) -> Decided<()> {
         if !wanted.is_choice {
@@ -226,9 +270,10 @@ impl<'a> Draft<'a> {
 
     /// The tag that the image has or gets: the wanted one where nothing speaks against it.
     pub(super) fn tag_for(&self, digest: &Digest, commit: Option<&Commit>, wanted: &Wanted<'_>) -> Option<Tag> {
-        let mut taken = self.seen.tried.taken.clone();
-        let is_usable = |tag: &&Tag| self.tags.digest(tag).is_none_or(|on| on == digest) && !taken.contains(*tag);
-        if let Some(tag) = wanted.tag.as_ref().filter(is_usable) {
+        let mut taken = self.taken_from(digest);
+        let is_production = |tag: &&Tag| self.app.config.is_production_tag(tag.as_str());
+        let is_free = |tag: &&Tag| self.tags.digest(tag).is_none_or(|on| on == digest) && !taken.contains(*tag);
+        if let Some(tag) = wanted.tag.as_ref().filter(is_production).filter(is_free) {
             return Some(tag.clone());
         }
         taken.extend(wanted.avoid.clone());
@@ -248,12 +293,14 @@ impl<'a> Draft<'a> {
             let outcome = if is_asked_for { Outcome::Refused } else { Outcome::Ignored };
             return Err(self.nothing(outcome, format!("{digest} is not a container image but `{}`", cut(kind))));
         }
-        let commit = match commit_of(image, self.tags, self.seen.labels.get(digest), &self.app.config) {
-            CommitOf::Known(commit) => commit,
-            CommitOf::NeedsLabel => match self.state.all_requests().find(|request| request.digest == *digest) {
-                // People were asked about it by this commit; whoever clicked has no time to have it read again.
-                Some(request) => request.commit.clone(),
-                None => return Err(Step::Read(Question::Label(digest.clone()))),
+        let asked = self.state.all_requests().find(|request| request.digest == *digest).map(|request| &request.commit);
+        let begun = || self.state.open.iter().find(|open| open.digest == *digest).map(|open| &open.commit);
+        let commit = match asked.or_else(begun) {
+            // What people were asked about stays what is promoted, whatever tags the image has got since.
+            Some(commit) => commit.clone(),
+            None => match commit_of(image, self.tags, self.seen.labels.get(digest), &self.app.config) {
+                CommitOf::Known(commit) => commit,
+                CommitOf::NeedsLabel => return Err(Step::Read(Question::Label(digest.clone()))),
             },
         };
         self.subject.commit = commit.clone();
@@ -266,8 +313,7 @@ impl<'a> Draft<'a> {
         if open.accepted_at.is_some() || self.value() == open.tag.as_str() {
             return Ok(true);
         }
-        let events = self.seen.events.as_ref().ok_or(Step::Read(Question::Events(Some(open.at))))?;
-        Ok(events.end_of(&open.token).is_some())
+        Ok(self.events()?.end_of(&open.token).is_some_and(|end| end != UpdateEnd::Unknown))
     }
 
     /// CloudFormation is at it: what a duplicate finds, or the retry of an invocation that died after its update.
@@ -305,6 +351,7 @@ impl<'a> Draft<'a> {
     ) -> Decided<Promotion> {
         let running = self.state.running.clone();
         let previous_tag = running.as_ref().map_or_else(|| self.value().to_owned(), |running| running.tag.clone());
+        let (previous_commit, previous_digest) = running.map_or((None, None), |running| (running.commit, running.digest));
         let same = open.filter(|open| open.tag == tag);
         self.supersede_others(same, !wanted.via.is_automation())?;
         let promotion = match same {
@@ -322,19 +369,29 @@ impl<'a> Draft<'a> {
                 digest: digest.clone(),
                 commit,
                 tag,
-                previous_tag,
-                previous_commit: running.and_then(|running| running.commit),
+                previous_tag: previous_tag.clone(),
+                previous_commit: previous_commit.clone(),
+                previous_digest: previous_digest.clone(),
                 stack: self.app.config.stack.clone(),
                 by: wanted.by.to_string(),
                 via: wanted.via,
                 at: self.now,
+                sent_at: None,
                 accepted_at: None,
                 command: wanted.command.map(str::to_owned),
                 rolls_back: wanted.rolls_back.clone(),
+                rolls_back_digest: wanted.rolls_back_digest.clone(),
                 cancelled_by: None,
                 request: wanted.request.clone().or_else(|| self.request_about(digest)),
                 deletes_change_sets: Vec::new(),
             },
+        };
+        let promotion = if self.stack.phase() == Phase::AtRest {
+            // It goes now. What ran before is what runs now, not what ran when it was queued.
+            let sent_at = promotion.sent_at.or(Some(self.now));
+            Promotion { previous_tag, previous_commit, previous_digest, sent_at, ..promotion }
+        } else {
+            promotion
         };
         self.state.open.retain(|open| open.token != promotion.token);
         self.state.open.push(promotion.clone());
@@ -378,8 +435,14 @@ impl<'a> Draft<'a> {
     }
 
     /// Records the intent while the tag is put on the image, then sends the update, then tells.
-    pub(super) fn send(self, promotion: Promotion, image: &Image, wanted: &Wanted<'_>) -> Decided {
+    pub(super) fn send(mut self, promotion: Promotion, image: &Image, wanted: &Wanted<'_>) -> Decided {
         let tried = &self.seen.tried;
+        let is_known = tried.known_token.as_ref().is_some_and(|(token, times)| *token == promotion.token && *times >= KNOWN_TOKEN);
+        if is_known && self.events()?.end_of(&promotion.token).is_none() {
+            // The token of an update that was sent before the state was lost, for one: this promotion needs another.
+            self.end(&promotion, End::Superseded, "CloudFormation knows its request token from before: it goes under another");
+            return self.go(&promotion.digest, wanted);
+        }
         if tried.no_updates.as_ref() == Some(&promotion.token) {
             return Ok(self.fail(&promotion, NO_UPDATES.to_owned()));
         }
@@ -397,6 +460,12 @@ impl<'a> Draft<'a> {
         draft.state.waiting = None;
         let needs_tag = draft.tags.digest(&promotion.tag) != Some(&promotion.digest);
         let put_tag = needs_tag.then(|| Action::PutTag { image: Box::new(image.clone()), tag: promotion.tag.clone() });
+        // Where tags can be moved, PutImage would take it from whoever was faster: the state says first whose it is.
+        let may_take_it = match &draft.seen.mutability {
+            _ if !needs_tag => false,
+            None => return Err(Step::Read(Question::Mutability)),
+            Some(mutability) => mutability.can_move(&promotion.tag),
+        };
         let mut told = draft.state.clone();
         if matches!(send, Action::ExecuteChangeSet(_)) {
             // Executing a change set deletes all others.
@@ -411,7 +480,7 @@ impl<'a> Draft<'a> {
         let answer = draft.answer(Outcome::Promoted, accepted(&promotion));
         let save = draft.save(draft.command.clone());
         // An approval is one from the moment that it is written: of two decisions the other one may be the first.
-        let mut stages = if draft.is_verdict_written(wanted) {
+        let mut stages = if draft.is_verdict_written(wanted) && !may_take_it {
             vec![save.into_iter().chain(put_tag).collect()]
         } else {
             vec![save.into_iter().collect(), put_tag.into_iter().collect()]
@@ -450,7 +519,8 @@ impl<'a> Draft<'a> {
     pub(super) fn wait(mut self, outcome: Outcome, reason: String, wanted: &Wanted<'_>) -> Step {
         let is_kept = self.is_standing(wanted) || outcome == Outcome::Queued;
         let before = self.seen.state.as_ref().and_then(|state| state.waiting.clone()).filter(|_| is_kept);
-        let is_told = before.as_ref().is_some_and(|b| b.outcome == outcome && (outcome == Outcome::Queued || b.reason == reason));
+        let is_told =
+            before.as_ref().is_some_and(|b| b.outcome == outcome && (outcome == Outcome::Queued || b.reason == kept_reason(&reason)));
         let notice = self.notice(outcome, &reason, &wanted.by);
         if is_told {
             self.state.note(&notice)
@@ -458,7 +528,7 @@ impl<'a> Draft<'a> {
             self.announce(notice)
         }
         if is_kept {
-            let now = Waiting { since: self.now, outcome, reason: reason.clone() };
+            let now = Waiting { since: self.now, outcome, reason: kept_reason(&reason) };
             self.state.waiting = Some(before.filter(|_| is_told).unwrap_or(now));
         }
         self.nothing(outcome, reason)

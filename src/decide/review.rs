@@ -32,7 +32,18 @@ impl<'a> Draft<'a> {
             None => Err(Step::Read(Question::Review(token.clone()))),
             Some(Review::Absent) => Err(self.ask_for_review(update)),
             Some(Review::Outdated) => Err(Step::Prepare(vec![vec![Action::DeleteChangeSet(token.clone())]])),
-            Some(Review::Executing) => Err(Step::LookAgain),
+            Some(Review::Executing) => {
+                self.look_again()?;
+                let reason = "CloudFormation is executing the change set, and the stack does not show it yet".to_owned();
+                self.in_review = Some(token.clone());
+                Err(self.wait(Outcome::Queued, reason, wanted))
+            }
+            Some(Review::Unsure(reason)) => {
+                // What CloudFormation could not work out just now says nothing of the image.
+                self.discarded.push(token.clone());
+                let reason = format!("CloudFormation could not work out what the update would change ({reason}): it is tried again");
+                Err(self.wait(Outcome::Queued, reason, wanted))
+            }
             Some(Review::Pending) => {
                 self.in_review = Some(token.clone());
                 let reason = "CloudFormation is still working out what the update would change: it goes on by itself".to_owned();
@@ -46,7 +57,9 @@ impl<'a> Draft<'a> {
             Some(Review::Failed(reason)) => Err(self.fail(&promotion, reason.clone())),
             Some(Review::Ready(changes)) => {
                 self.subject.changes = changes.lines();
-                if let Some(objection) = changes.objection(self.app.config.guard.as_ref(), self.stack) {
+                if let Some(objection) =
+                    changes.objection(self.app.config.guard.as_ref(), self.stack, self.is_stray || wanted.rolls_back.is_some())
+                {
                     if self.is_standing(wanted) {
                         self.state.open.retain(|open| open.token != *token);
                     } else {
@@ -75,7 +88,7 @@ impl<'a> Draft<'a> {
     /// The same for what is not (yet) to be carried out: it leaves no trace but its change set, and that only until it was read.
     pub(super) fn ask_for_preview(&self, update: &Update) -> Step {
         let config = &self.app.config;
-        let mut state = self.seen.state.clone().unwrap_or_else(|| State::first(&config.stack, &config.parameter, 0));
+        let mut state = self.seen.state.clone().unwrap_or_else(|| State::new(&config.stack, &config.parameter));
         remember(&mut state, update, self.now);
         let is_new = self.seen.state.as_ref() != Some(&state);
         let save = is_new.then(|| Action::Save(Box::new(Records { state: Some(state), ..Records::default() })));

@@ -33,15 +33,12 @@ pub(super) fn rollback(mut draft: Draft<'_>, command: &Command, image: Option<&I
         Some(None) => {}
     }
     let from = under_way.as_ref().map_or_else(|| draft.value().to_owned(), |open| open.tag.to_string());
-    let turned_away = match &under_way {
-        Some(open) => Some(open.digest.clone()),
-        None => draft.state.running.as_ref().and_then(|running| running.digest.clone()),
-    };
+    let turned_away = under_way.as_ref().map(|open| open.digest.clone()).or_else(|| draft.running_digest());
     if draft.state.passed_over.as_ref() == Some(&target.digest) {
         draft.state.passed_over = None;
     }
     if turned_away == draft.seen.newest && turned_away.as_ref() != Some(&target.digest) {
-        draft.state.passed_over = turned_away;
+        draft.state.passed_over.clone_from(&turned_away);
     }
     let reason = format!("rolled back from `{from}`");
     draft.state.hold = Some(Hold { by: command.by.clone(), at: draft.now, reason });
@@ -53,7 +50,7 @@ pub(super) fn rollback(mut draft: Draft<'_>, command: &Command, image: Option<&I
         Some(tag) if is_still_its(&tag) => (Some(tag), None),
         lost => (None, lost),
     };
-    let wanted = Wanted { tag, avoid, rolls_back: Some(from), ..Wanted::by_command(command) };
+    let wanted = Wanted { tag, avoid, rolls_back: Some(from), rolls_back_digest: turned_away, ..Wanted::by_command(command) };
     let Some(under_way) = under_way else { return draft.go(&target.digest, &wanted) };
     // What the stack returns to is queued behind the cancel all the same: the update may end before it can be cancelled.
     let (_, commit) = draft.image(&target.digest)?;
@@ -77,38 +74,43 @@ pub(super) fn rollback_from(draft: Draft<'_>, command: &Command, digest: &Digest
     Ok(draft.refused(&reason))
 }
 
-/// What runs, as far as it is known.
+/// What ran before the update that is under way: what the stack returns to. The image is meant, also where its tag moves.
 fn present(draft: &Draft<'_>) -> Result<Target, String> {
     let running = draft.state.running.as_ref().ok_or("it is not known what ran before the update that is under way: name an image")?;
-    let digest = running.digest.clone().ok_or_else(|| format!("what ran before, `{}`, is on no image", running.tag))?;
-    Ok(Target { digest, tag: running.tag.parse().ok() })
+    let digest = running.digest.clone().ok_or_else(|| format!("what ran before, `{}`, is on no image: name an image", running.tag))?;
+    Ok(Target { digest, tag: draft.as_production_tag(&running.tag) })
 }
 
-/// The last deployed image before the present one that was not itself rolled back from.
+/// The last deployed image before the present one that was not itself rolled back from. Images are compared, as the history
+/// recorded them: what a tag is on now says nothing of what it was on then.
 fn last_deployed(draft: &Draft<'_>) -> Decided<Result<Target, String>> {
     let history = read_history(draft)?;
-    let present = draft.value();
     let deployed: Vec<&Ended> = history.iter().filter(|ended| ended.end == End::Deployed).collect();
-    let mut left_behind: Vec<&str> = Vec::new();
-    let mut redeployed: Vec<&str> = Vec::new();
-    let first = deployed.iter().position(|ended| ended.promotion.tag.as_str() == present).unwrap_or(0);
-    for ended in &deployed {
-        if let Some(from) = ended.promotion.rolls_back.as_deref().filter(|from| !redeployed.contains(from)) {
-            left_behind.push(from);
-        }
-        redeployed.push(ended.promotion.tag.as_str());
+    // What an older version wrote names some images by their tags alone.
+    let of_tag = |tag: &str| {
+        let promoted = deployed.iter().find(|ended| ended.promotion.tag.as_str() == tag).map(|ended| ended.promotion.digest.clone());
+        promoted.or_else(|| draft.as_production_tag(tag).and_then(|tag| draft.tags.digest(&tag).cloned()))
+    };
+    let present = if draft.is_stray { of_tag(draft.value()) } else { draft.running_digest() };
+    let mut left_behind: Vec<Digest> = Vec::new();
+    let mut redeployed: Vec<&Digest> = Vec::new();
+    for Ended { promotion, .. } in &deployed {
+        let from = promotion.rolls_back_digest.clone().or_else(|| promotion.rolls_back.as_deref().and_then(of_tag));
+        left_behind.extend(from.filter(|from| !redeployed.contains(&from)));
+        redeployed.push(&promotion.digest);
     }
-    for ended in &deployed[first..] {
-        let own = (ended.promotion.tag.as_str(), Some(ended.promotion.digest.clone()));
-        let before = ended.promotion.previous_tag.as_str();
-        // The history knows what that tag was on; the repository only what it is on now.
-        let promoted = deployed.iter().find(|other| other.promotion.tag.as_str() == before).map(|other| other.promotion.digest.clone());
-        let before = (before, promoted.or_else(|| before.parse().ok().and_then(|tag| draft.tags.digest(&tag).cloned())));
+    let first = deployed.iter().position(|ended| Some(&ended.promotion.digest) == present.as_ref()).unwrap_or(0);
+    for Ended { promotion, .. } in &deployed[first..] {
+        let own = (promotion.tag.as_str(), Some(promotion.digest.clone()));
+        let before = (promotion.previous_tag.as_str(), promotion.previous_digest.clone().or_else(|| of_tag(&promotion.previous_tag)));
         for (tag, digest) in [own, before] {
-            if tag != present && !left_behind.contains(&tag) {
-                return Ok(digest
-                    .map(|digest| Target { digest, tag: tag.parse().ok() })
-                    .ok_or_else(|| format!("what was deployed before, `{tag}`, is on no image any more: name one")));
+            match digest {
+                Some(digest) if Some(&digest) == present.as_ref() || left_behind.contains(&digest) => {}
+                Some(digest) => return Ok(Ok(Target { digest, tag: draft.as_production_tag(tag) })),
+                None if tag == draft.value() => {}
+                None => {
+                    return Ok(Err(format!("what was deployed before, `{tag}`, is on no image that is known: name an image")));
+                }
             }
         }
     }
@@ -117,25 +119,26 @@ fn last_deployed(draft: &Draft<'_>) -> Decided<Result<Target, String>> {
 
 /// An image that a person names: by its tag, or as the history knows its commit, or as the repository does.
 fn named_before(draft: &Draft<'_>, image: &ImageRef) -> Decided<Result<Target, String>> {
-    if let ImageRef::Commit(commit) = image {
-        let of_commit = |its: &Option<Commit>| its.as_ref().is_some_and(|its| its.agrees_with(commit));
-        let known = read_history(draft)?.iter().find(|ended| ended.end == End::Deployed && of_commit(&ended.promotion.commit));
-        if let Some(ended) = known {
-            return Ok(Ok(Target { digest: ended.promotion.digest.clone(), tag: Some(ended.promotion.tag.clone()) }));
+    let deployed_as = |is_it: &dyn Fn(&Ended) -> bool| -> Decided<Option<Target>> {
+        let known = read_history(draft)?.iter().find(|ended| ended.end == End::Deployed && is_it(ended));
+        Ok(known.map(|ended| Target { digest: ended.promotion.digest.clone(), tag: Some(ended.promotion.tag.clone()) }))
+    };
+    let (tag, known) = match image {
+        ImageRef::Digest(_) => (None, None),
+        ImageRef::Commit(commit) => {
+            let of_commit = |its: &Option<Commit>| its.as_ref().is_some_and(|its| its.agrees_with(commit));
+            (None, deployed_as(&|ended| of_commit(&ended.promotion.commit))?)
         }
+        // Any other tag moves: it says which image is meant, and is no name to run under.
+        ImageRef::Tag(tag) => match draft.as_production_tag(tag.as_str()) {
+            Some(tag) => (Some(tag.clone()), deployed_as(&|ended| ended.promotion.tag == tag)?),
+            None => (None, None),
+        },
+    };
+    if let Some(known) = known {
+        return Ok(Ok(known));
     }
-    let tag = if let ImageRef::Tag(tag) = image { Some(tag.clone()) } else { None };
-    // The source tag moves: it is no name to run under.
-    let tag = tag.filter(|tag| *tag != draft.app.config.source_tag);
-    Ok(match (named(draft, Some(image))?, &tag) {
-        (Ok(digest), _) => Ok(Target { digest, tag }),
-        // The tag is gone from the repository; the history still knows what it was on.
-        (Err(reason), Some(gone)) => {
-            let known = read_history(draft)?.iter().find(|ended| ended.end == End::Deployed && ended.promotion.tag == *gone);
-            known.map(|ended| Target { digest: ended.promotion.digest.clone(), tag: tag.clone() }).ok_or(reason)
-        }
-        (Err(reason), None) => Err(reason),
-    })
+    Ok(named(draft, Some(image))?.map(|digest| Target { digest, tag }))
 }
 
 fn read_history<'a>(draft: &Draft<'a>) -> Decided<&'a [Ended]> {

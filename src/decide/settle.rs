@@ -6,8 +6,9 @@ use super::{Decided, Step};
 use crate::answer::Outcome;
 use crate::config::App;
 use crate::image::Tags;
+use crate::model::Digest;
 use crate::stack::{Phase, Stack, UpdateEnd};
-use crate::state::{End, Hold, Promotion, Recent, Running};
+use crate::state::{End, Hold, MovedTag, Promotion, Recent, Running};
 use crate::world::{Question, Snapshot};
 
 /// Who changed what ecr-promoter did not change.
@@ -20,10 +21,12 @@ pub(super) fn settle<'a>(app: &'a App, seen: &'a Snapshot, stack: &'a Stack, tag
         Phase::AtRest => {
             draft.close_ended()?;
             draft.recognize_value()?;
+            draft.close_hopeless()?;
         }
         Phase::Broken => draft.close_ended()?,
         Phase::Busy | Phase::Leaving | Phase::Gone => {}
     }
+    draft.check_running_tag()?;
     draft.retire_request()?;
     Ok(draft)
 }
@@ -36,14 +39,20 @@ impl Draft<'_> {
                 self.deployed(&open);
                 continue;
             }
-            let events = self.seen.events.as_ref().ok_or(Step::Read(Question::Events(Some(open.at))))?;
-            match events.end_of(&open.token) {
+            match self.events()?.end_of(&open.token) {
                 // Never taken: it is sent (again) when its turn comes, under the same token.
                 None => {}
                 // The events are newer than the stack's status: look at the stack again.
-                Some(UpdateEnd::Running) => return Err(Step::LookAgain),
+                Some(UpdateEnd::Running) => {
+                    self.look_again()?;
+                    self.lose_sight_of(&open, "its events do not say that the update has ended");
+                }
                 Some(UpdateEnd::Complete) => self.deployed(&open),
                 Some(UpdateEnd::Failed(reason)) => self.failed(&open, &reason),
+                Some(UpdateEnd::Unknown) if open.sent_at.is_none() && open.accepted_at.is_none() => {}
+                Some(UpdateEnd::Unknown) => {
+                    self.lose_sight_of(&open, "so much has happened on it since that its newest events do not tell")
+                }
             }
         }
         Ok(())
@@ -54,13 +63,6 @@ impl Draft<'_> {
         let mut notice = open.notice(Outcome::Deployed, "CloudFormation finished the update", self.now);
         notice.took_seconds = Some(self.now.duration_since(open.at).as_secs());
         self.announce(notice);
-        if self.tags.digest(&open.tag) != Some(&open.digest) {
-            let on = self.tags.digest(&open.tag).map_or("no image".to_owned(), |digest| digest.to_string());
-            self.hold(format!(
-                "the tag `{}` was put on {} and is now on {on}: what runs may not be what was promoted",
-                open.tag, open.digest
-            ));
-        }
     }
 
     fn failed(&mut self, open: &Promotion, reason: &str) {
@@ -70,24 +72,40 @@ impl Draft<'_> {
                 self.end(open, End::Cancelled, reason.clone());
                 self.announce(open.notice(Outcome::Cancelled, reason, self.now));
             }
-            None => {
-                self.end(open, End::Failed, reason);
-                self.announce(open.notice(Outcome::Failed, reason, self.now));
-            }
+            None => self.end_as_failed(open, reason),
         }
+    }
+
+    fn end_as_failed(&mut self, open: &Promotion, reason: &str) {
+        self.end(open, End::Failed, reason);
+        self.announce(open.notice(Outcome::Failed, reason, self.now));
+    }
+
+    /// The stack is at rest without the promotion's tag, and nothing says why. A person has to look: automation stays away.
+    fn lose_sight_of(&mut self, open: &Promotion, why: &str) {
+        let reason = format!(
+            "stack `{}` is at rest and does not run `{}`, and {why}: look at the stack's events, then promote what should run",
+            self.stack.name, open.tag
+        );
+        self.end_as_failed(open, &reason);
+        self.hold(reason);
     }
 
     /// At rest: the parameter has the value that the state explains, or somebody else set it.
     fn recognize_value(&mut self) -> Decided<()> {
         let value = self.value();
-        let found = || found_running(value, self.tags, self.app);
         match &self.state.running {
-            None => self.state.running = Some(found()),
+            None => self.state.running = Some(self.found()),
+            // It was set before its tag was there, or its tag was not there yet when the tags were read.
+            Some(running) if running.tag == value && running.digest.is_none() => {
+                let found = self.found();
+                self.state.running = Some(Running { digest: found.digest, commit: found.commit, ..running.clone() });
+            }
             Some(running) if running.tag == value => {}
             Some(running) => {
                 // State and stack are read side by side, so one of them may be older: only the events, read after both,
                 // tell a change by somebody else from one of ours that the other read has not seen.
-                let events = self.seen.events.as_ref().ok_or(Step::Read(Question::Events(running.since)))?;
+                let events = self.events()?;
                 let made_it = events.newest_complete();
                 let ours = self.state.recent.iter().find(|recent| made_it.is_some_and(|event| event.is_of(&recent.token)));
                 let last_deployed = self.state.recent.iter().rev().find(|recent| recent.end == End::Deployed);
@@ -98,15 +116,89 @@ impl Draft<'_> {
                         self.is_stray = true;
                         return Ok(());
                     }
-                    Some(Recent { end: End::Deployed | End::Failed | End::Cancelled, .. }) => return Err(Step::LookAgain),
+                    Some(Recent { end: End::Deployed | End::Failed | End::Cancelled, .. }) => self.look_again()?,
                     Some(Recent { end: End::Superseded | End::Blocked, .. }) | None => {}
+                }
+                let found = self.found();
+                if found.digest.is_none() && !self.seen.are_tags_newer {
+                    return Err(Step::Read(Question::Tags));
                 }
                 if running.digest.is_some() && running.digest == self.seen.newest {
                     self.state.passed_over = running.digest.clone();
                 }
                 let was = running.tag.clone();
-                self.state.running = Some(Running { by: OUTSIDE.to_owned(), since: Some(self.now), ..found() });
-                self.hold(format!("{} was changed from `{was}` to `{value}` outside ecr-promoter", self.app.config.parameter));
+                self.adopt(format!("{} was changed from `{was}` to `{value}` outside ecr-promoter", self.app.config.parameter));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what the stack has for what runs, tells people why, and holds the app.
+    pub(super) fn adopt(&mut self, reason: String) {
+        let recorded = self.value().parse().ok().and_then(|tag| self.recorded(&tag).cloned());
+        let found = self.found();
+        let digest = recorded.or(found.digest);
+        self.state.running = Some(Running { by: OUTSIDE.to_owned(), since: Some(self.now), digest, ..found });
+        self.hold(reason);
+    }
+
+    /// What the parameter's value says of what runs.
+    fn found(&self) -> Running {
+        let digest = self.value().parse().ok().and_then(|tag| self.tags.digest(&tag).cloned());
+        let commit = digest.as_ref().and_then(|digest| self.tags.commit(digest, &self.app.config));
+        Running { tag: self.value().to_owned(), digest, commit, since: None, by: "before ecr-promoter".to_owned() }
+    }
+
+    /// A production tag means the image that it was made for. Where somebody has put the running one on another image, what
+    /// starts next is not what was promoted: people are told, once, and automation stays away.
+    fn check_running_tag(&mut self) -> Decided<()> {
+        let Some(Running { tag, digest: Some(digest), .. }) = self.state.running.clone().filter(|_| self.is_pinned()) else {
+            self.state.moved_tag = None;
+            return Ok(());
+        };
+        let to = tag.parse().ok().and_then(|tag| self.tags.digest(&tag).cloned());
+        if to.as_ref() == Some(&digest) {
+            self.state.moved_tag = None;
+            return Ok(());
+        }
+        let moved = MovedTag { tag, to };
+        if self.state.moved_tag.as_ref() == Some(&moved) {
+            return Ok(());
+        }
+        // The tags may have been read before the promotion that the state tells of.
+        if !self.seen.are_tags_newer {
+            return Err(Step::Read(Question::Tags));
+        }
+        let on = moved.to.as_ref().map_or("no image".to_owned(), Digest::to_string);
+        self.hold(format!("the tag `{}` was put on {digest} and is now on {on}: what starts next is not what was promoted", moved.tag));
+        self.state.moved_tag = Some(moved);
+        Ok(())
+    }
+
+    /// Ends what waits at rest and cannot go any more: the image of what a person wanted is gone, or automation's own is the newest
+    /// no more.
+    fn close_hopeless(&mut self) -> Decided<()> {
+        for open in self.state.open.clone() {
+            let is_way_back = self.is_stray && self.running_digest().as_ref() == Some(&open.digest);
+            if open.via.is_automation() && (is_way_back || self.seen.newest.as_ref() == Some(&open.digest)) {
+                continue;
+            }
+            if open.via.is_automation() {
+                // What is newest may have been read before the state that tells of this promotion.
+                if !self.seen.are_tags_newer {
+                    return Err(Step::Read(Question::Tags));
+                }
+                self.end(&open, End::Superseded, format!("`{}` is on another image now", self.app.config.source_tag));
+                continue;
+            }
+            let problem = match (self.seen.images.get(&open.digest), self.seen.unavailable.get(&open.digest)) {
+                (None, _) => return Err(Step::Read(Question::Image(open.digest))),
+                (Some(Err(problem)), _) => Some(problem),
+                (Some(Ok(_)), None) => return Err(Step::Read(Question::Availability(open.digest))),
+                (Some(Ok(_)), Some(problem)) => problem.as_ref(),
+            };
+            if let Some(problem) = problem {
+                self.end_as_failed(&open, problem);
             }
         }
         Ok(())
@@ -118,11 +210,4 @@ impl Draft<'_> {
         self.announce(notice);
         self.state.hold = Some(Hold { by: OUTSIDE.to_owned(), at: self.now, reason });
     }
-}
-
-/// What a value that was found says of what runs.
-fn found_running(value: &str, tags: &Tags, app: &App) -> Running {
-    let digest = value.parse().ok().and_then(|tag| tags.digest(&tag).cloned());
-    let commit = digest.as_ref().and_then(|digest| tags.commit(digest, &app.config));
-    Running { tag: value.to_owned(), digest, commit, since: None, by: "before ecr-promoter".to_owned() }
 }

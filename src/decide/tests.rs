@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::answer::Answer;
-use crate::image::{Image, MEDIA_TYPES, Tags};
+use crate::image::{Image, MEDIA_TYPES, TagMutability, Tags};
 use crate::model::Tag;
 use crate::review::{Change, Changes, Replacement, Review};
-use crate::stack::{Parameter, StackEvent, StackEvents};
-use crate::state::{Hold, Running};
+use crate::stack::{EventsWanted, Parameter, StackEvent, StackEvents};
+use crate::state::{End, Hold, Running};
 use crate::world::{Tried, Update, Version};
 
 const NOW: &str = "2026-03-17T09:41:30Z";
@@ -60,6 +60,9 @@ fn seen() -> Snapshot {
             capabilities: vec!["CAPABILITY_IAM".to_owned()],
         }),
         tags: tags([(tag('a'), digest('a'))]),
+        are_tags_newer: false,
+        is_configuration_newer: false,
+        mutability: Some(TagMutability { is_immutable: true, exclusions: Vec::new() }),
         newest: Some(digest('a')),
         images: ['a', 'b'].map(|letter| (digest(letter), Ok(image(letter)))).into(),
         unavailable: BTreeMap::new(),
@@ -171,7 +174,7 @@ fn the_retry_after_a_crash_sends_the_same_token() {
 
 #[test]
 fn whether_an_intent_was_sent_is_asked_of_the_stacks_events() {
-    assert!(matches!(step(&auto(), &push('b'), &after_intent()), Step::Read(Question::Events(Some(_)))));
+    assert!(matches!(step(&auto(), &push('b'), &after_intent()), Step::Read(Question::Events(EventsWanted { since: Some(_), .. }))));
 }
 
 #[test]
@@ -219,7 +222,9 @@ fn what_a_person_wants_waits_behind_a_busy_stack_with_its_own_token() {
     let busy = with_stack(pushed_b(), |stack| stack.status = "UPDATE_IN_PROGRESS".to_owned());
     let plan = check(&asking(), &promote(Some(ImageRef::Digest(digest('b')))), &busy, Outcome::Queued, "Save\nTell\nMark");
     let Action::Mark(kept) = &plan.stages[2][0] else { panic!("a mark") };
-    let free = Snapshot { state: kept.state.clone(), events: Some(StackEvents::default()), ..pushed_b() };
+    let queued = Snapshot { state: kept.state.clone(), events: Some(StackEvents::default()), ..pushed_b() };
+    assert_eq!(step(&asking(), &push('b'), &queued), Step::Read(Question::Availability(digest('b'))), "it may be archived since");
+    let free = Snapshot { unavailable: [(digest('b'), None)].into(), ..queued };
     let plan = check(&asking(), &push('b'), &free, Outcome::Promoted, "Save + PutTag\nUpdateStack\nTell\nMark");
     assert_eq!(Some(&update(&plan).token), kept.state.as_ref().and_then(|state| state.open.first()).map(|open| &open.token));
 }
@@ -241,7 +246,7 @@ fn an_end_is_known_by_the_value_at_rest_or_by_the_token_in_the_events() {
         reason: reason.map(str::to_owned),
     };
     let rolled_back = vec![event("UPDATE_ROLLBACK_COMPLETE", None), event("UPDATE_ROLLBACK_IN_PROGRESS", Some("circuit breaker"))];
-    let failed = Snapshot { events: Some(StackEvents(rolled_back)), ..after_intent() };
+    let failed = Snapshot { events: Some(rolled_back.into()), ..after_intent() };
     let plan = check(&auto(), &push('b'), &failed, Outcome::Failed, "Save\nTell\nMark");
     assert_eq!(answer(&plan).closed[0].reason, "circuit breaker");
 }
@@ -281,10 +286,28 @@ fn a_stack_that_cannot_be_promoted_to_is_a_configuration_error() {
 #[test]
 fn another_stack_than_before_is_a_first_sight() {
     let elsewhere = app(r#"{"stack":"web2","mode":"auto","commit_from":["annotation"]}"#);
-    let plan = check(&elsewhere, &push('b'), &after_intent(), Outcome::Promoted, PROMOTES);
+    let moved = with_stack(after_intent(), |stack| stack.id = "another arn".to_owned());
+    assert_eq!(step(&elsewhere, &push('b'), &moved), Step::Read(Question::Configuration), "a sandbox may know an old one");
+    let moved = Snapshot { is_configuration_newer: true, ..moved };
+    let plan = check(&elsewhere, &push('b'), &moved, Outcome::Promoted, "Save + PutTag\nUpdateStack\nTell + Tell\nMark");
     let Action::Save(records) = &plan.stages[0][0] else { panic!("a save") };
     let state = records.state.as_ref().expect("a state");
-    assert_eq!((state.stack.as_str(), state.open.len()), ("web2", 1));
+    assert_eq!((state.stack.as_str(), state.stack_id.as_deref(), state.open.len()), ("web2", Some("another arn"), 1));
+    assert_eq!((records.history.len(), records.history[0].end), (1, End::Superseded), "what was begun there has an end");
+}
+
+#[test]
+fn the_stack_by_its_name_and_by_its_arn_is_the_same_stack() {
+    let by_arn = app(r#"{"stack":"arn:aws:cloudformation:us-east-1:012345678912:stack/web/1","mode":"auto","commit_from":["annotation"]}"#);
+    let mut held = after_intent();
+    let state = held.state.as_mut().expect("a state");
+    state.open.clear();
+    state.hold = Some(Hold { by: "alice".to_owned(), at: held.at, reason: "freeze".to_owned() });
+    let plan = decided(&by_arn, &push('b'), &held);
+    assert_eq!(answer(&plan).outcome, Outcome::ApprovalRequested);
+    // Another stack is promoted to by people only, too, until they say otherwise.
+    let moved = Snapshot { is_configuration_newer: true, ..with_stack(held, |stack| stack.id = "another arn".to_owned()) };
+    assert_eq!(answer(&decided(&by_arn, &push('b'), &moved)).outcome, Outcome::ApprovalRequested);
 }
 
 #[test]
@@ -305,7 +328,7 @@ fn a_change_that_only_one_of_two_reads_saw_is_looked_at_again() {
         status: "UPDATE_COMPLETE".to_owned(),
         reason: None,
     };
-    assert_eq!(step(&auto(), &push('b'), &Snapshot { events: Some(StackEvents(vec![ours])), ..torn.clone() }), Step::LookAgain);
+    assert_eq!(step(&auto(), &push('b'), &Snapshot { events: Some(vec![ours].into()), ..torn.clone() }), Step::LookAgain);
     let theirs = Snapshot { events: Some(StackEvents::default()), ..torn };
     check(&auto(), &push('b'), &theirs, Outcome::Held, "Save\nTell + Tell\nMark");
 }

@@ -27,7 +27,7 @@ use crate::page::board::act::{self, IMAGE, LONGEST_REASON, Names, ONCE, REASON, 
 use crate::page::board::{self, Row, STILL, Viewer};
 use crate::page::notice;
 use crate::slack::escape::plain;
-use crate::stack::Phase;
+use crate::stack::{EventsWanted, Phase};
 use crate::state::State;
 use crate::web::{Request, Response};
 use crate::world::{Question, Secret, Snapshot, Subject, World};
@@ -166,7 +166,7 @@ async fn list<W: World>(world: &W, viewer: &Viewer<'_>) -> Result<Response, Erro
                 state.map_err(|error| words(&repository, &error)).map(|state| app.as_ref().map_or(None, |app| of_this_stack(app, state)));
             let stack = match (&app, &state) {
                 (Ok(app), Ok(Some(state))) if board::is_under_way(state) => {
-                    Some(world.watch(app, None).await.map_err(|error| words(&repository, &error)))
+                    Some(world.watch(app, &EventsWanted::default()).await.map_err(|error| words(&repository, &error)))
                 }
                 (Ok(_) | Err(_), Ok(_) | Err(_)) => None,
             };
@@ -178,7 +178,8 @@ async fn list<W: World>(world: &W, viewer: &Viewer<'_>) -> Result<Response, Erro
 
 /// What is remembered of another stack or parameter than the configured one says nothing of the app as it is now.
 fn of_this_stack(app: &App, state: Option<State>) -> Option<State> {
-    state.filter(|state| state.stack == app.config.stack && state.parameter == app.config.parameter)
+    let is_same = |state: &State| state.stack == app.config.stack || state.stack_id.as_ref().is_some_and(|id| app.is_about(id));
+    state.filter(|state| is_same(state) && state.parameter == app.config.parameter)
 }
 
 /// Why something cannot be shown. Only a configuration's own errors are for everybody's eyes.
@@ -190,6 +191,7 @@ fn words(repository: &Repository, error: &Error) -> String {
         | Error::Aws { .. }
         | Error::Unexpected { .. }
         | Error::Contended { .. }
+        | Error::Untold { .. }
         | Error::Several { .. } => {
             warn!(%repository, %error, "the board shows less than there is");
             UNREADABLE.to_owned()
@@ -213,7 +215,7 @@ async fn observe<W: World>(world: &W, app: &App) -> Result<Snapshot, Error> {
     seen.state = of_this_stack(app, seen.state);
     world.read(app, &Question::History, &mut seen).await?;
     if seen.stack.as_ref().is_some_and(|stack| stack.phase() == Phase::Busy) {
-        world.read(app, &Question::Events(None), &mut seen).await?;
+        world.read(app, &Question::Events(EventsWanted::default()), &mut seen).await?;
     }
     Ok(seen)
 }

@@ -32,13 +32,19 @@ pub(crate) struct Stored {
 /// What the address of a layer is signed with; whoever has it can read the layer.
 pub(crate) const LAYER_SIGNATURE: &str = "6e5f1d0cafe-layer-signature-2a7b";
 
+/// Which tags are not as the repository's others, for each kind of repository that has such.
+const EXCLUDED: [(&str, &str); 2] = [("IMMUTABLE_WITH_EXCLUSION", "latest"), ("MUTABLE_WITH_EXCLUSION", "production_*")];
+
 impl Registry {
     pub(crate) fn new(emulator: Emulator) -> Registry {
         Registry { emulator, layers: Mutex::default(), putting: tokio::sync::Mutex::default() }
     }
 
     pub(crate) async fn create(&self, repository: &str, mutability: &str) {
-        let body = json!({ "repositoryName": repository, "imageTagMutability": mutability });
+        let mut body = json!({ "repositoryName": repository, "imageTagMutability": mutability });
+        if let Some(filter) = EXCLUDED.iter().find_map(|(kind, filter)| (*kind == mutability).then_some(filter)) {
+            body["imageTagMutabilityExclusionFilters"] = json!([{ "filterType": "WILDCARD", "filter": filter }]);
+        }
         self.emulator.must("ecr:CreateRepository", &body).await;
     }
 

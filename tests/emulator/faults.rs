@@ -63,6 +63,8 @@ async fn deny(trigger: Trigger, action: &str, ops: &[String]) {
 
     let case = format!("{trigger:?} without {action}");
     match journey.world.deliver(&journey.event).await {
+        // Where nobody may say which tags can be moved, all count as movable, and the log says which action is missing.
+        Ok(_) if action == "ecr:DescribeRepositories" => assert!(journey.world.logs.text().contains(action), "{case}: not in the log"),
         Ok(answer) => panic!("{case}: {answer}"),
         Err(error) => {
             let said = error.message.to_lowercase().contains(&action.to_lowercase());

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::cloudformation::{Change, Parameter};
+use super::cloudformation::{Change, Parameter, Stack};
 use super::fault::{At, Fault, PASSING};
 use super::image::Image;
 use super::journey::for_each;
@@ -220,6 +220,7 @@ async fn an_ssm_typed_parameter_that_would_resolve_to_something_new_blocks_witho
     let Some((world, image)) = guarded_world().await else { return };
     world.configure("web", &json!({ "stack": "web", "mode": "auto" })).await;
     add_ssm_parameter(&world, Some("ami-0000000b"));
+    world.stack(|stack| stack.would_change.push(Change::modify("AWS::EC2::Instance", "Builder", "True").caused_by("ImageId")));
     let before = world.production().await;
 
     let answer = world.answer(&world.pushed(&image)).await;
@@ -231,6 +232,23 @@ async fn an_ssm_typed_parameter_that_would_resolve_to_something_new_blocks_witho
     assert_eq!(change_sets(&world), [""; 0]);
     let [text] = &texts(&world)[..] else { panic!("told once: {:?}", texts(&world)) };
     assert!(text.contains("ImageId"), "{text}");
+}
+
+#[tokio::test]
+async fn after_a_cdk_bootstrap_a_promotion_and_a_rollback_go_as_before() {
+    let Some((world, image)) = guarded_world().await else { return };
+    world.configure("web", &json!({ "stack": "web", "mode": "auto" })).await;
+    // Every CDK stack has it, and nothing in the stack depends on it.
+    let version =
+        Parameter { resolved: Some("20".to_owned()), resolves_to: Some("21".to_owned()), ..Parameter::new("BootstrapVersion", "/cdk") };
+    world.stack(|stack| stack.parameters.push(version));
+    assert_eq!(world.answer(&world.pushed(&image)).await["outcome"], "promoted");
+    world.stack(Stack::finish_update);
+    // A rollback goes back even where it would change something.
+    world.stack(|stack| stack.would_change.push(Change::modify("AWS::EC2::Instance", "Builder", "True").caused_by("BootstrapVersion")));
+    let again = |parameter: &mut Parameter| parameter.resolves_to = Some("22".to_owned());
+    world.stack(|stack| stack.parameters.iter_mut().filter(|parameter| parameter.key == "BootstrapVersion").for_each(again));
+    assert_eq!(world.answer(&world.sns("rollback web")).await["outcome"], "promoted");
 }
 
 #[tokio::test]

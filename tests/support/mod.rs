@@ -20,11 +20,11 @@ use ecr_promoter::config::App;
 use ecr_promoter::error::Error;
 use ecr_promoter::event::Invocation;
 use ecr_promoter::handle::handle;
-use ecr_promoter::image::{Image, MEDIA_TYPES, Tags};
+use ecr_promoter::image::{Image, MEDIA_TYPES, TagMutability, Tags};
 use ecr_promoter::model::{Digest, Repository, RequestId, Tag, Token};
 use ecr_promoter::request::{Posted, Progress, Request};
-use ecr_promoter::review::{Change, Changes, Review};
-use ecr_promoter::stack::{Parameter, Stack, StackEvent, StackEvents};
+use ecr_promoter::review::{Change, Changes, Replacement, Review};
+use ecr_promoter::stack::{EventsWanted, Parameter, Stack, StackEvent, StackEvents};
 use ecr_promoter::state::{CommandRecord, Ended, Notice, Roster, State, Via};
 use ecr_promoter::world::{
     Action, Applied, Asked, Listener, NotUpdated, Question, Secret, Snapshot, Subject, Tried, Update, Version, World,
@@ -68,6 +68,11 @@ pub(crate) struct Inner {
     pub(crate) tags: BTreeMap<Tag, Digest>,
     pub(crate) images: BTreeMap<Digest, Image>,
     pub(crate) is_immutable: bool,
+    /// Tags that somebody else has moved: these may be moved back.
+    pub(crate) moved_by_others: BTreeSet<Tag>,
+    pub(crate) stack_id: String,
+    /// The stack that the configuration does not name now, once it has named another.
+    other_stack: Option<OtherStack>,
     pub(crate) status: String,
     pub(crate) parameters: BTreeMap<String, String>,
     pub(crate) events: Vec<StackEvent>,
@@ -89,6 +94,7 @@ pub(crate) struct Inner {
     /// The messages in Slack, by their time, as they are now.
     pub(crate) slack: BTreeMap<String, Request>,
     pub(crate) slack_is_down: bool,
+    pub(crate) topic_is_down: bool,
     pub(crate) whispered: Vec<String>,
     /// The stack's change sets; `None` is somebody else's.
     pub(crate) change_sets: BTreeMap<String, Option<ChangeSet>>,
@@ -98,6 +104,8 @@ pub(crate) struct Inner {
     pub(crate) looks_of_a_review: usize,
     /// Of the SSM-typed parameters, what each is now.
     pub(crate) resolved: BTreeMap<String, String>,
+    /// The images that the stack was sent to, or ran at the start, oldest first.
+    pub(crate) ran: Vec<Digest>,
     /// The updates that the stack took: token and tag.
     pub(crate) updates: Vec<(String, String)>,
     /// What CloudFormation answers instead of taking the next update.
@@ -121,6 +129,18 @@ pub(crate) struct ChangeSet {
     is_outdated: bool,
 }
 
+/// A stack that nobody looks at.
+#[derive(Clone)]
+struct OtherStack {
+    config: Value,
+    id: String,
+    status: String,
+    parameters: BTreeMap<String, String>,
+    events: Vec<StackEvent>,
+    in_flight: Option<(String, String)>,
+    change_sets: BTreeMap<String, Option<ChangeSet>>,
+}
+
 impl Memory {
     /// An app `web` in this mode, with nothing pushed and a stack that runs `production_old`.
     pub(crate) fn new(mode: &str) -> Self {
@@ -131,6 +151,9 @@ impl Memory {
             tags: BTreeMap::new(),
             images: BTreeMap::new(),
             is_immutable: true,
+            moved_by_others: BTreeSet::new(),
+            stack_id: STACK_ID.to_owned(),
+            other_stack: None,
             status: "UPDATE_COMPLETE".to_owned(),
             parameters: parameters.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
             events: Vec::new(),
@@ -149,11 +172,13 @@ impl Memory {
             asked: BTreeMap::new(),
             slack: BTreeMap::new(),
             slack_is_down: false,
+            topic_is_down: false,
             whispered: Vec::new(),
             change_sets: BTreeMap::new(),
             would_change: Changes::default(),
             looks_of_a_review: 0,
             resolved: BTreeMap::new(),
+            ran: Vec::new(),
             updates: Vec::new(),
             next_update: None,
             finishes_at_once: false,
@@ -163,7 +188,8 @@ impl Memory {
             nonces: 0,
         })));
         let old = world.image("0ddba11");
-        world.get_mut().tags.insert(tag("production_old"), old);
+        world.get_mut().tags.insert(tag("production_old"), old.clone());
+        world.get_mut().ran.push(old);
         world
     }
 
@@ -235,12 +261,14 @@ impl Memory {
     pub(crate) fn fail_update(&self, reason: &str) {
         let mut inner = self.get_mut();
         let (token, before) = inner.in_flight.take().expect("an update is under way");
-        // The rollback of a cancelled update carries the cancel's token.
-        let token = inner.events[0].token.clone().filter(|newest| newest.ends_with("-cancel")).unwrap_or(token);
         inner.parameters.insert("ProductionTag".to_owned(), before);
+        if inner.status != "UPDATE_ROLLBACK_IN_PROGRESS" {
+            inner.stack_event(&token, "UPDATE_ROLLBACK_IN_PROGRESS", Some(reason));
+        }
         inner.status = "UPDATE_ROLLBACK_COMPLETE".to_owned();
-        inner.stack_event(&token, "UPDATE_ROLLBACK_IN_PROGRESS", Some(reason));
-        inner.stack_event(&token, "UPDATE_ROLLBACK_COMPLETE", None);
+        // The rollback of a cancelled update carries the cancel's token.
+        let token = inner.events[0].token.clone();
+        inner.stack_event_by(token.as_deref(), "UPDATE_ROLLBACK_COMPLETE", None);
     }
 
     /// Somebody else updates the stack to this value; it is under way until it is finished.
@@ -251,6 +279,55 @@ impl Memory {
         inner.in_flight = Some(("Console-1".to_owned(), before));
         inner.outdate_change_sets();
         inner.stack_event("Console-1", "UPDATE_IN_PROGRESS", Some("User Initiated"));
+    }
+
+    /// Somebody cancels the update that is under way in the console, whose events carry a token of the console's, or none.
+    pub(crate) fn cancel_in_the_console(&self, token: Option<&str>) {
+        let mut inner = self.get_mut();
+        inner.status = "UPDATE_ROLLBACK_IN_PROGRESS".to_owned();
+        inner.stack_event_by(token, "UPDATE_ROLLBACK_IN_PROGRESS", Some("User Initiated"));
+    }
+
+    /// The app's configuration names another stack from now on, or the first one again. What is under way goes on unseen.
+    pub(crate) fn move_to_the_other_stack(&self) {
+        let mut inner = self.get_mut();
+        let new = inner.other_stack.take().unwrap_or_else(|| OtherStack {
+            config: "other".into(),
+            id: "arn:aws:cloudformation:us-east-1:012345678912:stack/other/2".to_owned(),
+            status: "UPDATE_COMPLETE".to_owned(),
+            parameters: inner.parameters.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+            events: Vec::new(),
+            in_flight: None,
+            change_sets: BTreeMap::new(),
+        });
+        inner.other_stack = Some(OtherStack {
+            config: std::mem::replace(&mut inner.config["stack"], new.config),
+            id: std::mem::replace(&mut inner.stack_id, new.id),
+            status: std::mem::replace(&mut inner.status, new.status),
+            parameters: std::mem::replace(&mut inner.parameters, new.parameters),
+            events: std::mem::replace(&mut inner.events, new.events),
+            in_flight: std::mem::replace(&mut inner.in_flight, new.in_flight),
+            change_sets: std::mem::replace(&mut inner.change_sets, new.change_sets),
+        });
+    }
+
+    /// Somebody puts a tag on an image, or takes it away.
+    pub(crate) fn move_tag(&self, name: &str, to: Option<&Digest>) {
+        let mut inner = self.get_mut();
+        inner.moved_by_others.insert(tag(name));
+        match to {
+            Some(digest) => inner.tags.insert(tag(name), digest.clone()),
+            None => inner.tags.remove(&tag(name)),
+        };
+    }
+
+    /// Somebody deletes an image, and with it its tags.
+    pub(crate) fn delete_image(&self, digest: &Digest) {
+        let mut inner = self.get_mut();
+        inner.images.remove(digest);
+        let gone: Vec<Tag> = inner.tags.iter().filter(|(_, on)| *on == digest).map(|(tag, _)| tag.clone()).collect();
+        inner.moved_by_others.extend(gone);
+        inner.tags.retain(|_, on| on != digest);
     }
 
     /// What the stack runs, or is about to.
@@ -270,9 +347,13 @@ impl Memory {
 
 impl Inner {
     fn stack_event(&mut self, token: &str, status: &str, reason: Option<&str>) {
+        self.stack_event_by(Some(token), status, reason);
+    }
+
+    fn stack_event_by(&mut self, token: Option<&str>, status: &str, reason: Option<&str>) {
         let event = StackEvent {
             at: self.now,
-            token: Some(token.to_owned()),
+            token: token.map(str::to_owned),
             is_stack: true,
             resource: "web (AWS::CloudFormation::Stack)".to_owned(),
             status: status.to_owned(),
@@ -296,8 +377,11 @@ impl Inner {
             return Applied::NotUpdated(answer);
         }
         let is_known = self.updates.iter().any(|(token, _)| token == update.token.as_str());
-        if self.in_flight.is_some() || is_known && !self.takes_known_tokens {
+        if self.in_flight.is_some() {
             return Applied::NotUpdated(NotUpdated::Contested);
+        }
+        if is_known && !self.takes_known_tokens {
+            return Applied::NotUpdated(NotUpdated::KnownToken);
         }
         let (state, _) = self.state.as_ref().expect("an update is sent that no state knows");
         let is_known =
@@ -313,7 +397,14 @@ impl Inner {
         }
         let others: BTreeSet<&String> = self.parameters.keys().filter(|key| *key != "ProductionTag").collect();
         assert_eq!(others, update.others.iter().collect(), "every other parameter is named, or it falls to its default");
-        assert!(self.tags.contains_key(&update.tag), "the stack is sent to a tag that no image has");
+        let was_moved = self.moved_by_others.contains(&update.tag);
+        assert!(was_moved || self.tags.contains_key(&update.tag), "the stack is sent to a tag that no image has");
+        assert!(update.tag.as_str().starts_with("production_"), "production gets `{}`", update.tag);
+        if let Some(open) = state.open.iter().find(|open| open.token == update.token) {
+            let on = self.tags.get(&update.tag);
+            assert!(was_moved || on == Some(&open.digest), "the tag of what is sent is on {on:?}: {open:#?}");
+            self.ran.push(open.digest.clone());
+        }
         let before = self.parameters["ProductionTag"].clone();
         if before == update.tag.as_str() {
             return Applied::NotUpdated(NotUpdated::NothingToDo);
@@ -395,8 +486,15 @@ impl Inner {
             assert!(changes.list.iter().all(is_allowed), "the guard forbids what was executed: {:?}", changes.list);
         }
         for (key, value) in &self.resolved {
-            assert!(changes.resolved.contains(&(key.clone(), value.clone())), "`{key}` was resolved anew: {:?}", changes.resolved);
+            let is_as_it_was = changes.resolved.contains(&(key.clone(), value.clone())) || !changes.causes.contains(key);
+            assert!(is_as_it_was || self.is_rolling_back(), "`{key}` was resolved anew: {:?}", changes.resolved);
         }
+    }
+
+    fn is_rolling_back(&self) -> bool {
+        let (state, _) = self.state.as_ref().expect("a state");
+        let (token, _) = self.updates.last().expect("an update");
+        state.open.iter().any(|open| open.token.as_str() == token && open.rolls_back.is_some())
     }
 
     fn delete_change_set(&mut self, token: &Token) -> Applied {
@@ -431,8 +529,10 @@ impl Inner {
     fn put_tag(&mut self, image: &Image, tag: &Tag) -> Applied {
         match self.tags.get(tag) {
             Some(on) if *on != image.digest && self.is_immutable => return Applied::TagTaken,
-            Some(on) => assert_eq!(*on, image.digest, "a tag was moved"),
-            None => {}
+            Some(on) if *on != image.digest => {
+                assert!(self.moved_by_others.contains(tag), "the tag {tag} was moved");
+            }
+            Some(_) | None => {}
         }
         self.tags.insert(tag.clone(), image.digest.clone());
         Applied::Done
@@ -464,7 +564,7 @@ impl Inner {
 
     fn stack(&self) -> Stack {
         Stack {
-            id: STACK_ID.to_owned(),
+            id: self.stack_id.clone(),
             name: "web".to_owned(),
             status: self.status.clone(),
             parent: None,
@@ -475,6 +575,10 @@ impl Inner {
                 .collect(),
             capabilities: vec!["CAPABILITY_IAM".to_owned()],
         }
+    }
+
+    fn mutability(&self) -> TagMutability {
+        TagMutability { is_immutable: self.is_immutable, exclusions: Vec::new() }
     }
 
     fn find(&self, digest: &Digest) -> Result<Image, String> {
@@ -534,6 +638,10 @@ impl World for Sandbox {
             return Ok(None);
         }
         Ok(Some(App::parse(repository, "/ecr-promoter/apps/web", &config)?))
+    }
+
+    async fn app_now(&self, repository: &Repository) -> Result<Option<App>, Error> {
+        self.app(repository).await
     }
 
     async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error> {
@@ -619,9 +727,9 @@ impl World for Sandbox {
         self.call("BatchGetItem", read).await
     }
 
-    async fn watch(&self, _: &App, _: Option<Timestamp>) -> Result<(Option<Stack>, StackEvents), Error> {
+    async fn watch(&self, _: &App, _: &EventsWanted) -> Result<(Option<Stack>, StackEvents), Error> {
         let stack = self.call("DescribeStacks", |w| w.stack());
-        let events = self.call("DescribeStackEvents", |w| StackEvents(w.events.clone()));
+        let events = self.call("DescribeStackEvents", |w| StackEvents::from(w.events.clone()));
         let (stack, events) = futures_util::try_join!(stack, events)?;
         Ok((Some(stack), events))
     }
@@ -662,6 +770,9 @@ impl World for Sandbox {
             command,
             stack: Some(stack),
             tags: Some(tags),
+            are_tags_newer: false,
+            is_configuration_newer: false,
+            mutability: (!subject.is_routine).then(|| self.world.get().mutability()),
             newest,
             images,
             unavailable: BTreeMap::new(),
@@ -687,8 +798,15 @@ impl World for Sandbox {
             Question::Label(digest) => {
                 seen.labels.insert(digest.clone(), None);
             }
-            Question::Events(since) => {
-                let (stack, events) = self.watch(app, *since).await?;
+            Question::Tags => {
+                seen.tags = Some(self.call("ListImages", |w| w.tags.clone().into_iter().collect::<Tags>()).await?);
+                seen.newest = seen.tags.as_ref().and_then(|tags| tags.digest(&tag("latest"))).cloned();
+                seen.are_tags_newer = true;
+            }
+            Question::Mutability => seen.mutability = Some(self.call("DescribeRepositories", |w| w.mutability()).await?),
+            Question::Configuration => seen.is_configuration_newer = true,
+            Question::Events(wanted) => {
+                let (stack, events) = self.watch(app, wanted).await?;
                 (seen.stack, seen.events) = (stack, Some(events));
             }
             Question::Matches(commit) => {
@@ -730,8 +848,15 @@ impl World for Sandbox {
             Action::CancelUpdate(token) => self.call("CancelUpdateStack", |w| w.cancel(token)).await,
             Action::Show(request) => self.call("Slack", |w| w.show(request)).await.or(Ok(Applied::PutOff)),
             Action::Tell(notice) => {
-                self.call("Publish", |w| w.told.push(notice.clone())).await?;
-                Ok(Applied::Done)
+                let tell = |w: &mut Inner| {
+                    if w.topic_is_down {
+                        let (resource, message) = ("topic".to_owned(), "it is down".to_owned());
+                        return Err(Error::Aws { action: "sns:Publish", resource, message });
+                    }
+                    w.told.push(notice.clone());
+                    Ok(Applied::Done)
+                };
+                self.call("Publish", tell).await?
             }
             Action::KeepAnswer(record) => {
                 self.call("PutItem command", |w| w.commands.insert(record.id.clone(), (**record).clone())).await?;
@@ -852,6 +977,12 @@ pub(crate) fn sns(message: &str, message_id: &str, sent_at: Timestamp) -> Value 
     sns["MessageId"] = message_id.into();
     sns["Timestamp"] = sent_at.to_string().into();
     event
+}
+
+/// A resource that an update would replace.
+pub(crate) fn change(kind: &str, resource: &str) -> Change {
+    let (action, kind, resource) = ("Modify".to_owned(), kind.to_owned(), resource.to_owned());
+    Change { action, kind, resource, within: None, replacement: Replacement::Yes }
 }
 
 pub(crate) fn tag(text: &str) -> Tag {

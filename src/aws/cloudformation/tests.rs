@@ -7,7 +7,7 @@ use super::super::wire::cloudformation::{STACK_ID, ask, not_authorized};
 use super::super::wire::{Recording, answer, app, denied, form_error, ok, replay};
 use crate::error::Error;
 use crate::model::Token;
-use crate::stack::{Parameter, Stack, StackEvent};
+use crate::stack::{EventsWanted, Parameter, Stack, StackEvent, UpdateEnd};
 use crate::world::{Applied, NotUpdated, Update};
 
 const TOKEN: &str = "ecr-promoter-0f4d7c2b91e65a38d0c7be54f1a29386";
@@ -128,7 +128,9 @@ fn page(number: u32, events: &[String]) -> Recording {
 
 async fn events(recordings: Vec<Recording>, since: Option<&str>) -> Result<Vec<StackEvent>, Error> {
     let since = since.map(|text| text.parse::<Timestamp>().expect("a time"));
-    replay(recordings, async |aws| aws.stack_events("web", since).await).await.map(|events| events.0)
+    let starts_of = since.map(|_| TOKEN.parse().expect("a token")).into_iter().collect();
+    let wanted = EventsWanted { starts_of, since };
+    replay(recordings, async |aws| aws.stack_events("web", &wanted).await).await.map(|events| events.list)
 }
 
 #[tokio::test]
@@ -169,6 +171,28 @@ async fn events_are_read_back_to_a_little_before_the_time_asked_for() {
         page(3, &[own_event("2026-03-17T09:34:00Z")]),
     ];
     assert_eq!(events(recordings, Some("2026-03-17T09:40:00Z")).await.expect("read").len(), 4);
+}
+
+fn of_a_resource(at: &str) -> String {
+    event(at, ("Service", "AWS::ECS::Service", "x"), "UPDATE_IN_PROGRESS", "")
+}
+
+#[tokio::test]
+async fn pages_full_of_resources_are_read_on_to_the_stacks_own_event() {
+    let start = event("2026-03-17T09:58:00Z", ("web", "AWS::CloudFormation::Stack", STACK_ID), "UPDATE_IN_PROGRESS", "");
+    let resources = || vec![of_a_resource("2026-03-17T10:00:00Z"); 3];
+    let recordings = vec![page(1, &resources()), page(2, &resources()), page(3, &[of_a_resource("2026-03-17T09:59:00Z"), start])];
+    assert_eq!(events(recordings, None).await.expect("read").len(), 8);
+}
+
+#[tokio::test]
+async fn at_most_ten_pages_are_read_and_then_the_events_do_not_deny_an_update() {
+    let recordings: Vec<Recording> = (1..=10).map(|number| page(number, &[own_event("2026-03-17T10:00:00Z")])).collect();
+    let token = TOKEN.parse().expect("a token");
+    let wanted = EventsWanted { starts_of: vec![token], since: Some("2026-03-01T00:00:00Z".parse().expect("a time")) };
+    let events = replay(recordings, async |aws| aws.stack_events("web", &wanted).await).await.expect("read");
+    assert!(events.is_cut && events.list.len() == 10);
+    assert_eq!(events.end_of(&wanted.starts_of[0]), Some(UpdateEnd::Unknown));
 }
 
 #[tokio::test]
@@ -270,7 +294,7 @@ async fn what_cloudformation_says_to_an_update_is_told_apart() {
             "Stack:web is in UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS state and cannot be updated.",
             NotUpdated::Contested,
         ),
-        (400, "TokenAlreadyExistsException", "Token already exists", NotUpdated::Contested),
+        (400, "TokenAlreadyExistsException", "Token already exists", NotUpdated::KnownToken),
         (400, "ValidationError", "No updates are to be performed.", NotUpdated::NothingToDo),
         (400, "ValidationError", "Stack [web] does not exist", refused("ValidationError: Stack [web] does not exist")),
         (
@@ -363,6 +387,16 @@ async fn a_cancel_has_a_token_that_names_the_update_and_is_done_once() {
     assert_eq!(cancel_update(ok("<CancelUpdateStackResponse></CancelUpdateStackResponse>")).await.expect("sent"), Applied::Done);
     let again = form_error(400, "TokenAlreadyExistsException", "Token already exists");
     assert_eq!(cancel_update(again).await.expect("not an error"), Applied::Done);
+}
+
+#[tokio::test]
+async fn an_update_behind_a_page_full_of_resources_is_cancelled_all_the_same() {
+    let resources = page(1, &vec![of_a_resource("2026-03-17T10:00:00Z"); 100]);
+    let token = format!("<ClientRequestToken>{TOKEN}</ClientRequestToken>");
+    let start = event("2026-03-17T09:58:00Z", ("web", "AWS::CloudFormation::Stack", STACK_ID), "UPDATE_IN_PROGRESS", &token);
+    let asked = ask("CancelUpdateStack", &[("StackName", "web"), ("ClientRequestToken", &format!("{TOKEN}-cancel"))]);
+    let recordings = vec![resources, page(2, &[start]), (asked, ok("<CancelUpdateStackResponse></CancelUpdateStackResponse>"))];
+    assert_eq!(cancel(recordings).await.expect("sent"), Applied::Done);
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ fn state() -> State {
         since: Some("2026-03-17T09:41:30Z".parse().expect("a time")),
         by: "push of `latest`".to_owned(),
     };
-    State { running: Some(running), ..State::first("web", "ProductionTag", 7) }
+    State { running: Some(running), ended: 7, ..State::new("web", "ProductionTag") }
 }
 
 /// Native attributes: readable in the console.
@@ -115,13 +115,16 @@ fn ended(number: u64) -> Ended {
         tag: "production_9fceb02".parse().expect("a tag"),
         previous_tag: "production_e83c516".to_owned(),
         previous_commit: None,
+        previous_digest: None,
         stack: "web".to_owned(),
         by: "push of `latest`".to_owned(),
         via: Via::Push,
         at: "2026-03-17T09:41:30Z".parse().expect("a time"),
+        sent_at: None,
         accepted_at: None,
         command: None,
         rolls_back: None,
+        rolls_back_digest: None,
         cancelled_by: None,
         request: None,
         deletes_change_sets: Vec::new(),

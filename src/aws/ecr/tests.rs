@@ -386,3 +386,43 @@ async fn a_put_whose_first_answer_was_lost_is_tried_again_and_done() {
     let again = (put_image(), json_error("ImageAlreadyExistsException", "", &json!({})));
     assert_eq!(put_tag(vec![lost, again]).await.expect("not an error"), Applied::Done);
 }
+
+// Which tags can be moved
+
+fn described(mutability: &Value) -> Recording {
+    let mut repository = json!({ "repositoryName": "web" });
+    repository.as_object_mut().expect("an object").extend(mutability.as_object().expect("an object").clone());
+    (ask("DescribeRepositories", &json!({ "repositoryNames": ["web"] })), ok_json(&json!({ "repositories": [repository] })))
+}
+
+#[tokio::test]
+async fn a_tag_can_be_moved_where_the_repository_and_its_exclusions_say_so() {
+    let filter = |text: &str| json!([{ "filterType": "WILDCARD", "filter": text }]);
+    for (settings, can_move) in [
+        (json!({}), true),
+        (json!({ "imageTagMutability": "MUTABLE" }), true),
+        (json!({ "imageTagMutability": "IMMUTABLE" }), false),
+        (json!({ "imageTagMutability": "MUTABLE_WITH_EXCLUSION", "imageTagMutabilityExclusionFilters": filter("production_*") }), false),
+        (json!({ "imageTagMutability": "MUTABLE_WITH_EXCLUSION", "imageTagMutabilityExclusionFilters": filter("v*") }), true),
+        (json!({ "imageTagMutability": "IMMUTABLE_WITH_EXCLUSION", "imageTagMutabilityExclusionFilters": filter("latest") }), false),
+        (json!({ "imageTagMutability": "IMMUTABLE_WITH_EXCLUSION", "imageTagMutabilityExclusionFilters": filter("*_9fceb02") }), true),
+        (json!({ "imageTagMutability": "WORD_OF_TOMORROW" }), true),
+    ] {
+        let read = replay([described(&settings)], async |aws| {
+            let first = aws.mutability(&web()).await;
+            // It is read once a minute.
+            assert_eq!(aws.mutability(&web()).await, first);
+            first
+        });
+        assert_eq!(read.await.can_move(&tag("production_9fceb02")), can_move, "{settings}");
+    }
+}
+
+#[tokio::test]
+async fn where_nobody_may_read_it_all_tags_can_be_moved() {
+    let words = "User: x is not authorized to perform: ecr:DescribeRepositories on resource: y";
+    let asked = ask("DescribeRepositories", &json!({ "repositoryNames": ["web"] }));
+    let recordings = [(asked, json_error("AccessDeniedException", words, &json!({})))];
+    let read = replay(recordings, async |aws| aws.mutability(&web()).await).await;
+    assert!(read.can_move(&tag("production_9fceb02")));
+}

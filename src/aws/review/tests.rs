@@ -253,7 +253,31 @@ async fn a_change_set_says_of_each_resource_what_would_become_of_it() {
         expected("Dynamic", queue, "Maybe", None, Replacement::No),
         expected("Import", queue, "Found", None, Replacement::No),
     ];
-    assert_eq!(read, Changes { list, resolved: vec![("Ami".to_owned(), "ami-1".to_owned())], others: vec![] });
+    assert_eq!(read, Changes { list, resolved: vec![("Ami".to_owned(), "ami-1".to_owned())], causes: vec![], others: vec![] });
+}
+
+#[tokio::test]
+async fn what_causes_a_change_is_named_for_the_stack_and_not_for_what_is_nested_in_it() {
+    let caused_by = |entity: &str| {
+        let target = "<Target><Attribute>Properties</Attribute><Name>Image</Name></Target>";
+        let source = "<ChangeSource>ParameterReference</ChangeSource>";
+        format!("<Details><member>{target}{source}<CausingEntity>{entity}</CausingEntity></member></Details>")
+    };
+    let task =
+        |entity: &str| change("Modify", "AWS::ECS::TaskDefinition", "Task", &format!("{}{}", replacement("True"), caused_by(entity)));
+    let nested = change(
+        "Modify",
+        "AWS::CloudFormation::Stack",
+        "Sidecar",
+        &format!("{}<ChangeSetId>{SIDECAR_ID}</ChangeSetId>{}", replacement("False"), caused_by("Ami")),
+    );
+    let read = read_changes([
+        (describe(), ready(CHANGE_SET_ID, &changes(&[task("ProductionTag"), nested]))),
+        alone(),
+        (describe_by_id(SIDECAR_ID, None), ready(SIDECAR_ID, &changes(&[task("BootstrapVersion")]))),
+    ])
+    .await;
+    assert_eq!(read.causes, ["ProductionTag", "Ami"]);
 }
 
 #[tokio::test]
@@ -379,6 +403,8 @@ async fn what_a_change_set_is_fit_for_is_told_apart() {
         ("FAILED", "UNAVAILABLE", because("No updates are to be performed."), Review::Empty),
         ("FAILED", "UNAVAILABLE", because("Template error: x"), Review::Failed("Template error: x".to_owned())),
         ("FAILED", "UNAVAILABLE", String::new(), Review::Failed(String::new())),
+        ("FAILED", "UNAVAILABLE", because("Rate exceeded"), Review::Unsure("Rate exceeded".to_owned())),
+        ("FAILED", "UNAVAILABLE", because("Internal Failure"), Review::Unsure("Internal Failure".to_owned())),
     ] {
         let read = review([(describe(), described(CHANGE_SET_ID, status, execution, &more))]).await;
         assert_eq!(read.expect("read"), is, "{status} {execution} {more}");
@@ -467,7 +493,7 @@ async fn what_cloudformation_says_to_an_execution_is_told_apart() {
             &*format!("Stack:{STACK_ID} is in UPDATE_IN_PROGRESS state and can not be updated."),
             NotUpdated::Contested,
         ),
-        (400, "TokenAlreadyExistsException", "Token already exists", NotUpdated::Contested),
+        (400, "TokenAlreadyExistsException", "Token already exists", NotUpdated::KnownToken),
         (
             400,
             "InsufficientCapabilitiesException",

@@ -153,6 +153,8 @@ fn notice() -> Notice {
         changes: Vec::new(),
         request: None,
         expires_at: None,
+        tries: 0,
+        tried_at: None,
     }
 }
 

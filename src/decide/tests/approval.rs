@@ -81,7 +81,8 @@ fn request(progress: Progress) -> Request {
 /// `a` runs, `b` is the candidate, and this is known of its request.
 fn decided_so_far(request: Option<Request>) -> Snapshot {
     let running = Running { tag: tag('a').to_string(), digest: Some(digest('a')), commit: None, since: None, by: "x".to_owned() };
-    let state = State { running: Some(running), request, requests: 1, ..State::first("web", "ProductionTag", 0) };
+    let state =
+        State { running: Some(running), request, requests: 1, stack_id: Some("arn".to_owned()), ..State::new("web", "ProductionTag") };
     Snapshot { state: Some(state), events: Some(StackEvents::default()), version: Version(Some("1".to_owned())), ..pushed_b() }
 }
 

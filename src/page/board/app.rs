@@ -126,7 +126,7 @@ fn under_way(seen: &Snapshot) -> Markup {
                 "CloudFormation is at it: " (status(stack)) " " (progress(stack, seen.events.as_ref()))
                 @if open.is_empty() { ". It is somebody else's operation." }
             }
-            @if let Some(last) = seen.events.as_ref().and_then(|events| events.0.iter().find(|event| !event.is_stack)) {
+            @if let Some(last) = seen.events.as_ref().and_then(|events| events.list.iter().find(|event| !event.is_stack)) {
                 p class="hint" {
                     "Last: " (plain(&last.resource, SHORT)) " " (last.status) ", " (time(last.at))
                     @if let Some(reason) = last.reason.as_deref().filter(|reason| !reason.is_empty()) { ": " (prose(&plain(reason, LONG))) }

@@ -17,12 +17,18 @@ pub(crate) struct Change {
     pub(crate) replacement: Option<&'static str>,
     /// What it would do to the resources of a nested stack.
     pub(crate) nested: Vec<Change>,
+    /// The parameter that causes it.
+    pub(crate) cause: Option<String>,
 }
 
 impl Change {
     pub(crate) fn modify(kind: &str, resource: &str, replacement: &'static str) -> Change {
         let (kind, resource) = (kind.to_owned(), resource.to_owned());
-        Change { action: "Modify", kind, resource, replacement: Some(replacement), nested: vec![] }
+        Change { action: "Modify", kind, resource, replacement: Some(replacement), nested: vec![], cause: None }
+    }
+
+    pub(crate) fn caused_by(self, parameter: &str) -> Change {
+        Change { cause: Some(parameter.to_owned()), ..self }
     }
 
     pub(crate) fn nested_stack(resource: &str, nested: Vec<Change>) -> Change {
@@ -256,6 +262,10 @@ fn one_change(change: &Change, nested: Option<&str>) -> String {
     let texts = [("Action", change.action), ("LogicalResourceId", &resource), ("ResourceType", &change.kind)];
     for (name, value) in texts.into_iter().chain(change.replacement.map(|r| ("Replacement", r))).chain(nested.map(|n| ("ChangeSetId", n))) {
         fields.push_str(&format!("<{name}>{value}</{name}>"));
+    }
+    if let Some(cause) = &change.cause {
+        let source = "<ChangeSource>ParameterReference</ChangeSource>";
+        fields.push_str(&format!("<Details><member>{source}<CausingEntity>{cause}</CausingEntity></member></Details>"));
     }
     format!("<member><Type>Resource</Type><ResourceChange>{fields}</ResourceChange></member>")
 }
