@@ -291,7 +291,7 @@ class Demo:
         aws.deploy(REPOSITORY, template("examples/app-fargate.yaml"), {
             "AppName": REPOSITORY, "ProductionTag": "production_initial", "Subnets": ",".join(subnets),
             "EnvironmentFileArn": "arn:aws:s3:::artifacts/web/production.env", "SessionKey": SESSION_KEY,
-        }, RoleARN=role["Outputs"][0]["OutputValue"], Tags=[{"Key": "team", "Value": "shop"}])
+        }, RoleARN=next(o["OutputValue"] for o in role["Outputs"] if o["OutputKey"] == "ServiceRoleArn"), Tags=[{"Key": "team", "Value": "shop"}])
         self.image = aws.running(REPOSITORY)["containerDefinitions"][0]["image"]
         report.line("deploy", "stack {}: examples/app-fargate.yaml, runs {}".format(REPOSITORY, self.image.split("/")[-1]), timed=True)
         self.rule = next(r["PhysicalResourceId"] for r in aws.resources(PROMOTER) if r["LogicalResourceId"] == "EcrPromoterFunctionImagePush")
@@ -430,6 +430,7 @@ def main(arguments):
     if arguments in (["--help"], ["-h"]):
         print(__doc__.strip())
         return 0
+    embedded_cloud.forget_aws()
     bootstrap = arguments[1] if len(arguments) == 2 and arguments[0] == "--bootstrap" else None
     if arguments and not bootstrap:
         print(__doc__.strip(), file=sys.stderr)

@@ -39,6 +39,22 @@ class Problem(Exception):
     """Something that the user can mend; the message says how."""
 
 
+def own_environment():
+    """This environment without the user's own AWS: a profile that is empty or that nobody made would stop every client."""
+    # AWS_LC_… are settings of a build.
+    environment = {name: value for name, value in os.environ.items()
+                   if not name.startswith("AWS_") or name.startswith("AWS_LC_")}
+    environment.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, AWS_EC2_METADATA_DISABLED="true")
+    return environment
+
+
+def forget_aws():
+    """Replaces the environment of this process by that one: clients that it makes find nothing of the user's."""
+    environment = own_environment()
+    os.environ.clear()
+    os.environ.update(environment)
+
+
 def check_python():
     """Goes on with a newer Python of this machine where `python3` is too old."""
     if sys.version_info >= OLDEST:
@@ -187,16 +203,13 @@ class EmbeddedCloud(contextlib.AbstractContextManager):
 
     def client_environment(self):
         """The environment of a command that is to talk to this cloud and to no other."""
-        # AWS_LC_… are settings of a build.
-        environment = {name: value for name, value in os.environ.items()
-                       if not name.startswith("AWS_") or name.startswith("AWS_LC_")}
+        environment = own_environment()
         no_proxy = ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
         environment.update({
             "AWS_ENDPOINT_URL": self.url, "EMULATOR_URL": self.url,
             "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION,
             # ministack takes twelve digits for the account.
             "AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true",
             "NO_PROXY": no_proxy, "no_proxy": no_proxy,
         })
         return environment

@@ -23,14 +23,15 @@ use aws_smithy_http_client::{Connector, tls};
 use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::future::{join, try_join, try_join5};
 use jiff::Timestamp;
 use secrecy::SecretString;
+use tokio::sync::Semaphore;
 
 use crate::config::{App, Settings};
 use crate::error::Error;
+use crate::event::cut;
 use crate::image::TagMutability;
 use crate::link::PublicUrl;
 use crate::model::{Repository, RequestId, SessionId};
@@ -49,6 +50,8 @@ const CONFIGURATION_AGE: Duration = Duration::from_secs(60);
 const CONNECT: Duration = Duration::from_secs(2);
 const ATTEMPT: Duration = Duration::from_secs(5);
 const OPERATION: Duration = Duration::from_secs(15);
+/// How long somebody who misspelt an app's name waits for the right one.
+const SUGGESTION: Duration = Duration::from_millis(800);
 
 /// Every app's parameter as it was read: its name and its JSON.
 type AllApps = (Instant, Vec<(String, String)>);
@@ -70,6 +73,10 @@ pub struct Aws {
     secrets: Mutex<HashMap<String, Arc<Cache<Option<SecretString>>>>>,
     public_url: Cache<Option<PublicUrl>>,
     installation: Cache<(TokenId, Installation)>,
+    /// Turns to read an image config.
+    blobs: Semaphore,
+    /// Draws what a write is known by.
+    nonce: fn() -> Result<String, Error>,
 }
 
 impl Aws {
@@ -95,23 +102,12 @@ impl Aws {
 
     /// Clients of this SDK configuration.
     pub fn new(sdk: &SdkConfig, http: SharedHttpConnector, settings: Settings) -> Self {
-        // `sam local invoke` passes a variable that the template leaves out as an empty one, which the SDK takes for an address.
-        let is_empty = sdk.endpoint_url().is_some_and(str::is_empty);
-        macro_rules! client {
-            ($service:ident) => {{
-                let mut config = $service::config::Builder::from(sdk);
-                if is_empty {
-                    config.set_endpoint_url(None);
-                }
-                $service::Client::from_conf(config.build())
-            }};
-        }
         Self {
-            cloudformation: client!(aws_sdk_cloudformation),
-            dynamodb: client!(aws_sdk_dynamodb),
-            ecr: client!(aws_sdk_ecr),
-            sns: client!(aws_sdk_sns),
-            ssm: client!(aws_sdk_ssm),
+            cloudformation: aws_sdk_cloudformation::Client::new(sdk),
+            dynamodb: aws_sdk_dynamodb::Client::new(sdk),
+            ecr: aws_sdk_ecr::Client::new(sdk),
+            sns: aws_sdk_sns::Client::new(sdk),
+            ssm: aws_sdk_ssm::Client::new(sdk),
             slack: Api::new(http.clone(), &settings.slack_api_url),
             settings,
             http,
@@ -121,6 +117,8 @@ impl Aws {
             secrets: Mutex::default(),
             public_url: Cache::default(),
             installation: Cache::that_forgets_failures_after(slack::SILENCE_AGE),
+            blobs: Semaphore::new(blob::SIDE_BY_SIDE),
+            nonce: dynamodb::new_nonce,
         }
     }
 }
@@ -187,6 +185,12 @@ impl World for Aws {
             Some((read_at, parameters)) if read_at.elapsed() < CONFIGURATION_AGE => Ok(self.parse_apps(&parameters)),
             Some(_) | None => self.apps().await,
         }
+    }
+
+    async fn app_names(&self) -> Vec<String> {
+        let apps = tokio::time::timeout(SUGGESTION, self.known_apps()).await;
+        let apps = apps.map(Result::unwrap_or_default).unwrap_or_default();
+        apps.into_iter().map(|(repository, _)| repository.to_string()).collect()
     }
 
     async fn secret(&self, secret: Secret) -> Result<Option<SecretString>, Error> {
@@ -357,7 +361,7 @@ where
     let resource = resource.into();
     let (code, message) = match error.as_service_error() {
         Some(service) => (service.code().unwrap_or("no error code"), service.message().unwrap_or("no message").to_owned()),
-        None => return Error::Aws { action, resource, message: DisplayErrorContext(error).to_string() },
+        None => return Error::Aws { action, resource, message: on_the_way(error) },
     };
     if matches!(
         code,
@@ -366,6 +370,31 @@ where
         return Error::Denied { action: missing_action(&message).unwrap_or(action).to_owned(), resource, message };
     }
     Error::Aws { action, resource, message: format!("{code}: {message}") }
+}
+
+/// What happened to a call that no service answered: a sentence, with its causes from the nearest to the first.
+fn on_the_way<E>(error: &SdkError<E, HttpResponse>) -> String
+where
+    E: std::error::Error + 'static,
+{
+    let happened = match error {
+        SdkError::ConstructionFailure(_) => "the request could not be made",
+        SdkError::TimeoutError(_) => "no answer came in time",
+        SdkError::DispatchFailure(_) => "the service could not be reached",
+        SdkError::ResponseError(_) => "the answer could not be read",
+        SdkError::ServiceError(_) | _ => "the call failed",
+    };
+    let mut sentence = happened.to_owned();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let words = error.to_string();
+        // Some say their own cause too.
+        if !sentence.contains(&words) {
+            sentence = sentence + ": " + &words;
+        }
+        cause = error.source();
+    }
+    cut(&sentence)
 }
 
 /// `… is not authorized to perform: ecr:PutImage on resource: …`: not always the action of the call itself.
@@ -377,3 +406,6 @@ fn missing_action(message: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod wire;
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::json::{self, Mistake, Node};
 use crate::model::{Commit, Repository, Tag};
 use crate::state::Policy;
 use crate::world::Secret;
@@ -42,11 +43,11 @@ impl Settings {
             problem: expected.to_owned(),
         };
         if !prefix.starts_with('/') {
-            return Err(wrong("PARAMETER_PREFIX", "must start with `/`"));
+            return Err(wrong("PARAMETER_PREFIX", "expected a name that starts with `/`, such as `/ecr-promoter`"));
         }
         Ok(Self {
             state_table: set("STATE_TABLE")
-                .ok_or_else(|| wrong("STATE_TABLE", "must name the DynamoDB table that template.yaml creates"))?,
+                .ok_or_else(|| wrong("STATE_TABLE", "it is not set; expected the name of the DynamoDB table that template.yaml creates"))?,
             parameter_prefix: prefix.trim_end_matches('/').to_owned(),
             notification_topic: set("NOTIFICATION_TOPIC_ARN"),
             slack_api_url: set("SLACK_API_URL").unwrap_or_else(|| DEFAULT_SLACK_API.to_owned()),
@@ -251,6 +252,39 @@ fn default_commit_from() -> Vec<CommitSource> {
     vec![CommitSource::Tag, CommitSource::Annotation, CommitSource::Label, CommitSource::Digest]
 }
 
+/// A configuration that is right, for errors about the whole.
+const EXAMPLE: &str = r#"{"stack": "web"}"#;
+
+/// A right value of each key, for errors about it.
+const EXAMPLES: &[(&str, &str)] = &[
+    ("stack", r#""web""#),
+    ("parameter", r#""ProductionTag""#),
+    ("capabilities", r#"["CAPABILITY_AUTO_EXPAND"]"#),
+    ("source_tag", r#""latest""#),
+    ("tag_prefix", r#""production_""#),
+    ("mode", r#""approval""#),
+    ("commit_from", r#"["tag", "label"]"#),
+    ("approval", r#"{"required": 1}"#),
+    ("approval.slack_channel", r#""C024BE91L""#),
+    ("approval.approvers", r#"["U024BE7LH"]"#),
+    ("approval.required", "1"),
+    ("approval.expires_hours", "72"),
+    ("approval.links", "false"),
+    ("guard", r#"{"allowed_changes": ["AWS::ECS::Service"]}"#),
+    ("guard.allowed_changes", r#"["AWS::ECS::TaskDefinition:Replacement", "AWS::ECS::Service"]"#),
+    ("rollback", r#"{"monitor_minutes": 10}"#),
+    ("rollback.alarms", r#"["arn:aws:cloudwatch:us-east-1:012345678912:alarm:web-errors"]"#),
+    ("rollback.monitor_minutes", "10"),
+    ("repository_url", r#""https://github.com/acme/web""#),
+];
+
+/// How a key is written, or the list that an item of it is in.
+fn example_of(key: &str) -> Option<String> {
+    let key = key.split('[').next().unwrap_or_default();
+    let (_, value) = EXAMPLES.iter().find(|(known, _)| *known == key)?;
+    Some(format!("\"{}\": {value}", key.rsplit('.').next().unwrap_or_default()))
+}
+
 /// A configuration that cannot be used: which one, which key of it, and what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError {
@@ -283,30 +317,21 @@ impl Config {
 impl App {
     /// Reads one app's JSON; `source` is the parameter's name.
     pub fn parse(repository: &Repository, source: &str, json: &str) -> Result<Self, ConfigError> {
-        if !json.trim_start().starts_with('{') {
-            // serde would take an array for a struct
-            return Err(ConfigError {
-                place: format!("Parameter Store {source}"),
-                key: None,
-                problem: "expected a JSON object, such as {\"stack\": \"web\"}".to_owned(),
-            });
+        let wrong = |Mistake { key, problem }| {
+            let example = key.as_deref().map_or_else(|| Some(EXAMPLE.to_owned()), example_of);
+            let next_step = example.map(|example| format!(" Write for example {example}")).unwrap_or_default();
+            ConfigError { place: format!("Parameter Store {source}"), key, problem: problem + &next_step }
+        };
+        let node = json::parse(json).map_err(wrong)?;
+        if !matches!(node, Node::Object(_)) {
+            return Err(wrong(Mistake { key: None, problem: format!("found {node}; expected a JSON object.") }));
         }
-        let mut reader = serde_json::Deserializer::from_str(json);
-        let config: Config = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let path = error.path().to_string();
-            ConfigError {
-                place: format!("Parameter Store {source}"),
-                key: (path != ".").then_some(path),
-                problem: error.into_inner().to_string(),
-            }
-        })?;
-        reader.end().map_err(|error| ConfigError {
-            place: format!("Parameter Store {source}"),
-            key: None,
-            problem: format!("expected one JSON object: {error}"),
-        })?;
+        let config: Config = json::read(&node).map_err(wrong)?;
         let app = Self { repository: repository.clone(), source: source.to_owned(), config };
-        app.check()?;
+        app.check().map_err(|ConfigError { key, problem, .. }| {
+            let found = key.as_deref().and_then(|key| node.at(key)).map(|value| format!("found {value}; ")).unwrap_or_default();
+            wrong(Mistake { key, problem: format!("{found}{problem}.") })
+        })?;
         Ok(app)
     }
 
@@ -491,23 +516,52 @@ mod tests {
 
     #[test]
     fn an_error_names_the_parameter_the_key_and_what_was_expected() {
-        refuses("", &["expected a JSON object"]);
-        refuses("[\"web\"]", &["expected a JSON object"]);
-        refuses("{", &["EOF"]);
-        refuses("{}", &["missing field `stack`"]);
-        refuses(r#"{"stack":"web"} x"#, &["one JSON object"]);
-        refuses(r#"{"stack":"web","stak":1}"#, &["unknown field `stak`", "`source_tag`"]);
-        refuses(r#"{"stack":5}"#, &["key `stack`", "expected a string"]);
-        refuses(r#"{"stack":"my stack"}"#, &["key `stack`", "name or the ARN"]);
-        refuses(r#"{"stack":"web","mode":"autp"}"#, &["key `mode`", "`auto`"]);
-        refuses(r#"{"stack":"web","source_tag":"a b"}"#, &["key `source_tag`", "an image tag"]);
+        refuses("", &["not valid JSON", "line 1", r#"{"stack": "web"}"#]);
+        refuses("[\"web\"]", &["found a list of `web`; expected a JSON object", r#"{"stack": "web"}"#]);
+        refuses("{", &["line 1, column 1"]);
+        refuses("{}", &["key `stack`", "it is missing", r#""stack": "web""#]);
+        refuses(r#"{"stack":"web"} x"#, &["not valid JSON", "column 17"]);
+        refuses(r#"{"stack":"web","stak":1}"#, &["key `stak`", "did you mean `stack`?", "`source_tag`"]);
+        refuses(r#"{"stack":5}"#, &["key `stack`", "found `5`; expected a text in quotes", r#""stack": "web""#]);
+        refuses(r#"{"stack":"my stack"}"#, &["key `stack`", "found the text `my stack`; expected the name or the ARN"]);
+        refuses(r#"{"stack":"web","mode":"automatic"}"#, &["key `mode`", "found the text `automatic`", "did you mean `auto`?"]);
+        refuses(r#"{"stack":"web","source_tag":"a b"}"#, &["key `source_tag`", "an image tag", r#""source_tag": "latest""#]);
         refuses(r#"{"stack":"web","tag_prefix":"prod/"}"#, &["key `tag_prefix`", "start of a tag"]);
-        refuses(r#"{"stack":"web","commit_from":["git"]}"#, &["key `commit_from[0]`", "`annotation`"]);
-        refuses(r#"{"stack":"web","approval":{"required":"2"}}"#, &["key `approval.required`", "u32"]);
+        refuses(r#"{"stack":"web","commit_from":["git"]}"#, &["key `commit_from[0]`", "`annotation`", r#""commit_from": ["tag""#]);
+        refuses(r#"{"stack":"web","approval":{"required":"2"}}"#, &["key `approval.required`", "the text `2`", "a whole number"]);
+        refuses(r#"{"stack":"web","approval":{"required":-1}}"#, &["key `approval.required`", "found `-1`", r#""required": 1"#]);
         refuses(r#"{"stack":"web","approval":{"slack_channel":"C1","approvers":["U1"],"required":2}}"#, &["key `approval.required`"]);
-        refuses(r#"{"stack":"web","rollback":{"monitor_minutes":181}}"#, &["key `rollback.monitor_minutes`", "0-180"]);
-        refuses(r#"{"stack":"web","guard":{"allowed_changes":["ECS"]}}"#, &["key `guard.allowed_changes`"]);
+        refuses(r#"{"stack":"web","rollback":{"monitor_minutes":181}}"#, &["key `rollback.monitor_minutes`", "found `181`", "0-180"]);
+        refuses(r#"{"stack":"web","guard":{"allowed_changes":["ECS"]}}"#, &["key `guard.allowed_changes`", "a list of `ECS`"]);
+        refuses(r#"{"stack":"web","guard":{}}"#, &["key `guard.allowed_changes`", "it is missing"]);
         refuses(r#"{"stack":"web","repository_url":"javascript:x"}"#, &["key `repository_url`", "https://"]);
+        refuses(r#"{"stack":"web","stack":"api"}"#, &["key `stack`", "twice"]);
+    }
+
+    #[test]
+    fn what_is_no_json_is_told_with_line_and_column_and_without_a_key() {
+        for json in
+            ["{\"stack\": \"web\",\n}", "{\"stack\": \"web\"\n \"mode\": \"auto\"}", "{\"stack\": \"web\",\n\"approval\": {\"required\": 2"]
+        {
+            refuses(json, &["not valid JSON", "at line 2, column "]);
+            let error = parse(json).expect_err("refused");
+            assert!(!error.contains("key `"), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_key_has_an_example_that_is_right() {
+        for (key, value) in EXAMPLES {
+            let mut members = key.split('.').rev().fold((*value).to_owned(), |inner, member| format!("{{\"{member}\": {inner}}}"));
+            if *key != "stack" {
+                members = members.replacen('{', r#"{"stack": "web", "#, 1);
+            }
+            parse(&members).unwrap_or_else(|error| panic!("{key}: {error}"));
+        }
+        let keys = parse(r#"{"stack": "web", "?": 1}"#).expect_err("refused");
+        for key in keys.split('`').skip(3).step_by(2) {
+            assert!(EXAMPLES.iter().any(|(known, _)| *known == key), "{key} has no example");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The only router of raw payloads: what came becomes an [`Event`], or an error that says what would be understood.
+//! The only router of raw payloads: what came becomes an [`Event`], or an error with the nearest right word and an example.
 //! Each sender has a file of its own; their wire formats stop here. No I/O here.
 
 mod cloudformation;
@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::model::{Digest, Repository, Tag};
+use crate::nearest::nearest;
 use crate::text::plain;
 use command::Command;
 
@@ -76,20 +77,45 @@ impl Invocation {
 
 /// A payload that is not understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{problem}. Understood are: {}", UNDERSTOOD)]
+#[error(
+    "{problem} For example: `promote web 9fceb02`, or in JSON {{\"action\": \"promote\", \"repository\": \"web\", \"commit\": \"9fceb02\"}}"
+)]
 pub struct NotUnderstood {
-    /// What is wrong with it.
+    /// What is wrong with it, and the nearest right word: a whole sentence.
     pub problem: String,
 }
 
-const UNDERSTOOD: &str = "an EventBridge event of aws.ecr or aws.cloudformation, or a Scheduled Event; SNS records whose message is \
-     a command; a command itself, in JSON ({\"action\": \"promote\", \"repository\": \"web\"}, with an optional digest, commit or tag) \
-     or in words (`promote web 9fceb02`). Commands: promote, approve, reject, ask, rollback, cancel, hold, resume, \
-     reconcile, plan, status, history; and board, which names no repository";
-
 impl NotUnderstood {
+    /// `problem` is a sentence; its full stop is put where it has none.
     fn new(problem: impl Into<String>) -> Self {
-        Self { problem: problem.into() }
+        let problem: String = problem.into();
+        Self { problem: if problem.ends_with(['.', '?']) { problem } else { problem + "." } }
+    }
+}
+
+/// The part of an EventBridge event that is read: its time is not, since nothing depends on it and AWS's samples have impossible
+/// ones.
+struct Envelope<'a> {
+    detail_type: &'a str,
+    account: Option<&'a str>,
+    region: Option<&'a str>,
+    detail: &'a Value,
+}
+
+impl<'a> Envelope<'a> {
+    fn read(raw: &'a Value) -> Result<Self, NotUnderstood> {
+        let detail_type = raw["detail-type"].as_str().ok_or_else(|| NotUnderstood::new("an event of EventBridge has no `detail-type`"))?;
+        Ok(Self { detail_type, account: raw["account"].as_str(), region: raw["region"].as_str(), detail: &raw["detail"] })
+    }
+
+    /// Why it is of another account or region than the function, if it is.
+    fn is_elsewhere(&self, invocation: &Invocation) -> Option<String> {
+        let differs = |own: &Option<String>, its: Option<&str>| own.is_some() && own.as_deref() != its;
+        let other = |name: &str, its: Option<&str>| format!("it is of another {name}: {}", cut(its.unwrap_or("none")));
+        if differs(&invocation.account, self.account) {
+            return Some(other("account", self.account));
+        }
+        differs(&invocation.region, self.region).then(|| other("region", self.region))
     }
 }
 
@@ -119,24 +145,19 @@ pub fn parse(raw: &Value, invocation: &Invocation) -> Result<Vec<Result<Event, N
     if fields.contains_key("action") {
         return Ok(vec![Command::from_json(raw, command::Sender::Direct { request_id: &invocation.request_id }).map(Event::Command)]);
     }
-    Err(NotUnderstood::new(format!(
-        "a payload with the keys {} was not expected",
-        if fields.is_empty() { "(none)".to_owned() } else { cut(&fields.keys().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")) }
-    )))
-}
-
-/// Why an event is of another account or region than the function, if it is.
-fn is_elsewhere(invocation: &Invocation, account: Option<&str>, region: Option<&str>) -> Option<String> {
-    let differs = |own: &Option<String>, its: Option<&str>| own.is_some() && own.as_deref() != its;
-    let other = |name: &str, its: Option<&str>| format!("it is of another {name}: {}", cut(its.unwrap_or("none")));
-    if differs(&invocation.account, account) {
-        return Some(other("account", account));
+    let keys: Vec<&str> = fields.keys().map(String::as_str).collect();
+    if keys.is_empty() {
+        return Err(NotUnderstood::new("the payload is an empty object: expected an event, or a command in `action`"));
     }
-    differs(&invocation.region, region).then(|| other("region", region))
+    let meant = keys.iter().find_map(|key| Some((key, nearest(key, ["action", "source", "detail-type", "Records"])?)));
+    Err(NotUnderstood::new(match meant {
+        Some((key, meant)) => format!("a payload with the key `{}` was not expected: did you mean `{meant}`?", cut(key)),
+        None => format!("a payload with the keys {} was not expected", cut(&format!("`{}`", keys.join("`, `")))),
+    }))
 }
 
 /// What a stranger wrote, short enough and plain enough for an error.
-fn cut(text: &str) -> String {
+pub(crate) fn cut(text: &str) -> String {
     plain(text, 200)
 }
 

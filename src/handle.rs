@@ -21,6 +21,7 @@ use crate::decide::{Step, Trigger, decide};
 use crate::error::Error;
 use crate::event::{Event, Invocation, NotUnderstood, parse};
 use crate::model::{Repository, RequestId, Tag, Token};
+use crate::nearest::did_you_mean;
 use crate::request::Posted;
 use crate::state::{ChangeSet, Notice, Roster};
 use crate::web::Request;
@@ -108,13 +109,20 @@ async fn on_event<W: World>(world: &W, event: Result<Event, NotUnderstood>) -> R
         Event::Command(command) => {
             let Some(app) = world.app(&command.repository).await? else {
                 let place = format!("Parameter Store {}", world.source(&command.repository));
-                let problem = format!("there is no such parameter: the repository `{}` is not configured", command.repository);
+                let meant = meant(world, &command.repository, &[]).await;
+                let problem = format!("there is no such parameter: the repository `{}` is not configured{meant}", command.repository);
                 return Err(ConfigError { place, key: None, problem }.into());
             };
             let subject = Subject::of(&command);
             look(world, &app, &Trigger::Command(command), &subject).await
         }
     }
+}
+
+/// The end of a sentence about an app that is not configured: which app, or which of these commands, may have been meant.
+async fn meant<W: World>(world: &W, repository: &Repository, commands: &[&str]) -> String {
+    let apps = world.app_names().await;
+    did_you_mean(repository.as_str(), commands.iter().copied().chain(apps.iter().map(String::as_str)))
 }
 
 /// Tells people of configurations that cannot be used or are gone, and remembers that it did.

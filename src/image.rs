@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use wildmatch::WildMatch;
 
 use crate::config::{CommitSource, Config};
@@ -16,6 +17,12 @@ pub const MEDIA_TYPES: [&str; 4] = [
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.oci.image.index.v1+json",
 ];
+
+/// The media types of an image's config. A Helm chart, a signature or any other artifact has another one.
+const CONFIG_TYPES: [&str; 2] = ["application/vnd.docker.container.image.v1+json", "application/vnd.oci.image.config.v1+json"];
+
+/// How many platforms of an index are looked at: its children are foreign words, and each costs three calls.
+pub const MOST_PLATFORMS: usize = 32;
 
 /// The annotation and label that name the commit.
 /// <https://specs.opencontainers.org/image-spec/annotations/>
@@ -41,10 +48,12 @@ pub struct Image {
 pub enum ConfigLocation {
     /// A single image: the digest of its config blob.
     Blob(Digest),
-    /// An index: the digests of its platform images, attestations left out.
+    /// An index: the digests of its platform images, each once, and no more than [`MOST_PLATFORMS`].
     Platforms(Vec<Digest>),
     /// Nothing that could carry a label.
     Nowhere,
+    /// Not a container image, and never a candidate: its type, such as that of a Helm chart or a signature.
+    Artifact(String),
 }
 
 impl Image {
@@ -54,43 +63,126 @@ impl Image {
         if actual != *digest {
             return Err(format!("the manifest's sha256 is {actual}, not {digest}: ECR answered another or a converted manifest"));
         }
-        let body: Value = serde_json::from_str(&manifest).map_err(|e| format!("the manifest of {digest} is not JSON: {e}"))?;
-        let media_type = media_type
-            .or_else(|| body["mediaType"].as_str().map(str::to_owned))
-            .ok_or_else(|| format!("neither ECR nor the manifest of {digest} says its media type"))?;
+        let body: Manifest = serde_json::from_str(&manifest).map_err(|e| format!("the manifest of {digest} cannot be read: {e}"))?;
+        let media_type =
+            media_type.or(body.media_type).ok_or_else(|| format!("neither ECR nor the manifest of {digest} says its media type"))?;
         if !MEDIA_TYPES.contains(&media_type.as_str()) {
             return Err(format!("{digest} is a `{media_type}`, which cannot be promoted; expected one of {}", MEDIA_TYPES.join(", ")));
         }
-        let annotation = body["annotations"][REVISION].as_str().and_then(|text| text.parse().ok());
-        let config = match (&body["manifests"], &body["config"]) {
-            (Value::Array(children), _) => ConfigLocation::Platforms(children.iter().filter_map(platform).collect()),
-            (_, config) => match config["digest"].as_str().and_then(|text| text.parse().ok()) {
-                Some(blob) => ConfigLocation::Blob(blob),
-                None => ConfigLocation::Nowhere,
+        let config = match (body.artifact_type.filter(|kind| !kind.is_empty()), body.manifests, body.config) {
+            // Two tools may read such a manifest differently, and run different things.
+            (_, Some(_), Some(_)) => return Err(format!("{digest} is an image and an index at once, which cannot be promoted")),
+            (Some(kind), _, _) => ConfigLocation::Artifact(kind),
+            (None, Some(Platforms(platforms)), None) if platforms.is_empty() => {
+                ConfigLocation::Artifact("an index without an image".to_owned())
+            }
+            (None, Some(Platforms(platforms)), None) => ConfigLocation::Platforms(platforms),
+            (None, None, Some(config)) => match config.media_type {
+                Some(kind) if !CONFIG_TYPES.contains(&kind.as_str()) => ConfigLocation::Artifact(kind),
+                Some(_) | None => config.digest.and_then(|text| text.parse().ok()).map_or(ConfigLocation::Nowhere, ConfigLocation::Blob),
             },
+            (None, None, None) => ConfigLocation::Nowhere,
         };
+        let annotation = body.annotations.and_then(Labels::commit);
         Ok(Self { digest: digest.clone(), manifest, media_type, annotation, config })
     }
 }
 
-/// The child's digest unless it is an attestation (`unknown/unknown`).
-fn platform(child: &Value) -> Option<Digest> {
-    let is_unknown = |key: &str| child["platform"][key] == "unknown";
-    let is_attestation = is_unknown("os") || is_unknown("architecture") || child["annotations"]["vnd.docker.reference.type"].is_string();
-    if is_attestation { None } else { child["digest"].as_str()?.parse().ok() }
+/// A manifest or an index, as far as it is read: what strangers put in besides takes no memory.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Manifest {
+    media_type: Option<String>,
+    artifact_type: Option<String>,
+    config: Option<Descriptor>,
+    manifests: Option<Platforms>,
+    annotations: Option<Labels>,
+}
+
+/// A reference to a config, or to a child of an index.
+/// <https://specs.opencontainers.org/image-spec/descriptor/>
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Descriptor {
+    media_type: Option<String>,
+    digest: Option<String>,
+    artifact_type: Option<String>,
+    platform: Option<Platform>,
+    annotations: Option<Reference>,
+}
+
+#[derive(Deserialize)]
+struct Platform {
+    os: Option<String>,
+    architecture: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Reference {
+    #[serde(rename = "vnd.docker.reference.type")]
+    kind: Option<IgnoredAny>,
+}
+
+impl Descriptor {
+    /// The child's digest, if it is an image for a platform and no attestation, signature or SOCI index beside one.
+    fn image(self) -> Option<Digest> {
+        let is_image = self.media_type.is_none_or(|kind| MEDIA_TYPES.contains(&kind.as_str()));
+        let is_artifact = self.artifact_type.is_some_and(|kind| !kind.is_empty());
+        let is_unknown = self.platform.is_some_and(|p| [p.os, p.architecture].iter().any(|part| part.as_deref() == Some("unknown")));
+        let is_attestation = is_unknown || self.annotations.is_some_and(|annotations| annotations.kind.is_some());
+        self.digest.filter(|_| is_image && !is_artifact && !is_attestation)?.parse().ok()
+    }
+}
+
+/// The platform images of an index.
+struct Platforms(Vec<Digest>);
+
+impl<'de> Deserialize<'de> for Platforms {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct Children;
+        impl<'de> Visitor<'de> for Children {
+            type Value = Platforms;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("the list of an index's children")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut children: A) -> Result<Platforms, A::Error> {
+                let mut platforms = Vec::new();
+                while let Some(child) = children.next_element::<Descriptor>()? {
+                    let new = child.image().filter(|digest| platforms.len() < MOST_PLATFORMS && !platforms.contains(digest));
+                    platforms.extend(new);
+                }
+                Ok(Platforms(platforms))
+            }
+        }
+        json.deserialize_seq(Children)
+    }
+}
+
+/// The labels of an image config, or the annotations of a manifest.
+#[derive(Deserialize)]
+struct Labels {
+    #[serde(rename = "org.opencontainers.image.revision")]
+    revision: Option<String>,
+}
+
+impl Labels {
+    fn commit(self) -> Option<Commit> {
+        self.revision?.parse().ok()
+    }
 }
 
 /// The commit in an image config's labels.
 pub fn label(config: &[u8]) -> Option<Commit> {
-    let config: Value = serde_json::from_slice(config).ok()?;
-    config["config"]["Labels"][REVISION].as_str()?.parse().ok()
-}
-
-/// The one commit on which all of these agree: a missing or another one means none.
-pub fn agreed(commits: impl IntoIterator<Item = Option<Commit>>) -> Option<Commit> {
-    let mut all = commits.into_iter();
-    let first = all.next()??;
-    all.all(|other| other.as_ref() == Some(&first)).then_some(first)
+    #[derive(Deserialize)]
+    struct ImageConfig {
+        config: Option<Container>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Container {
+        labels: Option<Labels>,
+    }
+    serde_json::from_slice::<ImageConfig>(config).ok()?.config?.labels?.commit()
 }
 
 /// Which of a repository's tags can be put on another image.
@@ -171,12 +263,15 @@ pub enum CommitOf {
 
 /// Looks for the commit in the configured order; `label` is what the image config said, once it was read.
 pub fn commit_of(image: &Image, tags: &Tags, label: Option<&Option<Commit>>, config: &Config) -> CommitOf {
+    if matches!(image.config, ConfigLocation::Artifact(_)) {
+        return CommitOf::Known(None);
+    }
     for source in &config.commit_from {
         let found = match source {
             CommitSource::Tag => tags.commit(&image.digest, config),
             CommitSource::Annotation => image.annotation.clone(),
             CommitSource::Label => match (label, &image.config) {
-                (_, ConfigLocation::Nowhere) => None,
+                (_, ConfigLocation::Nowhere | ConfigLocation::Artifact(_)) => None,
                 (Some(label), _) => label.clone(),
                 (None, _) => return CommitOf::NeedsLabel,
             },

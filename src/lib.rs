@@ -12,6 +12,7 @@
 //! The modules, in the order to read them:
 //!
 //! * [`text`]: foreign words on one plain line
+//! * [`nearest`], [`json`]: the right word for a misspelt one, and what is wrong with JSON, in people's words
 //! * [`model`], [`config`]: the words of the domain and what users configure; parsed once, valid from then on
 //! * [`event`]: what came
 //! * [`web`], [`slack`], [`link`]: what came over HTTP, Slack's side of the wire, and links that carry their own right
@@ -24,6 +25,10 @@
 //! * [`answer`], [`message`], [`page`], [`error`], [`logging`]: what goes out
 
 pub mod text;
+
+pub mod nearest;
+
+pub mod json;
 
 pub mod model;
 

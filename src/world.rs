@@ -42,6 +42,11 @@ pub trait World {
     async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error>;
     /// The same, at most 60 s old: for those who look again every few seconds.
     async fn known_apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error>;
+    /// The names of the apps, for whoever misspelt one: none where they cannot be had at once.
+    async fn app_names(&self) -> Vec<String> {
+        let apps = self.known_apps().await.unwrap_or_default();
+        apps.into_iter().map(|(repository, _)| repository.to_string()).collect()
+    }
     /// A secret, at most 60 s old; `None` where there is none.
     async fn secret(&self, secret: Secret) -> Result<Option<SecretString>, Error>;
     /// Where the Slack app is installed, as Slack says; `None` without its answer, and then nobody counts.

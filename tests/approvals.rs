@@ -600,7 +600,11 @@ fn a_slash_command_answers_help_and_what_it_does_not_understand() {
         assert!(world.writes(MALLORY, text, "1").contains("/promote rollback"));
     }
     assert!(world.writes(ALICE, "approve web", "2").contains("`help`"));
-    assert!(world.writes(ALICE, "promote nosuchapp", "3").contains("`nosuchapp` is not configured"));
+    assert!(world.writes(ALICE, "promote nosuchapp", "3").contains("`nosuchapp` is not configured."));
+    assert!(world.writes(ALICE, "promote wbe", "4").contains("`wbe` is not configured: did you mean `web`?"));
+    assert!(world.writes(ALICE, "prmote web", "5").contains("`prmote` is not configured: did you mean `promote`?"));
+    assert!(world.writes(ALICE, "prmote web 9fceb02", "6").contains("`prmote` is no command: did you mean `promote`?"));
+    assert!(world.writes(ALICE, "status wbe", "7").contains("did you mean `web`?"));
     assert!(world.writes(ALICE, "promote <!channel>", "4").contains("&lt;!channel&gt;"));
     assert!(world.writes(ALICE, "status web", "5").contains("production_old"));
     assert!(world.get().state.is_none() && world.get().commands.is_empty());

@@ -434,7 +434,7 @@ fn the_list_shows_all_apps_and_what_waits_comes_first() {
     Stack
     Last promotion
     wrong
-    cannot be used configuration error in Parameter Store /ecr-promoter/apps/wrong, key stack: invalid type: integer 5, expected a string at line 1 column 10
+    cannot be used configuration error in Parameter Store /ecr-promoter/apps/wrong, key stack: found 5; expected a text in quotes. Write for example &quot;stack&quot;: &quot;web&quot;
     web
     production_old (before ecr-promoter)
     waits for approval commit abc1234, until 2026-03-20 09:41:30 UTC
@@ -456,7 +456,7 @@ fn the_list_shows_all_apps_and_what_waits_comes_first() {
     let calls: Vec<String> = world.get().calls[calls..].iter().filter(|call| *call != "GetParameter secret").cloned().collect();
     assert_eq!(calls, ["PutItem session", "GetItem session", "GetParametersByPath", "BatchGetItem"], "nothing is under way");
     assert_eq!(get(&world, &page.link("/app/team/held")).status, 200);
-    get(&world, &page.link("/app/wrong")).says("cannot be used").says("expected a string");
+    get(&world, &page.link("/app/wrong")).says("cannot be used").says("expected a text in quotes");
 }
 
 #[test]

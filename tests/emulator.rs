@@ -22,7 +22,9 @@ mod emulator {
     mod crashes;
     mod crowd;
     mod door;
+    mod environment;
     mod faults;
+    mod formats;
     mod guard;
     mod ignored;
     mod journey;

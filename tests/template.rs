@@ -284,6 +284,55 @@ fn every_statement_has_a_name_and_a_resource() {
     }
 }
 
+/// The statement for this action, and the resources that it resolves to where nothing but the first app is configured.
+fn statement_for(action: &str) -> (Value, Vec<String>) {
+    let statement = statements().into_iter().find(|statement| statement["Action"] == action).expect("a statement");
+    let list = deployed([]).resolve(&statement["Resource"]["Split"][1]);
+    let resources = list.as_str().expect("a list").split(',').map(str::to_owned).collect();
+    (statement, resources)
+}
+
+/// Whoever makes a change set of another name, or for another stack, cannot have it executed by this role.
+#[test]
+fn only_change_sets_of_our_own_are_made_executed_and_removed() {
+    for action in ["CreateChangeSet", "ExecuteChangeSet", "DeleteChangeSet"] {
+        let (statement, _) = statement_for(&format!("cloudformation:{action}"));
+        let names = json!({ "cloudformation:ChangeSetName": ["ecr-promoter-*", "arn:*:changeSet/ecr-promoter-*/*"] });
+        assert_eq!(statement["Condition"], json!({ "StringLike": names }), "{action}");
+    }
+    let stack = "arn:aws:cloudformation:us-east-1:012345678912:stack/web/*";
+    for action in ["UpdateStack", "ExecuteChangeSet", "CancelUpdateStack"] {
+        let (_, resources) = statement_for(&format!("cloudformation:{action}"));
+        assert_eq!(resources, [stack], "{action}: `web-staging` is another stack than `web`");
+    }
+}
+
+#[test]
+fn the_role_has_room_for_five_further_apps() {
+    let apps: Vec<(String, String)> = (0..5)
+        .map(|n| {
+            let repository = format!("arn:aws:ecr:us-east-1:012345678912:repository/shop-{n}");
+            (repository, format!("arn:aws:cloudformation:us-east-1:012345678912:stack/shop-{n}/*"))
+        })
+        .collect();
+    let (repositories, stacks): (Vec<_>, Vec<_>) = apps.into_iter().unzip();
+    let deployment = deployed([]);
+    let length = |statement: &Value| {
+        let more = match statement["Action"].as_str().unwrap_or_default().split_once(':') {
+            Some(("ecr", _)) => &repositories,
+            Some(("cloudformation", _)) => &stacks,
+            // The names that CloudFormation makes are longer than their references.
+            _ => return statement.to_string().len() + 60,
+        };
+        let text = deployment.resolve(&statement["Resource"]).to_string();
+        // The list of a `Split`, with quotes and commas, beside the statement without it.
+        let rest = Value::from_iter(statement.as_object().expect("a statement").clone().into_iter().filter(|(key, _)| key != "Resource"));
+        rest.to_string().len() + text.len() + more.iter().map(|arn| arn.len() + 3).sum::<usize>()
+    };
+    let all: usize = statements().iter().map(length).sum();
+    assert!(all < 10_240, "IAM takes 10,240 characters of inline policies, and these are {all}");
+}
+
 /// Whether a resource is left open, or is `*` in any branch: none of the actions needs that.
 fn is_everything(resource: &Value) -> bool {
     match resource {
@@ -419,6 +468,15 @@ fn the_function_is_our_binary_small_and_with_json_logs() {
     assert_eq!(function["LoggingConfig"]["LogFormat"], "JSON");
     assert_eq!(function["LoggingConfig"]["LogGroup"], json!({ "Ref": "FunctionLogGroup" }));
     assert!(!property("FunctionLogGroup", "RetentionInDays").is_null());
+}
+
+#[test]
+fn how_many_run_at_once_is_bounded_only_where_somebody_says_so() {
+    let concurrency = &function()["ReservedConcurrentExecutions"]["If"];
+    assert_eq!(concurrency, &json!(["HasReservedConcurrency", { "Ref": "ReservedConcurrency" }, { "Ref": "AWS::NoValue" }]));
+    let condition = |deployment: &Deployment| deployment.holds(&deployment.template["Conditions"]["HasReservedConcurrency"]);
+    assert!(!condition(&deployed([])));
+    assert!(condition(&deployed([("ReservedConcurrency", "10")])));
 }
 
 #[test]

@@ -3,38 +3,54 @@
 
 use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use futures_util::future::try_join_all;
-use http_body_util::{BodyExt, Limited};
+use aws_smithy_types::body::SdkBody;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use http_body_util::BodyExt;
+use tracing::warn;
 
 use super::{ATTEMPT, Aws, failed};
 use crate::error::Error;
-use crate::image::{ConfigLocation, Image, agreed, label};
+use crate::image::{ConfigLocation, Image, label};
 use crate::model::{Commit, Digest, Repository};
 
 /// An image config of this size would already be absurd.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
+/// How many image configs are read at once.
+pub(super) const SIDE_BY_SIDE: usize = 4;
 
 impl Aws {
     /// The commit that the labels of an image name; of an index, the one that all of its platforms agree on.
     pub(super) async fn label(&self, repository: &Repository, image: &Image) -> Result<Option<Commit>, Error> {
         match &image.config {
-            ConfigLocation::Nowhere => Ok(None),
+            ConfigLocation::Nowhere | ConfigLocation::Artifact(_) => Ok(None),
             ConfigLocation::Blob(blob) => self.blob_label(repository, blob).await,
             ConfigLocation::Platforms(platforms) => {
-                let commits = try_join_all(platforms.iter().map(async |platform| match self.image(repository, platform).await? {
+                let labels = stream::iter(platforms).map(async |platform| match self.image(repository, platform).await? {
                     Ok(Image { config: ConfigLocation::Blob(blob), .. }) => self.blob_label(repository, &blob).await,
                     Ok(_) | Err(_) => Ok(None),
-                }));
-                Ok(agreed(commits.await?))
+                });
+                let mut labels = labels.buffered(SIDE_BY_SIDE);
+                let mut agreed = None;
+                while let Some(label) = labels.try_next().await? {
+                    // One platform without the label, or with another one, settles it.
+                    if label.is_none() || agreed.as_ref().is_some_and(|agreed| label.as_ref() != Some(agreed)) {
+                        return Ok(None);
+                    }
+                    agreed = label;
+                }
+                Ok(agreed)
             }
         }
     }
 
     async fn blob_label(&self, repository: &Repository, blob: &Digest) -> Result<Option<Commit>, Error> {
-        Ok(label(&self.blob(repository, blob).await?))
+        // A limit for the whole sandbox, not for one image: configs that are read side by side must fit into its memory.
+        let _turn = self.blobs.acquire().await;
+        Ok(self.blob(repository, blob).await?.and_then(|config| label(&config)))
     }
 
-    async fn blob(&self, repository: &Repository, digest: &Digest) -> Result<Vec<u8>, Error> {
+    /// An image config; `None` where it is too large to be one.
+    async fn blob(&self, repository: &Repository, digest: &Digest) -> Result<Option<Vec<u8>>, Error> {
         let resource = format!("image config {digest} of `{repository}`");
         let output = self
             .ecr
@@ -56,21 +72,45 @@ impl Aws {
             if response.status().as_u16() != 200 {
                 return Err(unexpected(&format!("the download was answered {}", response.status())));
             }
-            let body = Limited::new(response.into_body(), MOST_BYTES).collect().await;
-            Ok(body.map_err(|_| unexpected("the download broke off, or is larger than 4 MB"))?.to_bytes().to_vec())
+            let length = response.headers().get("content-length").and_then(|length| length.parse().ok());
+            read(response.into_body(), length.unwrap_or_default()).await.map_err(|_| unexpected("the download broke off"))
         };
         let bytes = tokio::time::timeout(ATTEMPT, download).await.map_err(|_| unexpected("the download timed out"))??;
+        let Some(bytes) = bytes else {
+            warn!(%repository, %digest, "an image config of more than 4 MB is not read: its image counts as one without a label");
+            return Ok(None);
+        };
         if Digest::of(&bytes) != *digest {
             return Err(unexpected("what was downloaded has another sha256"));
         }
-        Ok(bytes)
+        Ok(Some(bytes))
     }
 }
+
+/// All of a body, in one piece of memory that does not grow where its length was said; `None` where it is too large.
+async fn read(mut body: SdkBody, length: usize) -> Result<Option<Vec<u8>>, aws_smithy_types::body::Error> {
+    if length > MOST_BYTES {
+        return Ok(None);
+    }
+    let mut bytes = Vec::with_capacity(length);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        if bytes.len() + data.len() > MOST_BYTES {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(Some(bytes))
+}
+
+/// What the names of AWS's own hosts end with, in each of its partitions.
+const AWS_HOSTS: [&str; 7] =
+    [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".c2s.ic.gov", ".sc2s.sgov.gov", ".cloud.adc-e.uk", ".csp.hci.ic.gov"];
 
 /// HTTPS to AWS; or the host of the emulator, with its own scheme.
 fn is_trusted(url: &str, endpoint: Option<&str>) -> bool {
     let Some((scheme, host)) = scheme_and_host(url) else { return false };
-    let is_aws = scheme == "https" && (host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn"));
+    let is_aws = scheme == "https" && AWS_HOSTS.iter().any(|end| host.ends_with(end));
     is_aws || endpoint.and_then(scheme_and_host).is_some_and(|(own, own_host)| host == own_host && (scheme == "https" || scheme == own))
 }
 

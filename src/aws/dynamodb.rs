@@ -100,7 +100,7 @@ impl Aws {
 
     /// Remembers the apps that there are.
     pub(super) async fn write_roster(&self, roster: &Roster, version: &Version) -> Result<Applied, Error> {
-        let nonce = new_nonce();
+        let nonce = (self.nonce)()?;
         let resource = self.resource(ROSTER, ROSTER);
         let put = if_unchanged(self.put(ROSTER, ROSTER, roster, &nonce)?, version).build().map_err(|e| incomplete(&resource, &e))?;
         Ok(if self.put_one(put, &nonce, &resource).await? { Applied::Saved(Version(Some(nonce))) } else { Applied::Conflict })
@@ -134,7 +134,7 @@ impl Aws {
 
     /// Writes a board's session, unless there is one of this id: a command that comes again gets no second link.
     pub(super) async fn write_session(&self, session: &Session) -> Result<Applied, Error> {
-        let nonce = new_nonce();
+        let nonce = (self.nonce)()?;
         let partition = session_partition(&session.id);
         let resource = self.resource(&partition, SESSION);
         let put = self.put(&partition, SESSION, session, &nonce)?;
@@ -195,7 +195,7 @@ impl Aws {
 
     /// Writes all of these or none: the state if it is still as it was read, the command if nobody carried it out before.
     pub(super) async fn save(&self, repository: &Repository, records: &Records, version: &Version) -> Result<Applied, Error> {
-        let nonce = new_nonce();
+        let nonce = (self.nonce)()?;
         let mut puts = Vec::new();
         if let Some(state) = &records.state {
             puts.push(if_unchanged(self.put(repository.as_str(), STATE, state, &nonce)?, version));
@@ -228,7 +228,7 @@ impl Aws {
 
     /// Keeps a command's answer beside its id.
     pub(super) async fn keep_answer(&self, repository: &Repository, record: &CommandRecord) -> Result<Applied, Error> {
-        let nonce = new_nonce();
+        let nonce = (self.nonce)()?;
         let resource = self.resource(repository.as_str(), &command_key(&record.id));
         let put = self.put_command(repository, record, &nonce)?.build().map_err(|e| incomplete(&resource, &e))?;
         self.put_one(put, &nonce, &resource).await?;
@@ -303,8 +303,14 @@ impl Aws {
     }
 }
 
-fn new_nonce() -> String {
-    format!("{:032x}", fastrand::u128(..))
+/// What one write is known by: from the operating system, so that no two sandboxes ever draw the same.
+pub(super) fn new_nonce() -> Result<String, Error> {
+    let mut nonce = [0; 16];
+    getrandom::fill(&mut nonce).map_err(|error| Error::Unexpected {
+        resource: "the operating system".to_owned(),
+        problem: format!("no random numbers: {error}"),
+    })?;
+    Ok(format!("{:032x}", u128::from_be_bytes(nonce)))
 }
 
 /// Only if nobody wrote it since it was read.

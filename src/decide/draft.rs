@@ -240,7 +240,7 @@ impl<'a> Draft<'a> {
             closed: self.ended.iter().map(Ended::closed).collect(),
         };
         // A look that started nothing answers what it found ended.
-        let started_nothing = matches!(outcome, Outcome::Unchanged | Outcome::Failed | Outcome::Held);
+        let started_nothing = matches!(outcome, Outcome::Unchanged | Outcome::Failed | Outcome::Held | Outcome::Ignored);
         let newest_end = self.ended.iter().rev().find(|ended| ended.end != End::Superseded);
         if let Some(ended) = newest_end.filter(|_| self.is_look && started_nothing) {
             answer.outcome = ended.end.outcome();

@@ -7,7 +7,8 @@ use super::review::NO_UPDATES;
 use super::{Decided, Plan, Step};
 use crate::answer::Outcome;
 use crate::event::command::Command;
-use crate::image::{CommitOf, Image, commit_of, production_tag};
+use crate::event::cut;
+use crate::image::{CommitOf, ConfigLocation, Image, commit_of, production_tag};
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
 use crate::request::{Progress, Request};
 use crate::stack::{Phase, UpdateEnd};
@@ -293,6 +294,11 @@ impl<'a> Draft<'a> {
             Some(Err(reason)) => return Err(self.refused(reason)),
             Some(Ok(image)) => image,
         };
+        if let ConfigLocation::Artifact(kind) = &image.config {
+            let is_asked_for = self.command.is_some() || self.is_plan;
+            let outcome = if is_asked_for { Outcome::Refused } else { Outcome::Ignored };
+            return Err(self.nothing(outcome, format!("{digest} is not a container image but `{}`", cut(kind))));
+        }
         let asked = self.state.all_requests().find(|request| request.digest == *digest).map(|request| &request.commit);
         let begun = || self.state.open.iter().find(|open| open.digest == *digest).map(|open| &open.commit);
         let commit = match asked.or_else(begun) {

@@ -1,17 +1,34 @@
 //! The commands that change nothing: `plan`, `status`, `history`.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::draft::{Draft, finish};
 use super::{Decided, Plan, Step};
-use crate::answer::{Outcome, Reply};
+use crate::answer::{Answer, Outcome, Reply};
 use crate::config::App;
 use crate::model::Token;
+use crate::review::Review;
 use crate::state::{Ended, Promotion};
 use crate::world::{Question, Snapshot};
 
-fn answer(report: Value) -> Decided {
+fn answer(mut report: Value) -> Decided {
+    cut_times(&mut report);
     Ok(Step::Do(Plan { stages: Vec::new(), reply: Reply::Report(report) }))
+}
+
+/// Cuts each time to the second: that is what people read. The state keeps them whole.
+fn cut_times(report: &mut Value) {
+    match report {
+        Value::String(text) => {
+            if let Some(time) = text.parse::<Timestamp>().ok().filter(|_| text.contains('.')) {
+                *text = format!("{time:.0}");
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(cut_times),
+        Value::Object(members) => members.values_mut().for_each(cut_times),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// What `promote` would do: decided in full, and not carried out. What was reviewed for it is removed.
@@ -21,6 +38,8 @@ pub(super) fn plan(app: &App, seen: &Snapshot, promoted: Step) -> Decided {
             let change_sets = seen.state.iter().flat_map(|state| state.change_sets.iter().map(|own| &own.token));
             let spent: Vec<Token> = change_sets.filter(|token| seen.reviews.contains_key(token)).cloned().collect();
             let stages = seen.state.as_ref().map(|state| finish(state, &spent, seen.at)).unwrap_or_default();
+            // An empty list says that nothing would change; `null`, that nobody looked.
+            let is_reviewed = seen.reviews.values().any(|review| matches!(review, Review::Ready(_) | Review::Empty));
             let report = json!({
             "action": "plan",
             "would": would.outcome,
@@ -31,13 +50,42 @@ pub(super) fn plan(app: &App, seen: &Snapshot, promoted: Step) -> Decided {
             "previous_tag": would.previous_tag,
             "stack": would.stack,
             "parameter": app.config.parameter,
-            "reason": if would.outcome == Outcome::Promoted { "nothing speaks against it" } else { would.reason.as_str() },
-            "changes": would.changes,
+            "reason": if would.outcome == Outcome::Promoted { "ready to promote" } else { would.reason.as_str() },
+            "changes": is_reviewed.then_some(&would.changes),
+            "warnings": warnings(seen, &would),
             });
             Ok(Step::Do(Plan { stages, reply: Reply::Report(report) }))
         }
         other @ (Step::Read(_) | Step::LookAgain | Step::Prepare(_) | Step::Do(_) | Step::Misconfigured(..)) => Ok(other),
     }
+}
+
+/// What is odd about an image that would be promoted.
+fn warnings(seen: &Snapshot, would: &Answer) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let is_promotion = matches!(would.outcome, Outcome::Promoted | Outcome::Queued | Outcome::Blocked | Outcome::ApprovalRequested);
+    if would.digest.is_none() || !is_promotion {
+        return warnings;
+    }
+    if would.commit.is_none() {
+        warnings.push(
+            "The image does not say which commit it was built from, so its tag is made of its digest. Build it with \
+             `docker build --label org.opencontainers.image.revision=$(git rev-parse HEAD)`."
+                .to_owned(),
+        );
+    }
+    let was_there_before = match seen.state.as_ref().filter(|state| state.has_been_seen()) {
+        Some(state) => state.first_seen == would.digest,
+        None => true,
+    };
+    if was_there_before {
+        warnings.push(
+            "The image was pushed before ecr-promoter looked at this app for the first time: the schedule passes it over, only a \
+             command or a new push promotes it."
+                .to_owned(),
+        );
+    }
+    warnings
 }
 
 /// What runs, what is newest, what waits and why.

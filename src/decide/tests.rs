@@ -410,3 +410,90 @@ fn tags_are_read_whatever_else_is_on_the_image() {
     let plan = check(&tagged, &push('b'), &Snapshot { tags, ..pushed_b() }, Outcome::Promoted, PROMOTES);
     assert_eq!(update(&plan).tag.as_str(), "production_9fceb02");
 }
+
+// What is no container image
+
+/// The source tag is on a Helm chart.
+fn pushed_chart() -> (Digest, Snapshot) {
+    let blob = Digest::of(b"chart");
+    let manifest = format!(r#"{{"config":{{"mediaType":"application/vnd.cncf.helm.config.v1+json","digest":"{blob}"}}}}"#);
+    let digest = Digest::of(manifest.as_bytes());
+    let chart = Image::parse(&digest, manifest, Some(MEDIA_TYPES[2].to_owned())).expect("a manifest");
+    let seen = seen();
+    let images = seen.images.clone().into_iter().chain([(digest.clone(), Ok(chart))]).collect();
+    (digest.clone(), Snapshot { newest: Some(digest), images, ..seen })
+}
+
+#[test]
+fn what_is_no_container_image_is_no_candidate() {
+    let (digest, seen) = pushed_chart();
+    for app in [auto(), asking()] {
+        let plan = check(&app, &Trigger::Pushed(digest.clone()), &seen, Outcome::Ignored, "");
+        assert!(answer(&plan).reason.contains("application/vnd.cncf.helm.config.v1+json"), "{}", answer(&plan).reason);
+        check(&app, &promote(None), &seen, Outcome::Refused, "Save");
+        check(&app, &promote(Some(ImageRef::Digest(digest.clone()))), &seen, Outcome::Refused, "Save");
+    }
+}
+
+#[test]
+fn a_look_at_what_is_no_container_image_tells_what_ended_meanwhile() {
+    let (_, seen) = pushed_chart();
+    let state = after_intent().state;
+    let done = Snapshot { state, tags: tags([(tag('b'), digest('b'))]), ..seen };
+    let done = with_stack(done, |stack| stack.parameters[0].value = tag('b').to_string());
+    let plan = decided(&auto(), &Trigger::Due("schedule"), &done);
+    assert_eq!((answer(&plan).outcome, answer(&plan).closed.len()), (Outcome::Deployed, 1));
+}
+
+// Plans
+
+fn report(plan: &Plan) -> &serde_json::Value {
+    match &plan.reply {
+        Reply::Report(report) => report,
+        Reply::Answer(answer) => panic!("an answer: {answer:?}"),
+    }
+}
+
+fn plan_of(seen: &Snapshot) -> serde_json::Value {
+    let Trigger::Command(command) = promote(None) else { panic!("a command") };
+    report(&decided(&asking(), &Trigger::Command(Command { act: Act::Plan(None), ..command }), seen)).clone()
+}
+
+#[test]
+fn a_plan_says_whether_it_looked_at_changes_and_what_is_odd_about_the_image() {
+    let mut known = Snapshot { events: Some(StackEvents::default()), ..after_intent() };
+    let state = known.state.as_mut().expect("a state");
+    state.open.clear();
+    let plan = plan_of(&known);
+    assert_eq!(
+        (&plan["would"], &plan["changes"], &plan["warnings"]),
+        (&"promoted".into(), &serde_json::Value::Null, &serde_json::json!([]))
+    );
+
+    known.state.as_mut().expect("a state").first_seen = Some(digest('b'));
+    let warnings = plan_of(&known)["warnings"].to_string();
+    assert!(warnings.contains("before ecr-promoter looked"), "{warnings}");
+
+    let unlabelled = Image { annotation: None, ..image('b') };
+    known.images.insert(digest('b'), Ok(unlabelled));
+    let warnings = plan_of(&known)["warnings"].clone();
+    assert_eq!(warnings.as_array().map(Vec::len), Some(2), "{warnings}");
+    assert!(warnings[0].as_str().is_some_and(|words| words.contains("--label")), "{warnings}");
+
+    let (_, chart) = pushed_chart();
+    let plan = plan_of(&chart);
+    assert_eq!((&plan["would"], &plan["warnings"]), (&"refused".into(), &serde_json::json!([])));
+}
+
+#[test]
+fn times_in_answers_are_to_the_second() {
+    let mut seen = after_intent();
+    let state = seen.state.as_mut().expect("a state");
+    state.hold =
+        Some(Hold { by: "alice".to_owned(), at: "2026-03-17T09:41:30.123456789Z".parse().expect("a time"), reason: "1.5".to_owned() });
+    seen.events = Some(StackEvents::default());
+    let Trigger::Command(command) = promote(None) else { panic!("a command") };
+    let status = decided(&asking(), &Trigger::Command(Command { act: Act::Status, ..command }), &seen);
+    let hold = &report(&status)["hold"];
+    assert_eq!((&hold["at"], &hold["reason"]), (&"2026-03-17T09:41:30Z".into(), &"1.5".into()));
+}

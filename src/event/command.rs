@@ -1,11 +1,14 @@
 //! Commands: what people and scripts ask for, in JSON or in words, over SNS or by a direct invocation.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{NotUnderstood, cut};
+use crate::json::{self, Node};
 use crate::model::{Commit, Digest, Repository, RequestId, Tag};
+use crate::nearest::{did_you_mean, nearest};
 use crate::slack::team::Standing;
 use crate::state::Via;
 use crate::text::claimed;
@@ -14,7 +17,7 @@ use crate::text::claimed;
 const RELATIVE_COMMANDS_EXPIRE: SignedDuration = SignedDuration::from_mins(15);
 
 /// The words that a command begins with.
-const ACTIONS: [&str; 13] =
+pub const ACTIONS: [&str; 13] =
     ["promote", "approve", "reject", "ask", "rollback", "cancel", "hold", "resume", "reconcile", "plan", "status", "history", "board"];
 
 /// One command, valid in itself.
@@ -158,6 +161,19 @@ struct Message {
     reason: Option<String>,
 }
 
+/// Whether a command begins like this; if not, which one may have been meant.
+fn is_action(word: &str) -> Result<(), NotUnderstood> {
+    if ACTIONS.contains(&word) {
+        return Ok(());
+    }
+    Err(NotUnderstood::new(format!("`{}` is no command{}", cut(word), did_you_mean(word, ACTIONS))))
+}
+
+/// Reads a command, or says which key of it is wrong.
+fn read<T: DeserializeOwned>(raw: &Value) -> Result<T, NotUnderstood> {
+    json::read(&Node::from(raw)).map_err(|mistake| NotUnderstood::new(format!("the command did not parse: {mistake}")))
+}
+
 fn not_null<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(value: D) -> Result<Option<T>, D::Error> {
     T::deserialize(value).map(Some)
 }
@@ -198,12 +214,14 @@ impl Command {
 
     /// Reads what follows a slash command: `web` alone is `promote web`.
     pub fn from_slash(text: &str, sender: Sender<'_>) -> Result<Self, NotUnderstood> {
-        let first = text.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
-        if ACTIONS.contains(&first.as_str()) {
-            Self::from_words(text, sender)
-        } else {
-            Self::from_words(&format!("promote {text}"), sender)
+        let first = text.split_whitespace().next().unwrap_or_default();
+        if ACTIONS.contains(&first.to_ascii_lowercase().as_str()) {
+            return Self::from_words(text, sender);
         }
+        Self::from_words(&format!("promote {text}"), sender).map_err(|problem| match nearest(first, ACTIONS) {
+            Some(meant) => NotUnderstood::new(format!("`{}` is no command: did you mean `{meant}`?", cut(first))),
+            None => problem,
+        })
     }
 
     /// What somebody wants in Slack. The id says who it is; the name is for people to read.
@@ -213,18 +231,21 @@ impl Command {
     }
 
     pub(super) fn from_json(raw: &Value, sender: Sender<'_>) -> Result<Self, NotUnderstood> {
-        let message: Message = serde_path_to_error::deserialize(raw)
-            .map_err(|e| NotUnderstood::new(format!("the command did not parse: {}", cut(&e.to_string()))))?;
-        message.into_command(sender)
+        read::<Message>(raw)?.into_command(sender)
     }
 
     /// Reads words such as `promote web 9fceb02`.
     pub fn from_words(text: &str, sender: Sender<'_>) -> Result<Self, NotUnderstood> {
         let mut words = text.split_whitespace();
         let action = words.next().ok_or_else(|| NotUnderstood::new("the message is empty"))?.to_ascii_lowercase();
+        is_action(&action)?;
         let repository = match words.next() {
             None => None,
-            Some(word) => Some(word.parse().map_err(|e| NotUnderstood::new(format!("`{}`: {e}", cut(text))))?),
+            Some(word) => Some(word.parse().map_err(|e| {
+                let lower = word.to_lowercase();
+                let meant = if lower.parse::<Repository>().is_ok() { did_you_mean(word, [lower.as_str()]) } else { ".".to_owned() };
+                NotUnderstood::new(format!("`{}`: {e}{meant}", cut(text)))
+            })?),
         };
         let mut message =
             Message { action, repository, digest: None, commit: None, tag: None, request: None, id: None, by: None, reason: None };
@@ -254,6 +275,7 @@ impl Command {
 impl Message {
     fn into_command(self, sender: Sender<'_>) -> Result<Command, NotUnderstood> {
         let wrong = |problem: String| Err(NotUnderstood::new(problem));
+        is_action(&self.action)?;
         if self.action == "board" {
             return wrong(match sender {
                 Sender::Sns { .. } => "`board` is for direct invocations and for Slack: SNS answers nobody".to_owned(),
@@ -261,7 +283,7 @@ impl Message {
             });
         }
         let Some(repository) = self.repository else {
-            return wrong(format!("the command `{}` names no repository", cut(&self.action)));
+            return wrong(format!("the command `{}` names no repository", self.action));
         };
         let image = match (self.digest, self.commit, self.tag) {
             (None, None, None) => None,
@@ -333,8 +355,7 @@ struct Reconcile {
 }
 
 pub(super) fn due(raw: &Value) -> Result<super::Event, NotUnderstood> {
-    let Reconcile { only_open_work, .. } = serde_path_to_error::deserialize(raw)
-        .map_err(|e| NotUnderstood::new(format!("the command did not parse: {}", cut(&e.to_string()))))?;
+    let Reconcile { only_open_work, .. } = read(raw)?;
     Ok(super::Event::Due { only_open_work })
 }
 
@@ -349,7 +370,6 @@ struct Board {
 }
 
 pub(super) fn board(raw: &Value) -> Result<super::Event, NotUnderstood> {
-    let Board { by, .. } = serde_path_to_error::deserialize(raw)
-        .map_err(|e| NotUnderstood::new(format!("the command did not parse: {}", cut(&e.to_string()))))?;
+    let Board { by, .. } = read(raw)?;
     Ok(super::Event::Board { by: by.map(|name| cut(name.trim())).filter(|name| !name.is_empty()) })
 }

@@ -1,46 +1,46 @@
 //! Events of Amazon ECR, as EventBridge delivers them: best effort, at least once, in any order.
 //! <https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html>
 
-use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Event, Invocation, NotUnderstood, cut, is_elsewhere};
+use super::{Envelope, Event, Invocation, NotUnderstood, cut};
+use crate::json::{self, Node};
 
-/// The `detail` of an `ECR Image Action`.
+/// The `detail` of an `ECR Image Action`. What only some actions have is looked at when it is known to be a push.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct ImageAction {
     action_type: String,
     result: String,
-    repository_name: String,
-    image_digest: String,
+    repository_name: Option<String>,
+    image_digest: Option<String>,
     /// Absent or empty for an untagged image: a platform of an index, an attestation, a pull by digest.
     image_tag: Option<String>,
 }
 
 pub(super) fn parse(raw: &Value, invocation: &Invocation) -> Result<Event, NotUnderstood> {
     let wrong =
-        |error: &dyn std::fmt::Display| NotUnderstood::new(format!("an event of aws.ecr did not parse: {}", cut(&error.to_string())));
-    let event = EventBridgeEvent::<Value>::deserialize(raw).map_err(|e| wrong(&e))?;
-    let ignored = |reason: String| Ok(Event::Ignored { repository: None, reason });
+        |error: &dyn std::fmt::Display| NotUnderstood::new(format!("an `ECR Image Action` did not parse: {}", cut(&error.to_string())));
+    let event = Envelope::read(raw)?;
+    let ignored = |repository, reason: String| Ok(Event::Ignored { repository, reason });
     if event.detail_type != "ECR Image Action" {
-        return ignored(format!("`{}` is no push", cut(&event.detail_type)));
+        return ignored(None, format!("`{}` is no push", cut(event.detail_type)));
     }
-    if let Some(reason) = is_elsewhere(invocation, event.account.as_deref(), event.region.as_deref()) {
-        return ignored(reason);
+    if let Some(reason) = event.is_elsewhere(invocation) {
+        return ignored(None, reason);
     }
-    let detail = ImageAction::deserialize(&event.detail).map_err(|e| wrong(&e))?;
-    let repository = detail.repository_name.parse().map_err(|e| wrong(&e))?;
-    let ignored = |reason: String| Ok(Event::Ignored { repository: Some(detail.repository_name.parse().map_err(|e| wrong(&e))?), reason });
+    let detail: ImageAction = json::read(&Node::from(event.detail)).map_err(|mistake| wrong(&mistake))?;
     if detail.action_type != "PUSH" || detail.result != "SUCCESS" {
-        return ignored(format!("{} {} is no successful push", cut(&detail.action_type), cut(&detail.result)));
+        let repository = detail.repository_name.and_then(|name| name.parse().ok());
+        return ignored(repository, format!("{} {} is no successful push", cut(&detail.action_type), cut(&detail.result)));
     }
+    let repository = detail.repository_name.ok_or_else(|| wrong(&"it names no repository"))?.parse().map_err(|e| wrong(&e))?;
     match detail.image_tag.as_deref() {
-        None | Some("") => ignored("an untagged image is no candidate".to_owned()),
+        None | Some("") => ignored(Some(repository), "an untagged image is no candidate".to_owned()),
         Some(tag) => Ok(Event::ImagePushed {
             repository,
-            digest: detail.image_digest.parse().map_err(|e| wrong(&e))?,
+            digest: detail.image_digest.ok_or_else(|| wrong(&"it names no digest"))?.parse().map_err(|e| wrong(&e))?,
             tag: tag.parse().map_err(|e| wrong(&e))?,
         }),
     }

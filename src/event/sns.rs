@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::command::{Command, Sender};
 use super::{Event, NotUnderstood, cut};
+use crate::json::{self, Node};
 
 /// Only what is used: a crate's struct would refuse a message for a field that nobody reads.
 #[derive(Debug, Deserialize)]
@@ -31,8 +32,8 @@ struct Message {
 }
 
 pub(super) fn parse(raw: &Value) -> Result<Vec<Result<Event, NotUnderstood>>, NotUnderstood> {
-    let records = Records::deserialize(raw)
-        .map_err(|e| NotUnderstood::new(format!("`Records` did not parse as SNS records: {}", cut(&e.to_string()))))?
+    let records = json::read::<Records>(&Node::from(raw))
+        .map_err(|mistake| NotUnderstood::new(format!("`Records` did not parse as SNS records: {mistake}")))?
         .records;
     if records.is_empty() {
         return Err(NotUnderstood::new("`Records` is empty"));
@@ -50,7 +51,7 @@ fn parse_message(sns: &Message) -> Result<Event, NotUnderstood> {
         return Command::from_words(text, sender).map(Event::Command);
     }
     let message: Value =
-        serde_json::from_str(text).map_err(|e| NotUnderstood::new(format!("an SNS message starts like JSON and is not: {e}")))?;
+        serde_json::from_str(text).map_err(|e| NotUnderstood::new(format!("an SNS message starts like JSON, and {}", json::syntax(&e))))?;
     if message.get("outcome").is_some() && message.get("action").is_none() {
         return Ok(Event::Ignored {
             repository: message["repository"].as_str().and_then(|name| name.parse().ok()),

@@ -51,8 +51,40 @@ fn what_is_no_push_of_ours_is_ignored() {
     is_ignored("ecr-push-other-region", "another region");
     is_ignored("ecr-image-scan", "ECR Image Scan");
     is_ignored("ecr-pull-through-cache", "no push");
+    is_ignored("ecr-pull-through-cache-documented", "no push");
     is_ignored("ecr-replication", "no push");
     is_ignored("sns-notification", "own");
+}
+
+/// Foreign events are ignored whatever else is in them, and of a push only what is needed is read.
+#[test]
+fn nothing_is_read_of_an_event_that_is_not_for_this_function() {
+    let mut push = file("ecr-push");
+    push["time"] = "2023-02-29T02:36:48Z".into();
+    assert!(matches!(parse_one(&push), Ok(Event::ImagePushed { .. })), "nothing depends on the time");
+    let mut odd = serde_json::json!({ "source": "aws.ecr", "detail-type": "ECR Scan Resource Change", "time": 5, "detail": [] });
+    assert!(matches!(parse_one(&odd), Ok(Event::Ignored { .. })));
+    odd["source"] = "aws.cloudformation".into();
+    assert!(matches!(parse_one(&odd), Ok(Event::Ignored { .. })));
+    for (key, value) in [("action-type", "DELETE"), ("result", "FAILURE")] {
+        let mut other = file("ecr-push");
+        other["detail"] = serde_json::json!({ "action-type": "PUSH", "result": "SUCCESS", "repository-name": "WEB" });
+        other["detail"][key] = value.into();
+        assert!(matches!(parse_one(&other), Ok(Event::Ignored { .. })), "{other}");
+    }
+    let mut elsewhere = file("ecr-push-other-region");
+    elsewhere["detail"] = Value::Null;
+    assert!(matches!(parse_one(&elsewhere), Ok(Event::Ignored { .. })));
+}
+
+#[test]
+fn a_push_that_names_no_image_is_not_understood() {
+    for (key, why) in [("repository-name", "no repository"), ("image-digest", "no digest"), ("action-type", "action-type")] {
+        let mut push = file("ecr-push");
+        push["detail"].as_object_mut().expect("an object").remove(key);
+        is_not_understood(push, why);
+    }
+    is_not_understood(serde_json::json!({ "source": "aws.ecr", "detail": {} }), "no `detail-type`");
 }
 
 #[test]
@@ -116,7 +148,7 @@ fn a_board_is_about_all_apps_and_asked_for_directly() {
     assert_eq!(board(serde_json::json!({ "action": "board" })), Ok(Event::Board { by: None }));
     assert_eq!(board(serde_json::json!({ "action": "board", "by": " alice " })), by("alice"));
     assert_eq!(board(serde_json::json!({ "action": "board", "by": " " })), Ok(Event::Board { by: None }));
-    is_not_understood(serde_json::json!({ "action": "board", "repository": "web" }), "unknown field `repository`");
+    is_not_understood(serde_json::json!({ "action": "board", "repository": "web" }), "key `repository`: there is no such key");
     is_not_understood(serde_json::json!({ "action": "board", "by": null }), "by");
 }
 
@@ -145,7 +177,8 @@ fn nonsense_is_told_what_would_be_understood() {
         raw
     };
     is_not_understood(serde_json::json!([]), "not a JSON object");
-    is_not_understood(serde_json::json!({}), "(none)");
+    is_not_understood(serde_json::json!({}), "an empty object");
+    is_not_understood(serde_json::json!({"actoin": "promote"}), "did you mean `action`?");
     is_not_understood(serde_json::json!({"hello": 1}), "`hello`");
     is_not_understood(serde_json::json!({"source": "aws.s3", "action": "promote"}), "aws.s3");
     is_not_understood(serde_json::json!({"action": "destroy", "repository": "web"}), "`destroy` is no command");
@@ -164,7 +197,36 @@ fn nonsense_is_told_what_would_be_understood() {
     is_not_understood(sns("promote WEB"), "repository name");
     is_not_understood(sns("promote web 9fceb02 now"), "`now`");
     is_not_understood(sns("{\"action\":"), "starts like JSON");
-    is_not_understood(sns("lorem ipsum dolor"), "`lorem` is no command");
+    is_not_understood(sns("lorem ipsum dolor"), "`lorem` is no command.");
+}
+
+#[test]
+fn a_misspelt_command_is_told_what_may_be_meant() {
+    let sns = |message: &str| {
+        let mut raw = file("sns-promote");
+        raw["Records"][0]["Sns"]["Message"] = message.into();
+        raw
+    };
+    is_not_understood(sns("prmote web"), "`prmote` is no command: did you mean `promote`?");
+    is_not_understood(sns("aprove"), "did you mean `approve`?");
+    is_not_understood(sns("Promte WEB"), "did you mean `promote`?");
+    is_not_understood(sns("promote Web"), "did you mean `web`?");
+    is_not_understood(serde_json::json!({"action": "rolback", "repository": "web"}), "did you mean `rollback`?");
+    is_not_understood(serde_json::json!({"action": "promote", "repository": "web", "comit": COMMIT}), "did you mean `commit`?");
+    let error = parse_one(&sns("lorem ipsum")).expect_err("not understood");
+    assert!(error.len() < 200, "short: {error}");
+}
+
+#[test]
+fn a_misspelt_slash_command_is_told_what_may_be_meant() {
+    let origin = command::SlackOrigin { user: "U1".to_owned(), standing: crate::slack::team::Standing::Team, channel: None };
+    let sender = command::Sender::Slack { trigger_id: "1", origin: &origin, name: "" };
+    let problem = |text: &str| command::Command::from_slash(text, sender).expect_err("not understood").problem;
+    assert_eq!(problem("Prmote web"), "`Prmote` is no command: did you mean `promote`?");
+    assert_eq!(problem("prmote web 9fceb02"), "`prmote` is no command: did you mean `promote`?");
+    assert_eq!(problem("web 9fceb02 now"), "`promote web 9fceb02 now`: the word `now` was not expected.");
+    // This may be an app's name: only who knows the apps can tell.
+    assert!(command::Command::from_slash("prmote web", sender).is_ok());
 }
 
 proptest! {

@@ -11,12 +11,12 @@ use jiff::Timestamp;
 use serde_json::json;
 use tracing::error;
 
-use super::{board, look};
+use super::{board, look, meant};
 use crate::answer::{Answer, Outcome, Reply};
 use crate::config::App;
 use crate::decide::{Step, Trigger, decide, slack_objection};
 use crate::error::Error;
-use crate::event::command::{Act, Choice, Command, Sender, SlackOrigin};
+use crate::event::command::{ACTIONS, Act, Choice, Command, Sender, SlackOrigin};
 use crate::message::reply::{HELP, words, words_for_outsiders};
 use crate::model::RequestId;
 use crate::slack::escape::escape_lines;
@@ -225,11 +225,16 @@ async fn order<W: World>(world: &W, slash: &SlashCommand, text: &str, origin: Sl
     let sender = Sender::Slack { trigger_id: &slash.trigger_id, origin: &origin, name: &slash.user.name };
     let command = match Command::from_slash(text, sender) {
         Ok(command) => command,
-        Err(problem) => return ephemeral(&format!("{}. `help` lists the commands.", problem.problem)),
+        Err(problem) => return ephemeral(&format!("{} `help` lists the commands.", problem.problem)),
     };
     let app = match world.app(&command.repository).await {
         Ok(Some(app)) => app,
-        Ok(None) => return ephemeral(&format!("`{}` is not configured.", command.repository)),
+        Ok(None) => {
+            // Without a command it is `promote`, and the first word may be a misspelt one.
+            let is_first_word = text.split_whitespace().next() == Some(command.repository.as_str());
+            let meant = meant(world, &command.repository, if is_first_word { &ACTIONS } else { &[] }).await;
+            return ephemeral(&format!("`{}` is not configured{meant}", command.repository));
+        }
         Err(failure) => return failed(&failure),
     };
     if !counts(&app, origin.standing, &origin.user) {

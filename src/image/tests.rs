@@ -112,13 +112,74 @@ fn an_index_gives_its_platforms_without_attestations() {
     assert_eq!(index.config, ConfigLocation::Platforms(vec![a]));
 }
 
+/// As `soci convert` writes it: the SOCI index of a platform stands beside its image, with the same platform.
 #[test]
-fn platforms_that_disagree_have_no_commit() {
-    let commit = |text: &str| Some(text.parse::<Commit>().expect("valid"));
-    assert_eq!(agreed([commit("aaaaaaa"), commit("aaaaaaa")]), commit("aaaaaaa"));
-    assert_eq!(agreed([commit("aaaaaaa"), commit("bbbbbbb")]), None);
-    assert_eq!(agreed([commit("aaaaaaa"), None]), None);
-    assert_eq!(agreed([]), None);
+fn what_stands_in_an_index_beside_its_images_is_none_of_them() {
+    let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
+    let platform = r#""platform":{"os":"linux","architecture":"amd64"}"#;
+    let child = |digest: &Digest, more: &str| format!(r#"{{"digest":"{digest}",{platform}{more}}}"#);
+    let platforms = |other: &str| image(&format!(r#"{{"manifests":[{},{}]}}"#, child(&a, ""), child(&b, other))).config;
+    for other in [
+        r#","mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"application/vnd.amazon.soci.index.v2+json""#,
+        r#","mediaType":"application/vnd.cncf.helm.config.v1+json""#,
+        r#","annotations":{"vnd.docker.reference.type":"attestation-manifest"}"#,
+    ] {
+        assert_eq!(platforms(other), ConfigLocation::Platforms(vec![a.clone()]), "{other}");
+    }
+    for same in [
+        r#","mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"","annotations":null"#,
+        r#","mediaType":"application/vnd.docker.distribution.manifest.v2+json""#,
+        "",
+    ] {
+        assert_eq!(platforms(same), ConfigLocation::Platforms(vec![a.clone(), b.clone()]), "{same}");
+    }
+}
+
+#[test]
+fn each_platform_counts_once_and_only_so_many() {
+    let child = |n: usize| format!(r#"{{"digest":"{}"}}"#, Digest::of(n.to_string().as_bytes()));
+    let index = |children: Vec<String>| {
+        let index = image(&format!(r#"{{"manifests":[{}]}}"#, children.join(",")));
+        let ConfigLocation::Platforms(platforms) = index.config else { panic!("no index: {index:?}") };
+        platforms.len()
+    };
+    assert_eq!(index(vec![child(1); 1_000]), 1);
+    assert_eq!(index((0..1_000).map(child).collect()), MOST_PLATFORMS);
+}
+
+#[test]
+fn what_is_no_container_image_is_known_by_its_config_or_its_artifact_type() {
+    let blob = Digest::of(b"c");
+    let manifest = |kind: &str, more: &str| image(&format!(r#"{{"config":{{"mediaType":"{kind}","digest":"{blob}"}}{more}}}"#)).config;
+    for kind in CONFIG_TYPES {
+        assert_eq!(manifest(kind, ""), ConfigLocation::Blob(blob.clone()));
+    }
+    for kind in ["application/vnd.cncf.helm.config.v1+json", "application/vnd.oci.empty.v1+json", "application/vnd.wasm.config.v0+json"] {
+        assert_eq!(manifest(kind, ""), ConfigLocation::Artifact(kind.to_owned()));
+    }
+    let signature = manifest(CONFIG_TYPES[1], r#","artifactType":"application/vnd.dev.cosign.artifact.sig.v1+json""#);
+    assert_eq!(signature, ConfigLocation::Artifact("application/vnd.dev.cosign.artifact.sig.v1+json".to_owned()));
+    for nothing in [r#"{"manifests":[]}"#, r#"{"manifests":[{"digest":"x"}]}"#] {
+        assert!(matches!(image(nothing).config, ConfigLocation::Artifact(_)), "{nothing}");
+    }
+    let annotated = image(&format!(r#"{{"annotations":{{"{REVISION}":"aaaaaaa"}},"artifactType":"x"}}"#));
+    assert_eq!(commit_of(&annotated, &Tags::default(), None, &config("")), CommitOf::Known(None), "no search by commit finds it");
+}
+
+#[test]
+fn a_manifest_of_two_kinds_is_refused() {
+    let manifest = r#"{"manifests":[],"config":{}}"#.to_owned();
+    let error = Image::parse(&Digest::of(manifest.as_bytes()), manifest, Some(MEDIA_TYPES[2].to_owned())).expect_err("refused");
+    assert!(error.contains("at once"), "{error}");
+}
+
+#[test]
+fn what_a_builder_leaves_null_is_as_if_it_were_not_there() {
+    let null = r#"{"mediaType":null,"artifactType":null,"config":null,"manifests":null,"annotations":null}"#;
+    assert_eq!(image(null).config, ConfigLocation::Nowhere);
+    assert_eq!(label(br#"{"config":{"Labels":null}}"#), None);
+    assert_eq!(label(br#"{"config":null}"#), None);
+    assert_eq!(label(format!(r#"{{"config":{{"Labels":{{"{REVISION}":null}}}}}}"#).as_bytes()), None);
 }
 
 #[test]

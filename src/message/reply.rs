@@ -120,6 +120,7 @@ fn of_plan(report: &Value) -> String {
         text(&report["reason"])
     )];
     lines.extend(list(&report["changes"]).map(|change| format!("• {}", text(change))));
+    lines.extend(list(&report["warnings"]).map(|warning| format!("• Warning: {}", text(warning))));
     lines.join("\n")
 }
 
@@ -219,11 +220,13 @@ mod tests {
         let plan = json!({
             "action": "plan", "repository": "web", "would": "blocked", "previous_tag": "production_e83c516", "tag": "production_9fceb02",
             "reason": "the guard", "changes": ["Modify AWS::RDS::DBInstance Database, replacement"],
+            "warnings": ["The image says no commit."],
         });
         assert_eq!(
             words(&Reply::Report(plan)),
             "web: promote would answer blocked (production_e83c516 → production_9fceb02). the guard\n\
-             • Modify AWS::RDS::DBInstance Database, replacement"
+             • Modify AWS::RDS::DBInstance Database, replacement\n\
+             • Warning: The image says no commit."
         );
     }
 }

@@ -76,6 +76,60 @@ impl Image {
         Image { manifest, media_type: OCI_INDEX, blobs: vec![], children }
     }
 
+    /// An image with this config, whatever it is.
+    pub(crate) fn with_config(config: &str) -> Image {
+        Image::oci_manifest(config, &json!({ "mediaType": OCI_MANIFEST }))
+    }
+
+    /// A manifest with these members besides.
+    pub(crate) fn with_members(seed: &str, members: &Value) -> Image {
+        let mut all = json!({ "mediaType": OCI_MANIFEST });
+        all.as_object_mut().expect("an object").extend(members.as_object().cloned().unwrap_or_default());
+        Image::oci_manifest(&config(seed, None), &all)
+    }
+
+    /// `helm push`: a chart.
+    pub(crate) fn chart(seed: &str) -> Image {
+        let text = json!({ "name": seed, "version": "1.0.0" }).to_string();
+        let config = json!({ "mediaType": "application/vnd.cncf.helm.config.v1+json", "digest": sha256(&text), "size": text.len() });
+        Image { blobs: vec![text], ..Image::with_members(seed, &json!({ "config": config })) }
+    }
+
+    /// An image for one platform with the commit as a label, and beside it what `soci convert` adds: an artifact with the same
+    /// platform. The image is listed this often.
+    pub(crate) fn index_with_soci(seed: &str, commit: &str, times: usize) -> Image {
+        let plain = json!({ "mediaType": OCI_MANIFEST });
+        let image = Image::oci_manifest(&config(seed, Some(commit)), &plain);
+        let empty = json!({ "mediaType": "application/vnd.oci.empty.v1+json", "digest": sha256("{}"), "size": 2 });
+        let soci = "application/vnd.amazon.soci.index.v2+json";
+        let soci_index = Image::with_members(seed, &json!({ "config": empty, "artifactType": soci, "annotations": { "seed": seed } }));
+        let row = |child: &Image| {
+            json!({
+                "mediaType": OCI_MANIFEST, "digest": child.digest(), "size": child.manifest.len(),
+                "platform": { "architecture": "amd64", "os": "linux" },
+            })
+        };
+        let mut rows = vec![row(&image); times];
+        let mut beside = row(&soci_index);
+        beside["artifactType"] = json!(soci);
+        rows.push(beside);
+        let manifest = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": rows }).to_string();
+        Image { manifest, media_type: OCI_INDEX, blobs: vec![], children: vec![image, soci_index] }
+    }
+
+    /// Many platforms with the commit as a label, each with a config of its own of this size.
+    pub(crate) fn index_of_large_configs(commit: &str, platforms: usize, bytes: usize) -> Image {
+        let config = |number: usize| {
+            let labels = json!({ REVISION: commit });
+            json!({ "config": { "Labels": labels }, "number": number, "x": "x".repeat(bytes) }).to_string()
+        };
+        let children: Vec<Image> = (0..platforms).map(|number| Image::with_config(&config(number))).collect();
+        let row = |child: &Image| json!({ "mediaType": OCI_MANIFEST, "digest": child.digest(), "size": child.manifest.len() });
+        let rows: Vec<Value> = children.iter().map(row).collect();
+        let manifest = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": rows }).to_string();
+        Image { manifest, media_type: OCI_INDEX, blobs: vec![], children }
+    }
+
     fn oci_manifest(config: &str, extra: &Value) -> Image {
         let mut manifest = json!({
             "schemaVersion": 2,

@@ -14,7 +14,16 @@ const URL: &str = "https://prod-us-east-1-starport-layer-bucket.s3.us-east-1.ama
 #[test]
 fn only_aws_and_the_emulator_are_trusted() {
     let emulator = Some("http://127.0.0.1:4566");
-    for good in ["https://prod-us-east-1-starport-layer-bucket.s3.us-east-1.amazonaws.com/x?y=z", "https://x.amazonaws.com.cn/"] {
+    for good in [
+        "https://prod-us-east-1-starport-layer-bucket.s3.us-east-1.amazonaws.com/x?y=z",
+        "https://prod-us-gov-west-1-starport-layer-bucket.s3.us-gov-west-1.amazonaws.com/x",
+        "https://x.s3.cn-north-1.amazonaws.com.cn/",
+        "https://prod-eusc-de-east-1-starport-layer-bucket.s3.eusc-de-east-1.amazonaws.eu/x",
+        "https://x.s3.us-iso-east-1.c2s.ic.gov/",
+        "https://x.s3.us-isob-east-1.sc2s.sgov.gov/",
+        "https://x.s3.eu-isoe-west-1.cloud.adc-e.uk/",
+        "https://x.s3.us-isof-south-1.csp.hci.ic.gov/",
+    ] {
         assert!(is_trusted(good, None), "{good}");
     }
     assert!(is_trusted("http://127.0.0.1:4567/blob", emulator));
@@ -24,6 +33,9 @@ fn only_aws_and_the_emulator_are_trusted() {
         "https://evilamazonaws.com/",
         "https://x.amazonaws.com@evil.example/",
         "https://evil.example/?.amazonaws.com",
+        "https://amazonaws.eu/",
+        "https://evilamazonaws.eu/",
+        "https://x.ic.gov/",
         "http://169.254.169.254/latest/meta-data",
         "file:///etc/passwd",
         "",
@@ -130,11 +142,13 @@ async fn other_bytes_than_those_of_the_digest_are_not_read() {
     assert_eq!(problem(label_of_download(ok(other)).await), "what was downloaded has another sha256");
 }
 
+/// It can never be read, so it is no failure that a later look could mend: the image says no commit.
 #[tokio::test]
-async fn more_than_4_mb_are_not_read() {
-    let expected = "the download broke off, or is larger than 4 MB";
-    assert_eq!(problem(label_of_download(ok(vec![b' '; MOST_BYTES + 1])).await), expected);
+async fn a_config_of_more_than_4_mb_is_not_read_and_says_no_commit() {
+    assert_eq!(label_of_download(ok(vec![b' '; MOST_BYTES + 1])).await.expect("no failure"), None);
     assert_eq!(problem(label_of_download(ok(vec![b' '; MOST_BYTES])).await), "what was downloaded has another sha256");
+    let said = Response::builder().status(200).header("Content-Length", (MOST_BYTES + 1).to_string()).body(SdkBody::empty());
+    assert_eq!(label_of_download(said.expect("a response")).await.expect("no failure"), None);
 }
 
 #[tokio::test]
@@ -180,6 +194,26 @@ async fn label_of_platforms(commits: [&str; 2]) -> Option<Commit> {
 #[tokio::test]
 async fn an_index_has_the_commit_that_its_platforms_agree_on() {
     assert_eq!(label_of_platforms([COMMIT, COMMIT]).await, Some(COMMIT.parse().expect("a commit")));
+}
+
+#[tokio::test]
+async fn a_platform_that_is_listed_a_thousand_times_is_read_once() {
+    let config = image_config(COMMIT);
+    let platform = image_of(&config);
+    let recordings = read_platform(&platform, config).into();
+    assert_eq!(label(recordings, &index(&[&platform; 1_000])).await.expect("read"), Some(COMMIT.parse().expect("a commit")));
+}
+
+/// The SOCI index that `soci convert` puts beside an image has its platform, and no label.
+#[tokio::test]
+async fn a_soci_index_beside_the_image_hides_no_commit() {
+    let config = image_config(COMMIT);
+    let platform = image_of(&config);
+    let amd64 = json!({ "os": "linux", "architecture": "amd64" });
+    let soci = json!({ "digest": Digest::of(b"soci"), "platform": amd64, "artifactType": "application/vnd.amazon.soci.index.v2+json" });
+    let index = image(&json!({ "schemaVersion": 2, "manifests": [{ "digest": platform.digest, "platform": amd64 }, soci] }));
+    let recordings = read_platform(&platform, config).into();
+    assert_eq!(label(recordings, &index).await.expect("read"), Some(COMMIT.parse().expect("a commit")));
 }
 
 #[tokio::test]
