@@ -61,7 +61,7 @@ fn seen() -> Snapshot {
         }),
         tags: tags([(tag('a'), digest('a'))]),
         are_tags_newer: false,
-        is_configuration_newer: false,
+        is_configuration_newer: true,
         mutability: Some(TagMutability { is_immutable: true, exclusions: Vec::new() }),
         newest: Some(digest('a')),
         images: ['a', 'b'].map(|letter| (digest(letter), Ok(image(letter)))).into(),
@@ -293,6 +293,7 @@ fn a_stack_that_cannot_be_promoted_to_is_a_configuration_error() {
 fn another_stack_than_before_is_a_first_sight() {
     let elsewhere = app(r#"{"stack":"web2","mode":"auto","commit_from":["annotation"]}"#);
     let moved = with_stack(after_intent(), |stack| stack.id = "another arn".to_owned());
+    let moved = Snapshot { is_configuration_newer: false, ..moved };
     assert_eq!(step(&elsewhere, &push('b'), &moved), Step::Read(Question::Configuration), "a sandbox may know an old one");
     let moved = Snapshot { is_configuration_newer: true, ..moved };
     let plan = check(&elsewhere, &push('b'), &moved, Outcome::Promoted, "Save + PutTag\nUpdateStack\nTell + Tell + Tell\nMark");
