@@ -283,6 +283,7 @@ impl World for Aws {
             matches: Default::default(),
             history: None,
             reviews: Default::default(),
+            nonce: (self.nonce)()?,
             tried: Tried::default(),
         })
     }
@@ -321,9 +322,9 @@ impl World for Aws {
                 let digests = self.images_of(app, commit, &tags).await?;
                 seen.matches.insert(commit.clone(), digests);
             }
-            Question::Review(token) => {
-                let review = self.review(app, token).await?;
-                seen.reviews.insert(token.clone(), review);
+            Question::Review(arn) => {
+                let review = self.review(app, arn).await?;
+                seen.reviews.insert(arn.clone(), review);
             }
             Question::History => seen.history = Some(self.history(&app.repository).await?),
         }
@@ -335,9 +336,9 @@ impl World for Aws {
             Action::Save(records) | Action::Mark(records) => self.save(&app.repository, records, version).await,
             Action::PutTag { image, tag } => self.put_tag(&app.repository, image, tag).await,
             Action::UpdateStack(update) => self.update_stack(app, update).await,
-            Action::CreateChangeSet(update) => self.create_change_set(app, update).await,
-            Action::ExecuteChangeSet(token) => self.execute_change_set(app, token).await,
-            Action::DeleteChangeSet(token) => self.delete_change_set(app, token).await,
+            Action::CreateChangeSet { update, name } => self.create_change_set(app, update, name).await,
+            Action::ExecuteChangeSet { token, arn } => self.execute_change_set(app, token, arn).await,
+            Action::DeleteChangeSet(id) => self.delete_change_set(app, id).await,
             Action::CancelUpdate(token) => self.cancel_update(app, token).await,
             // The channel is told once, however often the topic has to be asked.
             Action::Tell(notice) if notice.tries > 0 => self.tell(app, notice).await,

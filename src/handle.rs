@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 
 use futures_util::future::{join, join_all};
 use futures_util::{StreamExt, stream};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tracing::{Instrument, info, info_span};
+use tracing::{Instrument, info, info_span, warn};
 
 use crate::answer::{Answer, Reply};
 use crate::config::{App, ConfigError};
@@ -231,8 +231,10 @@ async fn look<W: World>(world: &W, app: &App, trigger: &Trigger, subject: &Subje
                 (CarriedOut::Interrupted(Hitch::TagTaken(tag)), _) => {
                     tried.taken.insert(tag);
                 }
-                (CarriedOut::Interrupted(Hitch::NotUpdated(call, token, why)), _) => {
+                (CarriedOut::Interrupted(Hitch::NotUpdated { call, token, change_set, why }), _) => {
                     info!(call, %token, ?why, "not updated");
+                    // It may have been made, and its ARN is not known: it is not the one to go by.
+                    tried.lost_change_sets.extend(change_set);
                     match why {
                         NotUpdated::NothingToDo => tried.no_updates = Some(token),
                         NotUpdated::Refused(reason) => tried.refused = Some((token, reason)),
@@ -258,6 +260,17 @@ async fn look<W: World>(world: &W, app: &App, trigger: &Trigger, subject: &Subje
     .await
 }
 
+/// The same for a person who waits for the answer: that others could not be told does not make it a failure.
+async fn look_for_a_person<W: World>(world: &W, app: &App, trigger: &Trigger, subject: &Subject) -> Result<Reply, Error> {
+    match look(world, app, trigger, subject).await {
+        Err(Error::Untold { reply, cause }) => {
+            warn!(%cause, "people were not told yet");
+            Ok(*reply)
+        }
+        looked => looked,
+    }
+}
+
 fn log(stages: &[Vec<Action>], reply: Option<&Reply>, round: u32) {
     let actions: Vec<&str> = stages.iter().flatten().map(Action::name).collect();
     match reply {
@@ -281,7 +294,13 @@ enum Hitch {
     Overtaken,
     TagTaken(Tag),
     /// CloudFormation did not take this call.
-    NotUpdated(&'static str, Token, NotUpdated),
+    NotUpdated {
+        call: &'static str,
+        token: Token,
+        /// The name of the change set that was to be made.
+        change_set: Option<String>,
+        why: NotUpdated,
+    },
 }
 
 /// Carries out the stages in order, until something gets in between. What people could not be told and what could not be
@@ -293,7 +312,7 @@ async fn carry_out<W: World>(world: &W, app: &App, stages: &[Vec<Action>], seen:
         if stage.iter().any(Action::rests_on_reads) && world.now().duration_since(seen.at) > FENCE {
             return Ok(CarriedOut::Interrupted(Hitch::Overtaken));
         }
-        let stage: Vec<Cow<'_, Action>> = stage.iter().map(|action| left.as_it_came_out(action, seen.at)).collect();
+        let stage: Vec<Cow<'_, Action>> = stage.iter().map(|action| left.as_it_came_out(action, seen)).collect();
         let results = join_all(stage.iter().map(|action| world.apply(app, action, &version))).await;
         let (mut saved, mut hitch, mut failure) = (None, None, None);
         for (action, result) in stage.iter().zip(results) {
@@ -302,8 +321,8 @@ async fn carry_out<W: World>(world: &W, app: &App, stages: &[Vec<Action>], seen:
                     left.untold.push(notice.clone().tried_in_vain(seen.at).within_limits());
                     left.error.get_or_insert(error);
                 }
-                (Action::DeleteChangeSet(token), Err(error)) => {
-                    left.put_off.push(token.clone());
+                (Action::DeleteChangeSet(id), Err(error)) => {
+                    left.put_off.push(id.clone());
                     left.error.get_or_insert(error);
                 }
                 (_, Err(error)) => {
@@ -314,12 +333,13 @@ async fn carry_out<W: World>(world: &W, app: &App, stages: &[Vec<Action>], seen:
                 (Action::Mark(_), Ok(Applied::Conflict)) => {}
                 (_, Ok(Applied::Conflict)) => hitch = hitch.or(Some(Hitch::Overtaken)),
                 (Action::PutTag { tag, .. }, Ok(Applied::TagTaken)) => hitch = hitch.or(Some(Hitch::TagTaken(tag.clone()))),
-                (Action::DeleteChangeSet(token), Ok(Applied::PutOff)) => left.put_off.push(token.clone()),
+                (Action::DeleteChangeSet(id), Ok(Applied::PutOff)) => left.put_off.push(id.clone()),
+                (Action::CreateChangeSet { name, .. }, Ok(Applied::Created(arn))) => left.created.push((name.clone(), arn)),
                 (Action::Show(request), Ok(Applied::Shown(posted))) => left.shown.push((request.id.clone(), posted)),
                 // It is not marked as shown, and so tried again at the next look.
                 (Action::Show(_), Ok(Applied::PutOff)) => {}
                 (action, Ok(Applied::NotUpdated(why))) => hitch = hitch.or(not_updated(action, why)),
-                (action, Ok(Applied::TagTaken | Applied::PutOff | Applied::Shown(_))) => {
+                (action, Ok(Applied::TagTaken | Applied::PutOff | Applied::Shown(_) | Applied::Created(_))) => {
                     let (resource, problem) = (action.name().to_owned(), "an answer to something else".to_owned());
                     failure.get_or_insert(Error::Unexpected { resource, problem });
                 }
@@ -337,21 +357,22 @@ async fn carry_out<W: World>(world: &W, app: &App, stages: &[Vec<Action>], seen:
 
 /// CloudFormation did not take a call: which one, and whose.
 fn not_updated(action: &Action, why: NotUpdated) -> Option<Hitch> {
-    let (call, token) = match action {
-        Action::UpdateStack(Update { token, .. }) => ("cloudformation:UpdateStack", token),
-        Action::CreateChangeSet(Update { token, .. }) => ("cloudformation:CreateChangeSet", token),
-        Action::ExecuteChangeSet(token) => ("cloudformation:ExecuteChangeSet", token),
-        Action::CancelUpdate(token) => ("cloudformation:CancelUpdateStack", token),
+    let (call, token, change_set) = match action {
+        Action::UpdateStack(Update { token, .. }) => ("cloudformation:UpdateStack", token, None),
+        Action::CreateChangeSet { update, name } => ("cloudformation:CreateChangeSet", &update.token, Some(name.clone())),
+        Action::ExecuteChangeSet { token, .. } => ("cloudformation:ExecuteChangeSet", token, None),
+        Action::CancelUpdate(token) => ("cloudformation:CancelUpdateStack", token, None),
         Action::Save(_) | Action::Mark(_) | Action::PutTag { .. } | Action::DeleteChangeSet(_) => return None,
         Action::Tell(_) | Action::Show(_) | Action::KeepAnswer(_) => return None,
     };
-    Some(Hitch::NotUpdated(call, token.clone(), why))
+    Some(Hitch::NotUpdated { call, token: token.clone(), change_set, why })
 }
 
 /// What is left to do of what a plan has done, and what came of the rest.
 #[derive(Default)]
 struct Left {
-    put_off: Vec<Token>,
+    put_off: Vec<String>,
+    created: Vec<(String, String)>,
     shown: Vec<(RequestId, Posted)>,
     untold: Vec<Notice>,
     error: Option<Error>,
@@ -359,12 +380,19 @@ struct Left {
 
 impl Left {
     /// A mark says what was done: less what could not be done, and with where people can see it.
-    fn as_it_came_out<'a>(&self, action: &'a Action, at: Timestamp) -> Cow<'a, Action> {
+    fn as_it_came_out<'a>(&self, action: &'a Action, seen: &Snapshot) -> Cow<'a, Action> {
         let Action::Mark(records) = action else { return Cow::Borrowed(action) };
         let mut records = records.clone();
         if let Some(state) = &mut records.state {
-            state.change_sets.retain(|own| !self.put_off.contains(&own.token));
-            state.change_sets.extend(self.put_off.iter().map(|token| ChangeSet { token: token.clone(), at, is_removed: false }));
+            let is_put_off = |own: &ChangeSet| self.put_off.iter().any(|id| id == own.id());
+            let left: Vec<ChangeSet> =
+                seen.state.iter().flat_map(|state| &state.change_sets).filter(|own| is_put_off(own)).cloned().collect();
+            state.change_sets.retain(|own| !is_put_off(own));
+            state.change_sets.extend(left.into_iter().map(|own| ChangeSet { at: seen.at, is_removed: false, ..own }));
+            for own in &mut state.change_sets {
+                let created = self.created.iter().find(|(name, _)| name == own.name());
+                own.arn = own.arn.take().or_else(|| created.map(|(_, arn)| arn.clone()));
+            }
             self.shown.iter().for_each(|(id, posted)| state.shown(id, posted));
             state.untold.extend(self.untold.iter().cloned());
         }

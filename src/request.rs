@@ -37,6 +37,9 @@ pub struct Request {
     /// What it would change in the stack, where a guard had that looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<String>,
+    /// What of that people could see, each line by its mark: an update that would change more is asked about again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown_changes: Option<Vec<String>>,
     /// The policy that people were asked under; absent in what an older version wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,

@@ -2,8 +2,12 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
+
 use crate::config::Guard;
+use crate::model::{Digest, Repository};
 use crate::stack::Stack;
+use crate::world::Update;
 
 /// How many changes are told at most.
 const LINES: usize = 500;
@@ -41,6 +45,27 @@ pub struct Changes {
     pub causes: Vec<String>,
     /// The stack's change sets that are not ecr-promoter's: executing one deletes all others.
     pub others: Vec<String>,
+    /// Change sets that have a name such as this app gives, with their ARN and the time when they were made.
+    pub own: Vec<Listed>,
+    /// The parameters that it would set, as CloudFormation has them: the digest of the value, which may be for nobody's eyes, or none
+    /// where the previous one is used.
+    pub parameters: Vec<(String, Option<Digest>)>,
+}
+
+/// A change set in the stack's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// When it was made.
+    pub at: Timestamp,
+}
+
+/// What the names of an app's change sets begin with.
+pub fn name_prefix(repository: &Repository) -> String {
+    format!("ecr-promoter-{}-", &Digest::of(repository.as_str().as_bytes()).short()[..8])
 }
 
 /// What would happen to one resource.
@@ -123,6 +148,19 @@ impl Changes {
                 moved.join(", ")
             )
         })
+    }
+
+    /// The parameters that are not as they were sent: the promotion's has its value, and every other one keeps what it has.
+    pub fn foreign_parameters(&self, update: &Update, parameter: &str, stack: &Stack) -> Vec<&str> {
+        let is = |value: &Digest, text: &str| *value == Digest::of(text.as_bytes());
+        let is_as_sent = |key: &str, value: Option<&Digest>| match value {
+            Some(value) if key == parameter => is(value, update.tag.as_str()),
+            None if key == parameter => false,
+            Some(value) => update.others.iter().any(|other| other == key) && stack.value(key).is_some_and(|kept| is(value, kept)),
+            None => update.others.iter().any(|other| other == key),
+        };
+        let foreign = self.parameters.iter().filter(|(key, value)| !is_as_sent(key, value.as_ref()));
+        foreign.map(|(key, _)| key.as_str()).collect()
     }
 
     /// Each change, as people read it: a stack has at most 500 resources, and its nested ones more.

@@ -103,8 +103,14 @@ pub struct Roster {
 /// A change set that may be on the stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeSet {
-    /// Its name: the token of its promotion.
+    /// The promotion that it is for.
     pub token: Token,
+    /// Its name, which nobody can guess; absent in what an older version wrote, which named it by the token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its ARN, as CreateChangeSet answered it: what has this ARN is what was asked for, and nothing else is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
     /// When it was last to be made.
     pub at: Timestamp,
     /// It was removed, but a sandbox that had stalled may have made it after that.
@@ -113,6 +119,16 @@ pub struct ChangeSet {
 }
 
 impl ChangeSet {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(self.token.as_str())
+    }
+
+    /// What it is removed by: its ARN, or its name where the ARN is not known.
+    pub fn id(&self) -> &str {
+        self.arn.as_deref().unwrap_or(self.name())
+    }
+
     /// Whether no sandbox lives any more that may still make it.
     pub fn is_settled(&self, now: Timestamp) -> bool {
         now.duration_since(self.at) > LONGEST_STALL

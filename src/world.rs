@@ -190,8 +190,10 @@ pub struct Snapshot {
     pub matches: BTreeMap<Commit, Vec<Digest>>,
     /// The last promotions that ended, newest first, where they were read.
     pub history: Option<Vec<Ended>>,
-    /// What promotions would change in the stack, where that was looked at.
-    pub reviews: BTreeMap<Token, Review>,
+    /// What change sets would change in the stack, by their ARN, where that was looked at.
+    pub reviews: BTreeMap<String, Review>,
+    /// Random hex digits of the operating system's, for names that nobody can guess.
+    pub nonce: String,
     /// What this invocation's own calls were answered.
     pub tried: Tried,
 }
@@ -211,6 +213,8 @@ pub struct Tried {
     pub refused: Option<(Token, String)>,
     /// How often what was seen did not fit together.
     pub vain_looks: u32,
+    /// Change sets, by name, of which it is not known whether and by whom they were made.
+    pub lost_change_sets: BTreeSet<String>,
     /// The update whose token CloudFormation said it knows, and how often.
     pub known_token: Option<(Token, u32)>,
 }
@@ -234,8 +238,8 @@ pub enum Question {
     Configuration,
     /// The images built from this commit.
     Matches(Commit),
-    /// What this promotion's change set would change; waited for, but not for long.
-    Review(Token),
+    /// What the change set with this ARN would change; waited for, but not for long.
+    Review(String),
     /// What was promoted before.
     History,
 }
@@ -257,11 +261,21 @@ pub enum Action {
     /// Sends the one update of a promotion.
     UpdateStack(Update),
     /// Has CloudFormation work out what this update would change. Nothing that runs changes.
-    CreateChangeSet(Update),
+    CreateChangeSet {
+        /// The update.
+        update: Update,
+        /// The change set's name.
+        name: String,
+    },
     /// Sends the one update of this promotion, which was reviewed.
-    ExecuteChangeSet(Token),
-    /// Removes a change set that is not needed any more.
-    DeleteChangeSet(Token),
+    ExecuteChangeSet {
+        /// The promotion.
+        token: Token,
+        /// Its change set.
+        arn: String,
+    },
+    /// Removes a change set that is not needed any more, by its ARN, or by its name where that is not known.
+    DeleteChangeSet(String),
     /// Cancels the update of this promotion, which is under way.
     CancelUpdate(Token),
     /// Tells people what has become so.
@@ -276,7 +290,7 @@ impl Action {
     /// Whether CloudFormation is asked to do something, which it does whatever has become of the state meanwhile.
     pub fn rests_on_reads(&self) -> bool {
         match self {
-            Action::UpdateStack(_) | Action::CreateChangeSet(_) | Action::ExecuteChangeSet(_) | Action::CancelUpdate(_) => true,
+            Action::UpdateStack(_) | Action::CreateChangeSet { .. } | Action::ExecuteChangeSet { .. } | Action::CancelUpdate(_) => true,
             Action::Save(_) | Action::Mark(_) | Action::PutTag { .. } | Action::DeleteChangeSet(_) => false,
             Action::Tell(_) | Action::Show(_) | Action::KeepAnswer(_) => false,
         }
@@ -289,8 +303,8 @@ impl Action {
             Action::Mark(_) => "Mark",
             Action::PutTag { .. } => "PutTag",
             Action::UpdateStack(_) => "UpdateStack",
-            Action::CreateChangeSet(_) => "CreateChangeSet",
-            Action::ExecuteChangeSet(_) => "ExecuteChangeSet",
+            Action::CreateChangeSet { .. } => "CreateChangeSet",
+            Action::ExecuteChangeSet { .. } => "ExecuteChangeSet",
             Action::DeleteChangeSet(_) => "DeleteChangeSet",
             Action::CancelUpdate(_) => "CancelUpdate",
             Action::Tell(_) => "Tell",
@@ -337,6 +351,8 @@ pub enum Applied {
     Saved(Version),
     /// It is there for people to see.
     Shown(Posted),
+    /// The change set is being made; its ARN.
+    Created(String),
     /// Somebody else wrote the state (or carried out the command) first.
     Conflict,
     /// The tag is on another digest.

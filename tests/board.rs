@@ -501,7 +501,7 @@ fn an_app_is_shown_in_full() {
     insta::assert_snapshot!(page.text(), @r"
     All apps
     web
-    You look as someone (UALICE) in Slack, until 2026-03-17 09:56:30 UTC. Whoever has this address acts as you.
+    You look as someone (UALICE) in Slack, until 2026-03-17 09:56:31 UTC. Whoever has this address acts as you.
     Runs now
     Commit
     bbbbbbb

@@ -168,7 +168,7 @@ fn event(event: &cfn::StackEvent) -> StackEvent {
     }
 }
 
-fn timestamp(at: &DateTime) -> Option<Timestamp> {
+pub(super) fn timestamp(at: &DateTime) -> Option<Timestamp> {
     Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).ok()?).ok()
 }
 

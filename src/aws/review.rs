@@ -7,12 +7,12 @@ use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOut
 use aws_sdk_cloudformation::types::{self as cfn, ChangeSetStatus, ExecutionStatus};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::cloudformation::{is_passing, parameters, refusal, rollback_configuration};
+use super::cloudformation::{is_passing, parameters, refusal, rollback_configuration, timestamp};
 use super::{Aws, failed};
 use crate::config::App;
 use crate::error::Error;
-use crate::model::Token;
-use crate::review::{Change, Changes, Replacement, Review};
+use crate::model::{Digest, Token};
+use crate::review::{Change, Changes, Listed, Replacement, Review, name_prefix};
 use crate::world::{Applied, NotUpdated, Update};
 
 /// How long one look waits for CloudFormation to make a change set; what takes longer is left to the schedule.
@@ -24,14 +24,14 @@ const OWN: &str = "ecr-promoter-";
 
 impl Aws {
     /// Asks CloudFormation what this update would do. Nothing that runs changes.
-    pub(super) async fn create_change_set(&self, app: &App, update: &Update) -> Result<Applied, Error> {
+    pub(super) async fn create_change_set(&self, app: &App, update: &Update, name: &str) -> Result<Applied, Error> {
         let stack = &app.config.stack;
         let capabilities: Vec<_> = update.capabilities.iter().map(|name| cfn::Capability::from(name.as_str())).collect();
         let sent = self
             .cloudformation
             .create_change_set()
             .stack_name(stack)
-            .change_set_name(update.token.as_str())
+            .change_set_name(name)
             .change_set_type(cfn::ChangeSetType::Update)
             .description(format!("ecr-promoter: {} to {}", app.config.parameter, update.tag))
             .include_nested_stacks(true)
@@ -41,19 +41,24 @@ impl Aws {
             .set_rollback_configuration(update.rollback.as_ref().map(rollback_configuration))
             .send()
             .await;
-        let Err(error) = sent else { return Ok(Applied::Done) };
+        let error = match sent.map(|output| output.id) {
+            Ok(Some(arn)) => return Ok(Applied::Created(arn)),
+            Ok(None) => return Ok(Applied::NotUpdated(NotUpdated::Unsure("CloudFormation did not say its ARN".to_owned()))),
+            Err(error) => error,
+        };
+        // Made by the first try, whose answer was lost: nobody can say any more whether it is that one.
         if error.as_service_error().is_some_and(|e| e.is_already_exists_exception()) {
-            return Ok(Applied::Done);
+            return Ok(Applied::NotUpdated(NotUpdated::Contested));
         }
         refusal("cloudformation:CreateChangeSet", stack, &error)
     }
 
     /// The change set of this promotion, once it is made; waits for that, but not for long.
-    pub(super) async fn review(&self, app: &App, token: &Token) -> Result<Review, Error> {
+    pub(super) async fn review(&self, app: &App, arn: &str) -> Result<Review, Error> {
         let began = Instant::now();
         let mut pause = PAUSE.0;
         loop {
-            let Some(first) = self.change_set(app, token.as_str(), None).await? else { return Ok(Review::Absent) };
+            let Some(first) = self.change_set(app, arn, None).await? else { return Ok(Review::Absent) };
             match (&first.status, &first.execution_status) {
                 (Some(ChangeSetStatus::CreateComplete), Some(ExecutionStatus::Available)) => {
                     return Ok(Review::Ready(self.changes(app, first).await?));
@@ -82,9 +87,8 @@ impl Aws {
 
     /// One page of a change set, by name or (a nested one) by ARN.
     async fn change_set(&self, app: &App, name: &str, page: Option<String>) -> Result<Option<DescribeChangeSetOutput>, Error> {
-        let is_arn = name.starts_with("arn:");
-        let request = self.cloudformation.describe_change_set().change_set_name(name).set_next_token(page);
-        let request = if is_arn { request } else { request.stack_name(&app.config.stack) };
+        let of_stack = Some(app.config.stack.clone()).filter(|_| !is_arn(name));
+        let request = self.cloudformation.describe_change_set().set_stack_name(of_stack).change_set_name(name).set_next_token(page);
         match request.send().await {
             Ok(output) => Ok(Some(output)),
             Err(error) if error.as_service_error().is_some_and(|e| e.is_change_set_not_found_exception()) => Ok(None),
@@ -98,7 +102,13 @@ impl Aws {
     /// All that it would change. Values are left where they are: a change set may show what is not for every eye.
     async fn changes(&self, app: &App, first: DescribeChangeSetOutput) -> Result<Changes, Error> {
         let resolved = first.parameters().iter().filter_map(|p| Some((p.parameter_key.clone()?, p.resolved_value.clone()?))).collect();
-        let mut changes = Changes { list: Vec::new(), resolved, causes: Vec::new(), others: self.other_change_sets(app).await? };
+        let sent = |p: &cfn::Parameter| {
+            let value = p.parameter_value().filter(|_| p.use_previous_value != Some(true));
+            Some((p.parameter_key.clone()?, value.map(|value| Digest::of(value.as_bytes()))))
+        };
+        let parameters = first.parameters().iter().filter_map(sent).collect();
+        let (others, own) = self.listed_change_sets(app).await?;
+        let mut changes = Changes { list: Vec::new(), resolved, causes: Vec::new(), others, own, parameters };
         let mut unread = vec![(None, first)];
         while let Some((within, page)) = unread.pop() {
             let name = page.change_set_id.clone().unwrap_or_default();
@@ -129,26 +139,33 @@ impl Aws {
         Ok(changes)
     }
 
-    /// The stack's change sets that are somebody else's, by name.
-    async fn other_change_sets(&self, app: &App) -> Result<Vec<String>, Error> {
+    /// The stack's change sets: those of others by name, and those that have a name such as this app gives.
+    async fn listed_change_sets(&self, app: &App) -> Result<(Vec<String>, Vec<Listed>), Error> {
         let stack = &app.config.stack;
+        let prefix = name_prefix(&app.repository);
         let mut pages = self.cloudformation.list_change_sets().stack_name(stack).into_paginator().items().send();
-        let mut names = Vec::new();
+        let (mut others, mut own) = (Vec::new(), Vec::new());
         while let Some(summary) = pages.next().await {
             let summary = summary.map_err(|error| failed("cloudformation:ListChangeSets", format!("stack `{stack}`"), &error))?;
-            names.extend(summary.change_set_name.filter(|name| !name.starts_with(OWN)));
+            let Some(name) = summary.change_set_name else { continue };
+            if name.starts_with(&prefix) {
+                let at = summary.creation_time.as_ref().and_then(timestamp);
+                own.extend(summary.change_set_id.zip(at).map(|(arn, at)| Listed { name, arn, at }));
+            } else if !name.starts_with(OWN) {
+                others.push(name);
+            }
         }
-        Ok(names)
+        Ok((others, own))
     }
 
     /// Does what was reviewed, under the promotion's own request token.
-    pub(super) async fn execute_change_set(&self, app: &App, token: &Token) -> Result<Applied, Error> {
+    pub(super) async fn execute_change_set(&self, app: &App, token: &Token, arn: &str) -> Result<Applied, Error> {
         let stack = &app.config.stack;
         let sent = self
             .cloudformation
             .execute_change_set()
             .stack_name(stack)
-            .change_set_name(token.as_str())
+            .change_set_name(arn)
             .client_request_token(token.as_str())
             .customize()
             // A retry would rest on reads that are too old by then: the caller looks again instead.
@@ -165,21 +182,27 @@ impl Aws {
         refusal("cloudformation:ExecuteChangeSet", stack, &error)
     }
 
-    /// Removes a change set that nobody needs any more.
-    pub(super) async fn delete_change_set(&self, app: &App, token: &Token) -> Result<Applied, Error> {
+    /// Removes a change set that nobody needs any more, by its ARN, or by its name where that is not known.
+    pub(super) async fn delete_change_set(&self, app: &App, id: &str) -> Result<Applied, Error> {
         let stack = &app.config.stack;
-        let Err(error) = self.cloudformation.delete_change_set().stack_name(stack).change_set_name(token.as_str()).send().await else {
-            return Ok(Applied::Done);
-        };
+        // An ARN says which stack it is on, which may be one that the app has left.
+        let of_stack = Some(stack.clone()).filter(|_| !is_arn(id));
+        let sent = self.cloudformation.delete_change_set().set_stack_name(of_stack).change_set_name(id).send().await;
+        let Err(error) = sent else { return Ok(Applied::Done) };
         match error.code() {
             Some("ChangeSetNotFound" | "ChangeSetNotFoundException") => Ok(Applied::Done),
             // It is still being made: the next look removes it.
             Some("InvalidChangeSetStatus" | "InvalidChangeSetStatusException") => Ok(Applied::PutOff),
             // With its stack it is gone too.
             Some("ValidationError") if error.message().is_some_and(|words| words.contains("does not exist")) => Ok(Applied::Done),
-            _ => Err(failed("cloudformation:DeleteChangeSet", format!("change set `{token}` of stack `{stack}`"), &error)),
+            _ => Err(failed("cloudformation:DeleteChangeSet", format!("change set `{id}` of stack `{stack}`"), &error)),
         }
     }
+}
+
+/// An ARN says itself which stack it is on.
+fn is_arn(id: &str) -> bool {
+    id.starts_with("arn:")
 }
 
 fn vanished(app: &App, name: &str) -> Error {

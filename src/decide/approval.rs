@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 
 use super::draft::Draft;
 use super::promotion::Wanted;
+use super::review::mark_of;
 use super::{Decided, Step, named};
 use crate::answer::Outcome;
 use crate::config::App;
@@ -16,7 +17,6 @@ use crate::review::Review;
 use crate::slack::team::Standing;
 use crate::stack::Phase;
 use crate::state::{Basis, End, Notice, Policy, Promotion, Via};
-use crate::world::{Action, Question};
 
 impl<'a> Draft<'a> {
     /// Ends the request that nobody decided on in time, or whose candidate is the newest image no more.
@@ -163,7 +163,9 @@ impl<'a> Draft<'a> {
     fn ask_anew(mut self, digest: &Digest, why: String, by: &str) -> Decided {
         let mut request = self.new_request(digest, why)?;
         if self.app.config.guard.is_some() {
-            request.changes = self.preview(&request)?;
+            let mut shown = None;
+            request.changes = self.preview(&request, &mut shown)?;
+            request.shown_changes = shown;
         }
         self.about(&request);
         let reason = format!("{}: nothing is promoted until somebody says so", request.why);
@@ -172,6 +174,16 @@ impl<'a> Draft<'a> {
         self.replace_request(Some(request));
         self.announce(notice);
         Ok(self.nothing(Outcome::ApprovalRequested, reason))
+    }
+
+    /// Asks people once more about what they approved, in other words.
+    pub(super) fn ask_once_more(mut self, digest: &Digest, why: String) -> Decided {
+        // The question before is over: it is not to be gone back to.
+        if let Some(request) = &mut self.state.request {
+            request.is_approved = false;
+            request.progress = Progress::Superseded;
+        }
+        self.ask_anew(digest, why, "ecr-promoter")
     }
 
     fn new_request(&mut self, digest: &Digest, why: String) -> Decided<Request> {
@@ -193,6 +205,7 @@ impl<'a> Draft<'a> {
             expires_at: self.now + SignedDuration::from_hours(approval.expires_hours.into()),
             why,
             changes: Vec::new(),
+            shown_changes: None,
             policy: Some(self.app.policy()),
             votes: Vec::new(),
             promoted_by: None,
@@ -205,21 +218,25 @@ impl<'a> Draft<'a> {
     }
 
     /// What the promotion would change, by the change set that it would go out as. While the stack is busy nobody can say.
-    fn preview(&mut self, request: &Request) -> Decided<Vec<String>> {
+    fn preview(&mut self, request: &Request, shown: &mut Option<Vec<String>>) -> Decided<Vec<String>> {
         let Some(tag) = request.tag.clone().filter(|_| self.stack.phase() == Phase::AtRest) else { return Ok(Vec::new()) };
         let token = Token::of(&self.app.repository, &self.app.config.stack, &request.digest, &tag, self.state.ended);
-        Ok(match self.seen.reviews.get(&token) {
-            None => return Err(Step::Read(Question::Review(token))),
-            Some(Review::Absent) => return Err(self.ask_for_preview(&self.update(token, tag))),
-            Some(Review::Outdated) => return Err(Step::Prepare(vec![vec![Action::DeleteChangeSet(token)]])),
-            Some(Review::Executing) => {
+        let id = self.change_set_of(&token).map(|own| own.id().to_owned()).unwrap_or_default();
+        Ok(match self.review_of(&token)? {
+            Review::Absent => return Err(self.ask_for_preview(&self.update(token, tag))),
+            Review::Outdated => return Err(self.make_anew(&id)),
+            Review::Executing => {
                 self.look_again()?;
                 vec!["CloudFormation is executing another change set: `plan` tells later".to_owned()]
             }
-            Some(Review::Pending) => vec!["CloudFormation is still working that out: `plan` tells".to_owned()],
-            Some(Review::Empty) => vec!["nothing, says CloudFormation".to_owned()],
-            Some(Review::Failed(reason) | Review::Unsure(reason)) => vec![format!("CloudFormation cannot say: {reason}")],
-            Some(Review::Ready(changes)) => changes.lines(),
+            Review::Pending => vec!["CloudFormation is still working that out: `plan` tells".to_owned()],
+            Review::Empty => vec!["nothing, says CloudFormation".to_owned()],
+            Review::Failed(reason) | Review::Unsure(reason) => vec![format!("CloudFormation cannot say: {reason}")],
+            Review::Ready(changes) => {
+                self.note_strays(&changes);
+                *shown = Some(changes.lines().iter().map(|line| mark_of(line)).collect());
+                changes.lines()
+            }
         })
     }
 

@@ -53,8 +53,10 @@ pub(super) struct Draft<'a> {
     pub(super) is_plan: bool,
     /// The promotion whose change set is still needed.
     pub(super) in_review: Option<Token>,
-    /// Change sets that are of no use, whatever waits: they are made anew.
-    pub(super) discarded: Vec<Token>,
+    /// Change sets, by name, that are of no use, whatever waits: they are made anew.
+    pub(super) discarded: Vec<String>,
+    /// Change sets of this app's prefix, by ARN, that the state does not know.
+    pub(super) stray_change_sets: Vec<String>,
 }
 
 /// Whether a state is about the stack and the parameter that the configuration names. A stack is known by its id; what an older
@@ -95,6 +97,7 @@ impl<'a> Draft<'a> {
             is_plan: false,
             in_review: None,
             discarded: Vec::new(),
+            stray_change_sets: Vec::new(),
         };
         if let Some(other) = left_behind {
             draft.leave(other);
@@ -188,12 +191,12 @@ impl<'a> Draft<'a> {
     }
 
     /// Change sets that nothing waits for any more, and that are there or may have come back.
-    fn spent_change_sets(&self) -> Vec<Token> {
+    fn spent_change_sets(&self) -> Vec<String> {
         let is_needed = |token: &Token| self.in_review.as_ref() == Some(token) || self.state.open.iter().any(|open| open.token == *token);
-        let is_spent = |own: &&ChangeSet| {
-            self.discarded.contains(&own.token) || !is_needed(&own.token) && (!own.is_removed || own.is_settled(self.now))
-        };
-        self.state.change_sets.iter().filter(is_spent).map(|own| own.token.clone()).collect()
+        let counts = |own: &ChangeSet| is_needed(&own.token) && self.change_set_of(&own.token) == Some(own);
+        let is_spent = |own: &&ChangeSet| !counts(own) && (!own.is_removed || own.is_settled(self.now));
+        let spent = self.state.change_sets.iter().filter(is_spent).map(|own| own.id().to_owned());
+        spent.chain(self.stray_change_sets.iter().cloned()).collect()
     }
 
     /// The write that everything after it rests on; `None` where nothing is to be written.
@@ -284,7 +287,7 @@ impl<'a> Draft<'a> {
 
 /// Notifies people, updates Slack and removes what is spent, then remembers that. At least once: a crash may repeat a notice,
 /// never lose one. What fails is put back into the mark when it is carried out.
-pub(super) fn finish(state: &State, spent: &[Token], now: Timestamp) -> Vec<Vec<Action>> {
+pub(super) fn finish(state: &State, spent: &[String], now: Timestamp) -> Vec<Vec<Action>> {
     let unshown = || state.all_requests().filter(|request| request.is_unshown());
     let (due, later): (Vec<_>, Vec<_>) =
         state.untold.iter().filter(|notice| !notice.is_given_up(now)).cloned().partition(|n| n.is_due(now));
@@ -293,8 +296,9 @@ pub(super) fn finish(state: &State, spent: &[Token], now: Timestamp) -> Vec<Vec<
         return Vec::new();
     }
     let mut told = State { untold: later, ..state.clone() };
-    told.change_sets.retain(|own| !spent.contains(&own.token) || !own.is_settled(now));
-    for own in told.change_sets.iter_mut().filter(|own| spent.contains(&own.token)) {
+    let is_spent = |own: &ChangeSet| spent.iter().any(|id| id == own.id());
+    told.change_sets.retain(|own| !is_spent(own) || !own.is_settled(now));
+    for own in told.change_sets.iter_mut().filter(|own| is_spent(own)) {
         own.is_removed = true;
     }
     let tells = due.into_iter().map(Action::Tell);

@@ -465,8 +465,8 @@ impl<'a> Draft<'a> {
         let update = self.update(promotion.token.clone(), promotion.tag.clone());
         let (mut draft, promotion, send) = if self.needs_review() {
             let token = promotion.token.clone();
-            let (draft, promotion) = self.reviewed(promotion, &update, wanted)?;
-            (draft, promotion, Action::ExecuteChangeSet(token))
+            let (draft, promotion, arn) = self.reviewed(promotion, &update, wanted)?;
+            (draft, promotion, Action::ExecuteChangeSet { token, arn })
         } else {
             (self, promotion, Action::UpdateStack(update))
         };
@@ -480,7 +480,7 @@ impl<'a> Draft<'a> {
             Some(mutability) => mutability.can_move(&promotion.tag),
         };
         let mut told = draft.state.clone();
-        if matches!(send, Action::ExecuteChangeSet(_)) {
+        if matches!(send, Action::ExecuteChangeSet { .. }) {
             // Executing a change set deletes all others.
             told.change_sets.iter_mut().for_each(|own| own.is_removed = true);
         }

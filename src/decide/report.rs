@@ -7,7 +7,6 @@ use super::draft::{Draft, finish};
 use super::{Decided, Plan, Step};
 use crate::answer::{Answer, Outcome, Reply};
 use crate::config::App;
-use crate::model::Token;
 use crate::review::Review;
 use crate::state::{Ended, Promotion};
 use crate::world::{Question, Snapshot};
@@ -35,8 +34,8 @@ fn cut_times(report: &mut Value) {
 pub(super) fn plan(app: &App, seen: &Snapshot, promoted: Step) -> Decided {
     match promoted {
         Step::Do(Plan { reply: Reply::Answer(would), .. }) => {
-            let change_sets = seen.state.iter().flat_map(|state| state.change_sets.iter().map(|own| &own.token));
-            let spent: Vec<Token> = change_sets.filter(|token| seen.reviews.contains_key(token)).cloned().collect();
+            let change_sets = seen.state.iter().flat_map(|state| &state.change_sets);
+            let spent: Vec<String> = change_sets.map(|own| own.id().to_owned()).filter(|id| seen.reviews.contains_key(id)).collect();
             let stages = seen.state.as_ref().map(|state| finish(state, &spent, seen.at)).unwrap_or_default();
             // An empty list says that nothing would change; `null`, that nobody looked.
             let is_reviewed = seen.reviews.values().any(|review| matches!(review, Review::Ready(_) | Review::Empty));

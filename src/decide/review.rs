@@ -1,14 +1,21 @@
 //! Reviewing: where a guard or an SSM-typed parameter asks for it, an update goes out only as a change set that was read.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::draft::Draft;
+use super::draft::{Draft, mark};
 use super::promotion::Wanted;
 use super::{Decided, Step};
 use crate::answer::Outcome;
-use crate::review::Review;
-use crate::state::{ChangeSet, End, Promotion, State};
+use crate::model::{Digest, Token};
+use crate::request::Request;
+use crate::review::{Changes, Listed, Review, name_prefix};
+use crate::state::{Basis, ChangeSet, End, Promotion, State};
 use crate::world::{Action, Question, Records, Update};
+
+/// How long a change set may be without its ARN: whoever made it writes that down at once.
+const MAKING: SignedDuration = SignedDuration::from_secs(30);
+/// How old a change set of this app's prefix is that nobody will write down any more.
+const STRAY: SignedDuration = SignedDuration::from_mins(10);
 
 /// What CloudFormation's *no updates* means where the value differs.
 pub(super) const NO_UPDATES: &str = "CloudFormation says that no updates are to be performed although the value differs: the template \
@@ -20,31 +27,58 @@ impl<'a> Draft<'a> {
         self.app.config.guard.is_some() || self.stack.has_ssm_parameters()
     }
 
-    /// Lets a promotion through whose changes were read and are allowed; everything else ends the decision here.
-    pub(super) fn reviewed(mut self, promotion: Promotion, update: &Update, wanted: &Wanted<'_>) -> Decided<(Draft<'a>, Promotion)> {
+    /// The promotion's change set that counts: the newest whose ARN is known or may be known in a moment.
+    pub(super) fn change_set_of(&self, token: &Token) -> Option<&ChangeSet> {
+        let is_known = |own: &ChangeSet| own.arn.is_some();
+        // Somebody else's sandbox may be about to write it down. It may have died, too: then another one is made.
+        let is_in_the_making = |own: &ChangeSet| {
+            let is_lost = self.seen.tried.lost_change_sets.contains(own.name());
+            own.name.is_some() && self.now.duration_since(own.at) < MAKING && !is_lost && self.look_again().is_err()
+        };
+        let own = self.state.change_sets.iter().rev().filter(|own| own.token == *token && !own.is_removed);
+        own.into_iter().find(|own| !self.discarded.contains(&own.name().to_owned()) && (is_known(own) || is_in_the_making(own)))
+    }
+
+    /// What the promotion's change set would change, as far as that is known.
+    pub(super) fn review_of(&self, token: &Token) -> Decided<Review> {
+        let Some(own) = self.change_set_of(token) else { return Ok(Review::Absent) };
+        match &own.arn {
+            None => Err(Step::LookAgain),
+            Some(arn) => self.seen.reviews.get(arn).cloned().ok_or_else(|| Step::Read(Question::Review(arn.clone()))),
+        }
+    }
+
+    /// Lets a promotion through whose changes were read and are allowed, with the ARN of its change set; everything else ends the
+    /// decision here.
+    pub(super) fn reviewed(
+        mut self,
+        promotion: Promotion,
+        update: &Update,
+        wanted: &Wanted<'_>,
+    ) -> Decided<(Draft<'a>, Promotion, String)> {
         let token = &promotion.token;
-        match self.seen.reviews.get(token) {
-            // A click has no time for that: what people decided is written first, and carried out by whoever comes next.
-            None if !self.is_plan && !self.is_verdict_written(wanted) => {
-                let save = self.save(self.command.clone());
-                Err(Step::Prepare(save.map(|save| vec![save]).into_iter().collect()))
-            }
-            None => Err(Step::Read(Question::Review(token.clone()))),
-            Some(Review::Absent) => Err(self.ask_for_review(update)),
-            Some(Review::Outdated) => Err(Step::Prepare(vec![vec![Action::DeleteChangeSet(token.clone())]])),
-            Some(Review::Executing) => {
+        // A click has no time for that: what people decided is written first, and carried out by whoever comes next.
+        if !self.is_plan && !self.is_verdict_written(wanted) {
+            let save = self.save(self.command.clone());
+            return Err(Step::Prepare(save.map(|save| vec![save]).into_iter().collect()));
+        }
+        let arn = self.change_set_of(token).map(|own| own.id().to_owned()).unwrap_or_default();
+        match self.review_of(token)? {
+            Review::Absent => Err(self.ask_for_review(update)),
+            Review::Outdated => Err(self.make_anew(&arn)),
+            Review::Executing => {
                 self.look_again()?;
                 let reason = "CloudFormation is executing the change set, and the stack does not show it yet".to_owned();
                 self.in_review = Some(token.clone());
                 Err(self.wait(Outcome::Queued, reason, wanted))
             }
-            Some(Review::Unsure(reason)) => {
+            Review::Unsure(reason) => {
                 // What CloudFormation could not work out just now says nothing of the image.
-                self.discarded.push(token.clone());
+                self.discard(token);
                 let reason = format!("CloudFormation could not work out what the update would change ({reason}): it is tried again");
                 Err(self.wait(Outcome::Queued, reason, wanted))
             }
-            Some(Review::Pending) => {
+            Review::Pending => {
                 self.in_review = Some(token.clone());
                 let reason = "CloudFormation is still working out what the update would change: it goes on by itself".to_owned();
                 // Each look makes what was blocked wait for a new change set: that is no news, and a change of it will be told.
@@ -53,10 +87,21 @@ impl<'a> Draft<'a> {
                 }
                 Err(self.wait(Outcome::Queued, reason, wanted))
             }
-            Some(Review::Empty) => Err(self.fail(&promotion, NO_UPDATES.to_owned())),
-            Some(Review::Failed(reason)) => Err(self.fail(&promotion, reason.clone())),
-            Some(Review::Ready(changes)) => {
+            Review::Empty => Err(self.fail(&promotion, NO_UPDATES.to_owned())),
+            Review::Failed(reason) => Err(self.fail(&promotion, reason)),
+            Review::Ready(changes) => {
                 self.subject.changes = changes.lines();
+                self.note_strays(&changes);
+                let foreign = changes.foreign_parameters(update, &self.app.config.parameter, self.stack).join("`, `");
+                if !foreign.is_empty() {
+                    self.discard(token);
+                    let reason = format!("the change set does not have the parameters that were sent: `{foreign}`. It is not executed");
+                    return Err(self.wait(Outcome::Blocked, reason, wanted));
+                }
+                if let Some(more) = self.more_than_shown(&changes, wanted) {
+                    self.end(&promotion, End::Superseded, more.clone());
+                    return Err(self.ask_once_more(&promotion.digest, more)?);
+                }
                 if let Some(objection) =
                     changes.objection(self.app.config.guard.as_ref(), self.stack, self.is_stray || wanted.rolls_back.is_some())
                 {
@@ -71,9 +116,37 @@ impl<'a> Draft<'a> {
                 for own in self.state.open.iter_mut().filter(|own| own.token == promotion.token) {
                     own.deletes_change_sets.clone_from(&promotion.deletes_change_sets);
                 }
-                Ok((self, promotion))
+                Ok((self, promotion, arn))
             }
         }
+    }
+
+    /// The change set is of no use, whatever waits: it is removed, and another one made when it is time.
+    fn discard(&mut self, token: &Token) {
+        self.discarded.extend(self.change_set_of(token).map(|own| own.name().to_owned()));
+    }
+
+    /// Removes what cannot be executed any more, and looks again: another one is made then.
+    pub(super) fn make_anew(&self, id: &str) -> Step {
+        Step::Prepare(vec![vec![Action::DeleteChangeSet(id.to_owned())]])
+    }
+
+    /// Whoever may make change sets can give them a name such as this app's. What the state does not know is removed, once no
+    /// sandbox can be about to write it down.
+    pub(super) fn note_strays(&mut self, changes: &Changes) {
+        let is_known = |listed: &Listed| self.state.change_sets.iter().any(|own| own.id() == listed.arn || own.name() == listed.name);
+        let is_old = |listed: &Listed| self.now.duration_since(listed.at) >= STRAY;
+        let strays = changes.own.iter().filter(|listed| is_old(listed) && !is_known(listed)).map(|listed| listed.arn.clone());
+        let strays: Vec<String> = strays.collect();
+        self.stray_change_sets.extend(strays);
+    }
+
+    /// What people approved was shown to them with what it would change. Where it would change more by now, they are asked again.
+    fn more_than_shown(&self, changes: &Changes, wanted: &Wanted<'_>) -> Option<String> {
+        let is_its = |request: &&Request| wanted.basis == Basis::Votes && Some(&request.id) == wanted.request.as_ref();
+        let shown = self.state.request.as_ref().filter(is_its)?.shown_changes.as_ref()?;
+        let more: Vec<String> = changes.lines().into_iter().filter(|line| !shown.contains(&mark_of(line))).collect();
+        (!more.is_empty()).then(|| format!("the update would change more than what people were shown: {}", more.join("; ")))
     }
 
     /// Has the change set made. That there may be one is remembered first, so that none is left behind.
@@ -81,26 +154,40 @@ impl<'a> Draft<'a> {
         if self.is_plan {
             return self.ask_for_preview(update);
         }
-        remember(&mut self.state, update, self.now);
-        Step::Prepare(stages(self.save(self.command.clone()), update))
+        let name = self.remember_change_set(update);
+        let told = self.state.clone();
+        Step::Prepare(stages(self.save(self.command.clone()), update, name, told))
+    }
+
+    fn remember_change_set(&mut self, update: &Update) -> String {
+        let name = format!("{}{}", name_prefix(&self.app.repository), self.seen.nonce);
+        remember(&mut self.state, update, &name, self.now);
+        name
     }
 
     /// The same for what is not (yet) to be carried out: it leaves no trace but its change set, and that only until it was read.
     pub(super) fn ask_for_preview(&self, update: &Update) -> Step {
         let config = &self.app.config;
         let mut state = self.seen.state.clone().unwrap_or_else(|| State::new(&config.stack, &config.parameter));
-        remember(&mut state, update, self.now);
-        let is_new = self.seen.state.as_ref() != Some(&state);
-        let save = is_new.then(|| Action::Save(Box::new(Records { state: Some(state), ..Records::default() })));
-        Step::Prepare(stages(save, update))
+        let name = format!("{}{}", name_prefix(&self.app.repository), self.seen.nonce);
+        remember(&mut state, update, &name, self.now);
+        let save = Action::Save(Box::new(Records { state: Some(state.clone()), ..Records::default() }));
+        Step::Prepare(stages(Some(save), update, name, state))
     }
 }
 
-fn remember(state: &mut State, update: &Update, now: Timestamp) {
-    state.change_sets.retain(|own| own.token != update.token);
-    state.change_sets.push(ChangeSet { token: update.token.clone(), at: now, is_removed: false });
+fn remember(state: &mut State, update: &Update, name: &str, now: Timestamp) {
+    let (token, name) = (update.token.clone(), Some(name.to_owned()));
+    state.change_sets.push(ChangeSet { token, name, arn: None, at: now, is_removed: false });
 }
 
-fn stages(save: Option<Action>, update: &Update) -> Vec<Vec<Action>> {
-    save.map(|save| vec![save]).into_iter().chain([vec![Action::CreateChangeSet(update.clone())]]).collect()
+/// Writes that there may be one, makes it, and writes its ARN, which the mark gets when it is carried out.
+fn stages(save: Option<Action>, update: &Update, name: String, state: State) -> Vec<Vec<Action>> {
+    let create = Action::CreateChangeSet { update: update.clone(), name };
+    save.map(|save| vec![save]).into_iter().chain([vec![create], vec![mark(state)]]).collect()
+}
+
+/// A line of what an update would change, as a request keeps it to compare: a stack can have many of them.
+pub(super) fn mark_of(line: &str) -> String {
+    Digest::of(line.as_bytes()).short()[..8].to_owned()
 }

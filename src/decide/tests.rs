@@ -8,7 +8,7 @@ use super::*;
 use crate::answer::Answer;
 use crate::image::{Image, MEDIA_TYPES, TagMutability, Tags};
 use crate::model::Tag;
-use crate::review::{Change, Changes, Replacement, Review};
+use crate::review::{Change, Changes, Listed, Replacement, Review};
 use crate::stack::{EventsWanted, Parameter, StackEvent, StackEvents};
 use crate::state::{End, Hold, Running};
 use crate::world::{Tried, Update, Version};
@@ -71,6 +71,7 @@ fn seen() -> Snapshot {
         matches: BTreeMap::new(),
         history: None,
         reviews: BTreeMap::new(),
+        nonce: "00112233445566778899aabbccddeeff".to_owned(),
         tried: Tried::default(),
     }
 }
@@ -357,8 +358,78 @@ fn guarded() -> App {
 
 /// `b` has been pushed, and the change set of its promotion says this.
 fn reviewed(review: Review) -> Snapshot {
-    let Step::Read(Question::Review(token)) = step(&guarded(), &push('b'), &pushed_b()) else { panic!("it asks for a review") };
-    Snapshot { reviews: BTreeMap::from([(token, review)]), ..pushed_b() }
+    let made = made();
+    assert_eq!(step(&guarded(), &push('b'), &made), Step::Read(Question::Review(ARN.to_owned())));
+    Snapshot { reviews: BTreeMap::from([(ARN.to_owned(), review)]), ..made }
+}
+
+const ARN: &str = "arn:aws:cloudformation:us-east-1:012345678912:changeSet/ecr-promoter-1/1";
+
+/// `b` has been pushed, and the change set of its promotion was made.
+fn made() -> Snapshot {
+    let Step::Prepare(stages) = step(&guarded(), &push('b'), &pushed_b()) else { panic!("it is prepared") };
+    assert_eq!(names(&stages), "Save\nCreateChangeSet\nMark");
+    let Action::Mark(records) = &stages[2][0] else { panic!("a mark") };
+    let mut state = records.state.clone().expect("a state");
+    state.change_sets[0].arn = Some(ARN.to_owned());
+    Snapshot { state: Some(state), events: Some(StackEvents::default()), version: Version(Some("1".to_owned())), ..pushed_b() }
+}
+
+#[test]
+fn only_the_change_set_that_was_made_here_is_executed() {
+    let name = |seen: &Snapshot| {
+        let Step::Prepare(stages) = step(&guarded(), &push('b'), seen) else { panic!("it is prepared") };
+        let Action::CreateChangeSet { name, .. } = &stages[1][0] else { panic!("it is made") };
+        name.clone()
+    };
+    let again = Snapshot { nonce: "ffeeddccbbaa99887766554433221100".to_owned(), ..pushed_b() };
+    assert_ne!(name(&pushed_b()), name(&again), "nobody can know its name before");
+    assert!(name(&again).starts_with("ecr-promoter-") && name(&again).len() <= 128);
+
+    // Whoever made one of our name, whose ARN we were not told: it is not looked at, and another one is made.
+    let mut lost = made();
+    let own = &mut lost.state.as_mut().expect("a state").change_sets[0];
+    own.arn = None;
+    lost.tried.lost_change_sets.insert(own.name().to_owned());
+    assert!(matches!(step(&guarded(), &push('b'), &lost), Step::Prepare(_)));
+    // Another sandbox may be about to write its ARN down: that is waited for, and not for ever.
+    lost.tried.lost_change_sets.clear();
+    assert_eq!(step(&guarded(), &push('b'), &lost), Step::LookAgain);
+    lost.at += jiff::SignedDuration::from_secs(31);
+    assert!(matches!(step(&guarded(), &push('b'), &lost), Step::Prepare(_)));
+
+    // With other parameters than those that were sent it is not executed, whoever's it is.
+    let sent = |key: &str, value: &str| (key.to_owned(), Some(Digest::of(value.as_bytes())));
+    let Review::Ready(changes) = changes("AWS::ECS::Service") else { panic!("ready") };
+    for (parameters, outcome) in [
+        (vec![sent("ProductionTag", tag('b').as_str()), sent("Secret", "****")], Outcome::Promoted),
+        (vec![sent("ProductionTag", tag('b').as_str()), ("Secret".to_owned(), None)], Outcome::Promoted),
+        (vec![sent("ProductionTag", tag('b').as_str()), sent("Secret", "stolen")], Outcome::Blocked),
+        (vec![sent("ProductionTag", tag('a').as_str()), sent("Secret", "****")], Outcome::Blocked),
+        (vec![sent("ProductionTag", tag('b').as_str()), sent("Another", "x")], Outcome::Blocked),
+    ] {
+        let seen = reviewed(Review::Ready(Changes { parameters: parameters.clone(), ..changes.clone() }));
+        assert_eq!(answer(&decided(&guarded(), &push('b'), &seen)).outcome, outcome, "{parameters:?}");
+    }
+}
+
+#[test]
+fn change_sets_of_this_apps_prefix_that_nobody_remembers_are_removed_once_they_are_old() {
+    let listed = |name: &str, minutes: i64| Listed {
+        name: name.to_owned(),
+        arn: format!("arn:{name}"),
+        at: seen().at - jiff::SignedDuration::from_mins(minutes),
+    };
+    let Review::Ready(ready) = changes("AWS::RDS::DBInstance") else { panic!("ready") };
+    let own = vec![listed("ecr-promoter-x-old", 11), listed("ecr-promoter-x-new", 9)];
+    let plan = decided(&guarded(), &push('b'), &reviewed(Review::Ready(Changes { own, ..ready })));
+    let removed: Vec<&str> = plan
+        .stages
+        .iter()
+        .flatten()
+        .filter_map(|action| if let Action::DeleteChangeSet(id) = action { Some(id.as_str()) } else { None })
+        .collect();
+    assert_eq!(removed, [ARN, "arn:ecr-promoter-x-old"]);
 }
 
 fn changes(kind: &str) -> Review {
@@ -376,7 +447,7 @@ fn changes(kind: &str) -> Review {
 fn a_guarded_update_is_reviewed_before_anything_of_it_is_done() {
     check(&guarded(), &push('a'), &seen(), Outcome::Unchanged, "");
     let Step::Prepare(stages) = step(&guarded(), &push('b'), &reviewed(Review::Absent)) else { panic!("it is prepared") };
-    assert_eq!(names(&stages), "Save\nCreateChangeSet");
+    assert_eq!(names(&stages), "Save\nCreateChangeSet\nMark");
     assert_eq!(step(&guarded(), &push('b'), &reviewed(Review::Executing)), Step::LookAgain);
     let Step::Prepare(stages) = step(&guarded(), &push('b'), &reviewed(Review::Outdated)) else { panic!("it is prepared") };
     assert_eq!(names(&stages), "DeleteChangeSet");
@@ -390,18 +461,20 @@ fn what_a_guard_allows_is_executed_and_what_it_does_not_is_not() {
     assert_eq!(answer(&plan).changes, ["Modify AWS::ECS::Service Thing"]);
     assert!(answer(&plan).reason.ends_with("deleted the stack's others: by-hand"), "{}", answer(&plan).reason);
     for trigger in [push('b'), promote(None)] {
-        let plan = check(&guarded(), &trigger, &reviewed(changes("AWS::RDS::DBInstance")), Outcome::Blocked, "Save\nTell\nMark");
+        let plan =
+            check(&guarded(), &trigger, &reviewed(changes("AWS::RDS::DBInstance")), Outcome::Blocked, "Save\nTell + DeleteChangeSet\nMark");
         assert_eq!(answer(&plan).reason, "`guard.allowed_changes` does not allow: Modify AWS::RDS::DBInstance Thing");
         assert_eq!(answer(&plan).changes, ["Modify AWS::RDS::DBInstance Thing"]);
     }
-    check(&guarded(), &push('b'), &reviewed(Review::Empty), Outcome::Failed, "Save\nTell\nMark");
-    check(&guarded(), &push('b'), &reviewed(Review::Failed("no".to_owned())), Outcome::Failed, "Save\nTell\nMark");
+    check(&guarded(), &push('b'), &reviewed(Review::Empty), Outcome::Failed, "Save\nTell + DeleteChangeSet\nMark");
+    check(&guarded(), &push('b'), &reviewed(Review::Failed("no".to_owned())), Outcome::Failed, "Save\nTell + DeleteChangeSet\nMark");
 }
 
 #[test]
 fn an_ssm_typed_parameter_asks_for_a_review_without_a_guard() {
     let with_ssm = with_stack(pushed_b(), |stack| stack.parameters[1].resolved = Some("ami-1".to_owned()));
-    assert!(matches!(step(&auto(), &push('b'), &with_ssm), Step::Read(Question::Review(_))));
+    let Step::Prepare(stages) = step(&auto(), &push('b'), &with_ssm) else { panic!("it is prepared") };
+    assert_eq!(names(&stages), "Save\nCreateChangeSet\nMark");
 }
 
 #[test]

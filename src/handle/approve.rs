@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Method;
 use jiff::Timestamp;
 
-use super::look;
+use super::look_for_a_person;
 use super::web::{self, failed, link};
 use crate::answer::{Outcome, Reply};
 use crate::config::App;
@@ -84,7 +84,7 @@ async fn decide<W: World>(world: &W, request: &Request, link: &ApprovalLink) -> 
     };
     let command = command.with_trace(web::trace(request));
     let (subject, trigger) = (Subject::of(&command), Trigger::Command(command));
-    let Ok(looked) = tokio::time::timeout(BUDGET, look(world, &app, &trigger, &subject)).await else {
+    let Ok(looked) = tokio::time::timeout(BUDGET, look_for_a_person(world, &app, &trigger, &subject)).await else {
         let words = "It takes longer than a page can wait. If the decision was written, it goes on by itself within five minutes.";
         return show(world, link, 200, Some(words)).await;
     };

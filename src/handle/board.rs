@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use super::approve::BUDGET;
 use super::web::failed;
-use super::{SIDE_BY_SIDE, look, web};
+use super::{SIDE_BY_SIDE, look_for_a_person, web};
 use crate::answer::{Answer, Outcome, Reply};
 use crate::config::{App, ConfigError};
 use crate::decide::{Trigger, identity_objection, slack_objection};
@@ -330,7 +330,7 @@ async fn act<W: World>(
     }
     let command = command.with_trace(web::trace(request));
     let (subject, trigger) = (Subject::of(&command), Trigger::Command(command));
-    match tokio::time::timeout(BUDGET, look(world, &app, &trigger, &subject)).await {
+    match tokio::time::timeout(BUDGET, look_for_a_person(world, &app, &trigger, &subject)).await {
         Err(_) => {
             unfinished(200, "It takes longer than a page can wait. If it was written down, it goes on by itself within five minutes.")
         }

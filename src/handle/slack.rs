@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tracing::error;
 
-use super::{board, look, meant};
+use super::{board, look_for_a_person, meant};
 use crate::answer::{Answer, Outcome, Reply};
 use crate::config::App;
 use crate::decide::{Step, Trigger, decide, slack_objection};
@@ -306,7 +306,7 @@ async fn look_only<W: World>(world: &W, app: &App, trigger: &Trigger, subject: &
 async fn act_in_time<W: World>(world: &W, app: &App, command: Command, began: Instant) -> Result<Option<Reply>, Error> {
     let subject = Subject::of(&command);
     let trigger = Trigger::Command(command);
-    let looked = look(world, app, &trigger, &subject);
+    let looked = look_for_a_person(world, app, &trigger, &subject);
     tokio::time::timeout(BUDGET.saturating_sub(began.elapsed()), looked).await.map_or(Ok(None), |reply| reply.map(Some))
 }
 

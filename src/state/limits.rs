@@ -24,9 +24,9 @@ const VOTES_OF_A_PROMOTION: usize = 20;
 /// Earlier requests whose message waits for that.
 const EARLIER: usize = 10;
 /// Notices that nobody took yet.
-const UNTOLD: usize = 20;
+const UNTOLD: usize = 15;
 /// Change sets that may have to be removed.
-const CHANGE_SETS: usize = 50;
+const CHANGE_SETS: usize = 30;
 /// Change sets of others, by name, that executing one's own deletes.
 const DELETED: usize = 20;
 
@@ -72,6 +72,7 @@ impl State {
         for request in &mut self.earlier_requests {
             request.changes.clear();
             request.policy = None;
+            request.shown_changes = None;
             keep_newest(&mut request.votes, VOTES_OF_AN_EARLIER_REQUEST);
             limit_request(request);
         }

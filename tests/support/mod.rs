@@ -108,6 +108,8 @@ pub(crate) struct Inner {
     pub(crate) whispered: Vec<String>,
     /// The stack's change sets; `None` is somebody else's.
     pub(crate) change_sets: BTreeMap<String, Option<ChangeSet>>,
+    /// The last change set that was executed, by its ARN.
+    executed: Option<String>,
     /// What an update would touch beside nothing at all.
     pub(crate) would_change: Changes,
     /// How many looks a new change set takes.
@@ -187,6 +189,7 @@ impl Memory {
             topic_is_down: false,
             whispered: Vec::new(),
             change_sets: BTreeMap::new(),
+            executed: None,
             would_change: Changes::default(),
             looks_of_a_review: 0,
             resolved: BTreeMap::new(),
@@ -451,25 +454,27 @@ impl Inner {
         }
     }
 
-    fn create_change_set(&mut self, update: &Update) -> Applied {
+    fn create_change_set(&mut self, update: &Update, name: &str) -> Applied {
         if self.in_flight.is_some() {
             return Applied::NotUpdated(NotUpdated::Contested);
         }
         let (state, _) = self.state.as_ref().expect("a change set is made that no state knows");
-        assert!(state.change_sets.iter().any(|own| own.token == update.token), "a change set is made that nobody would remove");
+        assert!(state.change_sets.iter().any(|own| own.name() == name), "a change set is made that nobody would remove");
+        if self.change_sets.contains_key(name) {
+            return Applied::NotUpdated(NotUpdated::Contested);
+        }
         let new =
             ChangeSet { update: update.clone(), changes: self.would_change.clone(), looks: self.looks_of_a_review, is_outdated: false };
-        self.change_sets.entry(update.token.to_string()).or_insert(Some(new));
-        Applied::Done
+        self.change_sets.insert(name.to_owned(), Some(new));
+        Applied::Created(arn_of(name))
     }
 
-    fn review(&mut self, token: &Token) -> Review {
-        let is_under_way = self.in_flight.as_ref().is_some_and(|(under_way, _)| under_way == token.as_str());
+    fn review(&mut self, arn: &str) -> Review {
         let others = self.change_sets.iter().filter(|(_, own)| own.is_none()).map(|(name, _)| name.clone()).collect();
-        match self.change_sets.get_mut(token.as_str()) {
-            None if is_under_way => Review::Executing,
+        match self.change_sets.get_mut(name_of(arn)) {
+            None if self.executed.as_deref() == Some(arn) && self.in_flight.is_some() => Review::Executing,
             None => Review::Absent,
-            Some(None) => panic!("somebody else's change set has our token"),
+            Some(None) => panic!("somebody else's change set has our name"),
             Some(Some(own)) if own.looks > 0 => {
                 own.looks -= 1;
                 Review::Pending
@@ -479,14 +484,16 @@ impl Inner {
         }
     }
 
-    fn execute_change_set(&mut self, token: &Token) -> Applied {
-        let Some(Some(ChangeSet { update, changes, looks: 0, is_outdated: false })) = self.change_sets.get(token.as_str()).cloned() else {
+    fn execute_change_set(&mut self, token: &Token, arn: &str) -> Applied {
+        let Some(Some(ChangeSet { update, changes, looks: 0, is_outdated: false })) = self.change_sets.get(name_of(arn)).cloned() else {
             return Applied::NotUpdated(NotUpdated::Contested);
         };
+        assert_eq!(update.token, *token, "another promotion's change set is executed");
         let applied = self.update(&update);
         if applied == Applied::Done {
             self.assert_guarded(&changes);
             self.change_sets.clear();
+            self.executed = Some(arn.to_owned());
         }
         applied
     }
@@ -509,17 +516,18 @@ impl Inner {
         state.open.iter().any(|open| open.token.as_str() == token && open.rolls_back.is_some())
     }
 
-    fn delete_change_set(&mut self, token: &Token) -> Applied {
-        match self.change_sets.get_mut(token.as_str()) {
+    fn delete_change_set(&mut self, id: &str) -> Applied {
+        let name = name_of(id);
+        match self.change_sets.get_mut(name) {
             Some(Some(own)) if own.looks > 0 => {
                 own.looks -= 1;
                 Applied::PutOff
             }
             Some(Some(_)) => {
-                self.change_sets.remove(token.as_str());
+                self.change_sets.remove(name);
                 Applied::Done
             }
-            Some(None) => panic!("somebody else's change set has our token"),
+            Some(None) => panic!("somebody else's change set has our name"),
             None => Applied::Done,
         }
     }
@@ -596,6 +604,14 @@ impl Inner {
     fn find(&self, digest: &Digest) -> Result<Image, String> {
         self.images.get(digest).cloned().ok_or_else(|| format!("{digest} cannot be pulled: ImageNotFound"))
     }
+}
+
+fn arn_of(name: &str) -> String {
+    format!("arn:aws:cloudformation:us-east-1:012345678912:changeSet/{name}/1")
+}
+
+fn name_of(id: &str) -> &str {
+    id.split('/').nth(1).unwrap_or(id)
 }
 
 /// One sandbox of the function: what [`World`] is to its handler.
@@ -813,6 +829,11 @@ impl World for Sandbox {
             matches: BTreeMap::new(),
             history: None,
             reviews: BTreeMap::new(),
+            nonce: {
+                let mut inner = self.world.get_mut();
+                inner.nonces += 1;
+                format!("{:032x}", inner.nonces)
+            },
             tried: Tried::default(),
         })
     }
@@ -848,9 +869,9 @@ impl World for Sandbox {
                 let found = all.values().filter(|image| is_of(image).is_some_and(|its| its.agrees_with(commit)));
                 seen.matches.insert(commit.clone(), found.map(|image| image.digest.clone()).collect());
             }
-            Question::Review(token) => {
-                let review = self.call("DescribeChangeSet", |w| w.review(token)).await?;
-                seen.reviews.insert(token.clone(), review);
+            Question::Review(arn) => {
+                let review = self.call("DescribeChangeSet", |w| w.review(arn)).await?;
+                seen.reviews.insert(arn.clone(), review);
             }
             Question::History => seen.history = Some(self.call("Query", |w| w.history.values().rev().cloned().collect()).await?),
         }
@@ -868,15 +889,15 @@ impl World for Sandbox {
                 Err(Error::Aws { message, .. }) => Ok(Applied::NotUpdated(NotUpdated::Unsure(message))),
                 other => other,
             },
-            Action::CreateChangeSet(update) => match self.call("CreateChangeSet", |w| w.create_change_set(update)).await {
+            Action::CreateChangeSet { update, name } => match self.call("CreateChangeSet", |w| w.create_change_set(update, name)).await {
                 Err(Error::Aws { message, .. }) => Ok(Applied::NotUpdated(NotUpdated::Unsure(message))),
                 other => other,
             },
-            Action::ExecuteChangeSet(token) => match self.call("ExecuteChangeSet", |w| w.execute_change_set(token)).await {
+            Action::ExecuteChangeSet { token, arn } => match self.call("ExecuteChangeSet", |w| w.execute_change_set(token, arn)).await {
                 Err(Error::Aws { message, .. }) => Ok(Applied::NotUpdated(NotUpdated::Unsure(message))),
                 other => other,
             },
-            Action::DeleteChangeSet(token) => self.call("DeleteChangeSet", |w| w.delete_change_set(token)).await,
+            Action::DeleteChangeSet(id) => self.call("DeleteChangeSet", |w| w.delete_change_set(id)).await,
             Action::CancelUpdate(token) => self.call("CancelUpdateStack", |w| w.cancel(token)).await,
             Action::Show(request) => self.call("Slack", |w| w.show(request)).await.or(Ok(Applied::PutOff)),
             Action::Tell(notice) => {

@@ -5,11 +5,13 @@ use serde_json::json;
 use super::super::wire::cloudformation::{STACK_ID, ask, not_authorized};
 use super::super::wire::{Recording, answer, app, denied, form_error, ok, replay};
 use crate::error::Error;
-use crate::model::Token;
+use crate::model::{Digest, Token};
 use crate::review::{Change, Changes, Replacement, Review};
 use crate::world::{Applied, NotUpdated, Update};
 
-/// Its name is the promotion's token.
+/// Its name: nobody can guess it.
+const NAME: &str = "ecr-promoter-8f2c1e5d-00112233445566778899aabbccddeeff";
+/// The token of its promotion.
 const TOKEN: &str = "ecr-promoter-0f4d7c2b91e65a38d0c7be54f1a29386";
 const CHANGE_SET_ID: &str = "arn:aws:cloudformation:us-east-1:012345678912:changeSet/ecr-promoter-0f4d7c2b91e65a38d0c7be54f1a29386/1";
 const SERVICE_ID: &str = "arn:aws:cloudformation:us-east-1:012345678912:changeSet/ecr-promoter-0f4d7c2b91-Service/2";
@@ -44,7 +46,7 @@ const UPDATE: [(&str, &str); 8] = [
     ("Parameters.member.3.UsePreviousValue", "true"),
 ];
 const NAMED: [(&str, &str); 4] = [
-    ("ChangeSetName", TOKEN),
+    ("ChangeSetName", NAME),
     ("Description", "ecr-promoter: ProductionTag to production_9fceb02"),
     ("ChangeSetType", "UPDATE"),
     ("IncludeNestedStacks", "true"),
@@ -65,7 +67,7 @@ async fn create(answer: Response<SdkBody>) -> Result<Applied, Error> {
 }
 
 async fn create_with(recording: Recording, update: Update) -> Result<Applied, Error> {
-    replay([recording], async |aws| aws.create_change_set(&app(&json!({ "stack": "web" })), &update).await).await
+    replay([recording], async |aws| aws.create_change_set(&app(&json!({ "stack": "web" })), &update, NAME).await).await
 }
 
 fn created() -> Response<SdkBody> {
@@ -73,8 +75,8 @@ fn created() -> Response<SdkBody> {
 }
 
 #[tokio::test]
-async fn a_change_set_is_asked_for_by_the_promotions_token_with_what_is_nested() {
-    assert_eq!(create(created()).await.expect("made"), Applied::Done);
+async fn a_change_set_is_asked_for_by_its_name_with_what_is_nested_and_known_by_its_arn() {
+    assert_eq!(create(created()).await.expect("made"), Applied::Created(CHANGE_SET_ID.to_owned()));
 }
 
 #[tokio::test]
@@ -89,13 +91,13 @@ async fn capabilities_and_the_rollback_configuration_are_sent_as_with_an_update(
     let rollback = app(&json!({ "stack": "web", "rollback": { "alarms": [alarm], "monitor_minutes": 10 } })).config.rollback;
     let update = Update { capabilities: vec!["CAPABILITY_AUTO_EXPAND".to_owned()], rollback, ..update() };
     let asked = ask("CreateChangeSet", &[&UPDATE[..], &more, &NAMED].concat());
-    assert_eq!(create_with((asked, created()), update).await.expect("made"), Applied::Done);
+    assert_eq!(create_with((asked, created()), update).await.expect("made"), Applied::Created(CHANGE_SET_ID.to_owned()));
 }
 
 #[tokio::test]
-async fn a_change_set_that_is_there_already_is_made_once() {
-    let exists = form_error(400, "AlreadyExistsException", &format!("ChangeSet {TOKEN} already exists"));
-    assert_eq!(create(exists).await.expect("not an error"), Applied::Done);
+async fn a_change_set_of_that_name_that_is_there_already_is_nobodys() {
+    let exists = form_error(400, "AlreadyExistsException", &format!("ChangeSet {NAME} already exists"));
+    assert_eq!(create(exists).await.expect("not an error"), Applied::NotUpdated(NotUpdated::Contested));
 }
 
 #[tokio::test]
@@ -125,18 +127,18 @@ async fn a_stack_with_too_many_change_sets_is_tried_again_later() {
     let full = || form_error(400, "LimitExceededException", "ChangeSet limit exceeded for stack web");
     // The SDK tries three times by itself.
     let recordings = [(); 3].map(|()| (asked(), full()));
-    let applied = replay(recordings, async |aws| aws.create_change_set(&app(&json!({ "stack": "web" })), &update()).await).await;
+    let applied = replay(recordings, async |aws| aws.create_change_set(&app(&json!({ "stack": "web" })), &update(), NAME).await).await;
     let words = "LimitExceededException: ChangeSet limit exceeded for stack web".to_owned();
     assert_eq!(applied.expect("told apart"), Applied::NotUpdated(NotUpdated::Unsure(words)));
 }
 
 #[tokio::test]
-async fn a_change_set_whose_first_answer_was_lost_is_made_once() {
+async fn a_change_set_whose_first_answer_was_lost_is_not_gone_by() {
     let asked = || ask("CreateChangeSet", &[&UPDATE[..], &NAMED].concat());
-    let exists = form_error(400, "AlreadyExistsException", &format!("ChangeSet {TOKEN} already exists"));
+    let exists = form_error(400, "AlreadyExistsException", &format!("ChangeSet {NAME} already exists"));
     let recordings = [(asked(), answer(500, "")), (asked(), exists)];
-    let applied = replay(recordings, async |aws| aws.create_change_set(&app(&json!({ "stack": "web" })), &update()).await).await;
-    assert_eq!(applied.expect("not an error"), Applied::Done);
+    let applied = replay(recordings, async |aws| aws.create_change_set(&app(&json!({ "stack": "web" })), &update(), NAME).await).await;
+    assert_eq!(applied.expect("not an error"), Applied::NotUpdated(NotUpdated::Contested));
 }
 
 #[tokio::test]
@@ -149,7 +151,7 @@ async fn a_change_set_that_may_not_be_made_names_the_action_that_is_missing() {
 // Its reading
 
 fn describe() -> Request<SdkBody> {
-    ask("DescribeChangeSet", &[("ChangeSetName", TOKEN), ("StackName", "web")])
+    describe_by_id(CHANGE_SET_ID, None)
 }
 
 /// A further page, or a change set of a nested stack: an ARN says which stack it is on.
@@ -215,7 +217,7 @@ fn expected(action: &str, kind: &str, resource: &str, within: Option<&str>, repl
 }
 
 async fn review(recordings: impl IntoIterator<Item = Recording>) -> Result<Review, Error> {
-    replay(recordings, async |aws| aws.review(&app(&json!({ "stack": "web" })), &token()).await).await
+    replay(recordings, async |aws| aws.review(&app(&json!({ "stack": "web" })), CHANGE_SET_ID).await).await
 }
 
 async fn read_changes(recordings: impl IntoIterator<Item = Recording>) -> Changes {
@@ -253,7 +255,10 @@ async fn a_change_set_says_of_each_resource_what_would_become_of_it() {
         expected("Dynamic", queue, "Maybe", None, Replacement::No),
         expected("Import", queue, "Found", None, Replacement::No),
     ];
-    assert_eq!(read, Changes { list, resolved: vec![("Ami".to_owned(), "ami-1".to_owned())], causes: vec![], others: vec![] });
+    let sent = |key: &str, value: &str| (key.to_owned(), Some(Digest::of(value.as_bytes())));
+    let parameters = vec![sent("ProductionTag", "production_9fceb02"), sent("Ami", "/aws/ami")];
+    let resolved = vec![("Ami".to_owned(), "ami-1".to_owned())];
+    assert_eq!(read, Changes { list, resolved, parameters, ..Changes::default() });
 }
 
 #[tokio::test]
@@ -433,7 +438,7 @@ async fn a_change_set_that_goes_while_it_is_read_is_an_error_and_not_half_a_list
 async fn a_read_that_is_denied_or_fails_says_so() {
     let action = "cloudformation:DescribeChangeSet";
     let result = review([(describe(), not_authorized(action))]).await;
-    assert_eq!(denied(result), (action.to_owned(), format!("change set `{TOKEN}` of stack `web`")));
+    assert_eq!(denied(result), (action.to_owned(), format!("change set `{CHANGE_SET_ID}` of stack `web`")));
 
     let action = "cloudformation:ListChangeSets";
     let result = review([(describe(), ready(CHANGE_SET_ID, "")), (list(None), not_authorized(action))]).await;
@@ -441,7 +446,7 @@ async fn a_read_that_is_denied_or_fails_says_so() {
 
     let gone = form_error(400, "ValidationError", "Stack [web] does not exist");
     let error = review([(describe(), gone)]).await.expect_err("it failed").to_string();
-    let resource = format!("change set `{TOKEN}` of stack `web`");
+    let resource = format!("change set `{CHANGE_SET_ID}` of stack `web`");
     assert_eq!(error, format!("cloudformation:DescribeChangeSet on {resource} failed: ValidationError: Stack [web] does not exist"));
 }
 
@@ -467,8 +472,8 @@ async fn a_secret_in_a_change_set_stays_there() {
 // Its execution
 
 async fn execute(answer: Response<SdkBody>) -> Result<Applied, Error> {
-    let asked = ask("ExecuteChangeSet", &[("ChangeSetName", TOKEN), ("StackName", "web"), ("ClientRequestToken", TOKEN)]);
-    replay([(asked, answer)], async |aws| aws.execute_change_set(&app(&json!({ "stack": "web" })), &token()).await).await
+    let asked = ask("ExecuteChangeSet", &[("ChangeSetName", CHANGE_SET_ID), ("StackName", "web"), ("ClientRequestToken", TOKEN)]);
+    replay([(asked, answer)], async |aws| aws.execute_change_set(&app(&json!({ "stack": "web" })), &token(), CHANGE_SET_ID).await).await
 }
 
 #[tokio::test]
@@ -521,11 +526,11 @@ async fn a_denied_execution_names_the_action_that_is_missing() {
 // Its removal
 
 fn delete_request() -> Request<SdkBody> {
-    ask("DeleteChangeSet", &[("ChangeSetName", TOKEN), ("StackName", "web")])
+    ask("DeleteChangeSet", &[("ChangeSetName", CHANGE_SET_ID)])
 }
 
 async fn delete(answer: Response<SdkBody>) -> Result<Applied, Error> {
-    replay([(delete_request(), answer)], async |aws| aws.delete_change_set(&app(&json!({ "stack": "web" })), &token()).await).await
+    replay([(delete_request(), answer)], async |aws| aws.delete_change_set(&app(&json!({ "stack": "web" })), CHANGE_SET_ID).await).await
 }
 
 #[tokio::test]
@@ -545,10 +550,10 @@ async fn a_change_set_that_is_still_being_made_is_removed_later() {
 #[tokio::test]
 async fn a_removal_that_is_denied_or_fails_says_so() {
     let action = "cloudformation:DeleteChangeSet";
-    assert_eq!(denied(delete(not_authorized(action)).await), (action.to_owned(), format!("change set `{TOKEN}` of stack `web`")));
+    assert_eq!(denied(delete(not_authorized(action)).await), (action.to_owned(), format!("change set `{CHANGE_SET_ID}` of stack `web`")));
 
     let invalid = form_error(400, "ValidationError", "1 validation error detected");
     let error = delete(invalid).await.expect_err("it failed").to_string();
-    let resource = format!("change set `{TOKEN}` of stack `web`");
+    let resource = format!("change set `{CHANGE_SET_ID}` of stack `web`");
     assert_eq!(error, format!("{action} on {resource} failed: ValidationError: 1 validation error detected"));
 }

@@ -70,6 +70,7 @@ fn request(progress: Progress) -> Request {
         expires_at: seen().at + jiff::SignedDuration::from_hours(72),
         why: "mode".to_owned(),
         changes: Vec::new(),
+        shown_changes: None,
         policy: None,
         votes: is_decided.then_some(vote).into_iter().collect(),
         promoted_by: None,

@@ -41,6 +41,7 @@ fn full(text: &str, many: usize) -> State {
         expires_at: at,
         why: long(),
         changes: several(),
+        shown_changes: Some(vec!["0".repeat(8); 501]),
         policy: Some(policy()),
         votes: vec![vote.clone(); many],
         promoted_by: Some(long()),
@@ -85,7 +86,7 @@ fn full(text: &str, many: usize) -> State {
         earlier_requests: vec![request.clone(); many],
         request: Some(request),
         untold: vec![notice; many],
-        change_sets: vec![ChangeSet { token, at, is_removed: false }; many],
+        change_sets: vec![ChangeSet { token, name: Some("n".repeat(60)), arn: Some("a".repeat(200)), at, is_removed: false }; many],
         policy: Some(policy()),
         ..State::new("web", "ProductionTag")
     };
