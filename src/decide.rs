@@ -23,7 +23,7 @@ use crate::event::command::{Act, Choice, Command, ImageRef};
 use crate::image::Tags;
 use crate::model::Digest;
 use crate::stack::{Phase, Stack};
-use crate::state::{CommandRecord, Via};
+use crate::state::{CommandRecord, Via, kept_reason};
 use crate::world::{Action, Question, Snapshot};
 
 /// Why an app is looked at.
@@ -119,6 +119,10 @@ fn steps(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided {
                 Act::Promote(_) | Act::Rollback(_) | Act::Cancel | Act::Hold(_) | Act::Resume => {}
                 Act::Approve(_) | Act::Reject(_) | Act::Ask | Act::AskAgain(_) | Act::RollBackFrom(_) => {}
             }
+            if let Some(other) = seen.command.as_ref().and_then(|record| record.what.as_ref()).filter(|its| **its != what(command)) {
+                let reason = format!("the id `{}` was given to another command before: `{other}`. Give each command its own", command.id);
+                return Ok(draft()?.refused(&reason));
+            }
             if let Some(record) = &seen.command {
                 return carried_out_before(draft()?, record);
             }
@@ -161,7 +165,7 @@ fn look(mut draft: Draft<'_>, by: &str) -> Decided {
 
 /// A command that has not been carried out: from here on, each answer is kept with its id.
 fn new_command<'a>(mut draft: Draft<'a>, command: &Command) -> Decided<Draft<'a>> {
-    draft.command = Some(CommandRecord { id: command.id.clone(), at: draft.now, token: None, answer: None });
+    draft.command = Some(CommandRecord { id: command.id.clone(), at: draft.now, what: Some(what(command)), token: None, answer: None });
     if command.is_stale(draft.now) {
         return Err(draft.refused(
             "it was sent more than 15 minutes ago and names no image: what it means may be another by now. Send it again, or name the commit",
@@ -248,6 +252,11 @@ fn named(draft: &Draft<'_>, image: Option<&ImageRef>) -> Decided<Result<Digest, 
             )),
         },
     })
+}
+
+/// What a command is known by, besides its id.
+fn what(command: &Command) -> String {
+    kept_reason(&command.act.to_string())
 }
 
 /// A command whose id is known: it answers what it answered, or goes on where it was interrupted. It never acts anew.

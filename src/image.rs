@@ -285,14 +285,18 @@ pub fn commit_of(image: &Image, tags: &Tags, label: Option<&Option<Commit>>, con
 }
 
 /// The tag that this image has, or is to get, in production: a tag never changes its meaning, so where the plain one is
-/// on another digest (the commit was built twice), the digest becomes part of it. `taken` are tags that it must not get.
+/// on another digest (the commit was built twice), the digest becomes part of it, and then a number. `taken` are tags that it must
+/// not get.
 pub fn production_tag(digest: &Digest, commit: Option<&Commit>, tags: &Tags, taken: &BTreeSet<Tag>, config: &Config) -> Option<Tag> {
     let prefix = &config.tag_prefix;
     let names = match commit {
         Some(commit) => vec![format!("{prefix}{commit}"), format!("{prefix}{commit}-{}", digest.short())],
         None => vec![format!("{prefix}{}", digest.short()), format!("{prefix}{}", &digest.as_str()["sha256:".len()..])],
     };
-    let names: Vec<Tag> = names.iter().filter_map(|name| name.parse().ok()).filter(|tag| !taken.contains(tag)).collect();
+    // Somebody may have put all of these on other images: that blocks nobody.
+    let more: Vec<String> = (2..=9).filter_map(|number| Some(format!("{}-{number}", names.last()?))).collect();
+    let names = names.iter().chain(&more).filter_map(|name| name.parse().ok());
+    let names: Vec<Tag> = names.filter(|tag| !taken.contains(tag)).collect();
     let has = names.iter().find(|tag| tags.digest(tag) == Some(digest));
     has.or_else(|| names.iter().find(|tag| tags.digest(tag).is_none())).cloned()
 }

@@ -19,8 +19,8 @@ pub use self::limits::kept_reason;
 const RECENT: usize = 20;
 /// How many failed images automation remembers not to retry.
 const FAILED: usize = 50;
-/// How often a notice is tried at each look; Lambda itself delivers an event three times.
-const QUICK_TRIES: u32 = 3;
+/// How often a notice is tried at each look: Lambda itself delivers an event three times, and the schedule looks every five minutes.
+const QUICK_TRIES: u32 = 12;
 /// The pause after that; each further one is twice as long.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(6);
@@ -464,6 +464,9 @@ pub struct CommandRecord {
     pub id: String,
     /// When it was first seen.
     pub at: Timestamp,
+    /// What was commanded; absent in what an older version wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub what: Option<String>,
     /// The promotion that it asked for.
     #[serde(default)]
     pub token: Option<Token>,

@@ -495,7 +495,7 @@ fn while_the_topic_fails_slack_keeps_one_message_and_the_question_is_told_when_i
     world.get_mut().config["approval"] = json!({ "slack_channel": "C1" });
     let digest = world.push("aaaaaaa");
     world.get_mut().topic_is_down = true;
-    for _ in 0..3 {
+    for _ in 0..12 {
         world.invoke(&push_event(&digest), "request").expect_err("the topic was not told");
     }
     // From then on it is tried more and more seldom.
@@ -578,4 +578,44 @@ fn a_rollback_right_after_an_update_that_nobody_has_looked_at_goes_back() {
     world.finish_update();
     command(&world, "rollback web", "promoted");
     assert_eq!(world.value(), "production_old");
+}
+
+#[test]
+fn an_id_answers_only_the_command_that_it_was_kept_with() {
+    let world = Memory::new("approval");
+    world.push("aaaaaaa");
+    let with_id = |action: &str| json!({ "action": action, "repository": "web", "id": "deploy-7", "reason": "freeze" });
+    let hold = with_id("hold");
+    answers(&world, &hold, "held");
+    answers(&world, &hold, "held");
+    let promote = json!({ "action": "promote", "repository": "web", "id": "deploy-7" });
+    let answer = answers(&world, &promote, "refused");
+    assert!(answer["reason"].as_str().expect("a reason").contains("`hold freeze`"), "{answer:#}");
+    assert_eq!(world.updates(), 0);
+}
+
+#[test]
+fn to_ask_again_keeps_what_people_have_said() {
+    let world = Memory::new("approval");
+    configure(&world, json!({ "slack_channel": "C1", "approvers": ["UALICE", "UBOB"], "required": 2 }));
+    let digest = world.push("aaaaaaa");
+    answers(&world, &push_event(&digest), "approval_requested");
+    let before = state(&world).request.expect("a request");
+    let answer = command(&world, "ask web", "approval_requested");
+    assert_eq!(answer["request"], json!(before.id));
+    assert_eq!(world.told(), [Outcome::ApprovalRequested, Outcome::ApprovalRequested]);
+}
+
+#[test]
+fn tags_that_a_pusher_squats_block_nobody() {
+    let world = Memory::new("auto");
+    let other = world.image("fffffff");
+    let digest = world.push("abc1234");
+    for name in ["production_abc1234".to_owned(), format!("production_abc1234-{}", digest.short())] {
+        world.get_mut().tags.insert(tag(&name), other.clone());
+    }
+    let answer = answers(&world, &push_event(&digest), "promoted");
+    assert_eq!(answer["tag"], format!("production_abc1234-{}-2", digest.short()));
+    assert!(answer["reason"].as_str().expect("a reason").contains("`production_abc1234` is, or was, on another image"), "{answer:#}");
+    assert!(world.get().told[0].reason.contains("on another image"));
 }

@@ -138,10 +138,20 @@ impl<'a> Draft<'a> {
     }
 
     /// `ask`: a new request for the candidate, whatever became of the one before.
-    pub(super) fn ask_on_purpose(self, command: &Command) -> Decided {
+    pub(super) fn ask_on_purpose(mut self, command: &Command) -> Decided {
         let Some(newest) = self.seen.newest.clone() else { return Ok(self.no_candidate()) };
         if self.runs(&newest) || self.state.request.as_ref().is_some_and(Request::may_go) {
             return self.go_on(&newest, &command.by, command.via);
+        }
+        let is_its = |request: &&Request| request.digest == newest && request.progress == Progress::Pending;
+        if let Some(request) = self.state.request.clone().as_ref().filter(is_its) {
+            // What people have said so far counts on: only the question is repeated.
+            self.about(request);
+            let reason = format!("{} asks again: nothing is promoted until somebody says so", command.by);
+            let mut notice = self.notice_of(request, Outcome::ApprovalRequested, reason.clone(), &command.by);
+            notice.changes.clone_from(&request.changes);
+            self.announce(notice);
+            return Ok(self.nothing(Outcome::ApprovalRequested, reason));
         }
         let why = format!("{} asks", command.by);
         self.ask_anew(&newest, why, &command.by)

@@ -6,6 +6,7 @@ use super::draft::{Draft, finish};
 use super::review::NO_UPDATES;
 use super::{Decided, Plan, Step};
 use crate::answer::Outcome;
+use crate::config::Config;
 use crate::event::command::Command;
 use crate::event::cut;
 use crate::image::{CommitOf, ConfigLocation, Image, commit_of, production_tag};
@@ -20,11 +21,16 @@ const KNOWN_TOKEN: u32 = 3;
 
 const ACCEPTED: &str = "CloudFormation accepted the update";
 
-fn accepted(promotion: &Promotion) -> String {
-    match promotion.deletes_change_sets.as_slice() {
-        [] => ACCEPTED.to_owned(),
-        lost => format!("{ACCEPTED}; executing its change set deleted the stack's others: {}", lost.join(", ")),
+fn accepted(promotion: &Promotion, config: &Config) -> String {
+    let mut words = ACCEPTED.to_owned();
+    let plain = promotion.commit.as_ref().map(|commit| format!("{}{commit}", config.tag_prefix));
+    if let Some(plain) = plain.filter(|plain| *plain != promotion.tag.as_str() && promotion.rolls_back.is_none()) {
+        words += &format!("; its tag is `{}`, since `{plain}` is, or was, on another image", promotion.tag);
     }
+    if !promotion.deletes_change_sets.is_empty() {
+        words += &format!("; executing its change set deleted the stack's others: {}", promotion.deletes_change_sets.join(", "));
+    }
+    words
 }
 
 /// Who wants an image promoted.
@@ -329,7 +335,7 @@ impl<'a> Draft<'a> {
         self.subject.token = Some(open.token.clone());
         self.subject.previous_tag = Some(open.previous_tag.clone());
         if open.accepted_at.is_none() {
-            self.announce(open.notice(Outcome::Promoted, accepted(open), self.now));
+            self.announce(open.notice(Outcome::Promoted, accepted(open, &self.app.config), self.now));
         }
         for own in self.state.open.iter_mut().filter(|own| own.token == open.token) {
             own.accepted_at = own.accepted_at.or(Some(self.now));
@@ -487,10 +493,10 @@ impl<'a> Draft<'a> {
         for own in told.open.iter_mut().filter(|own| own.token == promotion.token) {
             own.accepted_at = Some(draft.now);
         }
-        let promoted = promotion.notice(Outcome::Promoted, accepted(&promotion), draft.now);
+        let promoted = promotion.notice(Outcome::Promoted, accepted(&promotion, &draft.app.config), draft.now);
         told.note(&promoted);
         told.untold.push(promoted);
-        let answer = draft.answer(Outcome::Promoted, accepted(&promotion));
+        let answer = draft.answer(Outcome::Promoted, accepted(&promotion, &draft.app.config));
         let save = draft.save(draft.command.clone());
         // An approval is one from the moment that it is written: of two decisions the other one may be the first.
         let mut stages = if draft.is_verdict_written(wanted) && !may_take_it {

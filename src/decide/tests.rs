@@ -262,7 +262,7 @@ fn an_end_is_known_by_the_value_at_rest_or_by_the_token_in_the_events() {
 fn a_known_command_answers_what_it_answered_whatever_is_so_now() {
     let plan = decided(&asking(), &promote(None), &pushed_b());
     let given = answer(&plan).clone();
-    let record = CommandRecord { id: "1".to_owned(), at: seen().at, token: given.token.clone(), answer: Some(given.clone()) };
+    let record = CommandRecord { id: "1".to_owned(), at: seen().at, what: None, token: given.token.clone(), answer: Some(given.clone()) };
     let plan = check(&asking(), &promote(None), &Snapshot { command: Some(record), ..seen() }, Outcome::Promoted, "");
     assert_eq!(*answer(&plan), given);
 }

@@ -85,6 +85,41 @@ pub enum Act {
     RollBackFrom(Digest),
 }
 
+impl std::fmt::Display for Act {
+    /// As a person would type it, without the app.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let with = |f: &mut std::fmt::Formatter<'_>, word: &str, image: &Option<ImageRef>| match image {
+            Some(image) => write!(f, "{word} {image}"),
+            None => f.write_str(word),
+        };
+        match self {
+            Act::Promote(image) => with(f, "promote", image),
+            Act::Plan(image) => with(f, "plan", image),
+            Act::Rollback(image) => with(f, "rollback", image),
+            Act::Status => f.write_str("status"),
+            Act::History => f.write_str("history"),
+            Act::Cancel => f.write_str("cancel"),
+            Act::Hold(reason) => write!(f, "hold {reason}"),
+            Act::Resume => f.write_str("resume"),
+            Act::Reconcile => f.write_str("reconcile"),
+            Act::Approve(choice) => write!(f, "approve {choice}"),
+            Act::Reject(choice) => write!(f, "reject {choice}"),
+            Act::Ask => f.write_str("ask"),
+            Act::AskAgain(digest) => write!(f, "ask digest {digest}"),
+            Act::RollBackFrom(digest) => write!(f, "rollback from digest {digest}"),
+        }
+    }
+}
+
+impl std::fmt::Display for Choice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Choice::Image(image) => image.fmt(f),
+            Choice::Request(request) => write!(f, "request {request}"),
+        }
+    }
+}
+
 /// What is approved or rejected: always something in particular, since the candidate changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {

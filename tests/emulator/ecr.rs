@@ -85,6 +85,9 @@ impl Registry {
     }
 
     pub(crate) async fn answer(&self, action: &str, body: &Value, host: &str) -> Response {
+        if action == "DescribeRepositories" {
+            return self.emulator.json("ecr:DescribeRepositories", body).await;
+        }
         let repository = body["repositoryName"].as_str().unwrap_or_default();
         let stored = match self.stored(repository).await {
             Ok(stored) => stored,

@@ -79,7 +79,7 @@ fn state_item(nonce: &str) -> Value {
 }
 
 fn command() -> CommandRecord {
-    CommandRecord { id: "7d3b".to_owned(), at: "2026-03-17T09:41:30Z".parse().expect("a time"), token: None, answer: None }
+    CommandRecord { id: "7d3b".to_owned(), at: "2026-03-17T09:41:30Z".parse().expect("a time"), what: None, token: None, answer: None }
 }
 
 /// It goes 30 days after the command came: 1773740490 + 30 * 86400.
