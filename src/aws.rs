@@ -5,6 +5,7 @@ mod blob;
 mod cloudformation;
 mod dynamodb;
 mod ecr;
+mod patience;
 mod review;
 mod secrets;
 mod slack;
@@ -12,7 +13,7 @@ mod sns;
 mod ssm;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use aws_config::retry::RetryConfig;
@@ -28,7 +29,7 @@ use futures_util::future::{join, try_join, try_join4};
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use crate::config::{App, Settings};
+use crate::config::{App, ConfigError, Settings};
 use crate::error::Error;
 use crate::model::{Repository, RequestId};
 use crate::slack::api::{Api, is_response_url};
@@ -43,8 +44,8 @@ const CONNECT: Duration = Duration::from_secs(2);
 const ATTEMPT: Duration = Duration::from_secs(5);
 const OPERATION: Duration = Duration::from_secs(15);
 
-/// Every app's parameter as it was read: its name and its JSON.
-type AllApps = (Instant, Vec<(String, String)>);
+/// Every app as it was read, by name, and when that began.
+type AllApps = (Instant, Arc<[(Repository, Result<App, ConfigError>)]>);
 
 /// The clients of one sandbox.
 #[derive(Debug)]
@@ -59,6 +60,8 @@ pub struct Aws {
     ssm: aws_sdk_ssm::Client,
     apps: Mutex<HashMap<Repository, (Instant, App)>>,
     all_apps: Mutex<Option<AllApps>>,
+    /// When the present invocation ends.
+    deadline: Mutex<Option<Instant>>,
     secrets: Mutex<HashMap<String, secrets::Known>>,
     public_url: Mutex<Option<String>>,
 }
@@ -108,6 +111,7 @@ impl Aws {
             http,
             apps: Mutex::default(),
             all_apps: Mutex::default(),
+            deadline: Mutex::default(),
             secrets: Mutex::default(),
             public_url: Mutex::default(),
         }
@@ -115,16 +119,45 @@ impl Aws {
 }
 
 impl Aws {
-    /// What is no repository's name under that path is no app.
-    fn parse_apps(&self, parameters: &[(String, String)]) -> Vec<(Repository, Result<App, Error>)> {
+    /// All apps, read anew. What is no repository's name under that path is no app. Parsed page by page: only what is
+    /// understood stays in memory.
+    async fn read_apps(&self) -> Result<Arc<[(Repository, Result<App, ConfigError>)]>, Error> {
+        let began = Instant::now();
         let path = self.settings.apps_path();
-        let apps = parameters.iter().map(|(name, json)| {
-            let repository: Repository = name.strip_prefix(&path)?.parse().ok()?;
-            let app = App::parse(&repository, name, json).map_err(Error::from);
-            Some((repository, app))
-        });
-        apps.flatten().collect()
+        let mut apps = BTreeMap::new();
+        let take = |name: String, json: String| {
+            if let Some(repository) = name.strip_prefix(&path).and_then(|app| app.parse::<Repository>().ok()) {
+                let app = App::parse(&repository, &name, &json);
+                apps.insert(repository, app);
+            }
+        };
+        self.parameters(&path, take).await?;
+        let apps: Arc<[_]> = apps.into_iter().collect();
+        *self.all_apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some((began, Arc::clone(&apps)));
+        Ok(apps)
     }
+
+    /// All apps, if they were read less than a minute ago.
+    fn recent_apps(&self) -> Option<Arc<[(Repository, Result<App, ConfigError>)]>> {
+        let all = self.all_apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+        all.filter(|(began, _)| began.elapsed() < CONFIGURATION_AGE).map(|(_, apps)| apps)
+    }
+
+    /// One app, if its configuration was read less than a minute ago and can be used.
+    fn recent_app(&self, repository: &Repository) -> Option<App> {
+        let own = self.apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(repository).cloned();
+        if let Some((_, app)) = own.filter(|(read_at, _)| read_at.elapsed() < CONFIGURATION_AGE) {
+            return Some(app);
+        }
+        let all = self.recent_apps()?;
+        let at = all.binary_search_by(|(name, _)| name.cmp(repository)).ok()?;
+        all[at].1.clone().ok()
+    }
+}
+
+/// What was read of all apps, for one who may keep it.
+fn owned(apps: &[(Repository, Result<App, ConfigError>)]) -> Vec<(Repository, Result<App, Error>)> {
+    apps.iter().map(|(repository, app)| (repository.clone(), app.clone().map_err(Error::from))).collect()
 }
 
 impl World for Aws {
@@ -145,32 +178,26 @@ impl World for Aws {
     }
 
     async fn app(&self, repository: &Repository) -> Result<Option<App>, Error> {
-        let cached = self.apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(repository).cloned();
-        if let Some((read_at, app)) = cached
-            && read_at.elapsed() < CONFIGURATION_AGE
-        {
+        if let Some(app) = self.recent_app(repository) {
             return Ok(Some(app));
         }
         let name = self.source(repository);
+        let began = Instant::now();
         // A repository without configuration is not remembered: it may get one before its next push.
         let Some(json) = self.parameter(&name).await? else { return Ok(None) };
         let app = App::parse(repository, &name, &json)?;
-        self.apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(repository.clone(), (Instant::now(), app.clone()));
+        self.apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(repository.clone(), (began, app.clone()));
         Ok(Some(app))
     }
 
     async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error> {
-        let parameters = self.parameters(&self.settings.apps_path()).await?;
-        let apps = self.parse_apps(&parameters);
-        *self.all_apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some((Instant::now(), parameters));
-        Ok(apps)
+        Ok(owned(&self.read_apps().await?))
     }
 
     async fn known_apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error> {
-        let known = self.all_apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
-        match known {
-            Some((read_at, parameters)) if read_at.elapsed() < CONFIGURATION_AGE => Ok(self.parse_apps(&parameters)),
-            Some(_) | None => self.apps().await,
+        match self.recent_apps() {
+            Some(apps) => Ok(owned(&apps)),
+            None => self.apps().await,
         }
     }
 

@@ -51,6 +51,14 @@ pub enum Error {
         /// How often it was looked at.
         rounds: u32,
     },
+    /// The invocation's time ran out.
+    #[error("{what} did not end in time: {next}")]
+    OutOfTime {
+        /// What was cut off.
+        what: String,
+        /// What finishes it.
+        next: &'static str,
+    },
     /// Some of several apps or records failed; the others were carried out.
     #[error("{failed} of {all} failed: {messages}")]
     Several {
@@ -73,6 +81,7 @@ impl Error {
             Error::Aws { .. } => "AwsCall",
             Error::Unexpected { .. } => "UnexpectedAnswer",
             Error::Contended { .. } => "Contended",
+            Error::OutOfTime { .. } => "OutOfTime",
             Error::Several { .. } => "Several",
         }
     }

@@ -47,7 +47,7 @@ pub async fn handle<W: World>(world: &W, raw: &Value, invocation: &Invocation) -
     let mut errors = Vec::new();
     let all = events.len();
     for event in events {
-        match on_event(world, event).await {
+        match Box::pin(on_event(world, event)).await {
             Ok(reply) => replies.push(json!(reply)),
             Err(error) => errors.push(error),
         }

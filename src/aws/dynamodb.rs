@@ -66,13 +66,9 @@ impl Aws {
             if round > 0 {
                 self.pause(round).await;
             }
-            let output = self
-                .dynamodb
-                .batch_get_item()
-                .set_request_items(Some(left))
-                .send()
-                .await
-                .map_err(|error| failed("dynamodb:BatchGetItem", resource(), &error))?;
+            let request = self.dynamodb.batch_get_item().set_request_items(Some(left));
+            let output = self.patiently(|| request.clone().send()).await;
+            let output = output.map_err(|error| failed("dynamodb:BatchGetItem", resource(), &error))?;
             for item in output.responses.unwrap_or_default().into_values().flatten() {
                 let app = item.get("app").and_then(|app| app.as_s().ok()).and_then(|app| app.parse::<Repository>().ok());
                 let app = app.ok_or_else(|| unreadable(resource(), &"an item has no app"))?;
@@ -131,17 +127,15 @@ impl Aws {
     }
 
     async fn item(&self, partition: &str, key: &str) -> Result<Option<Item>, Error> {
-        let output = self
+        let request = self
             .dynamodb
             .get_item()
             .table_name(&self.settings.state_table)
             .key("app", AttributeValue::S(partition.to_owned()))
             .key("item", AttributeValue::S(key.to_owned()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| failed("dynamodb:GetItem", self.resource(partition, key), &error))?;
-        Ok(output.item)
+            .consistent_read(true);
+        let output = self.patiently(|| request.clone().send()).await;
+        Ok(output.map_err(|error| failed("dynamodb:GetItem", self.resource(partition, key), &error))?.item)
     }
 
     /// The last promotions that ended, newest first.
@@ -214,17 +208,15 @@ impl Aws {
 
     /// Whether it was written.
     async fn put_one(&self, put: Put, nonce: &str, resource: &str) -> Result<bool, Error> {
-        let sent = self
+        let request = self
             .dynamodb
             .put_item()
             .table_name(put.table_name)
             .set_item(Some(put.item))
             .set_condition_expression(put.condition_expression)
             .set_expression_attribute_values(put.expression_attribute_values)
-            .set_return_values_on_condition_check_failure(put.return_values_on_condition_check_failure)
-            .send()
-            .await;
-        let Err(error) = sent else { return Ok(true) };
+            .set_return_values_on_condition_check_failure(put.return_values_on_condition_check_failure);
+        let Err(error) = self.patiently(|| request.clone().send()).await else { return Ok(true) };
         match error.as_service_error() {
             Some(aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(failure)) => {
                 Ok(failure.item.as_ref().is_some_and(|item| is_own(item, nonce)))

@@ -190,6 +190,7 @@ fn words(repository: &Repository, error: &Error) -> String {
         | Error::Aws { .. }
         | Error::Unexpected { .. }
         | Error::Contended { .. }
+        | Error::OutOfTime { .. }
         | Error::Several { .. } => {
             warn!(%repository, %error, "the board shows less than there is");
             UNREADABLE.to_owned()

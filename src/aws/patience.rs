@@ -1,0 +1,140 @@
+//! Patience with throttling. The SDK tries a call three times within a second, and stops even that once a crowd of calls has
+//! used up its allowance of retries. A call that AWS throttles nevertheless is repeated here, until shortly before the
+//! invocation must end.
+//!
+//! Rates assumed, all for one account and region. Parameter Store: 40 a second for GetParameter and GetParametersByPath
+//! together, unless its higher throughput is switched on (published). ECR: BatchGetImage 2,000 and PutImage 10 a second
+//! (published). CloudFormation publishes none: users report 5 to 10 DescribeStacks a second.
+
+use std::time::{Duration, Instant};
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::Aws;
+
+/// What is left for telling that a call was throttled to the end.
+const MARGIN: Duration = Duration::from_secs(8);
+/// Patience where nobody said when the invocation ends.
+const WITHOUT_DEADLINE: Duration = Duration::from_secs(10);
+/// The longest pauses before the first and before each later repetition. Each is drawn at random, so that a crowd spreads out.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The codes by which AWS's services say that calls come too fast.
+const THROTTLED: [&str; 10] = [
+    "BandwidthLimitExceeded",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+];
+
+impl Aws {
+    /// An invocation begins, and has this much time where that is known.
+    pub fn begin(&self, time: Option<Duration>) {
+        *self.deadline.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = time.map(|time| Instant::now() + time);
+    }
+
+    /// How long the present invocation may go on; `None` where nobody said.
+    pub(super) fn time_left(&self) -> Option<Duration> {
+        let deadline = *self.deadline.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Makes a call, and repeats it for as long as AWS throttles it and the invocation has time.
+    pub(super) async fn patiently<T, E, F>(&self, call: impl Fn() -> F) -> F::Output
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata,
+    {
+        let patience = self.time_left().map_or(WITHOUT_DEADLINE, |left| left.saturating_sub(MARGIN));
+        let end = Instant::now() + patience;
+        let mut longest = FIRST_PAUSE;
+        loop {
+            // On the heap: one call's future is large, and futures inside futures would carry it in every look.
+            match Box::pin(call()).await {
+                Err(error) if is_throttled(&error) => {
+                    let pause = longest.mul_f64(0.25 + 0.75 * fastrand::f64());
+                    if Instant::now() + pause >= end {
+                        return Err(error);
+                    }
+                    tokio::time::sleep(pause).await;
+                    longest = LONGEST_PAUSE.min(longest * 2);
+                }
+                answer => return answer,
+            }
+        }
+    }
+}
+
+fn is_throttled<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    let is_by_code = error.as_service_error().and_then(ProvideErrorMetadata::code).is_some_and(|code| THROTTLED.contains(&code));
+    is_by_code || error.raw_response().is_some_and(|response| response.status().as_u16() == 429)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use aws_smithy_types::body::SdkBody;
+    use http::Request;
+    use serde_json::json;
+
+    use super::super::wire::cloudformation::ask;
+    use super::super::wire::{Recording, connect, form_error, json_error, json_request, ok, ok_json};
+
+    const NAME: &str = "/ecr-promoter/apps/web";
+
+    fn get_parameter() -> Request<SdkBody> {
+        json_request("AmazonSSM.GetParameter", &json!({ "Name": NAME }))
+    }
+
+    fn throttled() -> Recording {
+        (get_parameter(), json_error("ThrottlingException", "Rate exceeded", &json!({})))
+    }
+
+    /// The SDK makes three tries, so that seven throttled ones are two repetitions and a try.
+    #[tokio::test]
+    async fn a_call_that_is_throttled_time_after_time_is_made_in_the_end() {
+        let parameter = (get_parameter(), ok_json(&json!({ "Parameter": { "Value": "{}" } })));
+        let (aws, wire) = connect(std::iter::repeat_with(throttled).take(7).chain([parameter]));
+        aws.begin(Some(Duration::from_secs(60)));
+        assert_eq!(aws.parameter(NAME).await.expect("read"), Some("{}".to_owned()));
+        wire.relaxed_requests_match();
+    }
+
+    #[tokio::test]
+    async fn a_stack_is_waited_for_too() {
+        let named = || ask("DescribeStacks", &[("StackName", "web")]);
+        let throttled = || (named(), form_error(400, "Throttling", "Rate exceeded"));
+        let stack = (named(), ok("<DescribeStacksResponse><DescribeStacksResult/></DescribeStacksResponse>"));
+        let (aws, wire) = connect(std::iter::repeat_with(throttled).take(4).chain([stack]));
+        aws.begin(Some(Duration::from_secs(60)));
+        assert_eq!(aws.stack("web").await.expect("read"), None);
+        wire.relaxed_requests_match();
+    }
+
+    #[tokio::test]
+    async fn patience_ends_before_the_invocation_does() {
+        let (aws, wire) = connect(std::iter::repeat_with(throttled).take(3));
+        aws.begin(Some(Duration::from_secs(8)));
+        let words = aws.parameter(NAME).await.expect_err("throttled to the end").to_string();
+        assert_eq!(words, format!("ssm:GetParameter on parameter `{NAME}` failed: ThrottlingException: Rate exceeded"));
+        wire.relaxed_requests_match();
+    }
+
+    #[tokio::test]
+    async fn what_fails_for_another_cause_is_not_repeated() {
+        let (aws, wire) = connect([(get_parameter(), json_error("InvalidKeyId", "no such key", &json!({})))]);
+        aws.begin(Some(Duration::from_secs(60)));
+        aws.parameter(NAME).await.expect_err("it failed");
+        wire.relaxed_requests_match();
+    }
+}
