@@ -308,9 +308,8 @@ impl World for Aws {
                 (seen.stack, seen.events) = (stack, Some(events));
             }
             Question::Matches(commit) => {
-                let tags = seen.tags.clone().unwrap_or_default();
-                let digests = self.images_of(app, commit, &tags).await?;
-                seen.matches.insert(commit.clone(), digests);
+                let matches = self.images_of(app, commit).await?;
+                seen.matches.insert(commit.clone(), matches);
             }
             Question::Review(token) => {
                 let review = self.review(app, token).await?;

@@ -191,6 +191,7 @@ async fn look<W: World>(world: &W, app: &App, trigger: &Trigger, subject: &Subje
             }
             let mut seen = world.observe(app, subject).await?;
             seen.tried = tried.clone();
+            seen.matches.clone_from(&tried.matches);
             let (stages, reply) = loop {
                 match decide(app, trigger, &seen) {
                     Step::Read(question) => world.read(app, &question, &mut seen).await?,
@@ -203,6 +204,7 @@ async fn look<W: World>(world: &W, app: &App, trigger: &Trigger, subject: &Subje
                     Step::Do(plan) => break (plan.stages, Some(plan.reply)),
                 }
             };
+            tried.matches.clone_from(&seen.matches);
             log(&stages, reply.as_ref(), round);
             match carry_out(world, app, &stages, &seen).await? {
                 None => {

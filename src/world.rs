@@ -153,13 +153,22 @@ pub struct Snapshot {
     /// The stack's events, where they were read; read after `state`, together with `stack` anew.
     pub events: Option<StackEvents>,
     /// The images of a commit, where they were looked for.
-    pub matches: BTreeMap<Commit, Vec<Digest>>,
+    pub matches: BTreeMap<Commit, Matches>,
     /// The last promotions that ended, newest first, where they were read.
     pub history: Option<Vec<Ended>>,
     /// What promotions would change in the stack, where that was looked at.
     pub reviews: BTreeMap<Token, Review>,
     /// What this invocation's own calls were answered.
     pub tried: Tried,
+}
+
+/// The images of a commit, as far as the repository could be searched.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Matches {
+    /// Those that say so.
+    pub digests: Vec<Digest>,
+    /// How many other images may say so too and were not read: they were too many for the time there is. 0: all were read.
+    pub unread: usize,
 }
 
 /// The nonce of a state's last writer; `None` before the first write.
@@ -171,6 +180,8 @@ pub struct Version(pub Option<String>);
 pub struct Tried {
     /// Tags that ECR said are on another digest.
     pub taken: BTreeSet<Tag>,
+    /// Searches by commit, which may take longer than a decision may rest on its reads.
+    pub matches: BTreeMap<Commit, Matches>,
     /// An update that CloudFormation called "no updates".
     pub no_updates: Option<Token>,
     /// An update that CloudFormation refused for good, with its words.

@@ -1,23 +1,20 @@
 //! ECR: who holds which tag, manifests by digest, and the one write, `PutImage` of the same bytes under another tag.
 
+mod search;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ecr::types::{Image as Row, ImageFailure, ImageIdentifier, ListImagesFilter, TagStatus};
-use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{Aws, failed};
 use crate::config::App;
 use crate::error::Error;
-use crate::image::{CommitOf, ConfigLocation, Image, MEDIA_TYPES, Tags, commit_of};
-use crate::model::{Commit, Digest, Repository, Tag};
+use crate::image::{Image, MEDIA_TYPES, Tags};
+use crate::model::{Digest, Repository, Tag};
 use crate::world::Applied;
 
 /// BatchGetImage takes 100 images a call.
 const BATCH: usize = 100;
-/// How many calls a search by commit has under way at once.
-const IN_FLIGHT: usize = 8;
-/// How many image configs a search by commit reads before it gives up.
-const MOST_LABELS: usize = 1_000;
 
 /// The answer to one BatchGetImage for an image by digest and one by the source tag.
 pub(super) struct Candidates {
@@ -45,22 +42,37 @@ impl Aws {
     /// All tags of a repository; `None` if there is no such repository.
     pub(super) async fn tags(&self, repository: &Repository) -> Result<Option<Tags>, Error> {
         let filter = ListImagesFilter::builder().tag_status(TagStatus::Tagged).build();
-        let Some(ids) = self.list_images(repository, Some(filter)).await? else { return Ok(None) };
-        Ok(Some(ids.into_iter().filter_map(|id| Some((id.image_tag?.parse().ok()?, id.image_digest?.parse().ok()?))).collect()))
+        let mut tags = Vec::new();
+        let take = |ids: Vec<ImageIdentifier>| {
+            tags.extend(ids.into_iter().filter_map(|id| Some((id.image_tag?.parse().ok()?, id.image_digest?.parse().ok()?))));
+            true
+        };
+        let is_there = self.each_page_of_images(repository, Some(filter), take).await?.is_some();
+        Ok(is_there.then(|| tags.into_iter().collect()))
     }
 
-    async fn list_images(&self, repository: &Repository, filter: Option<ListImagesFilter>) -> Result<Option<Vec<ImageIdentifier>>, Error> {
-        let mut pages =
-            self.ecr.list_images().repository_name(repository.as_str()).set_filter(filter).max_results(1_000).into_paginator().send();
-        let mut ids = Vec::new();
-        while let Some(page) = pages.next().await {
-            match page {
-                Ok(page) => ids.extend(page.image_ids.unwrap_or_default()),
+    /// Hands over the images page by page, for as long as `take` wants more: whether all were read. `None` if there is no such
+    /// repository.
+    async fn each_page_of_images(
+        &self,
+        repository: &Repository,
+        filter: Option<ListImagesFilter>,
+        mut take: impl FnMut(Vec<ImageIdentifier>) -> bool,
+    ) -> Result<Option<bool>, Error> {
+        let mut request = self.ecr.list_images().repository_name(repository.as_str()).set_filter(filter).max_results(1_000);
+        loop {
+            let page = match self.patiently(|| request.clone().send()).await {
+                Ok(page) => page,
                 Err(error) if error.as_service_error().is_some_and(|e| e.is_repository_not_found_exception()) => return Ok(None),
                 Err(error) => return Err(failed("ecr:ListImages", format!("repository `{repository}`"), &error)),
+            };
+            let wants_more = take(page.image_ids.unwrap_or_default());
+            match page.next_token.filter(|token| !token.is_empty()) {
+                None => return Ok(Some(true)),
+                Some(_) if !wants_more => return Ok(Some(false)),
+                Some(token) => request = request.next_token(token),
             }
         }
-        Ok(Some(ids))
     }
 
     /// The image that the source tag is on and, where an event names one, that image by its digest.
@@ -108,7 +120,7 @@ impl Aws {
         for media_type in MEDIA_TYPES {
             request = request.accepted_media_types(media_type);
         }
-        let output = match request.send().await {
+        let output = match self.patiently(|| request.clone().send()).await {
             Ok(output) => output,
             Err(error) if error.as_service_error().is_some_and(|e| e.is_repository_not_found_exception()) => return Ok(Default::default()),
             Err(error) => return Err(failed("ecr:BatchGetImage", format!("repository `{repository}`"), &error)),
@@ -119,8 +131,8 @@ impl Aws {
     /// Why an image that is there cannot be pulled: it is archived.
     pub(super) async fn unavailable(&self, repository: &Repository, digest: &Digest) -> Result<Option<String>, Error> {
         let id = ImageIdentifier::builder().image_digest(digest.as_str()).build();
-        let described = self.ecr.describe_images().repository_name(repository.as_str()).image_ids(id).send().await;
-        let details = match described {
+        let request = self.ecr.describe_images().repository_name(repository.as_str()).image_ids(id);
+        let details = match self.patiently(|| request.clone().send()).await {
             Ok(output) => output.image_details.unwrap_or_default(),
             Err(error) if error.as_service_error().is_some_and(|e| e.is_image_not_found_exception()) => Vec::new(),
             Err(error) => return Err(failed("ecr:DescribeImages", format!("repository `{repository}`"), &error)),
@@ -130,68 +142,17 @@ impl Aws {
         Ok(status.filter(|status| *status != "ACTIVE").map(|status| format!("{digest} cannot be pulled: it is {status}")))
     }
 
-    /// The images that were built from a commit, whole or abbreviated. The platforms of an index carry its label too, and
-    /// are left out.
-    pub(super) async fn images_of(&self, app: &App, commit: &Commit, tags: &Tags) -> Result<Vec<Digest>, Error> {
-        let repository = &app.repository;
-        let all = self.list_images(repository, None).await?.unwrap_or_default();
-        let digests: BTreeSet<String> = all.into_iter().filter_map(|id| id.image_digest).collect();
-        let ids: Vec<ImageIdentifier> = digests.iter().map(|digest| ImageIdentifier::builder().image_digest(digest).build()).collect();
-        let batches: Vec<_> = stream::iter(ids.chunks(BATCH).map(<[_]>::to_vec))
-            .map(|batch| self.batch_get_image(repository, batch))
-            .buffer_unordered(IN_FLIGHT)
-            .try_collect()
-            .await?;
-        let mut images = BTreeMap::new();
-        for row in batches.into_iter().flat_map(|(rows, _)| rows) {
-            let digest = row.image_id.and_then(|id| id.image_digest).and_then(|text| text.parse::<Digest>().ok());
-            let Some((digest, manifest)) = digest.zip(row.image_manifest) else { continue };
-            if let Ok(image) = Image::parse(&digest, manifest, row.image_manifest_media_type) {
-                images.insert(digest, image);
-            }
-        }
-        let platforms: BTreeSet<Digest> = images
-            .values()
-            .filter_map(|image| if let ConfigLocation::Platforms(platforms) = &image.config { Some(platforms.clone()) } else { None })
-            .flatten()
-            .collect();
-        images.retain(|digest, _| !platforms.contains(digest));
-        let mut found = Vec::new();
-        let mut unread = Vec::new();
-        for image in images.into_values() {
-            match commit_of(&image, tags, None, &app.config) {
-                CommitOf::Known(its) => found.push((image.digest, its)),
-                CommitOf::NeedsLabel => unread.push(image),
-            }
-        }
-        if unread.len() > MOST_LABELS {
-            let resource = format!("repository `{repository}`");
-            let problem = format!("{} images say their commit only in a label, too many to search: name the digest instead", unread.len());
-            return Err(Error::Unexpected { resource, problem });
-        }
-        let labelled: Vec<_> = stream::iter(unread)
-            .map(async |image| Ok::<_, Error>((image.digest.clone(), self.label(repository, &image).await?)))
-            .buffer_unordered(IN_FLIGHT)
-            .try_collect()
-            .await?;
-        found.extend(labelled);
-        found.sort_unstable();
-        Ok(found.into_iter().filter(|(_, its)| its.as_ref().is_some_and(|its| its.agrees_with(commit))).map(|(digest, _)| digest).collect())
-    }
-
     /// Puts a tag on an image: the same bytes, the same digest, one more name.
     pub(super) async fn put_tag(&self, repository: &Repository, image: &Image, tag: &Tag) -> Result<Applied, Error> {
-        let sent = self
+        let request = self
             .ecr
             .put_image()
             .repository_name(repository.as_str())
             .image_manifest(&image.manifest)
             .image_manifest_media_type(&image.media_type)
             .image_digest(image.digest.as_str())
-            .image_tag(tag.as_str())
-            .send()
-            .await;
-        let Err(error) = sent else { return Ok(Applied::Done) };
+            .image_tag(tag.as_str());
+        let Err(error) = self.patiently(|| request.clone().send()).await else { return Ok(Applied::Done) };
         match error.as_service_error() {
             Some(e) if e.is_image_already_exists_exception() => Ok(Applied::Done),
             Some(e) if e.is_image_tag_already_exists_exception() => self.who_holds(repository, image, tag).await,

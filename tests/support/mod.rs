@@ -27,7 +27,7 @@ use ecr_promoter::review::{Change, Changes, Review};
 use ecr_promoter::stack::{Parameter, Stack, StackEvent, StackEvents};
 use ecr_promoter::state::{CommandRecord, Ended, Notice, Roster, State, Via};
 use ecr_promoter::world::{
-    Action, Applied, Asked, Listener, NotUpdated, Question, Secret, Snapshot, Subject, Tried, Update, Version, World,
+    Action, Applied, Asked, Listener, Matches, NotUpdated, Question, Secret, Snapshot, Subject, Tried, Update, Version, World,
 };
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -78,6 +78,8 @@ pub(crate) struct Inner {
     pub(crate) commands: BTreeMap<String, CommandRecord>,
     pub(crate) told: Vec<Notice>,
     pub(crate) archived: BTreeSet<Digest>,
+    /// How long a search by commit takes, and how many images it leaves unread.
+    pub(crate) search: (SignedDuration, usize),
     pub(crate) cancels: usize,
     pub(crate) secrets: SecretsOfSlack,
     pub(crate) link_secret: Option<String>,
@@ -141,6 +143,7 @@ impl Memory {
             commands: BTreeMap::new(),
             told: Vec::new(),
             archived: BTreeSet::new(),
+            search: (SignedDuration::ZERO, 0),
             cancels: 0,
             secrets: SecretsOfSlack { signing: Some("signing-secret".to_owned()), token: Some("xoxb-1".to_owned()) },
             link_secret: Some("link-secret".to_owned()),
@@ -694,9 +697,14 @@ impl World for Sandbox {
             Question::Matches(commit) => {
                 let tags = seen.tags.clone().unwrap_or_default();
                 let is_of = |image: &Image| tags.commit(&image.digest, &app.config).or(image.annotation.clone());
-                let all = self.call("ListImages", |w| w.images.clone()).await?;
+                let search = |w: &mut Inner| {
+                    w.now += w.search.0;
+                    (w.images.clone(), w.search.1)
+                };
+                let (all, unread) = self.call("ListImages", search).await?;
                 let found = all.values().filter(|image| is_of(image).is_some_and(|its| its.agrees_with(commit)));
-                seen.matches.insert(commit.clone(), found.map(|image| image.digest.clone()).collect());
+                let digests = found.map(|image| image.digest.clone()).collect();
+                seen.matches.insert(commit.clone(), Matches { digests, unread });
             }
             Question::Review(token) => {
                 let review = self.call("DescribeChangeSet", |w| w.review(token)).await?;

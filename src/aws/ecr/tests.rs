@@ -15,15 +15,15 @@ use crate::world::{Applied, Snapshot, Subject, World};
 /// As `docker push` writes it: the blanks and line breaks count.
 const MANIFEST: &str = "{\n   \"schemaVersion\": 2,\n   \"config\": {}\n}";
 const MEDIA_TYPE: &str = "application/vnd.docker.distribution.manifest.v2+json";
-const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub(super) const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const OLD_MANIFEST: &str = r#"{"schemaVersion":2}"#;
 
-fn ask(operation: &str, body: &Value) -> Request<SdkBody> {
+pub(super) fn ask(operation: &str, body: &Value) -> Request<SdkBody> {
     json_request(&format!("AmazonEC2ContainerRegistry_V20150921.{operation}"), body)
 }
 
-fn batch_get_image(ids: &Value) -> Request<SdkBody> {
+pub(super) fn batch_get_image(ids: &Value) -> Request<SdkBody> {
     let media_types = [
         "application/vnd.docker.distribution.manifest.v2+json",
         "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -33,11 +33,11 @@ fn batch_get_image(ids: &Value) -> Request<SdkBody> {
     ask("BatchGetImage", &json!({ "repositoryName": "web", "imageIds": ids, "acceptedMediaTypes": media_types }))
 }
 
-fn images(rows: &[Value], failures: &[Value]) -> Response<SdkBody> {
+pub(super) fn images(rows: &[Value], failures: &[Value]) -> Response<SdkBody> {
     ok_json(&json!({ "images": rows, "failures": failures }))
 }
 
-fn row(digest: &Digest, tag: Option<&str>, manifest: &str, media_type: &str) -> Value {
+pub(super) fn row(digest: &Digest, tag: Option<&str>, manifest: &str, media_type: &str) -> Value {
     let mut id = json!({ "imageDigest": digest });
     if let Some(tag) = tag {
         id["imageTag"] = tag.into();
@@ -45,7 +45,7 @@ fn row(digest: &Digest, tag: Option<&str>, manifest: &str, media_type: &str) -> 
     json!({ "registryId": "012345678912", "repositoryName": "web", "imageId": id, "imageManifest": manifest, "imageManifestMediaType": media_type })
 }
 
-fn web_app() -> App {
+pub(super) fn web_app() -> App {
     app(&json!({ "stack": "web" }))
 }
 
@@ -275,54 +275,6 @@ async fn an_image_that_is_archived_or_gone_cannot_be_pulled() {
 async fn a_denied_look_names_the_action_that_is_missing() {
     let result = unavailable(json_error("AccessDeniedException", "", &json!({}))).await;
     assert_eq!(denied(result), ("ecr:DescribeImages".to_owned(), "repository `web`".to_owned()));
-}
-
-// The images of a commit
-
-#[tokio::test]
-async fn the_images_of_a_commit_are_found_by_tag_and_annotation_and_not_among_the_platforms_of_an_index() {
-    let revision = json!({ "org.opencontainers.image.revision": "9fceb02d0ae598e95dc970b74767f19372d61af8" });
-    let manifest = |content: &Value| {
-        let text = content.to_string();
-        (Digest::of(text.as_bytes()), text)
-    };
-    let (platform, platform_text) = manifest(&json!({ "annotations": revision }));
-    let (index, index_text) = manifest(
-        &json!({ "annotations": revision, "manifests": [{ "digest": platform, "platform": { "os": "linux", "architecture": "arm64" } }] }),
-    );
-    let (tagged, tagged_text) = manifest(&json!({ "schemaVersion": 2 }));
-    let (other, other_text) =
-        manifest(&json!({ "annotations": { "org.opencontainers.image.revision": "e83c5163316f89bfbde7d9ab23ca2e25604af290" } }));
-    let all = BTreeSet::from([&platform, &index, &tagged, &other]);
-    let ids: Vec<Value> = all.iter().map(|digest| json!({ "imageDigest": digest })).collect();
-    let rows = [
-        row(&platform, None, &platform_text, OCI),
-        row(&index, Some("latest"), &index_text, INDEX),
-        row(&tagged, Some("9fceb02"), &tagged_text, OCI),
-        row(&other, Some("e83c516"), &other_text, OCI),
-    ];
-    let recordings = [
-        (ask("ListImages", &json!({ "repositoryName": "web", "maxResults": 1000 })), ok_json(&json!({ "imageIds": ids }))),
-        (batch_get_image(&json!(ids)), images(&rows, &[])),
-    ];
-    let tags = [(tag("latest"), index.clone()), (tag("9fceb02"), tagged.clone()), (tag("e83c516"), other)].into_iter().collect();
-    let commit = "9fceb02".parse().expect("a commit");
-    let found = replay(recordings, async |aws| aws.images_of(&web_app(), &commit, &tags).await).await.expect("read");
-    assert_eq!(BTreeSet::from_iter(found), BTreeSet::from([index, tagged]));
-}
-
-#[tokio::test]
-async fn a_search_asks_for_a_hundred_images_at_once() {
-    let digests: BTreeSet<Digest> = (0..101_u8).map(|n| Digest::of(&[n])).collect();
-    let ids: Vec<Value> = digests.iter().map(|digest| json!({ "imageDigest": digest })).collect();
-    let recordings = [
-        (ask("ListImages", &json!({ "repositoryName": "web", "maxResults": 1000 })), ok_json(&json!({ "imageIds": ids }))),
-        (batch_get_image(&json!(ids[..100])), images(&[], &[])),
-        (batch_get_image(&json!(ids[100..])), images(&[], &[])),
-    ];
-    let commit = "9fceb02".parse().expect("a commit");
-    let found = replay(recordings, async |aws| aws.images_of(&web_app(), &commit, &Tags::default()).await).await;
-    assert_eq!(found.expect("read"), []);
 }
 
 // The one write
