@@ -32,9 +32,10 @@ use secrecy::SecretString;
 use crate::config::{App, ConfigError, Settings};
 use crate::error::Error;
 use crate::model::{Repository, RequestId};
+use crate::roster::{Roster, Unfinished};
 use crate::slack::api::{Api, is_response_url};
 use crate::stack::{Stack, StackEvents};
-use crate::state::{Roster, State};
+use crate::state::State;
 use crate::world::{Action, Applied, Asked, Listener, Question, Secret, Snapshot, Subject, Tried, Version, World};
 
 /// How long a sandbox may go on with a configuration that it has read.
@@ -44,8 +45,8 @@ const CONNECT: Duration = Duration::from_secs(2);
 const ATTEMPT: Duration = Duration::from_secs(5);
 const OPERATION: Duration = Duration::from_secs(15);
 
-/// Every app as it was read, by name, and when that began.
-type AllApps = (Instant, Arc<[(Repository, Result<App, ConfigError>)]>);
+/// Every app as it was read, by name.
+type AllApps = Arc<[(Repository, Result<App, ConfigError>)]>;
 
 /// The clients of one sandbox.
 #[derive(Debug)]
@@ -59,7 +60,8 @@ pub struct Aws {
     sns: aws_sdk_sns::Client,
     ssm: aws_sdk_ssm::Client,
     apps: Mutex<HashMap<Repository, (Instant, App)>>,
-    all_apps: Mutex<Option<AllApps>>,
+    /// And when reading them began.
+    all_apps: Mutex<Option<(Instant, AllApps)>>,
     /// When the present invocation ends.
     deadline: Mutex<Option<Instant>>,
     secrets: Mutex<HashMap<String, secrets::Known>>,
@@ -121,7 +123,7 @@ impl Aws {
 impl Aws {
     /// All apps, read anew. What is no repository's name under that path is no app. Parsed page by page: only what is
     /// understood stays in memory.
-    async fn read_apps(&self) -> Result<Arc<[(Repository, Result<App, ConfigError>)]>, Error> {
+    async fn read_apps(&self) -> Result<AllApps, Error> {
         let began = Instant::now();
         let path = self.settings.apps_path();
         let mut apps = BTreeMap::new();
@@ -132,13 +134,13 @@ impl Aws {
             }
         };
         self.parameters(&path, take).await?;
-        let apps: Arc<[_]> = apps.into_iter().collect();
+        let apps: AllApps = apps.into_iter().collect();
         *self.all_apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some((began, Arc::clone(&apps)));
         Ok(apps)
     }
 
     /// All apps, if they were read less than a minute ago.
-    fn recent_apps(&self) -> Option<Arc<[(Repository, Result<App, ConfigError>)]>> {
+    fn recent_apps(&self) -> Option<AllApps> {
         let all = self.all_apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
         all.filter(|(began, _)| began.elapsed() < CONFIGURATION_AGE).map(|(_, apps)| apps)
     }
@@ -224,6 +226,14 @@ impl World for Aws {
 
     async fn keep_roster(&self, roster: &Roster, version: &Version) -> Result<Applied, Error> {
         self.write_roster(roster, version).await
+    }
+
+    async fn unfinished(&self) -> Result<(Unfinished, Version), Error> {
+        self.read_unfinished().await
+    }
+
+    async fn keep_unfinished(&self, unfinished: &Unfinished, version: &Version) -> Result<Applied, Error> {
+        self.write_unfinished(unfinished, version).await
     }
 
     async fn state(&self, repository: &Repository) -> Result<Option<State>, Error> {

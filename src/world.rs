@@ -16,8 +16,9 @@ use crate::image::{Image, Tags};
 use crate::model::{Commit, Digest, Repository, RequestId, Tag, Token};
 use crate::request::{Posted, Request};
 use crate::review::Review;
+use crate::roster::{Roster, Unfinished};
 use crate::stack::{Stack, StackEvents};
-use crate::state::{CommandRecord, Ended, Notice, Roster, State};
+use crate::state::{CommandRecord, Ended, Notice, State};
 
 /// Everything outside, for one sandbox.
 #[expect(async_fn_in_trait, reason = "lambda_runtime::run has no Send bound on its handler's future")]
@@ -48,6 +49,10 @@ pub trait World {
     async fn roster(&self) -> Result<(Roster, Version), Error>;
     /// Remembers the apps that there are, if nobody else did since.
     async fn keep_roster(&self, roster: &Roster, version: &Version) -> Result<Applied, Error>;
+    /// Where looks go on that ran out of time, and what its next write is conditional on.
+    async fn unfinished(&self) -> Result<(Unfinished, Version), Error>;
+    /// Remembers where looks go on, if nobody else did since.
+    async fn keep_unfinished(&self, unfinished: &Unfinished, version: &Version) -> Result<Applied, Error>;
     /// An app's state alone: one read.
     async fn state(&self, repository: &Repository) -> Result<Option<State>, Error>;
     /// The states of these apps, as few reads as possible. One that cannot be read hides no other.

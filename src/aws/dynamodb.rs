@@ -10,14 +10,15 @@ use aws_sdk_dynamodb::types::{
 };
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::future::try_join_all;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::{Aws, failed};
 use crate::error::Error;
 use crate::model::{Repository, RequestId};
 use crate::request::Request;
-use crate::state::{CommandRecord, Ended, Roster, State};
+use crate::roster::{Roster, Trouble, Unfinished};
+use crate::state::{CommandRecord, Ended, State};
 use crate::world::{Applied, Asked, Records, Version, World};
 
 type Item = HashMap<String, AttributeValue>;
@@ -25,6 +26,14 @@ type Item = HashMap<String, AttributeValue>;
 const STATE: &str = "state";
 /// Partition and item of the roster: no repository can have such a name.
 const ROSTER: &str = "#roster";
+/// How large one item of the roster gets, as DynamoDB counts: an item holds 400 KB.
+const ROSTER_BYTES: usize = 300_000;
+/// What DynamoDB adds to an entry's name: the entry's own overhead, and the longest value.
+const ROSTER_ENTRY: usize = 20;
+/// How often the roster is read that somebody writes meanwhile.
+const ROSTER_ROUNDS: u32 = 3;
+/// Partition and item that say where looks go on which ran out of time.
+const UNFINISHED: &str = "#unfinished";
 /// `history` tells at least this many promotions.
 const HISTORY: usize = 100;
 /// How many items one `BatchGetItem` may ask for.
@@ -38,11 +47,50 @@ const ASKED_DAYS: i64 = 90;
 /// How long a command's id is kept: SNS tries for at most 23 days.
 const COMMAND_DAYS: i64 = 30;
 
+/// What one item of the roster holds: all of it, unless there are thousands of apps.
+#[derive(Serialize, Deserialize)]
+struct Part {
+    apps: BTreeMap<Repository, Option<Trouble>>,
+    /// How many items the roster has; said by the first.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    parts: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_one(parts: &usize) -> bool {
+    *parts == 1
+}
+
+fn roster_part(n: usize) -> String {
+    format!("{ROSTER}/{n}")
+}
+
+/// The roster in items of a size that DynamoDB takes.
+fn parts(roster: &Roster) -> (Part, Vec<Part>) {
+    let new = || Part { apps: BTreeMap::new(), parts: 1 };
+    let (mut first, mut further, mut size) = (new(), Vec::new(), 0);
+    for (name, trouble) in &roster.apps {
+        let entry = name.as_str().len() + ROSTER_ENTRY;
+        if size + entry > ROSTER_BYTES {
+            further.push(new());
+            size = 0;
+        }
+        size += entry;
+        further.last_mut().unwrap_or(&mut first).apps.insert(name.clone(), trouble.clone());
+    }
+    first.parts += further.len();
+    (first, further)
+}
+
 impl Aws {
     /// An app's state, and what its next write is conditional on.
     pub(super) async fn versioned_state(&self, repository: &Repository) -> Result<(Option<State>, Version), Error> {
         let Some(item) = self.item(repository.as_str(), STATE).await? else { return Ok((None, Version::default())) };
-        let nonce = item.get("nonce").and_then(|nonce| nonce.as_s().ok()).cloned();
+        let nonce = nonce_of(&item);
         Ok((Some(read(repository.as_str(), STATE, item)?), Version(nonce)))
     }
 
@@ -86,16 +134,54 @@ impl Aws {
 
     /// The apps that there were, and what the next write is conditional on.
     pub(super) async fn read_roster(&self) -> Result<(Roster, Version), Error> {
-        let Some(item) = self.item(ROSTER, ROSTER).await? else { return Ok(Default::default()) };
-        let nonce = item.get("nonce").and_then(|nonce| nonce.as_s().ok()).cloned();
-        Ok((read(ROSTER, ROSTER, item)?, Version(nonce)))
+        for _ in 0..ROSTER_ROUNDS {
+            let Some(item) = self.item(ROSTER, ROSTER).await? else { return Ok(Default::default()) };
+            let version = Version(nonce_of(&item));
+            let Part { mut apps, parts } = read(ROSTER, ROSTER, item)?;
+            let names: Vec<String> = (1..parts).map(roster_part).collect();
+            let further = try_join_all(names.iter().map(|name| self.item(ROSTER, name))).await?;
+            let is_whole = further.iter().all(|item| item.as_ref().is_some_and(|item| nonce_of(item) == version.0));
+            if is_whole {
+                for (name, item) in names.iter().zip(further.into_iter().flatten()) {
+                    apps.extend(read::<Part>(ROSTER, name, item)?.apps);
+                }
+                return Ok((Roster { apps }, version));
+            }
+            // Somebody wrote it between two of these reads.
+        }
+        Err(unreadable(self.resource(ROSTER, ROSTER), &"it kept changing while it was read"))
     }
 
-    /// Remembers the apps that there are.
+    /// Remembers the apps that there are: in one item, or in several that are written all or none.
     pub(super) async fn write_roster(&self, roster: &Roster, version: &Version) -> Result<Applied, Error> {
         let nonce = new_nonce();
         let resource = self.resource(ROSTER, ROSTER);
-        let put = if_unchanged(self.put(ROSTER, ROSTER, roster, &nonce)?, version).build().map_err(|e| incomplete(&resource, &e))?;
+        let (first, further) = parts(roster);
+        let mut puts = vec![if_unchanged(self.put(ROSTER, ROSTER, &first, &nonce)?, version)];
+        for (n, part) in (1..).zip(&further) {
+            puts.push(self.put(ROSTER, &roster_part(n), part, &nonce)?);
+        }
+        let puts = puts.into_iter().map(PutBuilder::build).collect::<Result<Vec<Put>, _>>().map_err(|e| incomplete(&resource, &e))?;
+        let is_written = match <[Put; 1]>::try_from(puts) {
+            Ok([put]) => self.put_one(put, &nonce, &resource).await?,
+            Err(puts) => self.put_all(puts, &nonce, &resource).await?,
+        };
+        Ok(if is_written { Applied::Saved(Version(Some(nonce))) } else { Applied::Conflict })
+    }
+
+    /// Where looks go on that ran out of time, and what the next write is conditional on.
+    pub(super) async fn read_unfinished(&self) -> Result<(Unfinished, Version), Error> {
+        let Some(item) = self.item(UNFINISHED, UNFINISHED).await? else { return Ok(Default::default()) };
+        let version = Version(nonce_of(&item));
+        Ok((read(UNFINISHED, UNFINISHED, item)?, version))
+    }
+
+    /// Remembers where looks go on.
+    pub(super) async fn write_unfinished(&self, unfinished: &Unfinished, version: &Version) -> Result<Applied, Error> {
+        let nonce = new_nonce();
+        let resource = self.resource(UNFINISHED, UNFINISHED);
+        let put = if_unchanged(self.put(UNFINISHED, UNFINISHED, unfinished, &nonce)?, version);
+        let put = put.build().map_err(|e| incomplete(&resource, &e))?;
         Ok(if self.put_one(put, &nonce, &resource).await? { Applied::Saved(Version(Some(nonce))) } else { Applied::Conflict })
     }
 
@@ -294,8 +380,12 @@ fn command_key(id: &str) -> String {
     format!("command#{id}")
 }
 
+fn nonce_of(item: &Item) -> Option<String> {
+    item.get("nonce").and_then(|nonce| nonce.as_s().ok()).cloned()
+}
+
 fn is_own(item: &Item, nonce: &str) -> bool {
-    item.get("nonce").and_then(|value| value.as_s().ok()).is_some_and(|value| value == nonce)
+    nonce_of(item).is_some_and(|its| its == nonce)
 }
 
 fn read<T: DeserializeOwned>(partition: &str, key: &str, item: Item) -> Result<T, Error> {

@@ -24,8 +24,9 @@ use ecr_promoter::image::{Image, MEDIA_TYPES, Tags};
 use ecr_promoter::model::{Digest, Repository, RequestId, Tag, Token};
 use ecr_promoter::request::{Posted, Progress, Request};
 use ecr_promoter::review::{Change, Changes, Review};
+use ecr_promoter::roster::{Roster, Unfinished};
 use ecr_promoter::stack::{Parameter, Stack, StackEvent, StackEvents};
-use ecr_promoter::state::{CommandRecord, Ended, Notice, Roster, State, Via};
+use ecr_promoter::state::{CommandRecord, Ended, Notice, State, Via};
 use ecr_promoter::world::{
     Action, Applied, Asked, Listener, Matches, NotUpdated, Question, Secret, Snapshot, Subject, Tried, Update, Version, World,
 };
@@ -75,8 +76,11 @@ pub(crate) struct Inner {
     pub(crate) state: Option<(State, String)>,
     pub(crate) history: BTreeMap<u64, Ended>,
     pub(crate) roster: Option<(Roster, String)>,
+    pub(crate) unfinished: Option<(Unfinished, String)>,
     pub(crate) commands: BTreeMap<String, CommandRecord>,
     pub(crate) told: Vec<Notice>,
+    /// How long the topic takes for a notice.
+    pub(crate) told_in: SignedDuration,
     pub(crate) archived: BTreeSet<Digest>,
     /// How long a search by commit takes, and how many images it leaves unread.
     pub(crate) search: (SignedDuration, usize),
@@ -140,8 +144,10 @@ impl Memory {
             state: None,
             history: BTreeMap::new(),
             roster: None,
+            unfinished: None,
             commands: BTreeMap::new(),
             told: Vec::new(),
+            told_in: SignedDuration::ZERO,
             archived: BTreeSet::new(),
             search: (SignedDuration::ZERO, 0),
             cancels: 0,
@@ -204,6 +210,11 @@ impl Memory {
     /// Delivers a payload to a new sandbox.
     pub(crate) fn invoke(&self, payload: &Value, request_id: &str) -> Result<Value, Error> {
         run(self.handler(payload.clone(), request_id)).expect("the sandbox lives")
+    }
+
+    /// What a handler sees of it.
+    pub(crate) fn sandbox(&self) -> impl World + use<> {
+        Sandbox { world: self.clone(), died: RefCell::new(false) }
     }
 
     /// A handler's future; `Ready(None)` if its sandbox died.
@@ -609,15 +620,34 @@ impl World for Sandbox {
         self.call("Save roster", keep).await
     }
 
+    async fn unfinished(&self) -> Result<(Unfinished, Version), Error> {
+        let (unfinished, nonce) = self.call("GetItem unfinished", |w| w.unfinished.clone()).await?.unzip();
+        Ok((unfinished.unwrap_or_default(), Version(nonce)))
+    }
+
+    async fn keep_unfinished(&self, unfinished: &Unfinished, version: &Version) -> Result<Applied, Error> {
+        let keep = |w: &mut Inner| {
+            if w.unfinished.as_ref().map(|(_, nonce)| nonce) != version.0.as_ref() {
+                return Applied::Conflict;
+            }
+            w.nonces += 1;
+            w.unfinished = Some((unfinished.clone(), w.nonces.to_string()));
+            Applied::Saved(Version(Some(w.nonces.to_string())))
+        };
+        self.call("Save unfinished", keep).await
+    }
+
     async fn state(&self, _: &Repository) -> Result<Option<State>, Error> {
         self.call("GetItem state", |w| w.state.as_ref().map(|(state, _)| state.clone())).await
     }
 
     async fn states(&self, repositories: &[Repository]) -> Result<BTreeMap<Repository, Result<State, Error>>, Error> {
         let read = |w: &mut Inner| {
-            let own = w.state.as_ref().map(|(state, _)| ("web".parse::<Repository>().expect("a name"), state.clone()));
-            let others = w.others.iter().filter_map(|(name, (_, state))| Some((name.clone(), state.clone()?)));
-            own.into_iter().chain(others).filter(|(name, _)| repositories.contains(name)).map(|(name, state)| (name, Ok(state))).collect()
+            let state = |name: &Repository| match w.others.get(name) {
+                Some((_, state)) => state.clone(),
+                None => w.state.as_ref().filter(|_| name.as_str() == "web").map(|(state, _)| state.clone()),
+            };
+            repositories.iter().filter_map(|name| Some((name.clone(), Ok(state(name)?)))).collect()
         };
         self.call("BatchGetItem", read).await
     }
@@ -738,7 +768,11 @@ impl World for Sandbox {
             Action::CancelUpdate(token) => self.call("CancelUpdateStack", |w| w.cancel(token)).await,
             Action::Show(request) => self.call("Slack", |w| w.show(request)).await.or(Ok(Applied::PutOff)),
             Action::Tell(notice) => {
-                self.call("Publish", |w| w.told.push(notice.clone())).await?;
+                let tell = |w: &mut Inner| {
+                    w.now += w.told_in;
+                    w.told.push(notice.clone());
+                };
+                self.call("Publish", tell).await?;
                 Ok(Applied::Done)
             }
             Action::KeepAnswer(record) => {
@@ -894,7 +928,7 @@ pub(crate) fn interleave<F: Future>(futures: impl IntoIterator<Item = F>, mut ch
 }
 
 /// Lets other handlers go first, once.
-async fn yield_now() {
+pub(crate) async fn yield_now() {
     let mut has_yielded = false;
     poll_fn(|context| {
         // Some combinators poll only what was woken.
