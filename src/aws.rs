@@ -63,7 +63,7 @@ pub struct Aws {
     /// And when reading them began.
     all_apps: Mutex<Option<(Instant, AllApps)>>,
     /// When the present invocation ends.
-    deadline: Mutex<Option<Instant>>,
+    deadline: Mutex<Option<patience::Deadline>>,
     secrets: Mutex<HashMap<String, secrets::Known>>,
     public_url: Mutex<Option<String>>,
 }

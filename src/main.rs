@@ -12,7 +12,7 @@ use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use tracing::{Instrument, error, info_span};
 
-/// What is left of the invocation's time for its answer.
+/// What is left of the invocation's time for its answer; of a short one, a twelfth.
 const MARGIN: Duration = Duration::from_secs(2);
 
 // One thread: a look is a handful of calls side by side, and Lambda gives one invocation at a time a fraction of a core.
@@ -34,7 +34,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         let handled = handle::handle(aws, &payload, &invocation).instrument(span.clone());
         let result = match time {
             // A function that Lambda ends says nothing, and loses its sandbox.
-            Some(time) => tokio::time::timeout(time.saturating_sub(MARGIN), handled).await.unwrap_or_else(|_| Err(out_of_time())),
+            Some(time) => tokio::time::timeout(time - MARGIN.min(time / 12), handled).await.unwrap_or_else(|_| Err(out_of_time())),
             None => handled.await,
         };
         result.map_err(|failure| {
