@@ -2,6 +2,7 @@
 //! narrow methods that speak the model's types; what they send and how they read answers is shown by recorded wire tests.
 
 mod blob;
+mod bounded;
 mod cloudformation;
 mod dynamodb;
 mod ecr;
@@ -93,9 +94,13 @@ impl Aws {
     pub fn new(sdk: &SdkConfig, http: SharedHttpConnector, settings: Settings) -> Self {
         // `sam local invoke` passes a variable that the template leaves out as an empty one, which the SDK takes for an address.
         let is_empty = sdk.endpoint_url().is_some_and(str::is_empty);
+        let bounded = SharedHttpConnector::new(bounded::Bounded(http.clone()));
         macro_rules! client {
-            ($service:ident) => {{
-                let mut config = $service::config::Builder::from(sdk);
+            ($service:ident) => {
+                client!($service, $service::config::Builder::from(sdk))
+            };
+            ($service:ident, $config:expr) => {{
+                let mut config = $config;
                 if is_empty {
                     config.set_endpoint_url(None);
                 }
@@ -105,7 +110,7 @@ impl Aws {
         Self {
             cloudformation: client!(aws_sdk_cloudformation),
             dynamodb: client!(aws_sdk_dynamodb),
-            ecr: client!(aws_sdk_ecr),
+            ecr: client!(aws_sdk_ecr, aws_sdk_ecr::config::Builder::from(sdk).http_client(http_client_fn(move |_, _| bounded.clone()))),
             sns: client!(aws_sdk_sns),
             ssm: client!(aws_sdk_ssm),
             slack: Api::new(http.clone(), &settings.slack_api_url),

@@ -4,8 +4,11 @@ mod search;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ecr::types::{Image as Row, ImageFailure, ImageIdentifier, ListImagesFilter, TagStatus};
+use aws_sdk_ecr::operation::describe_images::DescribeImagesError;
+use aws_sdk_ecr::types::{Image as Row, ImageDetail, ImageFailure, ImageIdentifier, ListImagesFilter, TagStatus};
+use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::bounded::{MOST_BYTES, is_too_large};
 use super::{Aws, failed};
 use crate::config::App;
 use crate::error::Error;
@@ -15,6 +18,9 @@ use crate::world::Applied;
 
 /// BatchGetImage takes 100 images a call.
 const BATCH: usize = 100;
+
+/// How many calls about single tags are under way at once.
+const IN_FLIGHT: usize = 8;
 
 /// The answer to one BatchGetImage for an image by digest and one by the source tag.
 pub(super) struct Candidates {
@@ -123,6 +129,10 @@ impl Aws {
         let output = match self.patiently(|| request.clone().send()).await {
             Ok(output) => output,
             Err(error) if error.as_service_error().is_some_and(|e| e.is_repository_not_found_exception()) => return Ok(Default::default()),
+            Err(error) if is_too_large(&error) => {
+                let problem = format!("ecr:BatchGetImage answers more than {} MB of manifests", MOST_BYTES / 1024 / 1024);
+                return Err(Error::Unexpected { resource: format!("repository `{repository}`"), problem });
+            }
             Err(error) => return Err(failed("ecr:BatchGetImage", format!("repository `{repository}`"), &error)),
         };
         Ok((output.images.unwrap_or_default(), output.failures.unwrap_or_default()))
@@ -131,15 +141,38 @@ impl Aws {
     /// Why an image that is there cannot be pulled: it is archived.
     pub(super) async fn unavailable(&self, repository: &Repository, digest: &Digest) -> Result<Option<String>, Error> {
         let id = ImageIdentifier::builder().image_digest(digest.as_str()).build();
-        let request = self.ecr.describe_images().repository_name(repository.as_str()).image_ids(id);
-        let details = match self.patiently(|| request.clone().send()).await {
-            Ok(output) => output.image_details.unwrap_or_default(),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_image_not_found_exception()) => Vec::new(),
-            Err(error) => return Err(failed("ecr:DescribeImages", format!("repository `{repository}`"), &error)),
-        };
-        let Some(detail) = details.first() else { return Ok(Some(gone(digest, &[]))) };
+        let Some(detail) = self.describe(repository, id).await? else { return Ok(Some(gone(digest, &[]))) };
         let status = detail.image_status.as_ref().map(|status| status.as_str());
         Ok(status.filter(|status| *status != "ACTIVE").map(|status| format!("{digest} cannot be pulled: it is {status}")))
+    }
+
+    /// What each of these tags is on, whatever kind of image that is, and however many others the repository has.
+    #[cfg_attr(not(test), expect(dead_code, reason = "looks still list all tags"))]
+    pub(super) async fn tags_named(&self, repository: &Repository, tags: &BTreeSet<Tag>) -> Result<BTreeMap<Tag, Option<Digest>>, Error> {
+        let holder = async |tag: &Tag| {
+            let id = ImageIdentifier::builder().image_tag(tag.as_str()).build();
+            let detail = self.describe(repository, id).await?;
+            Ok((tag.clone(), detail.and_then(|detail| detail.image_digest?.parse().ok())))
+        };
+        stream::iter(tags).map(holder).buffer_unordered(IN_FLIGHT).try_collect().await
+    }
+
+    /// All tags of one image; `None` if there is no such image.
+    #[cfg_attr(not(test), expect(dead_code, reason = "looks still list all tags"))]
+    pub(super) async fn tags_of(&self, repository: &Repository, digest: &Digest) -> Result<Option<BTreeSet<Tag>>, Error> {
+        let id = ImageIdentifier::builder().image_digest(digest.as_str()).build();
+        let Some(detail) = self.describe(repository, id).await? else { return Ok(None) };
+        Ok(Some(detail.image_tags.unwrap_or_default().iter().filter_map(|tag| tag.parse().ok()).collect()))
+    }
+
+    /// One image, by digest or tag; `None` if there is none. An image that does not exist fails a call, so each has one of its own.
+    async fn describe(&self, repository: &Repository, id: ImageIdentifier) -> Result<Option<ImageDetail>, Error> {
+        let request = self.ecr.describe_images().repository_name(repository.as_str()).image_ids(id);
+        match self.patiently(|| request.clone().send()).await {
+            Ok(output) => Ok(output.image_details.unwrap_or_default().into_iter().next()),
+            Err(error) if error.as_service_error().is_some_and(is_not_there) => Ok(None),
+            Err(error) => Err(failed("ecr:DescribeImages", format!("repository `{repository}`"), &error)),
+        }
     }
 
     /// Puts a tag on an image: the same bytes, the same digest, one more name.
@@ -167,6 +200,10 @@ impl Aws {
         let is_ours = rows.iter().any(|row| row.image_id.as_ref().and_then(|id| id.image_digest.as_deref()) == Some(image.digest.as_str()));
         Ok(if is_ours { Applied::Done } else { Applied::TagTaken })
     }
+}
+
+fn is_not_there(error: &DescribeImagesError) -> bool {
+    error.is_image_not_found_exception() || error.is_repository_not_found_exception()
 }
 
 fn gone(digest: &Digest, failures: &[ImageFailure]) -> String {

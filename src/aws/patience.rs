@@ -56,9 +56,10 @@ impl Aws {
         *self.deadline.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// How long the present invocation may go on; `None` where nobody said.
-    pub(super) fn time_left(&self) -> Option<Duration> {
-        self.deadline().map(|deadline| deadline.at.saturating_duration_since(Instant::now()))
+    /// Whether the present invocation has this much time left, or half of all that it had.
+    pub(super) fn has_time(&self, needed: Duration) -> bool {
+        let left = |deadline: &Deadline| deadline.at.saturating_duration_since(Instant::now());
+        self.deadline().is_none_or(|deadline| left(&deadline) >= needed.min(deadline.whole / 2))
     }
 
     /// Makes a call, and repeats it for as long as AWS throttles it and the invocation has time.

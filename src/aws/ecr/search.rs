@@ -19,7 +19,7 @@ use crate::world::Matches;
 const IN_FLIGHT: usize = 4;
 /// How many image configs a search reads before it gives up.
 const MOST_LABELS: usize = 1_000;
-/// What a search leaves of the invocation's time: what was found is to be acted on.
+/// What a search leaves of the invocation's time, at most half of it: what was found is to be acted on.
 const TIME_TO_ACT: Duration = Duration::from_secs(25);
 
 /// A digest in 32 bytes: a search may have to remember 100,000 of them.
@@ -81,10 +81,6 @@ impl Aws {
         Ok(Matches { digests: found.matching, unread: found.unread })
     }
 
-    fn is_out_of_time(&self) -> bool {
-        self.time_left().is_some_and(|left| left < TIME_TO_ACT)
-    }
-
     /// All images, each with its tags where tags name commits, by digest; and whether there was no time for all pages.
     async fn listed(&self, app: &App) -> Result<(Vec<Listed>, bool), Error> {
         let needs_tags = app.config.commit_from.contains(&CommitSource::Tag);
@@ -94,7 +90,7 @@ impl Aws {
                 let tag = id.image_tag.filter(|_| needs_tags).and_then(|tag| tag.parse().ok());
                 Some(Listed { image: key(&id.image_digest?)?, tag })
             }));
-            !self.is_out_of_time()
+            self.has_time(TIME_TO_ACT)
         };
         let is_whole = self.each_page_of_images(&app.repository, None, take).await?.unwrap_or(true);
         listed.sort_unstable_by_key(|row| row.image);
@@ -104,12 +100,22 @@ impl Aws {
     /// What a hundred images say of their commit. Their manifests are gone from memory when this returns.
     async fn found_in(&self, app: &App, commit: &Commit, batch: Batch<'_>) -> Result<Found, Error> {
         let mut found = Found::default();
-        if self.is_out_of_time() {
+        if !self.has_time(TIME_TO_ACT) {
             found.unread = batch.images.len();
             return Ok(found);
         }
         let ids = batch.images.iter().map(|image| ImageIdentifier::builder().image_digest(digest(*image).as_str()).build());
-        let (rows, _) = self.batch_get_image(&app.repository, ids.collect()).await?;
+        let rows = match self.batch_get_image(&app.repository, ids.collect()).await {
+            Ok((rows, _)) => rows,
+            // Too much for one answer: some of these manifests are very large.
+            Err(Error::Unexpected { .. }) if batch.images.len() > 1 => {
+                let (one, other) = batch.halves();
+                return Ok(Box::pin(self.found_in(app, commit, one)).await?.and(Box::pin(self.found_in(app, commit, other)).await?));
+            }
+            // Too large by itself: no other read could promote it either.
+            Err(Error::Unexpected { .. }) => return Ok(found),
+            Err(error) => return Err(error),
+        };
         let mut seen: HashSet<Key> = HashSet::new();
         for row in rows {
             // By digest, ECR may answer a row for each tag.
@@ -134,7 +140,7 @@ impl Aws {
         image: Digest,
         location: Location,
     ) -> Result<Option<Result<Digest, usize>>, Error> {
-        if self.is_out_of_time() {
+        if !self.has_time(TIME_TO_ACT) {
             return Ok(Some(Err(1)));
         }
         let config = match location {
@@ -168,7 +174,12 @@ struct Batch<'a> {
     rows: &'a [Listed],
 }
 
-impl Batch<'_> {
+impl<'a> Batch<'a> {
+    fn halves(&self) -> (Batch<'a>, Batch<'a>) {
+        let (one, other) = self.images.split_at(self.images.len() / 2);
+        (Batch { images: one.to_vec(), rows: self.rows }, Batch { images: other.to_vec(), rows: self.rows })
+    }
+
     /// The tags of one of them.
     fn tags(&self, digest: &Digest) -> Tags {
         let key = key(digest.as_str());

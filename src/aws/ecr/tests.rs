@@ -277,6 +277,45 @@ async fn a_denied_look_names_the_action_that_is_missing() {
     assert_eq!(denied(result), ("ecr:DescribeImages".to_owned(), "repository `web`".to_owned()));
 }
 
+// Tags by name
+
+fn described(detail: Value) -> Response<SdkBody> {
+    ok_json(&json!({ "imageDetails": [detail] }))
+}
+
+#[tokio::test]
+async fn tags_are_asked_for_by_name_whatever_they_are_on() {
+    let (image, chart) = (Digest::of(b"image"), Digest::of(b"chart"));
+    let by_tag = |tag: &str| ask("DescribeImages", &json!({ "repositoryName": "web", "imageIds": [{ "imageTag": tag }] }));
+    let missing =
+        || json_error("ImageNotFoundException", "The image with imageId {imageDigest:'null', imageTag:'free'} does not exist", &json!({}));
+    let chart_detail =
+        json!({ "imageDigest": chart, "imageTags": ["chart"], "artifactMediaType": "application/vnd.cncf.helm.config.v1+json" });
+    let recordings = [
+        (by_tag("chart"), described(chart_detail)),
+        (by_tag("free"), missing()),
+        (by_tag("production_9fceb02"), described(json!({ "imageDigest": image, "imageTags": ["latest", "production_9fceb02"] }))),
+    ];
+    let tags = ["production_9fceb02", "free", "chart"].map(tag).into();
+    let named = replay(recordings, async |aws| aws.tags_named(&web(), &tags).await).await.expect("read");
+    assert_eq!(named, [(tag("chart"), Some(chart)), (tag("free"), None), (tag("production_9fceb02"), Some(image))].into());
+}
+
+#[tokio::test]
+async fn of_one_image_all_tags_are_told() {
+    let digest = image().digest;
+    let by_digest = || ask("DescribeImages", &json!({ "repositoryName": "web", "imageIds": [{ "imageDigest": digest }] }));
+    let tags_of = async |answer| replay([(by_digest(), answer)], async |aws| aws.tags_of(&web(), &digest).await).await;
+    let tagged = described(json!({ "imageDigest": digest, "imageTags": ["latest", "9fceb02"] }));
+    assert_eq!(tags_of(tagged).await.expect("read"), Some([tag("9fceb02"), tag("latest")].into()));
+    assert_eq!(tags_of(described(json!({ "imageDigest": digest }))).await.expect("read"), Some(BTreeSet::new()));
+    for code in ["ImageNotFoundException", "RepositoryNotFoundException"] {
+        assert_eq!(tags_of(json_error(code, "not there", &json!({}))).await.expect("not an error"), None);
+    }
+    let result = tags_of(json_error("AccessDeniedException", "", &json!({}))).await;
+    assert_eq!(denied(result), ("ecr:DescribeImages".to_owned(), "repository `web`".to_owned()));
+}
+
 // The one write
 
 fn put_image() -> Request<SdkBody> {

@@ -149,11 +149,47 @@ async fn one_image_whose_config_cannot_be_read_stops_no_search() {
     assert_eq!(search(recordings).await, Matches { digests: vec![wanted], unread: 1 });
 }
 
+/// What a pusher puts into a manifest, ECR answers once for each of its tags.
+#[tokio::test]
+async fn manifests_too_large_for_one_answer_are_read_in_smaller_ones_and_one_that_stays_too_large_is_left_out() {
+    let (wanted, text) = annotated(COMMIT, 0);
+    let (other, other_text) = annotated(OTHER, 1);
+    let (large, large_text) = manifest(&json!({ "build": "x".repeat(4 * 1024 * 1024), "annotations": {} }));
+    let mut sorted = [(&wanted, &text), (&other, &other_text), (&large, &large_text)];
+    sorted.sort();
+    let ids: Vec<Value> = sorted.iter().map(|(digest, _)| id(digest, None)).collect();
+    let read = |asked: &[(&Digest, &String)]| {
+        let ids: Vec<Value> = asked.iter().map(|(digest, _)| id(digest, None)).collect();
+        let rows = asked.iter().flat_map(|(digest, text)| {
+            let tags = if **digest == large { ["a", "b", "c", "d"].as_slice() } else { [""].as_slice() };
+            tags.iter().map(|tag| row(digest, Some(tag), text, OCI))
+        });
+        (batch_get_image(&json!(ids)), images(&rows.collect::<Vec<_>>(), &[]))
+    };
+    // The SDK tries three times what broke off.
+    let thrice = |asked: &[(&Digest, &String)]| [(); 3].map(|()| read(asked));
+    let mut recordings = vec![(list(None), ok_json(&page(&ids, None)))];
+    recordings.extend(thrice(&sorted));
+    for half in [&sorted[..1], &sorted[1..]] {
+        match half.iter().any(|(digest, _)| **digest == large) {
+            false => recordings.push(read(half)),
+            true if half.len() == 1 => recordings.extend(thrice(half)),
+            true => {
+                recordings.extend(thrice(half));
+                for one in half.chunks(1) {
+                    if *one[0].0 == large { recordings.extend(thrice(one)) } else { recordings.push(read(one)) }
+                }
+            }
+        }
+    }
+    assert_eq!(search(recordings).await, all(&[&wanted]));
+}
+
 #[tokio::test]
 async fn a_search_that_runs_out_of_time_says_how_many_images_it_did_not_read() {
     let images: Vec<(Digest, String)> = (0..3).map(|build| annotated(COMMIT, build)).collect();
     let (aws, wire) = connect(reads(&images).into_iter().take(1));
-    aws.begin(Some(TIME_TO_ACT - Duration::from_secs(1)));
+    aws.begin(Some(Duration::from_micros(1)));
     let found = aws.images_of(&web_app(), &commit()).await.expect("searched");
     assert_eq!(found, Matches { digests: vec![], unread: 3 });
     wire.relaxed_requests_match();
