@@ -141,7 +141,7 @@ mod tests {
     #[tokio::test]
     async fn patience_ends_before_the_invocation_does() {
         let (aws, wire) = connect(std::iter::repeat_with(throttled).take(3));
-        aws.begin(Some(Duration::from_millis(100)));
+        aws.begin(Some(Duration::from_millis(40)));
         let words = aws.parameter(NAME).await.expect_err("throttled to the end").to_string();
         assert_eq!(words, format!("ssm:GetParameter on parameter `{NAME}` failed: ThrottlingException: Rate exceeded"));
         wire.relaxed_requests_match();
