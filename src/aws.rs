@@ -250,7 +250,8 @@ impl World for Aws {
     }
 
     async fn watch(&self, app: &App, since: Option<Timestamp>) -> Result<(Option<Stack>, StackEvents), Error> {
-        let (stack, events) = join(self.stack(&app.config.stack), self.stack_events(&app.config.stack, since)).await;
+        let events = self.patiently(|| self.stack_events(&app.config.stack, since));
+        let (stack, events) = join(self.stack(&app.config.stack), events).await;
         Ok((stack?, events?))
     }
 

@@ -65,6 +65,13 @@ impl Time {
         let left = Duration::try_from(self.cut_off.duration_since(now)).unwrap_or_default();
         tokio::time::timeout(left, what).await.ok()
     }
+
+    /// The same for a list that looks need first.
+    async fn list<T>(self, now: Timestamp, list: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let out_of_time =
+            || Error::OutOfTime { what: "reading the list of apps".to_owned(), next: "the next looks go on with those that are known" };
+        self.limit(now, list).await.unwrap_or_else(|| Err(out_of_time()))
+    }
 }
 
 /// An app to look at; its configuration is read when its turn comes, where it is not known yet.
@@ -92,7 +99,7 @@ pub async fn look_at_configured<W: World>(
     let time = Time::until(deadline, world.now());
     let (seen, version) = world.unfinished().await?;
     let (after, mut looks) =
-        if only_open_work { look_often(world, &seen, time, &look).await } else { look_at_all(world, &seen, time, &look).await? };
+        if only_open_work { look_often(world, &seen, time, &look).await } else { look_at_all(world, &seen, time, &look).await };
     if after != seen {
         looks.push(keep(world, after, version).await.map(|()| Looks::default()));
     }
@@ -118,25 +125,24 @@ async fn look_often<W: World>(world: &W, seen: &Unfinished, time: Time, look: &i
 }
 
 /// The full look: begins a round through all apps. One that is unfinished goes on instead, and another one follows it.
-async fn look_at_all<W: World>(
-    world: &W,
-    seen: &Unfinished,
-    time: Time,
-    look: &impl AsyncFn(&App) -> Result<Reply, Error>,
-) -> Result<Parts, Error> {
+async fn look_at_all<W: World>(world: &W, seen: &Unfinished, time: Time, look: &impl AsyncFn(&App) -> Result<Reply, Error>) -> Parts {
     if seen.is_due() {
         let due = Unfinished { again: true, ..seen.clone() };
         let (round, told) = join(round(world, &due, SIDE_BY_SIDE, time, look), list_and_tell(world, time)).await;
         let after = round.as_ref().map_or(due.clone(), |round| due.after(round.left.first()));
-        return Ok((after, vec![round, told.map(|()| Looks::default())]));
+        return (after, vec![round, told.map(|()| Looks::default())]);
     }
-    let mut apps = world.apps().await?;
+    let mut apps = match time.list(world.now(), world.apps()).await {
+        Ok(apps) => apps,
+        // Those that the roster knows are looked at all the same, by the looks that follow.
+        Err(error) => return (Unfinished { again: true, ..seen.clone() }, vec![Err(error)]),
+    };
     apps.sort_by(|(a, _), (b, _)| a.cmp(b));
     let words = words(&apps);
     let due = apps.into_iter().map(|(repository, app)| (repository, Some(app))).collect();
     let (told, all) = join(tell(world, &words, time), each(world, due, SIDE_BY_SIDE, time, look)).await;
     let after = all.left.first().map_or(seen.clone(), |left| seen.after(Some(left)));
-    Ok((after, vec![told.map(|()| Looks::default()), Ok(all)]))
+    (after, vec![told.map(|()| Looks::default()), Ok(all)])
 }
 
 /// Looks at the apps of one stack. Nobody goes on with those that there is no time for but Lambda's next attempt.
@@ -179,12 +185,15 @@ async fn look_at_open<W: World>(
     time: Time,
     look: &impl AsyncFn(&App) -> Result<Reply, Error>,
 ) -> Result<Looks, Error> {
-    // A configuration that cannot be read is the full look's matter: it fails once an hour, not at each look.
-    let usable = world.known_apps().await?.into_iter().filter_map(|(repository, app)| Some((repository, app.ok()?)));
-    let (mut apps, earlier): (Vec<_>, Vec<_>) = usable.partition(|(repository, _)| from.is_none_or(|from| repository >= from));
-    apps.extend(earlier);
-    let names: Vec<Repository> = apps.iter().map(|(repository, _)| repository.clone()).collect();
-    let mut found = open_work(world, &names).await;
+    let list = async {
+        // A configuration that cannot be read is the full look's matter: it fails once an hour, not at each look.
+        let usable = world.known_apps().await?.into_iter().filter_map(|(repository, app)| Some((repository, app.ok()?)));
+        let (mut apps, earlier): (Vec<_>, Vec<_>) = usable.partition(|(repository, _)| from.is_none_or(|from| repository >= from));
+        apps.extend(earlier);
+        let names: Vec<Repository> = apps.iter().map(|(repository, _)| repository.clone()).collect();
+        Ok((apps, open_work(world, &names).await))
+    };
+    let (mut apps, mut found) = time.list(world.now(), list).await?;
     apps.retain(|(repository, _)| found.open.contains(repository));
     let due = apps.into_iter().map(|(repository, app)| (repository, Some(Ok(app)))).collect();
     let mut looks = each(world, due, side_by_side, time, look).await;
@@ -292,7 +301,7 @@ async fn keep<W: World>(world: &W, mut unfinished: Unfinished, mut version: Vers
 
 /// Reads all configurations, and tells of those that cannot be used or are gone.
 async fn list_and_tell<W: World>(world: &W, time: Time) -> Result<(), Error> {
-    let words = words(&world.apps().await?);
+    let words = words(&time.list(world.now(), world.apps()).await?);
     tell(world, &words, time).await
 }
 

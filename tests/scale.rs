@@ -341,3 +341,19 @@ async fn a_look_that_never_ends_keeps_nobody_from_their_turn() {
     assert_eq!(many.times().len(), 39);
     assert!(!many.unfinished().is_due());
 }
+
+/// Thousands of configurations in a Parameter Store that hardly answers: those that are known are looked at all the same.
+#[tokio::test]
+async fn a_list_that_never_ends_keeps_no_known_app_from_its_turn() {
+    let many = Many::new(40, SignedDuration::ZERO);
+    let sandbox = many.world.sandbox();
+    let deadline = || Some(many.world.get().now + SignedDuration::from_millis(600));
+    let look = async |app: &App| many.look_at(app);
+    look_at_configured(&sandbox, false, deadline(), &look).await.expect("an answer");
+    many.world.get_mut().list_never_ends = true;
+    for only_open_work in [false, true, true, true] {
+        let error = look_at_configured(&sandbox, only_open_work, deadline(), &look).await.expect_err("no list").to_string();
+        assert!(error.contains("reading the list of apps did not end in time"), "{error}");
+    }
+    assert!(many.times().values().all(|times| *times == 2), "{:?}", many.times());
+}

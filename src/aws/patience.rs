@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::Aws;
+use crate::error::Error;
 
 /// What is left, at most, for telling that a call was throttled to the end; of an invocation that has little time, a tenth. Looks
 /// at many apps are cut off before that, and go on later instead of failing.
@@ -65,8 +66,8 @@ impl Aws {
     /// Makes a call, and repeats it for as long as AWS throttles it and the invocation has time.
     pub(super) async fn patiently<T, E, F>(&self, call: impl Fn() -> F) -> F::Output
     where
-        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-        E: ProvideErrorMetadata,
+        F: Future<Output = Result<T, E>>,
+        E: Throttled,
     {
         let now = Instant::now();
         let end = match self.deadline() {
@@ -77,7 +78,7 @@ impl Aws {
         loop {
             // On the heap: one call's future is large, and futures inside futures would carry it in every look.
             match Box::pin(call()).await {
-                Err(error) if is_throttled(&error) => {
+                Err(error) if error.is_throttled() => {
                     let pause = longest.mul_f64(0.25 + 0.75 * fastrand::f64());
                     if Instant::now() + pause >= end {
                         return Err(error);
@@ -91,9 +92,25 @@ impl Aws {
     }
 }
 
-fn is_throttled<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
-    let is_by_code = error.as_service_error().and_then(ProvideErrorMetadata::code).is_some_and(|code| THROTTLED.contains(&code));
-    is_by_code || error.raw_response().is_some_and(|response| response.status().as_u16() == 429)
+/// What may say that calls come too fast.
+pub(super) trait Throttled {
+    /// Whether it says so.
+    fn is_throttled(&self) -> bool;
+}
+
+impl<E: ProvideErrorMetadata> Throttled for SdkError<E, HttpResponse> {
+    fn is_throttled(&self) -> bool {
+        let is_by_code = self.as_service_error().and_then(ProvideErrorMetadata::code).is_some_and(|code| THROTTLED.contains(&code));
+        is_by_code || self.raw_response().is_some_and(|response| response.status().as_u16() == 429)
+    }
+}
+
+/// Of a read that makes several calls: its message begins with the code of the one that failed.
+impl Throttled for Error {
+    fn is_throttled(&self) -> bool {
+        let code = if let Error::Aws { message, .. } = self { message.split_once(": ").map(|(code, _)| code) } else { None };
+        code.is_some_and(|code| THROTTLED.contains(&code))
+    }
 }
 
 #[cfg(test)]
@@ -105,7 +122,8 @@ mod tests {
     use serde_json::json;
 
     use super::super::wire::cloudformation::ask;
-    use super::super::wire::{Recording, connect, form_error, json_error, json_request, ok, ok_json};
+    use super::super::wire::{Recording, app, connect, form_error, json_error, json_request, ok, ok_json};
+    use crate::world::World;
 
     const NAME: &str = "/ecr-promoter/apps/web";
 
@@ -135,6 +153,20 @@ mod tests {
         let (aws, wire) = connect(std::iter::repeat_with(throttled).take(4).chain([stack]));
         aws.begin(Some(Duration::from_secs(60)));
         assert_eq!(aws.stack("web").await.expect("read"), None);
+        wire.relaxed_requests_match();
+    }
+
+    #[tokio::test]
+    async fn the_events_of_a_stack_are_waited_for_too() {
+        let stack = || ask("DescribeStacks", &[("StackName", "web")]);
+        let events = || ask("DescribeStackEvents", &[("StackName", "web")]);
+        let throttled = || (events(), form_error(400, "Throttling", "Rate exceeded"));
+        let none = ok("<DescribeStackEventsResponse><DescribeStackEventsResult/></DescribeStackEventsResponse>");
+        let seen = (stack(), ok("<DescribeStacksResponse><DescribeStacksResult/></DescribeStacksResponse>"));
+        let (aws, wire) = connect([seen].into_iter().chain(std::iter::repeat_with(throttled).take(4)).chain([(events(), none)]));
+        aws.begin(Some(Duration::from_secs(60)));
+        let (stack, events) = aws.watch(&app(&json!({ "stack": "web" })), None).await.expect("read");
+        assert_eq!((stack, events.0.len()), (None, 0));
         wire.relaxed_requests_match();
     }
 
