@@ -65,6 +65,8 @@ pub struct Aws {
     all_apps: Mutex<Option<(Instant, AllApps)>>,
     /// When the present invocation ends.
     deadline: Mutex<Option<patience::Deadline>>,
+    /// Who waits for calls that AWS throttles, by action.
+    lines: Mutex<HashMap<&'static str, Arc<tokio::sync::Mutex<()>>>>,
     secrets: Mutex<HashMap<String, secrets::Known>>,
     public_url: Mutex<Option<String>>,
 }
@@ -119,6 +121,7 @@ impl Aws {
             apps: Mutex::default(),
             all_apps: Mutex::default(),
             deadline: Mutex::default(),
+            lines: Mutex::default(),
             secrets: Mutex::default(),
             public_url: Mutex::default(),
         }
@@ -250,7 +253,7 @@ impl World for Aws {
     }
 
     async fn watch(&self, app: &App, since: Option<Timestamp>) -> Result<(Option<Stack>, StackEvents), Error> {
-        let events = self.patiently(|| self.stack_events(&app.config.stack, since));
+        let events = self.patiently("cloudformation:DescribeStackEvents", || self.stack_events(&app.config.stack, since));
         let (stack, events) = join(self.stack(&app.config.stack), events).await;
         Ok((stack?, events?))
     }

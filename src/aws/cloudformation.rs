@@ -22,7 +22,7 @@ impl Aws {
     /// The stack by name or ARN; `None` if there is none.
     pub(super) async fn stack(&self, name: &str) -> Result<Option<Stack>, Error> {
         let request = self.cloudformation.describe_stacks().stack_name(name);
-        match self.patiently(|| request.clone().send()).await {
+        match self.patiently("cloudformation:DescribeStacks", || request.clone().send()).await {
             Ok(output) => Ok(output.stacks.unwrap_or_default().into_iter().next().map(stack)),
             // A stack that does not exist is a ValidationError, as is everything else: only the words tell.
             Err(error) if error.message().is_some_and(|words| words.contains("does not exist")) => Ok(None),

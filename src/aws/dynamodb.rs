@@ -115,7 +115,7 @@ impl Aws {
                 self.pause(round).await;
             }
             let request = self.dynamodb.batch_get_item().set_request_items(Some(left));
-            let output = self.patiently(|| request.clone().send()).await;
+            let output = self.patiently("dynamodb:BatchGetItem", || request.clone().send()).await;
             let output = output.map_err(|error| failed("dynamodb:BatchGetItem", resource(), &error))?;
             for item in output.responses.unwrap_or_default().into_values().flatten() {
                 let app = item.get("app").and_then(|app| app.as_s().ok()).and_then(|app| app.parse::<Repository>().ok());
@@ -220,7 +220,7 @@ impl Aws {
             .key("app", AttributeValue::S(partition.to_owned()))
             .key("item", AttributeValue::S(key.to_owned()))
             .consistent_read(true);
-        let output = self.patiently(|| request.clone().send()).await;
+        let output = self.patiently("dynamodb:GetItem", || request.clone().send()).await;
         Ok(output.map_err(|error| failed("dynamodb:GetItem", self.resource(partition, key), &error))?.item)
     }
 
@@ -302,7 +302,7 @@ impl Aws {
             .set_condition_expression(put.condition_expression)
             .set_expression_attribute_values(put.expression_attribute_values)
             .set_return_values_on_condition_check_failure(put.return_values_on_condition_check_failure);
-        let Err(error) = self.patiently(|| request.clone().send()).await else { return Ok(true) };
+        let Err(error) = self.patiently("dynamodb:PutItem", || request.clone().send()).await else { return Ok(true) };
         match error.as_service_error() {
             Some(aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(failure)) => {
                 Ok(failure.item.as_ref().is_some_and(|item| is_own(item, nonce)))

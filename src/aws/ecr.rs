@@ -67,7 +67,7 @@ impl Aws {
     ) -> Result<Option<bool>, Error> {
         let mut request = self.ecr.list_images().repository_name(repository.as_str()).set_filter(filter).max_results(1_000);
         loop {
-            let page = match self.patiently(|| request.clone().send()).await {
+            let page = match self.patiently("ecr:ListImages", || request.clone().send()).await {
                 Ok(page) => page,
                 Err(error) if error.as_service_error().is_some_and(|e| e.is_repository_not_found_exception()) => return Ok(None),
                 Err(error) => return Err(failed("ecr:ListImages", format!("repository `{repository}`"), &error)),
@@ -126,7 +126,7 @@ impl Aws {
         for media_type in MEDIA_TYPES {
             request = request.accepted_media_types(media_type);
         }
-        let output = match self.patiently(|| request.clone().send()).await {
+        let output = match self.patiently("ecr:BatchGetImage", || request.clone().send()).await {
             Ok(output) => output,
             Err(error) if error.as_service_error().is_some_and(|e| e.is_repository_not_found_exception()) => return Ok(Default::default()),
             Err(error) if is_too_large(&error) => {
@@ -168,7 +168,7 @@ impl Aws {
     /// One image, by digest or tag; `None` if there is none. An image that does not exist fails a call, so each has one of its own.
     async fn describe(&self, repository: &Repository, id: ImageIdentifier) -> Result<Option<ImageDetail>, Error> {
         let request = self.ecr.describe_images().repository_name(repository.as_str()).image_ids(id);
-        match self.patiently(|| request.clone().send()).await {
+        match self.patiently("ecr:DescribeImages", || request.clone().send()).await {
             Ok(output) => Ok(output.image_details.unwrap_or_default().into_iter().next()),
             Err(error) if error.as_service_error().is_some_and(is_not_there) => Ok(None),
             Err(error) => Err(failed("ecr:DescribeImages", format!("repository `{repository}`"), &error)),
@@ -185,7 +185,7 @@ impl Aws {
             .image_manifest_media_type(&image.media_type)
             .image_digest(image.digest.as_str())
             .image_tag(tag.as_str());
-        let Err(error) = self.patiently(|| request.clone().send()).await else { return Ok(Applied::Done) };
+        let Err(error) = self.patiently("ecr:PutImage", || request.clone().send()).await else { return Ok(Applied::Done) };
         match error.as_service_error() {
             Some(e) if e.is_image_already_exists_exception() => Ok(Applied::Done),
             Some(e) if e.is_image_tag_already_exists_exception() => self.who_holds(repository, image, tag).await,

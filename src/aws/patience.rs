@@ -6,11 +6,13 @@
 //! together, unless its higher throughput is switched on (published). ECR: BatchGetImage 2,000 and PutImage 10 a second
 //! (published). CloudFormation publishes none: users report 5 to 10 DescribeStacks a second.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use tokio::time::{Instant, timeout_at};
 
 use super::Aws;
 use crate::error::Error;
@@ -20,9 +22,10 @@ use crate::error::Error;
 const MARGIN: Duration = Duration::from_secs(3);
 /// Patience where nobody said when the invocation ends.
 const WITHOUT_DEADLINE: Duration = Duration::from_secs(10);
-/// The longest pauses before the first and before each later repetition. Each is drawn at random, so that a crowd spreads out.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// The longest pauses before the first and before each later repetition. Each is drawn at random, so that a crowd of sandboxes
+/// spreads out.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The codes by which AWS's services say that calls come too fast.
 const THROTTLED: [&str; 10] = [
@@ -63,32 +66,51 @@ impl Aws {
         self.deadline().is_none_or(|deadline| left(&deadline) >= needed.min(deadline.whole / 2))
     }
 
-    /// Makes a call, and repeats it for as long as AWS throttles it and the invocation has time.
-    pub(super) async fn patiently<T, E, F>(&self, call: impl Fn() -> F) -> F::Output
+    /// Makes a call, and repeats it for as long as AWS throttles it and the invocation has time. Those that wait for the same action
+    /// wait in line, newcomers at its end: each gets its turn, and AWS is not asked by all of them at once.
+    pub(super) async fn patiently<T, E, F>(&self, action: &'static str, call: impl Fn() -> F) -> F::Output
     where
         F: Future<Output = Result<T, E>>,
         E: Throttled,
     {
-        let now = Instant::now();
-        let end = match self.deadline() {
-            Some(deadline) => deadline.at.checked_sub(MARGIN.min(deadline.whole / 10)).unwrap_or(now),
-            None => now + WITHOUT_DEADLINE,
-        };
+        let end = self.patience_ends();
+        let line = self.line(action);
+        let mut turn = None;
+        if line.try_lock().is_err() {
+            turn = timeout_at(end, line.lock()).await.ok();
+        }
         let mut longest = FIRST_PAUSE;
         loop {
             // On the heap: one call's future is large, and futures inside futures would carry it in every look.
-            match Box::pin(call()).await {
-                Err(error) if error.is_throttled() => {
-                    let pause = longest.mul_f64(0.25 + 0.75 * fastrand::f64());
-                    if Instant::now() + pause >= end {
-                        return Err(error);
-                    }
-                    tokio::time::sleep(pause).await;
-                    longest = LONGEST_PAUSE.min(longest * 2);
-                }
+            let error = match Box::pin(call()).await {
+                Err(error) if error.is_throttled() => error,
                 answer => return answer,
+            };
+            let pause = longest.mul_f64(0.25 + 0.75 * fastrand::f64());
+            if Instant::now() + pause >= end {
+                return Err(error);
             }
+            match turn {
+                Some(_) => tokio::time::sleep(pause).await,
+                None => match timeout_at(end, line.lock()).await {
+                    Ok(own) => turn = Some(own),
+                    Err(_) => return Err(error),
+                },
+            }
+            longest = LONGEST_PAUSE.min(longest * 2);
         }
+    }
+
+    fn patience_ends(&self) -> Instant {
+        let now = Instant::now();
+        match self.deadline() {
+            Some(deadline) => deadline.at.checked_sub(MARGIN.min(deadline.whole / 10)).unwrap_or(now),
+            None => now + WITHOUT_DEADLINE,
+        }
+    }
+
+    fn line(&self, action: &'static str) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(self.lines.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).entry(action).or_default())
     }
 }
 
@@ -118,6 +140,7 @@ mod tests {
     use std::time::Duration;
 
     use aws_smithy_types::body::SdkBody;
+    use futures_util::future::join;
     use http::Request;
     use serde_json::json;
 
@@ -135,11 +158,14 @@ mod tests {
         (get_parameter(), json_error("ThrottlingException", "Rate exceeded", &json!({})))
     }
 
+    fn found(value: &str) -> Recording {
+        (get_parameter(), ok_json(&json!({ "Parameter": { "Value": value } })))
+    }
+
     /// The SDK makes three tries, so that seven throttled ones are two repetitions and a try.
     #[tokio::test]
     async fn a_call_that_is_throttled_time_after_time_is_made_in_the_end() {
-        let parameter = (get_parameter(), ok_json(&json!({ "Parameter": { "Value": "{}" } })));
-        let (aws, wire) = connect(std::iter::repeat_with(throttled).take(7).chain([parameter]));
+        let (aws, wire) = connect(std::iter::repeat_with(throttled).take(7).chain([found("{}")]));
         aws.begin(Some(Duration::from_secs(60)));
         assert_eq!(aws.parameter(NAME).await.expect("read"), Some("{}".to_owned()));
         wire.relaxed_requests_match();
@@ -170,10 +196,29 @@ mod tests {
         wire.relaxed_requests_match();
     }
 
+    /// Who was throttled first is answered first, whoever comes later.
+    #[tokio::test]
+    async fn those_that_wait_do_so_in_line() {
+        let answers = ["1", "2", "3"].map(found);
+        let (aws, wire) = connect(std::iter::repeat_with(throttled).take(6).chain(answers));
+        aws.begin(Some(Duration::from_secs(60)));
+        let first = aws.parameter(NAME);
+        let others = async {
+            while aws.line("ssm:GetParameter").try_lock().is_ok() {
+                tokio::task::yield_now().await;
+            }
+            join(aws.parameter(NAME), aws.parameter(NAME)).await
+        };
+        let (first, (second, third)) = join(first, others).await;
+        let read = [first, second, third].map(|read| read.expect("read"));
+        assert_eq!(read, ["1", "2", "3"].map(|value| Some(value.to_owned())));
+        wire.relaxed_requests_match();
+    }
+
     #[tokio::test]
     async fn patience_ends_before_the_invocation_does() {
         let (aws, wire) = connect(std::iter::repeat_with(throttled).take(3));
-        aws.begin(Some(Duration::from_millis(40)));
+        aws.begin(Some(Duration::from_millis(20)));
         let words = aws.parameter(NAME).await.expect_err("throttled to the end").to_string();
         assert_eq!(words, format!("ssm:GetParameter on parameter `{NAME}` failed: ThrottlingException: Rate exceeded"));
         wire.relaxed_requests_match();

@@ -7,7 +7,7 @@ impl Aws {
     /// A parameter's value; `None` if there is no such parameter.
     pub(super) async fn parameter(&self, name: &str) -> Result<Option<String>, Error> {
         let request = self.ssm.get_parameter().name(name);
-        match self.patiently(|| request.clone().send()).await {
+        match self.patiently("ssm:GetParameter", || request.clone().send()).await {
             Ok(output) => Ok(output.parameter.and_then(|parameter| parameter.value)),
             Err(error) if error.as_service_error().is_some_and(|e| e.is_parameter_not_found()) => Ok(None),
             Err(error) => Err(failed("ssm:GetParameter", format!("parameter `{name}`"), &error)),
@@ -18,7 +18,7 @@ impl Aws {
     pub(super) async fn parameters(&self, path: &str, mut take: impl FnMut(String, String)) -> Result<(), Error> {
         let mut request = self.ssm.get_parameters_by_path().path(path).recursive(true);
         loop {
-            let page = self.patiently(|| request.clone().send()).await;
+            let page = self.patiently("ssm:GetParametersByPath", || request.clone().send()).await;
             let page = page.map_err(|error| failed("ssm:GetParametersByPath", format!("path `{path}`"), &error))?;
             for parameter in page.parameters.unwrap_or_default() {
                 if let Some((name, value)) = parameter.name.zip(parameter.value) {
