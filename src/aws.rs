@@ -2,10 +2,12 @@
 //! narrow methods that speak the model's types; what they send and how they read answers is shown by recorded wire tests.
 
 mod blob;
+mod bounded;
 mod cache;
 mod cloudformation;
 mod dynamodb;
 mod ecr;
+mod patience;
 mod review;
 mod secrets;
 mod slack;
@@ -29,17 +31,18 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
-use crate::config::{App, Settings};
+use crate::config::{App, ConfigError, Settings};
 use crate::error::Error;
 use crate::event::cut;
 use crate::image::TagMutability;
 use crate::link::PublicUrl;
 use crate::model::{Repository, RequestId, SessionId};
+use crate::roster::{Roster, Unfinished};
 use crate::session::Session;
 use crate::slack::api::{Api, is_response_url};
 use crate::slack::team::Installation;
 use crate::stack::{EventsWanted, Stack, StackEvents};
-use crate::state::{Roster, State};
+use crate::state::State;
 use crate::world::{Action, Applied, Asked, Listener, Question, Secret, Snapshot, Subject, Tried, Version, World};
 use cache::Cache;
 use slack::TokenId;
@@ -53,8 +56,8 @@ const OPERATION: Duration = Duration::from_secs(15);
 /// How long somebody who misspelt an app's name waits for the right one.
 const SUGGESTION: Duration = Duration::from_millis(800);
 
-/// Every app's parameter as it was read: its name and its JSON.
-type AllApps = (Instant, Vec<(String, String)>);
+/// Every app as it was read, by name.
+type AllApps = Arc<[(Repository, Result<App, ConfigError>)]>;
 
 /// The clients of one sandbox.
 #[derive(Debug)]
@@ -69,7 +72,12 @@ pub struct Aws {
     ssm: aws_sdk_ssm::Client,
     apps: Mutex<HashMap<Repository, (Instant, App)>>,
     mutability: Mutex<HashMap<Repository, (Instant, TagMutability)>>,
-    all_apps: Mutex<Option<AllApps>>,
+    /// And when reading them began.
+    all_apps: Mutex<Option<(Instant, AllApps)>>,
+    /// When the present invocation ends.
+    deadline: Mutex<Option<patience::Deadline>>,
+    /// Who waits for calls that AWS throttles, by action.
+    lines: Mutex<HashMap<&'static str, Arc<tokio::sync::Mutex<()>>>>,
     secrets: Mutex<HashMap<String, Arc<Cache<Option<SecretString>>>>>,
     public_url: Cache<Option<PublicUrl>>,
     installation: Cache<(TokenId, Installation)>,
@@ -102,10 +110,12 @@ impl Aws {
 
     /// Clients of this SDK configuration.
     pub fn new(sdk: &SdkConfig, http: SharedHttpConnector, settings: Settings) -> Self {
+        let bounded = SharedHttpConnector::new(bounded::Bounded(http.clone()));
+        let ecr = aws_sdk_ecr::config::Builder::from(sdk).http_client(http_client_fn(move |_, _| bounded.clone()));
         Self {
             cloudformation: aws_sdk_cloudformation::Client::new(sdk),
             dynamodb: aws_sdk_dynamodb::Client::new(sdk),
-            ecr: aws_sdk_ecr::Client::new(sdk),
+            ecr: aws_sdk_ecr::Client::from_conf(ecr.build()),
             sns: aws_sdk_sns::Client::new(sdk),
             ssm: aws_sdk_ssm::Client::new(sdk),
             slack: Api::new(http.clone(), &settings.slack_api_url),
@@ -114,6 +124,8 @@ impl Aws {
             apps: Mutex::default(),
             mutability: Mutex::default(),
             all_apps: Mutex::default(),
+            deadline: Mutex::default(),
+            lines: Mutex::default(),
             secrets: Mutex::default(),
             public_url: Cache::default(),
             installation: Cache::that_forgets_failures_after(slack::SILENCE_AGE),
@@ -124,16 +136,45 @@ impl Aws {
 }
 
 impl Aws {
-    /// What is no repository's name under that path is no app.
-    fn parse_apps(&self, parameters: &[(String, String)]) -> Vec<(Repository, Result<App, Error>)> {
+    /// All apps, read anew. What is no repository's name under that path is no app. Parsed page by page: only what is
+    /// understood stays in memory.
+    async fn read_apps(&self) -> Result<AllApps, Error> {
+        let began = Instant::now();
         let path = self.settings.apps_path();
-        let apps = parameters.iter().map(|(name, json)| {
-            let repository: Repository = name.strip_prefix(&path)?.parse().ok()?;
-            let app = App::parse(&repository, name, json).map_err(Error::from);
-            Some((repository, app))
-        });
-        apps.flatten().collect()
+        let mut apps = BTreeMap::new();
+        let take = |name: String, json: String| {
+            if let Some(repository) = name.strip_prefix(&path).and_then(|app| app.parse::<Repository>().ok()) {
+                let app = App::parse(&repository, &name, &json);
+                apps.insert(repository, app);
+            }
+        };
+        self.parameters(&path, take).await?;
+        let apps: AllApps = apps.into_iter().collect();
+        *self.all_apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some((began, Arc::clone(&apps)));
+        Ok(apps)
     }
+
+    /// All apps, if they were read less than a minute ago.
+    fn recent_apps(&self) -> Option<AllApps> {
+        let all = self.all_apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+        all.filter(|(began, _)| began.elapsed() < CONFIGURATION_AGE).map(|(_, apps)| apps)
+    }
+
+    /// One app, if its configuration was read less than a minute ago and can be used.
+    fn recent_app(&self, repository: &Repository) -> Option<App> {
+        let own = self.apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(repository).cloned();
+        if let Some((_, app)) = own.filter(|(read_at, _)| read_at.elapsed() < CONFIGURATION_AGE) {
+            return Some(app);
+        }
+        let all = self.recent_apps()?;
+        let at = all.binary_search_by(|(name, _)| name.cmp(repository)).ok()?;
+        all[at].1.clone().ok()
+    }
+}
+
+/// What was read of all apps, for one who may keep it.
+fn owned(apps: &[(Repository, Result<App, ConfigError>)]) -> Vec<(Repository, Result<App, Error>)> {
+    apps.iter().map(|(repository, app)| (repository.clone(), app.clone().map_err(Error::from))).collect()
 }
 
 impl World for Aws {
@@ -154,10 +195,7 @@ impl World for Aws {
     }
 
     async fn app(&self, repository: &Repository) -> Result<Option<App>, Error> {
-        let cached = self.apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(repository).cloned();
-        if let Some((read_at, app)) = cached
-            && read_at.elapsed() < CONFIGURATION_AGE
-        {
+        if let Some(app) = self.recent_app(repository) {
             return Ok(Some(app));
         }
         self.app_now(repository).await
@@ -165,25 +203,22 @@ impl World for Aws {
 
     async fn app_now(&self, repository: &Repository) -> Result<Option<App>, Error> {
         let name = self.source(repository);
+        let began = Instant::now();
         // A repository without configuration is not remembered: it may get one before its next push.
         let Some(json) = self.parameter(&name).await? else { return Ok(None) };
         let app = App::parse(repository, &name, &json)?;
-        self.apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(repository.clone(), (Instant::now(), app.clone()));
+        self.apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(repository.clone(), (began, app.clone()));
         Ok(Some(app))
     }
 
     async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error> {
-        let parameters = self.parameters(&self.settings.apps_path()).await?;
-        let apps = self.parse_apps(&parameters);
-        *self.all_apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some((Instant::now(), parameters));
-        Ok(apps)
+        Ok(owned(&self.read_apps().await?))
     }
 
     async fn known_apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error> {
-        let known = self.all_apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
-        match known {
-            Some((read_at, parameters)) if read_at.elapsed() < CONFIGURATION_AGE => Ok(self.parse_apps(&parameters)),
-            Some(_) | None => self.apps().await,
+        match self.recent_apps() {
+            Some(apps) => Ok(owned(&apps)),
+            None => self.apps().await,
         }
     }
 
@@ -229,6 +264,14 @@ impl World for Aws {
         self.write_roster(roster, version).await
     }
 
+    async fn unfinished(&self) -> Result<(Unfinished, Version), Error> {
+        self.read_unfinished().await
+    }
+
+    async fn keep_unfinished(&self, unfinished: &Unfinished, version: &Version) -> Result<Applied, Error> {
+        self.write_unfinished(unfinished, version).await
+    }
+
     async fn state(&self, repository: &Repository) -> Result<Option<State>, Error> {
         Ok(self.versioned_state(repository).await?.0)
     }
@@ -238,7 +281,8 @@ impl World for Aws {
     }
 
     async fn watch(&self, app: &App, wanted: &EventsWanted) -> Result<(Option<Stack>, StackEvents), Error> {
-        let (stack, events) = join(self.stack(&app.config.stack), self.stack_events(&app.config.stack, wanted)).await;
+        let events = self.patiently("cloudformation:DescribeStackEvents", || self.stack_events(&app.config.stack, wanted));
+        let (stack, events) = join(self.stack(&app.config.stack), events).await;
         Ok((stack?, events?))
     }
 
@@ -318,9 +362,8 @@ impl World for Aws {
             // Whoever looks has read it: it is as it was.
             Question::Configuration => seen.is_configuration_newer = true,
             Question::Matches(commit) => {
-                let tags = seen.tags.clone().unwrap_or_default();
-                let digests = self.images_of(app, commit, &tags).await?;
-                seen.matches.insert(commit.clone(), digests);
+                let matches = self.images_of(app, commit).await?;
+                seen.matches.insert(commit.clone(), matches);
             }
             Question::Review(arn) => {
                 let review = self.review(app, arn).await?;

@@ -21,10 +21,13 @@ use crate::answer::{Answer, Outcome, Reply};
 use crate::config::{App, ConfigError};
 use crate::event::command::{Act, Choice, Command, ImageRef};
 use crate::image::Tags;
-use crate::model::Digest;
+use crate::model::{Commit, Digest};
 use crate::stack::{Phase, Stack};
 use crate::state::{CommandRecord, Via, kept_reason};
-use crate::world::{Action, Question, Snapshot};
+use crate::world::{Action, Matches, Question, Snapshot};
+
+/// How many images a refusal lists.
+const MOST_LISTED: usize = 10;
 
 /// Why an app is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -241,17 +244,36 @@ fn named(draft: &Draft<'_>, image: Option<&ImageRef>) -> Decided<Result<Digest, 
             digest.ok_or_else(|| format!("no image of `{repository}` has the tag `{tag}`"))
         }
         Some(ImageRef::Digest(digest)) => Ok(digest.clone()),
-        Some(ImageRef::Commit(commit)) => match draft.seen.matches.get(commit).map(Vec::as_slice) {
-            None => return Err(Step::Read(Question::Matches(commit.clone()))),
-            Some([]) => Err(format!("no image of `{repository}` was built from a commit {commit}")),
-            Some([digest]) => Ok(digest.clone()),
-            Some(several) => Err(format!(
-                "{} images of `{repository}` were built from a commit {commit}: {}. Name the digest",
-                several.len(),
-                several.iter().map(Digest::as_str).collect::<Vec<_>>().join(", ")
-            )),
-        },
+        Some(ImageRef::Commit(commit)) => {
+            let matches = draft.seen.matches.get(commit).ok_or_else(|| Step::Read(Question::Matches(commit.clone())))?;
+            only_one(draft.app, commit, matches)
+        }
     })
+}
+
+/// The one image of a commit; else what to name instead.
+fn only_one(app: &App, commit: &Commit, matches: &Matches) -> Result<Digest, String> {
+    let repository = &app.repository;
+    let listed = || {
+        let shown: Vec<&str> = matches.digests.iter().take(MOST_LISTED).map(Digest::as_str).collect();
+        let more = matches.digests.len() - shown.len();
+        shown.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
+    };
+    match (matches.digests.as_slice(), matches.unread) {
+        ([digest], 0) => Ok(digest.clone()),
+        ([], 0) => Err(format!("no image of `{repository}` was built from a commit {commit}")),
+        (several, 0) => {
+            Err(format!("{} images of `{repository}` were built from a commit {commit}: {}. Name the digest", several.len(), listed()))
+        }
+        (found, unread) => {
+            let found = if found.is_empty() { String::new() } else { format!("; found so far: {}", listed()) };
+            let prefix = &app.config.tag_prefix;
+            Err(format!(
+                "`{repository}` has too many images to search all of them for commit {commit} ({unread} were not read){found}. \
+                 Name the image by its digest (`sha256:…`), or by its production tag (`{prefix}…`) if it has one"
+            ))
+        }
+    }
 }
 
 /// What a command is known by, besides its id.

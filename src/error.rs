@@ -64,6 +64,14 @@ pub enum Error {
         /// How often it was looked at.
         rounds: u32,
     },
+    /// The invocation's time ran out.
+    #[error("{what} did not end in time: {next}")]
+    OutOfTime {
+        /// What was cut off.
+        what: String,
+        /// What finishes it.
+        next: &'static str,
+    },
     /// Some of several apps or records failed; the others were carried out.
     #[error("{failed} of {all} failed: {messages}")]
     Several {
@@ -87,6 +95,7 @@ impl Error {
             Error::Unexpected { .. } => "UnexpectedAnswer",
             Error::Untold { cause, .. } => cause.kind(),
             Error::Contended { .. } => "Contended",
+            Error::OutOfTime { .. } => "OutOfTime",
             Error::Several { .. } => "Several",
         }
     }

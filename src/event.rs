@@ -63,6 +63,8 @@ pub struct Invocation {
     pub region: Option<String>,
     /// Now.
     pub now: Timestamp,
+    /// When Lambda ends it, where that is known.
+    pub deadline: Option<Timestamp>,
 }
 
 impl Invocation {
@@ -71,7 +73,7 @@ impl Invocation {
     pub fn new(request_id: String, function_arn: &str, now: Timestamp) -> Self {
         let parts: Vec<&str> = function_arn.split(':').collect();
         let part = |at: usize| (parts.len() >= 7 && parts[2] == "lambda").then(|| parts[at].to_owned());
-        Self { request_id, account: part(4), region: part(3), now }
+        Self { request_id, account: part(4), region: part(3), now, deadline: None }
     }
 }
 

@@ -6,33 +6,29 @@ mod slack;
 mod web;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
-use futures_util::future::{join, join_all};
-use futures_util::{StreamExt, stream};
-use jiff::SignedDuration;
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tracing::{Instrument, info, info_span, warn};
 
 use crate::answer::{Answer, Reply};
 use crate::config::{App, ConfigError};
-use crate::decide::roster::untold;
 use crate::decide::{Step, Trigger, decide};
 use crate::error::Error;
 use crate::event::{Event, Invocation, NotUnderstood, parse};
 use crate::model::{Repository, RequestId, Tag, Token};
 use crate::nearest::did_you_mean;
 use crate::request::Posted;
-use crate::state::{ChangeSet, Notice, Roster};
+use crate::schedule::{self, SIDE_BY_SIDE};
+use crate::state::{ChangeSet, Notice};
 use crate::web::Request;
-use crate::world::{Action, Applied, NotUpdated, Question, Snapshot, Subject, Tried, Update, Version, World};
+use crate::world::{Action, Applied, NotUpdated, Question, Snapshot, Subject, Tried, Update, World};
 
 /// How often one invocation looks at an app before it leaves the rest to the next.
 const ROUNDS: u32 = 12;
 /// How often an update is sent whose answer was lost.
 const LOST_ANSWERS: u32 = 3;
-/// How many apps are looked at side by side: AWS throttles what a crowd asks for at once.
-const SIDE_BY_SIDE: usize = 16;
 /// How old the reads may be on which an update rests: `UpdateStack` itself cannot be made conditional.
 const FENCE: SignedDuration = SignedDuration::from_secs(8);
 
@@ -47,7 +43,7 @@ pub async fn handle<W: World>(world: &W, raw: &Value, invocation: &Invocation) -
     let mut errors = Vec::new();
     let all = events.len();
     for event in events {
-        match on_event(world, event).await {
+        match Box::pin(on_event(world, event, invocation.deadline)).await {
             Ok(reply) => replies.push(json!(reply)),
             Err(error) => errors.push(error),
         }
@@ -65,7 +61,7 @@ pub async fn handle<W: World>(world: &W, raw: &Value, invocation: &Invocation) -
     Err(Error::Several { failed: errors.len(), all, messages })
 }
 
-async fn on_event<W: World>(world: &W, event: Result<Event, NotUnderstood>) -> Result<Reply, Error> {
+async fn on_event<W: World>(world: &W, event: Result<Event, NotUnderstood>, deadline: Option<Timestamp>) -> Result<Reply, Error> {
     match event? {
         Event::Ignored { repository, reason } => {
             info!(%reason, "ignored");
@@ -83,28 +79,15 @@ async fn on_event<W: World>(world: &W, event: Result<Event, NotUnderstood>) -> R
         },
         Event::StackChanged { stack_id } => {
             // A configuration that cannot be read is the schedule's matter: nobody knows which stack it means.
-            let apps = world.apps().await?.into_iter().filter_map(|(_, app)| app.ok());
+            let apps = world.known_apps().await?.into_iter().filter_map(|(_, app)| app.ok());
             let concerned: Vec<App> = apps.filter(|app| app.is_about(&stack_id)).collect();
             match concerned.as_slice() {
                 [] => Ok(Answer::ignored(None, format!("no app is configured for {stack_id}")).into()),
                 [app] => look(world, app, &Trigger::Due("change of the stack"), &Subject::default()).await,
-                several => {
-                    look_at_all(world, several.iter().map(|app| (app.repository.clone(), Ok(app.clone()))), "change of the stack", false)
-                        .await
-                }
+                _ => schedule::look_at_several(world, concerned, deadline, routine(world, "change of the stack")).await,
             }
         }
-        Event::Due { only_open_work } => {
-            let apps = world.apps().await?;
-            if only_open_work {
-                return look_at_all(world, apps, "schedule", only_open_work).await;
-            }
-            let configurations =
-                apps.iter().map(|(repository, app)| (repository.clone(), app.as_ref().err().map(Error::to_string))).collect();
-            let (told, looked) =
-                join(tell_of_configurations(world, configurations), look_at_all(world, apps, "schedule", only_open_work)).await;
-            told.and(looked)
-        }
+        Event::Due { only_open_work } => schedule::look_at_configured(world, only_open_work, deadline, routine(world, "schedule")).await,
         Event::Board { by } => board::link(world, board::Asker::Invoker(by)).await,
         Event::Command(command) => {
             let Some(app) = world.app(&command.repository).await? else {
@@ -125,65 +108,17 @@ async fn meant<W: World>(world: &W, repository: &Repository, commands: &[&str]) 
     did_you_mean(repository.as_str(), commands.iter().copied().chain(apps.iter().map(String::as_str)))
 }
 
-/// Tells people of configurations that cannot be used or are gone, and remembers that it did.
-async fn tell_of_configurations<W: World>(world: &W, apps: BTreeMap<Repository, Option<String>>) -> Result<(), Error> {
-    let (before, version) = world.roster().await?;
-    let after = Roster { apps };
-    let notices = untold(&before, &after, |repository| world.source(repository), world.now());
-    for (app, notice) in notices {
-        world.apply(&app, &Action::Tell(notice), &Version::default()).await?;
-    }
-    if after != before {
-        // Somebody else's look may have told the same: it is then remembered, too.
-        world.keep_roster(&after, &version).await?;
-    }
-    Ok(())
-}
-
 fn ignored(repository: Repository, reason: String) -> Result<Reply, Error> {
     info!(%repository, %reason, "ignored");
     Ok(Answer::ignored(Some(repository), reason).into())
 }
 
-/// Looks at several apps, some side by side. One that fails does not stop the others; the invocation fails at its end.
-async fn look_at_all<W: World>(
-    world: &W,
-    apps: impl IntoIterator<Item = (Repository, Result<App, Error>)>,
-    cause: &'static str,
-    only_open_work: bool,
-) -> Result<Reply, Error> {
-    let looks = apps.into_iter().map(async |(repository, app)| {
-        let looked = async {
-            let app = match app {
-                Ok(app) if only_open_work && !world.state(&app.repository).await?.is_some_and(|state| state.has_open_work()) => {
-                    return Ok(None);
-                }
-                Ok(app) => app,
-                // A configuration that cannot be read is the full look's matter: it fails once an hour, not at each look.
-                Err(_) if only_open_work => return Ok(None),
-                Err(error) => return Err(error),
-            };
-            let subject = Subject { is_routine: true, ..Subject::default() };
-            look(world, &app, &Trigger::Due(cause), &subject).await.map(Some)
-        };
-        (repository, looked.await)
-    });
-    let mut looked: Vec<(Repository, Result<Option<Reply>, Error>)> = stream::iter(looks).buffer_unordered(SIDE_BY_SIDE).collect().await;
-    looked.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let all = looked.len();
-    let failed: Vec<String> = looked.iter().filter_map(|(app, looked)| Some(format!("`{app}`: {}", looked.as_ref().err()?))).collect();
-    let results: Vec<Value> = looked
-        .into_iter()
-        .filter_map(|(repository, looked)| match looked {
-            Ok(reply) => reply.map(|reply| json!(reply)),
-            Err(error) => Some(json!({ "repository": repository, "error": error.to_string() })),
-        })
-        .collect();
-    if failed.is_empty() {
-        return Ok(Reply::Report(json!({ "results": results })));
+/// A look at one of many apps: most likely nothing is to be done.
+fn routine<W: World>(world: &W, cause: &'static str) -> impl AsyncFn(&App) -> Result<Reply, Error> {
+    async move |app: &App| {
+        let subject = Subject { is_routine: true, ..Subject::default() };
+        look(world, app, &Trigger::Due(cause), &subject).await
     }
-    info!(results = %json!(results), "looked, and not everything went well");
-    Err(Error::Several { failed: failed.len(), all, messages: failed.join("; ") })
 }
 
 /// Looks at one app until what was decided is carried out.
@@ -199,6 +134,7 @@ async fn look<W: World>(world: &W, app: &App, trigger: &Trigger, subject: &Subje
             }
             let mut seen = world.observe(&app, subject).await?;
             seen.tried = tried.clone();
+            seen.matches.clone_from(&tried.matches);
             let (stages, reply) = loop {
                 match decide(&app, trigger, &seen) {
                     Step::Read(Question::Configuration) => match world.app_now(&app.repository).await? {
@@ -222,6 +158,7 @@ async fn look<W: World>(world: &W, app: &App, trigger: &Trigger, subject: &Subje
                     Step::Do(plan) => break (plan.stages, Some(plan.reply)),
                 }
             };
+            tried.matches.clone_from(&seen.matches);
             log(&stages, reply.as_ref(), round);
             match (carry_out(world, &app, &stages, &seen).await?, reply) {
                 (CarriedOut::Whole, Some(reply)) => return Ok(reply),

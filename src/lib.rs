@@ -47,11 +47,14 @@ pub mod session;
 pub mod stack;
 pub mod state;
 
+pub mod roster;
+
 pub mod world;
 
 pub mod decide;
 
 pub mod handle;
+pub mod schedule;
 
 pub mod aws;
 

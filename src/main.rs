@@ -6,9 +6,11 @@
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
+use std::time::{Duration, SystemTime};
 
 use ecr_promoter::aws::Aws;
 use ecr_promoter::config::Settings;
+use ecr_promoter::error::Error;
 use ecr_promoter::event::Invocation;
 use ecr_promoter::{handle, logging};
 use jiff::Timestamp;
@@ -16,6 +18,8 @@ use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use tracing::{Instrument, error, info_span};
 
+/// What is left of the invocation's time for its answer; of a short one, a twelfth.
+const MARGIN: Duration = Duration::from_secs(2);
 fn main() -> ExitCode {
     match drop_empty_variables().map_err(lambda_runtime::Error::from).and_then(|()| run()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -48,12 +52,26 @@ async fn run() -> Result<(), lambda_runtime::Error> {
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
         let LambdaEvent { payload, context } = event;
         let span = info_span!("invocation", request_id = %context.request_id);
-        let invocation = Invocation::new(context.request_id, &context.invoked_function_arn, Timestamp::now());
-        let result = handle::handle(aws, &payload, &invocation).instrument(span.clone()).await;
+        // A tool that runs the function locally may name a time long past.
+        let time = context.deadline().duration_since(SystemTime::now()).ok();
+        aws.begin(time);
+        let now = Timestamp::now();
+        let mut invocation = Invocation::new(context.request_id, &context.invoked_function_arn, now);
+        invocation.deadline = time.and_then(|time| now.checked_add(time).ok());
+        let handled = handle::handle(aws, &payload, &invocation).instrument(span.clone());
+        let result = match time {
+            // A function that Lambda ends says nothing, and loses its sandbox.
+            Some(time) => tokio::time::timeout(time - MARGIN.min(time / 12), handled).await.unwrap_or_else(|_| Err(out_of_time())),
+            None => handled.await,
+        };
         result.map_err(|failure| {
             span.in_scope(|| error!("{failure}"));
             Diagnostic::from(failure)
         })
     }))
     .await
+}
+
+fn out_of_time() -> Error {
+    Error::OutOfTime { what: "the invocation".to_owned(), next: "the next attempt or the next look goes on" }
 }

@@ -146,6 +146,11 @@ impl Digest {
         Self(format!("sha256:{}", hex(&Sha256::digest(bytes))))
     }
 
+    /// The digest with this sha256.
+    pub fn from_bytes(sha256: [u8; 32]) -> Self {
+        Self(format!("sha256:{}", hex(&sha256)))
+    }
+
     /// The first 12 hex digits: what people compare, and what a tag carries.
     pub fn short(&self) -> &str {
         &self.0["sha256:".len()..][..12]

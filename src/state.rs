@@ -1,14 +1,12 @@
 //! What is remembered of an app between invocations: the `state` item of the table, one `history#…` item for each promotion
 //! that ended and one `command#…` item for each command that acted. Written by conditional writes only. No I/O here.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{Answer, Closed, Outcome};
 use crate::config::Mode;
-use crate::model::{Commit, Digest, Repository, RequestId, Tag, Token};
+use crate::model::{Commit, Digest, RequestId, Tag, Token};
 use crate::request::{Posted, Progress, Request, Vote};
 
 mod limits;
@@ -91,13 +89,6 @@ pub struct State {
     /// Change sets that may be on the stack, to be removed when they are not needed any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub change_sets: Vec<ChangeSet>,
-}
-
-/// The configured apps, as the schedule last saw them: an item of its own.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Roster {
-    /// Each app, and why its configuration cannot be used, once that was told.
-    pub apps: BTreeMap<Repository, Option<String>>,
 }
 
 /// A change set that may be on the stack.

@@ -18,10 +18,11 @@ use crate::link::{PublicUrl, Signer};
 use crate::model::{Commit, Digest, Repository, RequestId, SessionId, Tag, Token};
 use crate::request::{Posted, Request};
 use crate::review::Review;
+use crate::roster::{Roster, Unfinished};
 use crate::session::Session;
 use crate::slack::team::Installation;
 use crate::stack::{EventsWanted, Stack, StackEvents};
-use crate::state::{CommandRecord, Ended, Notice, Roster, State};
+use crate::state::{CommandRecord, Ended, Notice, State};
 
 /// Everything outside, for one sandbox.
 #[expect(async_fn_in_trait, reason = "lambda_runtime::run has no Send bound on its handler's future")]
@@ -65,6 +66,10 @@ pub trait World {
     async fn roster(&self) -> Result<(Roster, Version), Error>;
     /// Remembers the apps that there are, if nobody else did since.
     async fn keep_roster(&self, roster: &Roster, version: &Version) -> Result<Applied, Error>;
+    /// Where looks go on that ran out of time, and what its next write is conditional on.
+    async fn unfinished(&self) -> Result<(Unfinished, Version), Error>;
+    /// Remembers where looks go on, if nobody else did since.
+    async fn keep_unfinished(&self, unfinished: &Unfinished, version: &Version) -> Result<Applied, Error>;
     /// An app's state alone: one read.
     async fn state(&self, repository: &Repository) -> Result<Option<State>, Error>;
     /// The states of these apps, as few reads as possible. One that cannot be read hides no other.
@@ -187,7 +192,7 @@ pub struct Snapshot {
     /// The stack's events, where they were read; read after `state`, together with `stack` anew.
     pub events: Option<StackEvents>,
     /// The images of a commit, where they were looked for.
-    pub matches: BTreeMap<Commit, Vec<Digest>>,
+    pub matches: BTreeMap<Commit, Matches>,
     /// The last promotions that ended, newest first, where they were read.
     pub history: Option<Vec<Ended>>,
     /// What change sets would change in the stack, by their ARN, where that was looked at.
@@ -196,6 +201,15 @@ pub struct Snapshot {
     pub nonce: String,
     /// What this invocation's own calls were answered.
     pub tried: Tried,
+}
+
+/// The images of a commit, as far as the repository could be searched.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Matches {
+    /// Those that say so.
+    pub digests: Vec<Digest>,
+    /// How many other images may say so too and were not read: they were too many for the time there is. 0: all were read.
+    pub unread: usize,
 }
 
 /// The nonce of a state's last writer; `None` before the first write.
@@ -207,6 +221,8 @@ pub struct Version(pub Option<String>);
 pub struct Tried {
     /// Tags that ECR said are on another digest.
     pub taken: BTreeSet<Tag>,
+    /// Searches by commit, which may take longer than a decision may rest on its reads.
+    pub matches: BTreeMap<Commit, Matches>,
     /// An update that CloudFormation called "no updates".
     pub no_updates: Option<Token>,
     /// An update that CloudFormation refused for good, with its words.

@@ -12,6 +12,7 @@ mod emulator {
     mod http;
     mod image;
     mod lambda;
+    mod large;
     mod slack_request;
     mod world;
 
@@ -33,6 +34,7 @@ mod emulator {
     mod races;
     mod refusals;
     mod schedule;
+    mod search;
     mod shared_stack;
     mod slack;
     mod speed;

@@ -14,6 +14,7 @@ mod emulator {
     pub(crate) mod http;
     pub(crate) mod image;
     pub(crate) mod lambda;
+    pub(crate) mod large;
     pub(crate) mod slack_request;
     pub(crate) mod world;
 }

@@ -504,12 +504,12 @@ fn the_schedule_only_adopts_at_first_and_makes_good_what_was_missed_later() {
 }
 
 #[test]
-fn the_frequent_look_reads_one_item_of_an_app_without_open_work() {
+fn the_frequent_look_reads_the_states_of_all_apps_at_once() {
     let world = Memory::new("auto");
     let digest = world.push("aaaaaaa");
     let often = json!({"action": "reconcile", "only_open_work": true});
     assert_eq!(world.invoke(&often, "request").expect("an answer"), json!({"results": []}));
-    assert_eq!(world.get().calls, ["GetParametersByPath", "GetItem state"]);
+    assert_eq!(world.get().calls, ["GetItem unfinished", "GetParametersByPath", "BatchGetItem"]);
     answers(&world, &push_event(&digest), "promoted");
     world.finish_update();
     let looked = world.invoke(&often, "request").expect("an answer");
@@ -525,6 +525,7 @@ fn an_app_with_nothing_to_do_costs_three_calls_and_no_writes() {
     world.invoke(&event("scheduled"), "request").expect("an answer");
     let calls = world.get().calls[before..].to_vec();
     insta::assert_snapshot!(calls.join("\n"), @r"
+    GetItem unfinished
     GetParametersByPath
     GetItem roster
     GetItem state

@@ -23,7 +23,8 @@ const EVENT_PAGES: usize = 10;
 impl Aws {
     /// The stack by name or ARN; `None` if there is none.
     pub(super) async fn stack(&self, name: &str) -> Result<Option<Stack>, Error> {
-        match self.cloudformation.describe_stacks().stack_name(name).send().await {
+        let request = self.cloudformation.describe_stacks().stack_name(name);
+        match self.patiently("cloudformation:DescribeStacks", || request.clone().send()).await {
             Ok(output) => Ok(output.stacks.unwrap_or_default().into_iter().next().map(stack)),
             // A stack that does not exist is a ValidationError, as is everything else: only the words tell.
             Err(error) if error.message().is_some_and(|words| words.contains("does not exist")) => Ok(None),

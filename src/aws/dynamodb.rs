@@ -10,15 +10,16 @@ use aws_sdk_dynamodb::types::{
 };
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::future::try_join_all;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::{Aws, failed};
 use crate::error::Error;
 use crate::model::{Repository, RequestId, SessionId};
 use crate::request::Request;
+use crate::roster::{Roster, Trouble, Unfinished};
 use crate::session::Session;
-use crate::state::{CommandRecord, Ended, Roster, State};
+use crate::state::{CommandRecord, Ended, State};
 use crate::world::{Applied, Asked, Records, Version, World};
 
 type Item = HashMap<String, AttributeValue>;
@@ -26,6 +27,14 @@ type Item = HashMap<String, AttributeValue>;
 const STATE: &str = "state";
 /// Partition and item of the roster: no repository can have such a name.
 const ROSTER: &str = "#roster";
+/// How large one item of the roster gets, as DynamoDB counts: an item holds 400 KB.
+const ROSTER_BYTES: usize = 300_000;
+/// What DynamoDB adds to an entry's name: the entry's own overhead, and the longest value.
+const ROSTER_ENTRY: usize = 20;
+/// How often the roster is read that somebody writes meanwhile.
+const ROSTER_ROUNDS: u32 = 3;
+/// Partition and item that say where looks go on which ran out of time.
+const UNFINISHED: &str = "#unfinished";
 /// `history` tells at least this many promotions.
 const HISTORY: usize = 100;
 /// How many items one `BatchGetItem` may ask for.
@@ -41,11 +50,50 @@ const ASKED_DAYS: i64 = 90;
 /// How long a command's id is kept: SNS tries for at most 23 days.
 const COMMAND_DAYS: i64 = 30;
 
+/// What one item of the roster holds: all of it, unless there are thousands of apps.
+#[derive(Serialize, Deserialize)]
+struct Part {
+    apps: BTreeMap<Repository, Option<Trouble>>,
+    /// How many items the roster has; said by the first.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    parts: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_one(parts: &usize) -> bool {
+    *parts == 1
+}
+
+fn roster_part(n: usize) -> String {
+    format!("{ROSTER}/{n}")
+}
+
+/// The roster in items of a size that DynamoDB takes.
+fn parts(roster: &Roster) -> (Part, Vec<Part>) {
+    let new = || Part { apps: BTreeMap::new(), parts: 1 };
+    let (mut first, mut further, mut size) = (new(), Vec::new(), 0);
+    for (name, trouble) in &roster.apps {
+        let entry = name.as_str().len() + ROSTER_ENTRY;
+        if size + entry > ROSTER_BYTES {
+            further.push(new());
+            size = 0;
+        }
+        size += entry;
+        further.last_mut().unwrap_or(&mut first).apps.insert(name.clone(), trouble.clone());
+    }
+    first.parts += further.len();
+    (first, further)
+}
+
 impl Aws {
     /// An app's state, and what its next write is conditional on.
     pub(super) async fn versioned_state(&self, repository: &Repository) -> Result<(Option<State>, Version), Error> {
         let Some(item) = self.item(repository.as_str(), STATE).await? else { return Ok((None, Version::default())) };
-        let nonce = item.get("nonce").and_then(|nonce| nonce.as_s().ok()).cloned();
+        let nonce = nonce_of(&item);
         Ok((Some(read(repository.as_str(), STATE, item)?), Version(nonce)))
     }
 
@@ -69,13 +117,9 @@ impl Aws {
             if round > 0 {
                 self.pause(round).await;
             }
-            let output = self
-                .dynamodb
-                .batch_get_item()
-                .set_request_items(Some(left))
-                .send()
-                .await
-                .map_err(|error| failed("dynamodb:BatchGetItem", resource(), &error))?;
+            let request = self.dynamodb.batch_get_item().set_request_items(Some(left));
+            let output = self.patiently("dynamodb:BatchGetItem", || request.clone().send()).await;
+            let output = output.map_err(|error| failed("dynamodb:BatchGetItem", resource(), &error))?;
             for item in output.responses.unwrap_or_default().into_values().flatten() {
                 let app = item.get("app").and_then(|app| app.as_s().ok()).and_then(|app| app.parse::<Repository>().ok());
                 let app = app.ok_or_else(|| unreadable(resource(), &"an item has no app"))?;
@@ -93,16 +137,54 @@ impl Aws {
 
     /// The apps that there were, and what the next write is conditional on.
     pub(super) async fn read_roster(&self) -> Result<(Roster, Version), Error> {
-        let Some(item) = self.item(ROSTER, ROSTER).await? else { return Ok(Default::default()) };
-        let nonce = item.get("nonce").and_then(|nonce| nonce.as_s().ok()).cloned();
-        Ok((read(ROSTER, ROSTER, item)?, Version(nonce)))
+        for _ in 0..ROSTER_ROUNDS {
+            let Some(item) = self.item(ROSTER, ROSTER).await? else { return Ok(Default::default()) };
+            let version = Version(nonce_of(&item));
+            let Part { mut apps, parts } = read(ROSTER, ROSTER, item)?;
+            let names: Vec<String> = (1..parts).map(roster_part).collect();
+            let further = try_join_all(names.iter().map(|name| self.item(ROSTER, name))).await?;
+            let is_whole = further.iter().all(|item| item.as_ref().is_some_and(|item| nonce_of(item) == version.0));
+            if is_whole {
+                for (name, item) in names.iter().zip(further.into_iter().flatten()) {
+                    apps.extend(read::<Part>(ROSTER, name, item)?.apps);
+                }
+                return Ok((Roster { apps }, version));
+            }
+            // Somebody wrote it between two of these reads.
+        }
+        Err(unreadable(self.resource(ROSTER, ROSTER), &"it kept changing while it was read"))
     }
 
-    /// Remembers the apps that there are.
+    /// Remembers the apps that there are: in one item, or in several that are written all or none.
     pub(super) async fn write_roster(&self, roster: &Roster, version: &Version) -> Result<Applied, Error> {
         let nonce = (self.nonce)()?;
         let resource = self.resource(ROSTER, ROSTER);
-        let put = if_unchanged(self.put(ROSTER, ROSTER, roster, &nonce)?, version).build().map_err(|e| incomplete(&resource, &e))?;
+        let (first, further) = parts(roster);
+        let mut puts = vec![if_unchanged(self.put(ROSTER, ROSTER, &first, &nonce)?, version)];
+        for (n, part) in (1..).zip(&further) {
+            puts.push(self.put(ROSTER, &roster_part(n), part, &nonce)?);
+        }
+        let puts = puts.into_iter().map(PutBuilder::build).collect::<Result<Vec<Put>, _>>().map_err(|e| incomplete(&resource, &e))?;
+        let is_written = match <[Put; 1]>::try_from(puts) {
+            Ok([put]) => self.put_one(put, &nonce, &resource).await?,
+            Err(puts) => self.put_all(puts, &nonce, &resource).await?,
+        };
+        Ok(if is_written { Applied::Saved(Version(Some(nonce))) } else { Applied::Conflict })
+    }
+
+    /// Where looks go on that ran out of time, and what the next write is conditional on.
+    pub(super) async fn read_unfinished(&self) -> Result<(Unfinished, Version), Error> {
+        let Some(item) = self.item(UNFINISHED, UNFINISHED).await? else { return Ok(Default::default()) };
+        let version = Version(nonce_of(&item));
+        Ok((read(UNFINISHED, UNFINISHED, item)?, version))
+    }
+
+    /// Remembers where looks go on.
+    pub(super) async fn write_unfinished(&self, unfinished: &Unfinished, version: &Version) -> Result<Applied, Error> {
+        let nonce = (self.nonce)()?;
+        let resource = self.resource(UNFINISHED, UNFINISHED);
+        let put = if_unchanged(self.put(UNFINISHED, UNFINISHED, unfinished, &nonce)?, version);
+        let put = put.build().map_err(|e| incomplete(&resource, &e))?;
         Ok(if self.put_one(put, &nonce, &resource).await? { Applied::Saved(Version(Some(nonce))) } else { Applied::Conflict })
     }
 
@@ -154,17 +236,15 @@ impl Aws {
     }
 
     async fn item(&self, partition: &str, key: &str) -> Result<Option<Item>, Error> {
-        let output = self
+        let request = self
             .dynamodb
             .get_item()
             .table_name(&self.settings.state_table)
             .key("app", AttributeValue::S(partition.to_owned()))
             .key("item", AttributeValue::S(key.to_owned()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| failed("dynamodb:GetItem", self.resource(partition, key), &error))?;
-        Ok(output.item)
+            .consistent_read(true);
+        let output = self.patiently("dynamodb:GetItem", || request.clone().send()).await;
+        Ok(output.map_err(|error| failed("dynamodb:GetItem", self.resource(partition, key), &error))?.item)
     }
 
     /// The last promotions that ended, newest first.
@@ -237,17 +317,15 @@ impl Aws {
 
     /// Whether it was written.
     async fn put_one(&self, put: Put, nonce: &str, resource: &str) -> Result<bool, Error> {
-        let sent = self
+        let request = self
             .dynamodb
             .put_item()
             .table_name(put.table_name)
             .set_item(Some(put.item))
             .set_condition_expression(put.condition_expression)
             .set_expression_attribute_values(put.expression_attribute_values)
-            .set_return_values_on_condition_check_failure(put.return_values_on_condition_check_failure)
-            .send()
-            .await;
-        let Err(error) = sent else { return Ok(true) };
+            .set_return_values_on_condition_check_failure(put.return_values_on_condition_check_failure);
+        let Err(error) = self.patiently("dynamodb:PutItem", || request.clone().send()).await else { return Ok(true) };
         match error.as_service_error() {
             Some(aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(failure)) => {
                 Ok(failure.item.as_ref().is_some_and(|item| is_own(item, nonce)))
@@ -336,8 +414,12 @@ fn command_key(id: &str) -> String {
     format!("command#{id}")
 }
 
+fn nonce_of(item: &Item) -> Option<String> {
+    item.get("nonce").and_then(|nonce| nonce.as_s().ok()).cloned()
+}
+
 fn is_own(item: &Item, nonce: &str) -> bool {
-    item.get("nonce").and_then(|value| value.as_s().ok()).is_some_and(|value| value == nonce)
+    nonce_of(item).is_some_and(|its| its == nonce)
 }
 
 fn read<T: DeserializeOwned>(partition: &str, key: &str, item: Item) -> Result<T, Error> {

@@ -8,7 +8,8 @@ use crate::link::{NotPublic, PublicUrl};
 impl Aws {
     /// A parameter's value; `None` if there is no such parameter.
     pub(super) async fn parameter(&self, name: &str) -> Result<Option<String>, Error> {
-        match self.ssm.get_parameter().name(name).send().await {
+        let request = self.ssm.get_parameter().name(name);
+        match self.patiently("ssm:GetParameter", || request.clone().send()).await {
             Ok(output) => Ok(output.parameter.and_then(|parameter| parameter.value)),
             Err(error) if error.as_service_error().is_some_and(|e| e.is_parameter_not_found()) => Ok(None),
             Err(error) => Err(failed("ssm:GetParameter", format!("parameter `{name}`"), &error)),
@@ -24,15 +25,22 @@ impl Aws {
         Ok(Some(text.parse().map_err(wrong)?))
     }
 
-    /// All parameters under a path, by name: 10 a page, which is all that the service gives.
-    pub(super) async fn parameters(&self, path: &str) -> Result<Vec<(String, String)>, Error> {
-        let mut pages = self.ssm.get_parameters_by_path().path(path).recursive(true).into_paginator().send();
-        let mut parameters = Vec::new();
-        while let Some(page) = pages.next().await {
+    /// Hands over the name and value of each parameter under a path: 10 a page, which is all that the service gives.
+    pub(super) async fn parameters(&self, path: &str, mut take: impl FnMut(String, String)) -> Result<(), Error> {
+        let mut request = self.ssm.get_parameters_by_path().path(path).recursive(true);
+        loop {
+            let page = self.patiently("ssm:GetParametersByPath", || request.clone().send()).await;
             let page = page.map_err(|error| failed("ssm:GetParametersByPath", format!("path `{path}`"), &error))?;
-            parameters.extend(page.parameters.unwrap_or_default().into_iter().filter_map(|parameter| parameter.name.zip(parameter.value)));
+            for parameter in page.parameters.unwrap_or_default() {
+                if let Some((name, value)) = parameter.name.zip(parameter.value) {
+                    take(name, value);
+                }
+            }
+            match page.next_token.filter(|token| !token.is_empty()) {
+                Some(token) => request = request.next_token(token),
+                None => return Ok(()),
+            }
         }
-        Ok(parameters)
     }
 }
 
@@ -152,8 +160,8 @@ mod tests {
         let apps = replay(recordings, async |aws| aws.apps().await).await.expect("read");
         let read: Vec<_> =
             apps.iter().map(|(repository, app)| (repository.as_str(), app.as_ref().ok().map(|app| &*app.config.stack))).collect();
-        assert_eq!(read, [("web", None), ("tools/web", Some("tools"))]);
-        let error = apps[0].1.as_ref().expect_err("it names no stack").to_string();
+        assert_eq!(read, [("tools/web", Some("tools")), ("web", None)]);
+        let error = apps[1].1.as_ref().expect_err("it names no stack").to_string();
         assert!(error.contains("/ecr-promoter/apps/web") && error.contains("stack"), "{error}");
     }
 

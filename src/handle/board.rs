@@ -242,6 +242,7 @@ fn words(repository: &Repository, error: &Error) -> String {
         | Error::Unexpected { .. }
         | Error::Contended { .. }
         | Error::Untold { .. }
+        | Error::OutOfTime { .. }
         | Error::Several { .. } => {
             warn!(%repository, %error, "the board shows less than there is");
             UNREADABLE.to_owned()

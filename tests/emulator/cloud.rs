@@ -15,6 +15,7 @@ use super::cloudformation::{self, CloudFormation};
 use super::ecr::Registry;
 use super::fault::{self, At, Fault, Until, When};
 use super::http::{self, Request, Reset, Response};
+use super::large::{Fleet, LargeRepository, Rate};
 
 /// One call, as the log has it.
 #[derive(Debug, Clone)]
@@ -52,6 +53,10 @@ pub(crate) struct Cloud {
     faults: Mutex<Vec<(At, Fault)>>,
     fired: Mutex<usize>,
     delay: Mutex<Duration>,
+    /// What each of these operations is throttled above; several may share one.
+    rates: Mutex<HashMap<String, Arc<Rate>>>,
+    pub(crate) fleet: Mutex<Fleet>,
+    pub(crate) large_repository: Mutex<Option<Arc<LargeRepository>>>,
     /// Requests that are wrong whatever comes of them.
     violations: Mutex<Vec<String>>,
     /// How to kill the process behind an endpoint.
@@ -71,6 +76,9 @@ impl Cloud {
             faults: Mutex::default(),
             fired: Mutex::default(),
             delay: Mutex::default(),
+            rates: Mutex::default(),
+            fleet: Mutex::default(),
+            large_repository: Mutex::default(),
             violations: Mutex::default(),
             killers: Mutex::default(),
         })
@@ -99,6 +107,12 @@ impl Cloud {
     /// Every call takes this long, so that those that do not wait for each other overlap.
     pub(crate) fn slow_down(&self, delay: Duration) {
         *lock(&self.delay) = delay;
+    }
+
+    /// So many calls of these operations together are taken in a second.
+    pub(crate) fn limit(&self, ops: &[&str], per_second: u32) {
+        let rate = Arc::new(Rate::new(per_second));
+        lock(&self.rates).extend(ops.iter().map(|op| ((*op).to_owned(), Arc::clone(&rate))));
     }
 
     pub(crate) fn calls(&self) -> Vec<Call> {
@@ -140,8 +154,11 @@ impl Cloud {
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
-        let fault = faults.into_iter().next();
+        let mut fault = faults.into_iter().next();
         *lock(&self.fired) += usize::from(fault.is_some());
+        if lock(&self.rates).get(&op).is_some_and(|rate| !rate.takes()) {
+            fault = Some(Fault::Throttled(When::Before));
+        }
 
         let mut carried_out = false;
         let answer = match &fault {
@@ -170,6 +187,13 @@ impl Cloud {
     }
 
     async fn carry_out(&self, op: &str, body: &Value, request: &Request) -> Response {
+        if let Some(answer) = lock(&self.fleet).answer(op, body) {
+            return answer;
+        }
+        let large_repository = lock(&self.large_repository).clone();
+        if let Some(answer) = large_repository.and_then(|repository| repository.answer(op, body)) {
+            return answer;
+        }
         match op.split_once(':').unwrap_or_default() {
             ("ecr", action) => self.registry.answer(action, body, request.header("host")).await,
             ("layer", _) => self.registry.layer(&request.path),

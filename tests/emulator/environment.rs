@@ -39,7 +39,7 @@ async fn an_empty_variable_counts_as_unset() {
     environment.extend(set.map(|(name, value)| (name, value.to_owned())));
     let arn = "arn:aws:lambda:us-east-1:012345678912:function:ecr-promoter";
     let logs = Logs::default();
-    let sandbox = Sandbox::start(arn, &environment, Arc::new(Notify::new()), &logs).await;
+    let sandbox = Sandbox::start(arn, &environment, None, Arc::new(Notify::new()), &logs).await;
     for file in ["ecr-delete.json", "ecr-pull-through-cache-documented.json"] {
         let answer = sandbox.invoke(event(file).to_string().as_bytes(), file).await;
         let answer = answer.unwrap_or_else(|error| panic!("{file}: {}\n{}", error.message, logs.text()));

@@ -102,7 +102,9 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(base: &str) -> Client {
-        let http = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build_http();
+        // The emulator closes a connection that has been idle for some seconds.
+        let mut http = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new());
+        let http = http.pool_idle_timeout(std::time::Duration::from_secs(1)).build_http();
         Client { base: base.trim_end_matches('/').to_owned(), http }
     }
 

@@ -1,14 +1,16 @@
-//! The schedule: cheap where there is nothing to do, stopped by nothing, and whole even where one app is broken.
+//! The schedule: cheap where there is nothing to do, stopped by nothing, and whole even where one app is broken or there are
+//! more apps than there is time for.
 
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use super::cloud::Call;
+use super::cloud::{Call, lock};
 use super::cloudformation::{Parameter, Stack};
 use super::fault::{At, Fault, When};
 use super::image::Image;
+use super::large::Fleet;
 use super::world::{FIRST_TAG, World};
 
 const APPS: usize = 201;
@@ -145,4 +147,101 @@ async fn a_configuration_that_was_deleted_is_told_once_and_its_app_left_alone() 
     let told: Vec<String> = world.told().iter().map(Value::to_string).filter(|told| told.contains("/ecr-promoter/apps/gone")).collect();
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(world.stack_named("gone", |stack| stack.updates.len()), 0);
+}
+
+// Many apps, at AWS's rates
+
+const MB: u64 = 1024 * 1024;
+
+/// How often each app of the fleet was looked at.
+fn looked_at(world: &World) -> Vec<usize> {
+    let apps = lock(&world.cloud.fleet).apps;
+    let mut times = vec![0; apps];
+    for call in world.cloud.calls().iter().filter(|call| call.op == "cloudformation:DescribeStacks" && call.carried_out) {
+        let name = call.body["StackName"].as_str().unwrap_or_default();
+        if let Some(number) = name.strip_prefix("fleet-").and_then(|number| number.parse::<usize>().ok()) {
+            times[number] += 1;
+        }
+    }
+    times
+}
+
+/// Parameter Store takes 40 calls a second, and eight processes each list 300 configurations in 30 of them.
+#[tokio::test]
+async fn eight_stack_events_at_once_among_three_hundred_apps_are_all_answered() {
+    let Some(world) = World::new().await else { return };
+    lock(&world.cloud.fleet).apps = 300;
+    world.cloud.limit(&["ssm:GetParameter", "ssm:GetParametersByPath"], 40);
+    let mut sandboxes = Vec::new();
+    for _ in 0..8 {
+        sandboxes.push(world.start().await);
+    }
+    let deliveries = sandboxes.iter().enumerate().map(async |(n, sandbox)| {
+        let event = world.stack_changed(&Fleet::name(n * 30));
+        let answer = sandbox.invoke(event.to_string().as_bytes(), &world.unused_id()).await.unwrap_or_else(|e| panic!("{}", e.message));
+        assert_eq!((&answer["outcome"], &answer["repository"]), (&json!("unchanged"), &json!(Fleet::name(n * 30))), "{answer}");
+    });
+    futures_util::future::join_all(deliveries).await;
+    let throttled = world.cloud.calls().iter().filter(|call| call.op == "ssm:GetParametersByPath" && !call.carried_out).count();
+    assert!(throttled > 0, "nothing was throttled");
+
+    // What was just read serves the next events too.
+    world.cloud.forget_calls();
+    for n in 0..3 {
+        let event = world.stack_changed(&Fleet::name(n));
+        sandboxes[0].invoke(event.to_string().as_bytes(), &world.unused_id()).await.unwrap_or_else(|e| panic!("{}", e.message));
+    }
+    assert_eq!(world.cloud.count("ssm:GetParametersByPath"), 0);
+}
+
+/// An hour in twelve seconds: five times AWS's rates, and a fifth of Lambda's minute.
+#[tokio::test]
+async fn five_hundred_apps_at_the_rate_of_describe_stacks_are_looked_at_in_several_looks() {
+    let Some(mut world) = World::new().await else { return };
+    lock(&world.cloud.fleet).apps = 500;
+    world.cloud.limit(&["cloudformation:DescribeStacks"], 50);
+    world.cloud.limit(&["ssm:GetParameter", "ssm:GetParametersByPath"], 200);
+    world.set_timeout(Duration::from_secs(9));
+    let (mut looks, mut answer) = (1, world.answer(&world.event("scheduled.json")).await);
+    assert!(answer["left"].as_u64().is_some_and(|left| left > 0), "{answer}");
+    while !answer["left"].is_null() {
+        assert!(looks < 4, "it does not end: {answer}");
+        let left = answer["left"].as_u64();
+        answer = world.answer(&json!({ "action": "reconcile", "only_open_work": true })).await;
+        assert!(answer["left"].as_u64() < left || answer["left"].is_null(), "{answer}");
+        looks += 1;
+    }
+    let times = looked_at(&world);
+    assert!(times.iter().all(|times| (1..=2).contains(times)), "{times:?}");
+    // Those that were cut off are looked at again, and no others.
+    assert!(times.iter().sum::<usize>() <= 500 + 16 * looks, "{times:?}");
+    let writes =
+        world.cloud.calls().into_iter().filter(|call| call.op == "dynamodb:PutItem").map(|call| call.body["Item"]["app"]["S"].clone());
+    let writes: Vec<Value> = writes.collect();
+    assert!(writes.iter().all(|app| ["#roster", "#unfinished"].contains(&app.as_str().unwrap_or_default())), "{writes:?}");
+}
+
+#[tokio::test]
+async fn five_thousand_apps_take_little_memory_and_few_calls_where_nothing_is_open() {
+    let Some(world) = World::new().await else { return };
+    lock(&world.cloud.fleet).apps = 5_000;
+    let sandbox = world.start_with(&[("AWS_LAMBDA_LOG_LEVEL", "INFO")]).await;
+    let invoke = async |event: Value| {
+        sandbox.invoke(event.to_string().as_bytes(), &world.unused_id()).await.unwrap_or_else(|e| panic!("{}", e.message))
+    };
+    let often = || json!({ "action": "reconcile", "only_open_work": true });
+    assert_eq!(invoke(often()).await, json!({ "results": [] }));
+    let calls = world.cloud.ops();
+    let count = |op: &str| calls.iter().filter(|call| *call == op).count();
+    assert_eq!((count("ssm:GetParametersByPath"), count("dynamodb:BatchGetItem"), count("dynamodb:GetItem")), (500, 50, 1));
+    assert_eq!(calls.len(), 551);
+
+    let mut left = invoke(world.event("scheduled.json")).await["left"].clone();
+    while !left.is_null() {
+        left = invoke(often()).await["left"].clone();
+    }
+    assert!(looked_at(&world).iter().all(|times| *times >= 1));
+    if let Some(peak) = sandbox.peak_memory() {
+        assert!(peak < 64 * MB, "{} MB", peak / MB);
+    }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -49,6 +49,8 @@ pub(crate) struct World {
     topic: String,
     sandbox: tokio::sync::Mutex<Option<Arc<Sandbox>>>,
     numbers: AtomicU64,
+    /// How long an invocation may take, where that is not Lambda's minute.
+    timeout: Option<Duration>,
 }
 
 impl World {
@@ -71,6 +73,7 @@ impl World {
             topic,
             sandbox: tokio::sync::Mutex::default(),
             numbers: AtomicU64::new(0),
+            timeout: None,
         };
         let key = |name: &str, kind: &str| json!({ "AttributeName": name, "KeyType": kind });
         let text = |name: &str| json!({ "AttributeName": name, "AttributeType": "S" });
@@ -87,6 +90,11 @@ impl World {
         world.push(&Image::docker("what runs before", None), &[FIRST_TAG]).await;
         world.add_stack(Stack::new("web", parameters()));
         Some(world)
+    }
+
+    /// Processes that are started from now on have this long for each invocation.
+    pub(crate) fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = Some(timeout);
     }
 
     pub(crate) async fn configure(&self, repository: &str, configuration: &Value) {
@@ -268,7 +276,7 @@ impl World {
         ];
         environment.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let arn = format!("arn:aws:lambda:{REGION}:{}:function:ecr-promoter", self.cloud.account);
-        Arc::new(Sandbox::start(&arn, &environment, kill, &self.logs).await)
+        Arc::new(Sandbox::start(&arn, &environment, self.timeout, kill, &self.logs).await)
     }
 
     /// The process that is warm, or a new one where there is none or it died.

@@ -25,12 +25,13 @@ use ecr_promoter::link::PublicUrl;
 use ecr_promoter::model::{Digest, Repository, RequestId, SessionId, Tag, Token};
 use ecr_promoter::request::{Posted, Progress, Request};
 use ecr_promoter::review::{Change, Changes, Replacement, Review};
+use ecr_promoter::roster::{Roster, Unfinished};
 use ecr_promoter::session::Session;
 use ecr_promoter::slack::team::Installation;
 use ecr_promoter::stack::{EventsWanted, Parameter, Stack, StackEvent, StackEvents};
-use ecr_promoter::state::{CommandRecord, Ended, Notice, Roster, State, Via};
+use ecr_promoter::state::{CommandRecord, Ended, Notice, State, Via};
 use ecr_promoter::world::{
-    Action, Applied, Asked, Listener, NotUpdated, Question, Secret, Snapshot, Subject, Tried, Update, Version, World,
+    Action, Applied, Asked, Listener, Matches, NotUpdated, Question, Secret, Snapshot, Subject, Tried, Update, Version, World,
 };
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -87,9 +88,14 @@ pub(crate) struct Inner {
     pub(crate) state: Option<(State, String)>,
     pub(crate) history: BTreeMap<u64, Ended>,
     pub(crate) roster: Option<(Roster, String)>,
+    pub(crate) unfinished: Option<(Unfinished, String)>,
     pub(crate) commands: BTreeMap<String, CommandRecord>,
     pub(crate) told: Vec<Notice>,
+    /// How long the topic takes for a notice.
+    pub(crate) told_in: SignedDuration,
     pub(crate) archived: BTreeSet<Digest>,
+    /// How long a search by commit takes, and how many images it leaves unread.
+    pub(crate) search: (SignedDuration, usize),
     pub(crate) cancels: usize,
     pub(crate) secrets: SecretsOfSlack,
     /// Where Slack says that the app is installed, if it answers.
@@ -99,6 +105,7 @@ pub(crate) struct Inner {
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     /// Further apps, which nobody pushes to: their configuration and their state.
     pub(crate) others: BTreeMap<Repository, (Value, Option<State>)>,
+    pub(crate) list_never_ends: bool,
     /// What each request is about.
     pub(crate) asked: BTreeMap<RequestId, Asked>,
     /// The messages in Slack, by their time, as they are now.
@@ -173,9 +180,12 @@ impl Memory {
             state: None,
             history: BTreeMap::new(),
             roster: None,
+            unfinished: None,
             commands: BTreeMap::new(),
             told: Vec::new(),
+            told_in: SignedDuration::ZERO,
             archived: BTreeSet::new(),
+            search: (SignedDuration::ZERO, 0),
             cancels: 0,
             secrets: SecretsOfSlack { signing: Some("signing-secret".to_owned()), token: Some("xoxb-1".to_owned()) },
             installation: Some(Installation { team: slack::TEAM.to_owned(), organisation: None }),
@@ -183,6 +193,7 @@ impl Memory {
             public_url: Some(PUBLIC_URL.to_owned()),
             sessions: BTreeMap::new(),
             others: BTreeMap::new(),
+            list_never_ends: false,
             asked: BTreeMap::new(),
             slack: BTreeMap::new(),
             slack_is_down: false,
@@ -242,6 +253,11 @@ impl Memory {
     /// Delivers a payload to a new sandbox.
     pub(crate) fn invoke(&self, payload: &Value, request_id: &str) -> Result<Value, Error> {
         run(self.handler(payload.clone(), request_id)).expect("the sandbox lives")
+    }
+
+    /// What a handler sees of it.
+    pub(crate) fn sandbox(&self) -> impl World + use<> {
+        Sandbox { world: self.clone(), died: RefCell::new(false) }
     }
 
     /// A handler's future; `Ready(None)` if its sandbox died.
@@ -675,6 +691,9 @@ impl World for Sandbox {
 
     async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error> {
         let config = self.call("GetParametersByPath", |w| w.config.clone()).await?;
+        if self.world.get().list_never_ends {
+            std::future::pending().await
+        }
         if config.is_null() {
             return Ok(Vec::new());
         }
@@ -762,15 +781,34 @@ impl World for Sandbox {
         self.call("Save roster", keep).await
     }
 
+    async fn unfinished(&self) -> Result<(Unfinished, Version), Error> {
+        let (unfinished, nonce) = self.call("GetItem unfinished", |w| w.unfinished.clone()).await?.unzip();
+        Ok((unfinished.unwrap_or_default(), Version(nonce)))
+    }
+
+    async fn keep_unfinished(&self, unfinished: &Unfinished, version: &Version) -> Result<Applied, Error> {
+        let keep = |w: &mut Inner| {
+            if w.unfinished.as_ref().map(|(_, nonce)| nonce) != version.0.as_ref() {
+                return Applied::Conflict;
+            }
+            w.nonces += 1;
+            w.unfinished = Some((unfinished.clone(), w.nonces.to_string()));
+            Applied::Saved(Version(Some(w.nonces.to_string())))
+        };
+        self.call("Save unfinished", keep).await
+    }
+
     async fn state(&self, _: &Repository) -> Result<Option<State>, Error> {
         self.call("GetItem state", |w| w.state.as_ref().map(|(state, _)| state.clone())).await
     }
 
     async fn states(&self, repositories: &[Repository]) -> Result<BTreeMap<Repository, Result<State, Error>>, Error> {
         let read = |w: &mut Inner| {
-            let own = w.state.as_ref().map(|(state, _)| ("web".parse::<Repository>().expect("a name"), state.clone()));
-            let others = w.others.iter().filter_map(|(name, (_, state))| Some((name.clone(), state.clone()?)));
-            own.into_iter().chain(others).filter(|(name, _)| repositories.contains(name)).map(|(name, state)| (name, Ok(state))).collect()
+            let state = |name: &Repository| match w.others.get(name) {
+                Some((_, state)) => state.clone(),
+                None => w.state.as_ref().filter(|_| name.as_str() == "web").map(|(state, _)| state.clone()),
+            };
+            repositories.iter().filter_map(|name| Some((name.clone(), Ok(state(name)?)))).collect()
         };
         self.call("BatchGetItem", read).await
     }
@@ -865,9 +903,14 @@ impl World for Sandbox {
             Question::Matches(commit) => {
                 let tags = seen.tags.clone().unwrap_or_default();
                 let is_of = |image: &Image| tags.commit(&image.digest, &app.config).or(image.annotation.clone());
-                let all = self.call("ListImages", |w| w.images.clone()).await?;
+                let search = |w: &mut Inner| {
+                    w.now += w.search.0;
+                    (w.images.clone(), w.search.1)
+                };
+                let (all, unread) = self.call("ListImages", search).await?;
                 let found = all.values().filter(|image| is_of(image).is_some_and(|its| its.agrees_with(commit)));
-                seen.matches.insert(commit.clone(), found.map(|image| image.digest.clone()).collect());
+                let digests = found.map(|image| image.digest.clone()).collect();
+                seen.matches.insert(commit.clone(), Matches { digests, unread });
             }
             Question::Review(arn) => {
                 let review = self.call("DescribeChangeSet", |w| w.review(arn)).await?;
@@ -902,6 +945,7 @@ impl World for Sandbox {
             Action::Show(request) => self.call("Slack", |w| w.show(request)).await.or(Ok(Applied::PutOff)),
             Action::Tell(notice) => {
                 let tell = |w: &mut Inner| {
+                    w.now += w.told_in;
                     if w.topic_is_down {
                         let (resource, message) = ("topic".to_owned(), "it is down".to_owned());
                         return Err(Error::Aws { action: "sns:Publish", resource, message });
@@ -1070,7 +1114,7 @@ pub(crate) fn interleave<F: Future>(futures: impl IntoIterator<Item = F>, mut ch
 }
 
 /// Lets other handlers go first, once.
-async fn yield_now() {
+pub(crate) async fn yield_now() {
     let mut has_yielded = false;
     poll_fn(|context| {
         // Some combinators poll only what was woken.

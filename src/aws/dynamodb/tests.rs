@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_types::body::SdkBody;
 use http::{Request, Response};
 use serde_json::{Value, json};
@@ -11,9 +12,10 @@ use crate::answer::Answer;
 use crate::error::Error;
 use crate::event::command::SlackOrigin;
 use crate::model::Repository;
+use crate::roster::{Roster, Trouble, Unfinished};
 use crate::session::Session;
 use crate::slack::team::Standing;
-use crate::state::{CommandRecord, End, Ended, Promotion, Roster, Running, State, Via};
+use crate::state::{CommandRecord, End, Ended, Promotion, Running, State, Via};
 use crate::world::{Applied, Asked, Records, Version};
 
 const DIGEST: &str = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
@@ -645,15 +647,15 @@ async fn a_transaction_that_failed_for_another_cause_is_an_error() {
 
 // The roster
 
+const TROUBLE: &str = "Parameter Store /ecr-promoter/apps/shop: key `stak`";
+
 fn roster() -> Roster {
-    let trouble = "Parameter Store /ecr-promoter/apps/shop: key `stak`".to_owned();
-    Roster { apps: [(web(), None), ("shop".parse().expect("a repository"), Some(trouble))].into() }
+    Roster { apps: [(web(), None), ("shop".parse().expect("a repository"), Some(Trouble::of(TROUBLE)))].into() }
 }
 
 /// An item of its own, under a name that no repository can have.
 fn roster_item(nonce: &str) -> Value {
-    let trouble = text("Parameter Store /ecr-promoter/apps/shop: key `stak`");
-    let apps = json!({ "M": { "web": { "NULL": true }, "shop": trouble } });
+    let apps = json!({ "M": { "web": { "NULL": true }, "shop": text("#58142d69b70f") } });
     json!({ "app": text("#roster"), "item": text("#roster"), "nonce": text(nonce), "apps": apps })
 }
 
@@ -684,6 +686,145 @@ async fn before_the_first_full_look_the_roster_is_empty() {
 async fn the_roster_is_read_with_the_nonce_of_its_writer() {
     let read = read_roster(ok_json(&json!({ "Item": roster_item(OTHER_NONCE) }))).await.expect("read");
     assert_eq!(read, (roster(), Version(Some(OTHER_NONCE.to_owned()))));
+}
+
+#[tokio::test]
+async fn a_roster_that_an_earlier_version_wrote_with_the_words_of_each_trouble_is_the_same() {
+    let mut earlier = roster_item(OTHER_NONCE);
+    earlier["apps"]["M"]["shop"] = text(TROUBLE);
+    let read = read_roster(ok_json(&json!({ "Item": earlier }))).await.expect("read");
+    assert_eq!(read, (roster(), Version(Some(OTHER_NONCE.to_owned()))));
+}
+
+/// 5,000 apps with the longest names that there are, each with a trouble.
+fn large_roster() -> Roster {
+    let name = |n: usize| format!("{n:04}-{}", "a".repeat(251)).parse().expect("a repository");
+    Roster { apps: (0..5_000).map(|n| (name(n), Some(Trouble::of(&format!("trouble {n}"))))).collect() }
+}
+
+/// As DynamoDB counts: names and texts, 3 bytes for each map, 1 for each entry and value.
+fn size(value: &Value) -> usize {
+    let Some((kind, value)) = value.as_object().and_then(|value| value.iter().next()) else { panic!("no attribute: {value}") };
+    match (kind.as_str(), value) {
+        ("S", Value::String(text)) => 1 + text.len(),
+        ("M", Value::Object(entries)) => 3 + entries.iter().map(|(name, value)| name.len() + 1 + size(value)).sum::<usize>(),
+        ("N", Value::String(number)) => 1 + number.len(),
+        ("NULL" | "BOOL", _) => 1,
+        _ => panic!("{kind}"),
+    }
+}
+
+fn items_of_a_large_roster() -> Vec<Value> {
+    let (first, further) = super::parts(&large_roster());
+    let (aws, _) = super::super::wire::connect([]);
+    let item = |key: &str, part: &super::Part| {
+        let put = aws.put("#roster", key, part, OTHER_NONCE).expect("an item").build().expect("a put");
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the SDK's enum may grow")]
+        let attribute = |value: &AttributeValue| match value {
+            AttributeValue::S(text) => json!({ "S": text }),
+            AttributeValue::N(number) => json!({ "N": number }),
+            AttributeValue::M(map) => {
+                json!({ "M": map.iter().map(|(name, value)| (name.clone(), text(value.as_s().expect("a text")))).collect::<serde_json::Map<_, _>>() })
+            }
+            other => panic!("{other:?}"),
+        };
+        Value::Object(put.item.iter().map(|(name, value)| (name.clone(), attribute(value))).collect())
+    };
+    let keys = (1..).map(super::roster_part);
+    std::iter::once(item("#roster", &first)).chain(keys.zip(&further).map(|(key, part)| item(&key, part))).collect()
+}
+
+#[test]
+fn however_many_apps_there_are_no_item_of_the_roster_is_too_large() {
+    let items = items_of_a_large_roster();
+    assert_eq!(items[0]["parts"], json!({ "N": items.len().to_string() }));
+    for item in &items {
+        let bytes: usize = item.as_object().expect("an item").iter().map(|(name, value)| name.len() + size(value)).sum();
+        assert!(bytes < 310_000, "{bytes}");
+    }
+    // 5,000 apps with names and troubles of ordinary lengths stand in one.
+    let ordinary = |n: usize| (format!("payments/service-{n:04}").parse().expect("a repository"), Some(Trouble::of(&n.to_string())));
+    assert_eq!(super::parts(&Roster { apps: (0..5_000).map(ordinary).collect() }).1.len(), 0);
+}
+
+/// The request for one item of the roster.
+fn get_part(key: &str) -> Request<SdkBody> {
+    let key = json!({ "app": text("#roster"), "item": text(key) });
+    ask("GetItem", &json!({ "TableName": "state-table", "Key": key, "ConsistentRead": true }))
+}
+
+#[tokio::test]
+async fn a_roster_of_several_items_is_read_whole_and_not_torn() {
+    let items = items_of_a_large_roster();
+    let read = || items.iter().map(|item| (get_part(item["item"]["S"].as_str().expect("a key")), ok_json(&json!({ "Item": item }))));
+    let whole = replay(read(), async |aws| aws.read_roster().await).await.expect("read");
+    assert_eq!(whole, (large_roster(), Version(Some(OTHER_NONCE.to_owned()))));
+
+    // Between the first item and the last, somebody else wrote all of them.
+    let mut torn: Vec<Recording> = read().collect();
+    let last = items.last().expect("an item").clone();
+    let mut newer = last.clone();
+    newer["nonce"] = text("fedcba9876543210fedcba9876543210");
+    torn.pop();
+    torn.push((get_part(last["item"]["S"].as_str().expect("a key")), ok_json(&json!({ "Item": newer }))));
+    let again = replay(torn.into_iter().chain(read()), async |aws| aws.read_roster().await).await.expect("read");
+    assert_eq!(again.0, large_roster());
+}
+
+#[tokio::test]
+async fn a_roster_of_several_items_is_written_all_or_none() {
+    let mut puts: Vec<Value> = items_of_a_large_roster()
+        .into_iter()
+        .map(|mut item| {
+            item["nonce"] = text(&nonce());
+            json!({ "Put": { "TableName": "state-table", "Item": item } })
+        })
+        .collect();
+    puts[0]["Put"]["ConditionExpression"] = "nonce = :read".into();
+    puts[0]["Put"]["ExpressionAttributeValues"] = json!({ ":read": text(OTHER_NONCE) });
+    puts[0]["Put"]["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD".into();
+    let put = || ask("TransactWriteItems", &json!({ "TransactItems": puts, "ClientRequestToken": "idempotency-token" }));
+    let write = async |answer: Response<SdkBody>| {
+        let version = Version(Some(OTHER_NONCE.to_owned()));
+        replay([(put(), answer)], async |aws| aws.write_roster(&large_roster(), &version).await).await.expect("not an error")
+    };
+    assert_eq!(write(ok_json(&json!({}))).await, saved());
+    let mut reasons = vec![check_failed(&roster_item("fedcba9876543210fedcba9876543210"))];
+    reasons.extend(puts[1..].iter().map(|_| reason("None")));
+    let words = "Transaction cancelled, please refer cancellation reasons for specific reasons";
+    let lost = json_error("TransactionCanceledException", words, &json!({ "CancellationReasons": reasons }));
+    assert_eq!(write(lost).await, Applied::Conflict);
+}
+
+// Where looks go on
+
+fn unfinished() -> Unfinished {
+    Unfinished { round: 7, next: Some(web()), again: true, open: None }
+}
+
+fn unfinished_item(nonce: &str) -> Value {
+    let (round, open) = (json!({ "N": "7" }), json!({ "NULL": true }));
+    let own = json!({ "app": text("#unfinished"), "item": text("#unfinished"), "nonce": text(nonce) });
+    let mut item = json!({ "round": round, "next": text("web"), "again": { "BOOL": true }, "open": open });
+    item.as_object_mut().expect("an object").extend(own.as_object().expect("an object").clone());
+    item
+}
+
+#[tokio::test]
+async fn where_looks_go_on_is_read_and_written_like_the_roster() {
+    let key = json!({ "app": text("#unfinished"), "item": text("#unfinished") });
+    let get = || ask("GetItem", &json!({ "TableName": "state-table", "Key": key, "ConsistentRead": true }));
+    let read = async |answer| replay([(get(), answer)], async |aws| aws.read_unfinished().await).await.expect("read");
+    assert_eq!(read(ok_json(&json!({}))).await, (Unfinished::default(), Version(None)));
+    let version = Version(Some(OTHER_NONCE.to_owned()));
+    assert_eq!(read(ok_json(&json!({ "Item": unfinished_item(OTHER_NONCE) }))).await, (unfinished(), version.clone()));
+
+    let more = json!({ "ExpressionAttributeValues": { ":read": text(OTHER_NONCE) } });
+    let put = || ask("PutItem", &put_item(&unfinished_item(&nonce()), "nonce = :read", &more));
+    let write = async |answer| replay([(put(), answer)], async |aws| aws.write_unfinished(&unfinished(), &version).await).await;
+    assert_eq!(write(ok_json(&json!({}))).await.expect("written"), saved());
+    let theirs = condition_failed(&unfinished_item("fedcba9876543210fedcba9876543210"));
+    assert_eq!(write(theirs).await.expect("not an error"), Applied::Conflict);
 }
 
 #[tokio::test]

@@ -15,15 +15,15 @@ use crate::world::{Applied, Snapshot, Subject, World};
 /// As `docker push` writes it: the blanks and line breaks count.
 const MANIFEST: &str = "{\n   \"schemaVersion\": 2,\n   \"config\": {}\n}";
 const MEDIA_TYPE: &str = "application/vnd.docker.distribution.manifest.v2+json";
-const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub(super) const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const OLD_MANIFEST: &str = r#"{"schemaVersion":2}"#;
 
-fn ask(operation: &str, body: &Value) -> Request<SdkBody> {
+pub(super) fn ask(operation: &str, body: &Value) -> Request<SdkBody> {
     json_request(&format!("AmazonEC2ContainerRegistry_V20150921.{operation}"), body)
 }
 
-fn batch_get_image(ids: &Value) -> Request<SdkBody> {
+pub(super) fn batch_get_image(ids: &Value) -> Request<SdkBody> {
     let media_types = [
         "application/vnd.docker.distribution.manifest.v2+json",
         "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -33,11 +33,11 @@ fn batch_get_image(ids: &Value) -> Request<SdkBody> {
     ask("BatchGetImage", &json!({ "repositoryName": "web", "imageIds": ids, "acceptedMediaTypes": media_types }))
 }
 
-fn images(rows: &[Value], failures: &[Value]) -> Response<SdkBody> {
+pub(super) fn images(rows: &[Value], failures: &[Value]) -> Response<SdkBody> {
     ok_json(&json!({ "images": rows, "failures": failures }))
 }
 
-fn row(digest: &Digest, tag: Option<&str>, manifest: &str, media_type: &str) -> Value {
+pub(super) fn row(digest: &Digest, tag: Option<&str>, manifest: &str, media_type: &str) -> Value {
     let mut id = json!({ "imageDigest": digest });
     if let Some(tag) = tag {
         id["imageTag"] = tag.into();
@@ -45,7 +45,7 @@ fn row(digest: &Digest, tag: Option<&str>, manifest: &str, media_type: &str) -> 
     json!({ "registryId": "012345678912", "repositoryName": "web", "imageId": id, "imageManifest": manifest, "imageManifestMediaType": media_type })
 }
 
-fn web_app() -> App {
+pub(super) fn web_app() -> App {
     app(&json!({ "stack": "web" }))
 }
 
@@ -277,52 +277,43 @@ async fn a_denied_look_names_the_action_that_is_missing() {
     assert_eq!(denied(result), ("ecr:DescribeImages".to_owned(), "repository `web`".to_owned()));
 }
 
-// The images of a commit
+// Tags by name
 
-#[tokio::test]
-async fn the_images_of_a_commit_are_found_by_tag_and_annotation_and_not_among_the_platforms_of_an_index() {
-    let revision = json!({ "org.opencontainers.image.revision": "9fceb02d0ae598e95dc970b74767f19372d61af8" });
-    let manifest = |content: &Value| {
-        let text = content.to_string();
-        (Digest::of(text.as_bytes()), text)
-    };
-    let (platform, platform_text) = manifest(&json!({ "annotations": revision }));
-    let (index, index_text) = manifest(
-        &json!({ "annotations": revision, "manifests": [{ "digest": platform, "platform": { "os": "linux", "architecture": "arm64" } }] }),
-    );
-    let (tagged, tagged_text) = manifest(&json!({ "schemaVersion": 2 }));
-    let (other, other_text) =
-        manifest(&json!({ "annotations": { "org.opencontainers.image.revision": "e83c5163316f89bfbde7d9ab23ca2e25604af290" } }));
-    let all = BTreeSet::from([&platform, &index, &tagged, &other]);
-    let ids: Vec<Value> = all.iter().map(|digest| json!({ "imageDigest": digest })).collect();
-    let rows = [
-        row(&platform, None, &platform_text, OCI),
-        row(&index, Some("latest"), &index_text, INDEX),
-        row(&tagged, Some("9fceb02"), &tagged_text, OCI),
-        row(&other, Some("e83c516"), &other_text, OCI),
-    ];
-    let recordings = [
-        (ask("ListImages", &json!({ "repositoryName": "web", "maxResults": 1000 })), ok_json(&json!({ "imageIds": ids }))),
-        (batch_get_image(&json!(ids)), images(&rows, &[])),
-    ];
-    let tags = [(tag("latest"), index.clone()), (tag("9fceb02"), tagged.clone()), (tag("e83c516"), other)].into_iter().collect();
-    let commit = "9fceb02".parse().expect("a commit");
-    let found = replay(recordings, async |aws| aws.images_of(&web_app(), &commit, &tags).await).await.expect("read");
-    assert_eq!(BTreeSet::from_iter(found), BTreeSet::from([index, tagged]));
+fn described(detail: Value) -> Response<SdkBody> {
+    ok_json(&json!({ "imageDetails": [detail] }))
 }
 
 #[tokio::test]
-async fn a_search_asks_for_a_hundred_images_at_once() {
-    let digests: BTreeSet<Digest> = (0..101_u8).map(|n| Digest::of(&[n])).collect();
-    let ids: Vec<Value> = digests.iter().map(|digest| json!({ "imageDigest": digest })).collect();
+async fn tags_are_asked_for_by_name_whatever_they_are_on() {
+    let (image, chart) = (Digest::of(b"image"), Digest::of(b"chart"));
+    let by_tag = |tag: &str| ask("DescribeImages", &json!({ "repositoryName": "web", "imageIds": [{ "imageTag": tag }] }));
+    let missing =
+        || json_error("ImageNotFoundException", "The image with imageId {imageDigest:'null', imageTag:'free'} does not exist", &json!({}));
+    let chart_detail =
+        json!({ "imageDigest": chart, "imageTags": ["chart"], "artifactMediaType": "application/vnd.cncf.helm.config.v1+json" });
     let recordings = [
-        (ask("ListImages", &json!({ "repositoryName": "web", "maxResults": 1000 })), ok_json(&json!({ "imageIds": ids }))),
-        (batch_get_image(&json!(ids[..100])), images(&[], &[])),
-        (batch_get_image(&json!(ids[100..])), images(&[], &[])),
+        (by_tag("chart"), described(chart_detail)),
+        (by_tag("free"), missing()),
+        (by_tag("production_9fceb02"), described(json!({ "imageDigest": image, "imageTags": ["latest", "production_9fceb02"] }))),
     ];
-    let commit = "9fceb02".parse().expect("a commit");
-    let found = replay(recordings, async |aws| aws.images_of(&web_app(), &commit, &Tags::default()).await).await;
-    assert_eq!(found.expect("read"), []);
+    let tags = ["production_9fceb02", "free", "chart"].map(tag).into();
+    let named = replay(recordings, async |aws| aws.tags_named(&web(), &tags).await).await.expect("read");
+    assert_eq!(named, [(tag("chart"), Some(chart)), (tag("free"), None), (tag("production_9fceb02"), Some(image))].into());
+}
+
+#[tokio::test]
+async fn of_one_image_all_tags_are_told() {
+    let digest = image().digest;
+    let by_digest = || ask("DescribeImages", &json!({ "repositoryName": "web", "imageIds": [{ "imageDigest": digest }] }));
+    let tags_of = async |answer| replay([(by_digest(), answer)], async |aws| aws.tags_of(&web(), &digest).await).await;
+    let tagged = described(json!({ "imageDigest": digest, "imageTags": ["latest", "9fceb02"] }));
+    assert_eq!(tags_of(tagged).await.expect("read"), Some([tag("9fceb02"), tag("latest")].into()));
+    assert_eq!(tags_of(described(json!({ "imageDigest": digest }))).await.expect("read"), Some(BTreeSet::new()));
+    for code in ["ImageNotFoundException", "RepositoryNotFoundException"] {
+        assert_eq!(tags_of(json_error(code, "not there", &json!({}))).await.expect("not an error"), None);
+    }
+    let result = tags_of(json_error("AccessDeniedException", "", &json!({}))).await;
+    assert_eq!(denied(result), ("ecr:DescribeImages".to_owned(), "repository `web`".to_owned()));
 }
 
 // The one write
@@ -389,7 +380,7 @@ async fn a_put_whose_first_answer_was_lost_is_tried_again_and_done() {
 
 // Which tags can be moved
 
-fn described(mutability: &Value) -> Recording {
+fn with_mutability(mutability: &Value) -> Recording {
     let mut repository = json!({ "repositoryName": "web" });
     repository.as_object_mut().expect("an object").extend(mutability.as_object().expect("an object").clone());
     (ask("DescribeRepositories", &json!({ "repositoryNames": ["web"] })), ok_json(&json!({ "repositories": [repository] })))
@@ -408,7 +399,7 @@ async fn a_tag_can_be_moved_where_the_repository_and_its_exclusions_say_so() {
         (json!({ "imageTagMutability": "IMMUTABLE_WITH_EXCLUSION", "imageTagMutabilityExclusionFilters": filter("*_9fceb02") }), true),
         (json!({ "imageTagMutability": "WORD_OF_TOMORROW" }), true),
     ] {
-        let read = replay([described(&settings)], async |aws| {
+        let read = replay([with_mutability(&settings)], async |aws| {
             let first = aws.mutability(&web()).await;
             // It is read once a minute.
             assert_eq!(aws.mutability(&web()).await, first);

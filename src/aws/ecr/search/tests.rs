@@ -1,0 +1,223 @@
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::super::super::wire::{Recording, app, connect, json_error, ok_json, replay};
+use super::super::tests::{INDEX, OCI, ask, batch_get_image, images, row, web_app};
+use super::*;
+
+const COMMIT: &str = "9fceb02d0ae598e95dc970b74767f19372d61af8";
+const OTHER: &str = "e83c5163316f89bfbde7d9ab23ca2e25604af290";
+
+fn commit() -> Commit {
+    "9fceb02".parse().expect("a commit")
+}
+
+fn all(digests: &[&Digest]) -> Matches {
+    Matches { digests: digests.iter().map(|digest| (*digest).clone()).collect(), unread: 0 }
+}
+
+fn manifest(content: &Value) -> (Digest, String) {
+    let text = content.to_string();
+    (Digest::of(text.as_bytes()), text)
+}
+
+/// A manifest that names its commit.
+fn annotated(commit: &str, build: usize) -> (Digest, String) {
+    manifest(&json!({ "build": build, "annotations": { "org.opencontainers.image.revision": commit } }))
+}
+
+/// A manifest whose commit can only be in the label of its config.
+fn labelled(build: usize) -> (Digest, String) {
+    manifest(&json!({ "build": build, "config": { "digest": Digest::of(&build.to_be_bytes()) } }))
+}
+
+fn page(ids: &[Value], token: Option<&str>) -> Value {
+    let mut page = json!({ "imageIds": ids });
+    if let Some(token) = token {
+        page["nextToken"] = token.into();
+    }
+    page
+}
+
+fn list(token: Option<&str>) -> http::Request<aws_smithy_types::body::SdkBody> {
+    let mut asked = json!({ "repositoryName": "web", "maxResults": 1000 });
+    if let Some(token) = token {
+        asked["nextToken"] = token.into();
+    }
+    ask("ListImages", &asked)
+}
+
+fn id(digest: &Digest, tag: Option<&str>) -> Value {
+    let mut id = json!({ "imageDigest": digest });
+    if let Some(tag) = tag {
+        id["imageTag"] = tag.into();
+    }
+    id
+}
+
+/// What reads these untagged images, by digest and a hundred at a time.
+fn reads(untagged: &[(Digest, String)]) -> Vec<Recording> {
+    let mut sorted: Vec<&(Digest, String)> = untagged.iter().collect();
+    sorted.sort();
+    let ids: Vec<Value> = sorted.iter().map(|(digest, _)| id(digest, None)).collect();
+    let pages = ids.chunks(1_000).count();
+    let listed = ids.chunks(1_000).enumerate().map(|(n, ids)| {
+        let token = |n: usize| (n > 0 && n < pages).then(|| format!("page {n}"));
+        (list(token(n).as_deref()), ok_json(&page(ids, token(n + 1).as_deref())))
+    });
+    let read = sorted.chunks(BATCH).map(|batch| {
+        let ids: Vec<Value> = batch.iter().map(|(digest, _)| id(digest, None)).collect();
+        let rows: Vec<Value> = batch.iter().map(|(digest, text)| row(digest, None, text, OCI)).collect();
+        (batch_get_image(&json!(ids)), images(&rows, &[]))
+    });
+    listed.chain(read).collect()
+}
+
+async fn search(recordings: Vec<Recording>) -> Matches {
+    replay(recordings, async |aws| aws.images_of(&web_app(), &commit()).await).await.expect("searched")
+}
+
+#[tokio::test]
+async fn the_images_of_a_commit_are_found_by_tag_and_annotation_and_not_among_the_platforms_of_an_index() {
+    let (platform, platform_text) = annotated(COMMIT, 0);
+    let (index, index_text) = manifest(&json!({
+        "annotations": { "org.opencontainers.image.revision": COMMIT },
+        "manifests": [{ "digest": platform, "platform": { "os": "linux", "architecture": "arm64" } }],
+    }));
+    let (tagged, tagged_text) = manifest(&json!({ "schemaVersion": 2 }));
+    let (other, other_text) = annotated(OTHER, 1);
+    // Two rows of one image, on two pages.
+    let page_1 = [id(&platform, None), id(&index, Some("latest")), id(&tagged, Some("staging"))];
+    let page_2 = [id(&tagged, Some("9fceb02")), id(&other, Some("e83c516"))];
+    let asked: Vec<Value> = BTreeSet::from([&platform, &index, &tagged, &other]).into_iter().map(|digest| id(digest, None)).collect();
+    let rows = [
+        row(&platform, None, &platform_text, OCI),
+        row(&index, Some("latest"), &index_text, INDEX),
+        row(&tagged, Some("staging"), &tagged_text, OCI),
+        row(&tagged, Some("9fceb02"), &tagged_text, OCI),
+        row(&other, Some("e83c516"), &other_text, OCI),
+    ];
+    let recordings = vec![
+        (list(None), ok_json(&page(&page_1, Some("page 2")))),
+        (list(Some("page 2")), ok_json(&page(&page_2, None))),
+        (batch_get_image(&json!(asked)), images(&rows, &[])),
+    ];
+    let expected: Vec<&Digest> = BTreeSet::from([&index, &tagged]).into_iter().collect();
+    assert_eq!(search(recordings).await, all(&expected));
+}
+
+#[tokio::test]
+async fn a_search_asks_for_a_hundred_images_at_once() {
+    let (wanted, text) = annotated(COMMIT, 0);
+    let others = (1..=250).map(|build| annotated(OTHER, build));
+    let recordings = reads(&others.chain([(wanted.clone(), text)]).collect::<Vec<_>>());
+    assert_eq!(recordings.len(), 1 + 3);
+    assert_eq!(search(recordings).await, all(&[&wanted]));
+}
+
+#[tokio::test]
+async fn labels_are_read_where_nothing_else_names_a_commit() {
+    let config = json!({ "config": { "Labels": { "org.opencontainers.image.revision": COMMIT } } }).to_string();
+    let blob = Digest::of(config.as_bytes());
+    let (wanted, text) = manifest(&json!({ "config": { "digest": blob } }));
+    let url = "https://x.s3.us-east-1.amazonaws.com/blob";
+    let mut recordings = reads(&[(wanted.clone(), text), annotated(OTHER, 0)]);
+    let asked = json!({ "repositoryName": "web", "layerDigest": blob });
+    recordings.push((ask("GetDownloadUrlForLayer", &asked), ok_json(&json!({ "downloadUrl": url }))));
+    let get = http::Request::get(url).body(aws_smithy_types::body::SdkBody::empty()).expect("a request");
+    recordings.push((get, super::super::super::wire::ok(config)));
+    assert_eq!(search(recordings).await, all(&[&wanted]));
+}
+
+/// An ordinary repository without labels in its manifests: `approve web 9fceb02` was a function error.
+#[tokio::test]
+async fn more_labels_than_can_be_read_are_counted_and_none_is_read() {
+    let (wanted, text) = annotated(COMMIT, 0);
+    let labels = (0..=MOST_LABELS).map(labelled);
+    let recordings = reads(&labels.chain([(wanted.clone(), text)]).collect::<Vec<_>>());
+    assert_eq!(search(recordings).await, Matches { digests: vec![wanted], unread: MOST_LABELS + 1 });
+}
+
+#[tokio::test]
+async fn one_image_whose_config_cannot_be_read_stops_no_search() {
+    let (wanted, text) = annotated(COMMIT, 0);
+    let broken = labelled(1);
+    let asked = json!({ "repositoryName": "web", "layerDigest": Digest::of(&1_usize.to_be_bytes()) });
+    let mut recordings = reads(&[(wanted.clone(), text), broken]);
+    recordings.push((ask("GetDownloadUrlForLayer", &asked), ok_json(&json!({ "downloadUrl": "https://evil.example/" }))));
+    assert_eq!(search(recordings).await, Matches { digests: vec![wanted], unread: 1 });
+}
+
+/// What a pusher puts into a manifest, ECR answers once for each of its tags.
+#[tokio::test]
+async fn manifests_too_large_for_one_answer_are_read_in_smaller_ones_and_one_that_stays_too_large_is_left_out() {
+    let (wanted, text) = annotated(COMMIT, 0);
+    let (other, other_text) = annotated(OTHER, 1);
+    let (large, large_text) = manifest(&json!({ "build": "x".repeat(4 * 1024 * 1024), "annotations": {} }));
+    let mut sorted = [(&wanted, &text), (&other, &other_text), (&large, &large_text)];
+    sorted.sort();
+    let ids: Vec<Value> = sorted.iter().map(|(digest, _)| id(digest, None)).collect();
+    let read = |asked: &[(&Digest, &String)]| {
+        let ids: Vec<Value> = asked.iter().map(|(digest, _)| id(digest, None)).collect();
+        let rows = asked.iter().flat_map(|(digest, text)| {
+            let tags = if **digest == large { ["a", "b", "c", "d"].as_slice() } else { [""].as_slice() };
+            tags.iter().map(|tag| row(digest, Some(tag), text, OCI))
+        });
+        (batch_get_image(&json!(ids)), images(&rows.collect::<Vec<_>>(), &[]))
+    };
+    // The SDK tries three times what broke off.
+    let thrice = |asked: &[(&Digest, &String)]| [(); 3].map(|()| read(asked));
+    let mut recordings = vec![(list(None), ok_json(&page(&ids, None)))];
+    recordings.extend(thrice(&sorted));
+    for half in [&sorted[..1], &sorted[1..]] {
+        match half.iter().any(|(digest, _)| **digest == large) {
+            false => recordings.push(read(half)),
+            true if half.len() == 1 => recordings.extend(thrice(half)),
+            true => {
+                recordings.extend(thrice(half));
+                for one in half.chunks(1) {
+                    if *one[0].0 == large { recordings.extend(thrice(one)) } else { recordings.push(read(one)) }
+                }
+            }
+        }
+    }
+    assert_eq!(search(recordings).await, all(&[&wanted]));
+}
+
+#[tokio::test]
+async fn a_search_that_runs_out_of_time_says_how_many_images_it_did_not_read() {
+    let images: Vec<(Digest, String)> = (0..3).map(|build| annotated(COMMIT, build)).collect();
+    let (aws, wire) = connect(reads(&images).into_iter().take(1));
+    aws.begin(Some(Duration::from_micros(1)));
+    let found = aws.images_of(&web_app(), &commit()).await.expect("searched");
+    assert_eq!(found, Matches { digests: vec![], unread: 3 });
+    wire.relaxed_requests_match();
+}
+
+#[tokio::test]
+async fn a_repository_that_does_not_exist_has_no_image_of_the_commit() {
+    let missing = json_error("RepositoryNotFoundException", "The repository with name 'web' does not exist", &json!({}));
+    assert_eq!(search(vec![(list(None), missing)]).await, all(&[]));
+}
+
+#[tokio::test]
+async fn tags_say_nothing_where_the_configuration_does_not_look_at_them() {
+    let (tagged, text) = manifest(&json!({ "schemaVersion": 2 }));
+    let recordings = [
+        (list(None), ok_json(&page(&[id(&tagged, Some("9fceb02"))], None))),
+        (batch_get_image(&json!([id(&tagged, None)])), images(&[row(&tagged, Some("9fceb02"), &text, OCI)], &[])),
+    ];
+    let app = app(&json!({ "stack": "web", "commit_from": ["annotation"] }));
+    let found = replay(recordings, async |aws| aws.images_of(&app, &commit()).await).await.expect("searched");
+    assert_eq!(found, all(&[]));
+}
+
+#[test]
+fn a_key_is_its_digest() {
+    let it = Digest::of(b"hello");
+    assert_eq!(digest(key(it.as_str()).expect("a key")), it);
+    for bad in ["", "sha256:", "sha256:zz", &"a".repeat(71), &format!("sha256:{}", "é".repeat(32))] {
+        assert_eq!(key(bad), None, "{bad}");
+    }
+}

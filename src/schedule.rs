@@ -1,0 +1,379 @@
+//! Looks at many apps, side by side and for as long as there is time. Where a look stops, the next one goes on. And what is
+//! wrong with the apps' configurations, told once.
+//!
+//! A round through 5,000 apps takes 500 to 1,000 seconds at the 5 to 10 DescribeStacks a second that AWS gives (see
+//! `aws::patience`), and one invocation has 45: the hourly look begins it, and each look at open work, every five minutes, goes
+//! on with it. At 5 a second that is 225 apps a look, and all of them within two hours.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures_util::future::join;
+use futures_util::{StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use tracing::info;
+
+use crate::answer::Reply;
+use crate::config::App;
+use crate::decide::roster::{told, untold};
+use crate::error::Error;
+use crate::model::Repository;
+use crate::roster::Unfinished;
+use crate::state::Notice;
+use crate::world::{Action, Applied, Version, World};
+
+/// How many apps are looked at side by side: AWS throttles what a crowd asks for at once.
+pub const SIDE_BY_SIDE: usize = 16;
+/// How many states one read takes, and how many such reads are under way at once.
+const STATES: usize = 100;
+const READS: usize = 2;
+/// With less time than this left, no further app is looked at and nothing further is told.
+const LAST_START: SignedDuration = SignedDuration::from_secs(15);
+/// With less than this left, looks are cut off, which costs them no more than a crash: what is left is for writing where to go on.
+const CUT_OFF: SignedDuration = SignedDuration::from_secs(5);
+/// How many failures one error tells in full.
+const MOST_TOLD: usize = 20;
+/// How often two invocations that stopped at once try to remember where.
+const ROUNDS: u32 = 4;
+
+/// The time that looks have.
+#[derive(Debug, Clone, Copy)]
+struct Time {
+    /// A look that had its turn before this and does not end is not waited for again: others must get theirs.
+    first_half: Timestamp,
+    last_start: Timestamp,
+    cut_off: Timestamp,
+}
+
+impl Time {
+    fn until(deadline: Option<Timestamp>, now: Timestamp) -> Self {
+        let Some(deadline) = deadline else {
+            return Self { first_half: Timestamp::MAX, last_start: Timestamp::MAX, cut_off: Timestamp::MAX };
+        };
+        let whole = deadline.duration_since(now);
+        // Of a short time, their share.
+        let before = |margin: SignedDuration, share: i32| deadline - margin.min(whole / share);
+        Self { first_half: now + whole / 2, last_start: before(LAST_START, 3), cut_off: before(CUT_OFF, 6) }
+    }
+
+    /// Runs something until looks are cut off: `None` if it did not end before.
+    async fn limit<T>(self, now: Timestamp, what: impl Future<Output = T>) -> Option<T> {
+        if self.cut_off == Timestamp::MAX {
+            return Some(what.await);
+        }
+        let left = Duration::try_from(self.cut_off.duration_since(now)).unwrap_or_default();
+        tokio::time::timeout(left, what).await.ok()
+    }
+
+    /// The same for a list that looks need first.
+    async fn list<T>(self, now: Timestamp, list: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let out_of_time =
+            || Error::OutOfTime { what: "reading the list of apps".to_owned(), next: "the next looks go on with those that are known" };
+        self.limit(now, list).await.unwrap_or_else(|| Err(out_of_time()))
+    }
+}
+
+/// An app to look at; its configuration is read when its turn comes, where it is not known yet.
+type Due = (Repository, Option<Result<App, Error>>);
+
+/// What came of looks at several apps.
+#[derive(Default)]
+struct Looks {
+    /// What each app's look answered; nothing for an app that is not configured any more.
+    done: Vec<(Repository, Result<Option<Reply>, Error>)>,
+    /// Those that there was no time for, in the order in which they were due.
+    left: Vec<Repository>,
+    /// What failed and concerns several of them.
+    failures: Vec<Error>,
+}
+
+/// The schedule's look: at all configured apps, or at those with something open, and on with the round through all of them that
+/// was not finished.
+pub async fn look_at_configured<W: World>(
+    world: &W,
+    only_open_work: bool,
+    deadline: Option<Timestamp>,
+    look: impl AsyncFn(&App) -> Result<Reply, Error>,
+) -> Result<Reply, Error> {
+    let time = Time::until(deadline, world.now());
+    let (seen, version) = world.unfinished().await?;
+    let (after, mut looks) =
+        if only_open_work { look_often(world, &seen, time, &look).await } else { look_at_all(world, &seen, time, &look).await };
+    if after != seen {
+        looks.push(keep(world, after, version).await.map(|()| Looks::default()));
+    }
+    report(looks)
+}
+
+/// What came of a look's parts, and where the next look goes on.
+type Parts = (Unfinished, Vec<Result<Looks, Error>>);
+
+/// The look at open work. Where a round through all apps is unfinished, half of the time is for going on with it.
+async fn look_often<W: World>(world: &W, seen: &Unfinished, time: Time, look: &impl AsyncFn(&App) -> Result<Reply, Error>) -> Parts {
+    let side_by_side = if seen.is_due() { SIDE_BY_SIDE / 2 } else { SIDE_BY_SIDE };
+    let round = async { if seen.is_due() { Some(round(world, seen, side_by_side, time, look).await) } else { None } };
+    let (round, open) = join(round, look_at_open(world, seen.open.as_ref(), side_by_side, time, look)).await;
+    let mut after = match &round {
+        Some(Ok(round)) => seen.after(round.left.first()),
+        Some(Err(_)) | None => seen.clone(),
+    };
+    if let Ok(open) = &open {
+        after.open = open.left.first().cloned();
+    }
+    (after, round.into_iter().chain([open]).collect())
+}
+
+/// The full look: begins a round through all apps. One that is unfinished goes on instead, and another one follows it.
+async fn look_at_all<W: World>(world: &W, seen: &Unfinished, time: Time, look: &impl AsyncFn(&App) -> Result<Reply, Error>) -> Parts {
+    if seen.is_due() {
+        let due = Unfinished { again: true, ..seen.clone() };
+        let (round, told) = join(round(world, &due, SIDE_BY_SIDE, time, look), list_and_tell(world, time)).await;
+        let after = round.as_ref().map_or(due.clone(), |round| due.after(round.left.first()));
+        return (after, vec![round, told.map(|()| Looks::default())]);
+    }
+    let mut apps = match time.list(world.now(), world.apps()).await {
+        Ok(apps) => apps,
+        // Those that the roster knows are looked at all the same, by the looks that follow.
+        Err(error) => return (Unfinished { again: true, ..seen.clone() }, vec![Err(error)]),
+    };
+    apps.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let words = words(&apps);
+    let due = apps.into_iter().map(|(repository, app)| (repository, Some(app))).collect();
+    let (told, all) = join(tell(world, &words, time), each(world, due, SIDE_BY_SIDE, time, look)).await;
+    let after = all.left.first().map_or(seen.clone(), |left| seen.after(Some(left)));
+    (after, vec![told.map(|()| Looks::default()), Ok(all)])
+}
+
+/// Looks at the apps of one stack. Nobody goes on with those that there is no time for but Lambda's next attempt.
+pub async fn look_at_several<W: World>(
+    world: &W,
+    apps: Vec<App>,
+    deadline: Option<Timestamp>,
+    look: impl AsyncFn(&App) -> Result<Reply, Error>,
+) -> Result<Reply, Error> {
+    let time = Time::until(deadline, world.now());
+    let due = apps.into_iter().map(|app| (app.repository.clone(), Some(Ok(app)))).collect();
+    let mut looks = each(world, due, SIDE_BY_SIDE, time, &look).await;
+    looks.done.extend(looks.left.drain(..).map(|repository| (repository, Err(out_of_time()))));
+    report(vec![Ok(looks)])
+}
+
+/// Goes on with the round through all apps. Whose turn it is, is known from the roster: they need not wait until thousands of
+/// configurations are listed.
+async fn round<W: World>(
+    world: &W,
+    unfinished: &Unfinished,
+    side_by_side: usize,
+    time: Time,
+    look: &impl AsyncFn(&App) -> Result<Reply, Error>,
+) -> Result<Looks, Error> {
+    let (roster, _) = world.roster().await?;
+    let mut names: Vec<Repository> = roster.apps.into_keys().collect();
+    if names.is_empty() {
+        names = world.known_apps().await?.into_iter().map(|(repository, _)| repository).collect();
+    }
+    let due = unfinished.due(names).into_iter().map(|repository| (repository, None)).collect();
+    Ok(each(world, due, side_by_side, time, look).await)
+}
+
+/// Looks at the apps that have something to go on with, from this one on.
+async fn look_at_open<W: World>(
+    world: &W,
+    from: Option<&Repository>,
+    side_by_side: usize,
+    time: Time,
+    look: &impl AsyncFn(&App) -> Result<Reply, Error>,
+) -> Result<Looks, Error> {
+    let list = async {
+        // A configuration that cannot be read is the full look's matter: it fails once an hour, not at each look.
+        let usable = world.known_apps().await?.into_iter().filter_map(|(repository, app)| Some((repository, app.ok()?)));
+        let (mut apps, earlier): (Vec<_>, Vec<_>) = usable.partition(|(repository, _)| from.is_none_or(|from| repository >= from));
+        apps.extend(earlier);
+        let names: Vec<Repository> = apps.iter().map(|(repository, _)| repository.clone()).collect();
+        Ok((apps, open_work(world, &names).await))
+    };
+    let (mut apps, mut found) = time.list(world.now(), list).await?;
+    apps.retain(|(repository, _)| found.open.contains(repository));
+    let due = apps.into_iter().map(|(repository, app)| (repository, Some(Ok(app)))).collect();
+    let mut looks = each(world, due, side_by_side, time, look).await;
+    looks.done.append(&mut found.unreadable);
+    looks.failures = found.failures;
+    Ok(looks)
+}
+
+/// Which of several apps have open work.
+#[derive(Default)]
+struct OpenWork {
+    open: BTreeSet<Repository>,
+    unreadable: Vec<(Repository, Result<Option<Reply>, Error>)>,
+    failures: Vec<Error>,
+}
+
+/// Reads the states of these apps, a hundred at a time. States may be large: only whose work is open stays in memory.
+async fn open_work<W: World>(world: &W, names: &[Repository]) -> OpenWork {
+    let batches = stream::iter(names.chunks(STATES)).map(async |batch| {
+        let mut found = OpenWork::default();
+        match world.states(batch).await {
+            Ok(states) => {
+                for (repository, state) in states {
+                    match state {
+                        Ok(state) if state.has_open_work() => drop(found.open.insert(repository)),
+                        Ok(_) => {}
+                        Err(error) => found.unreadable.push((repository, Err(error))),
+                    }
+                }
+            }
+            Err(error) => found.failures.push(error),
+        }
+        found
+    });
+    let and = |mut all: OpenWork, batch: OpenWork| {
+        all.open.extend(batch.open);
+        all.unreadable.extend(batch.unreadable);
+        all.failures.extend(batch.failures);
+        std::future::ready(all)
+    };
+    batches.buffered(READS).fold(OpenWork::default(), and).await
+}
+
+/// Looks at these apps, some side by side, until there is no time for more. One that fails stops no other.
+async fn each<W: World>(
+    world: &W,
+    due: Vec<Due>,
+    side_by_side: usize,
+    time: Time,
+    look: &impl AsyncFn(&App) -> Result<Reply, Error>,
+) -> Looks {
+    let looks = due.into_iter().enumerate().map(|(at, (repository, app))| async move {
+        let began = world.now();
+        if began >= time.last_start {
+            return (at, repository, None);
+        }
+        let looked = async {
+            let app = match app {
+                Some(app) => Some(app?),
+                None => world.app(&repository).await?,
+            };
+            match app {
+                Some(app) => look(&app).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let looked = match time.limit(began, Box::pin(looked)).await {
+            None if began < time.first_half => Some(Err(out_of_time())),
+            looked => looked,
+        };
+        (at, repository, looked)
+    });
+    let mut looks: Vec<_> = stream::iter(looks).buffer_unordered(side_by_side).collect().await;
+    looks.sort_unstable_by_key(|(at, ..)| *at);
+    let mut all = Looks::default();
+    for (_, repository, looked) in looks {
+        match looked {
+            Some(looked) => all.done.push((repository, looked)),
+            None => all.left.push(repository),
+        }
+    }
+    all
+}
+
+fn out_of_time() -> Error {
+    Error::OutOfTime { what: "the look".to_owned(), next: "the next attempt or the next look goes on" }
+}
+
+/// Remembers where the next look goes on; where another invocation remembered something meanwhile, whoever came further counts.
+async fn keep<W: World>(world: &W, mut unfinished: Unfinished, mut version: Version) -> Result<(), Error> {
+    for _ in 0..ROUNDS {
+        if world.keep_unfinished(&unfinished, &version).await? != Applied::Conflict {
+            return Ok(());
+        }
+        let (theirs, newer) = world.unfinished().await?;
+        unfinished = unfinished.or_further(&theirs);
+        if unfinished == theirs {
+            return Ok(());
+        }
+        version = newer;
+    }
+    // The others did, and are further or go on from where this one began.
+    Ok(())
+}
+
+/// Reads all configurations, and tells of those that cannot be used or are gone.
+async fn list_and_tell<W: World>(world: &W, time: Time) -> Result<(), Error> {
+    let words = words(&time.list(world.now(), world.apps()).await?);
+    tell(world, &words, time).await
+}
+
+/// Each app, and why its configuration cannot be used.
+fn words(apps: &[(Repository, Result<App, Error>)]) -> BTreeMap<Repository, Option<String>> {
+    apps.iter().map(|(repository, app)| (repository.clone(), app.as_ref().err().map(Error::to_string))).collect()
+}
+
+/// Tells people of configurations that cannot be used or are gone, and remembers of which it did.
+async fn tell<W: World>(world: &W, apps: &BTreeMap<Repository, Option<String>>, time: Time) -> Result<(), Error> {
+    let (before, version) = world.roster().await?;
+    let notices = untold(&before, apps, |repository| world.source(repository), world.now());
+    let tell = async |(app, notice): (App, Notice)| {
+        if world.now() >= time.last_start {
+            return (app.repository, Ok(false));
+        }
+        let told = world.apply(&app, &Action::Tell(notice), &Version::default()).await;
+        (app.repository, told.map(|_| true))
+    };
+    let results: Vec<_> = stream::iter(notices.into_iter().map(tell)).buffer_unordered(SIDE_BY_SIDE).collect().await;
+    let untold = results.iter().filter(|(_, told)| !matches!(told, Ok(true))).map(|(repository, _)| repository.clone()).collect();
+    let after = told(&before, apps, &untold);
+    if after != before {
+        // Somebody else's look may have told the same: it is then remembered, too.
+        world.keep_roster(&after, &version).await?;
+    }
+    results.into_iter().find_map(|(_, told)| told.err()).map_or(Ok(()), Err)
+}
+
+/// One answer for all looks, or one error if any of them failed.
+fn report(looks: Vec<Result<Looks, Error>>) -> Result<Reply, Error> {
+    let (mut done, mut left, mut failures) = (Vec::new(), 0, Vec::new());
+    for looks in looks {
+        match looks {
+            Ok(looks) => {
+                done.extend(looks.done);
+                left += looks.left.len();
+                failures.extend(looks.failures);
+            }
+            Err(error) => failures.push(error),
+        }
+    }
+    done.sort_by(|(a, _), (b, _)| a.cmp(b));
+    if left > 0 {
+        info!(looked_at = done.len(), left, "out of time: the next look goes on");
+    }
+    let failed =
+        |(repository, looked): &(Repository, Result<Option<Reply>, Error>)| Some(format!("`{repository}`: {}", looked.as_ref().err()?));
+    let messages: Vec<String> = done.iter().filter_map(failed).collect();
+    let all = done.len();
+    let results: Vec<Value> = done
+        .into_iter()
+        .filter_map(|(repository, looked)| match looked {
+            Ok(reply) => reply.map(|reply| json!(reply)),
+            Err(error) => Some(json!({ "repository": repository, "error": error.to_string() })),
+        })
+        .collect();
+    if messages.is_empty() && failures.is_empty() {
+        let mut report = json!({ "results": results });
+        if left > 0 {
+            report["left"] = left.into();
+        }
+        return Ok(Reply::Report(report));
+    }
+    // What concerns no app in particular goes first.
+    if messages.is_empty() && failures.len() == 1 {
+        return Err(failures.remove(0));
+    }
+    let messages: Vec<String> = failures.iter().map(Error::to_string).chain(messages).collect();
+    info!(failed = messages.len(), looked_at = all, left, "looked, and not everything went well");
+    let more = messages.len().saturating_sub(MOST_TOLD);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    let told = messages.iter().take(MOST_TOLD).map(String::as_str).collect::<Vec<_>>().join("; ");
+    Err(Error::Several { failed: messages.len(), all, messages: told + &more })
+}
