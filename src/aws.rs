@@ -26,15 +26,15 @@ use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConn
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use futures_util::future::{join, try_join, try_join5};
+use futures_util::future::{join, try_join, try_join_all, try_join5};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
-use crate::config::{App, ConfigError, Settings};
+use crate::config::{App, CommitSource, ConfigError, Settings};
 use crate::error::Error;
 use crate::event::cut;
-use crate::image::TagMutability;
+use crate::image::{TagMutability, Tags};
 use crate::link::PublicUrl;
 use crate::model::{Repository, RequestId, SessionId};
 use crate::roster::{Roster, Unfinished};
@@ -43,8 +43,9 @@ use crate::slack::api::{Api, is_response_url};
 use crate::slack::team::Installation;
 use crate::stack::{EventsWanted, Stack, StackEvents};
 use crate::state::State;
-use crate::world::{Action, Applied, Asked, Listener, Question, Secret, Snapshot, Subject, Tried, Version, World};
+use crate::world::{Action, Applied, Asked, Listener, Question, Secret, Snapshot, Subject, TagsWanted, Tried, Version, World};
 use cache::Cache;
+use ecr::Newest;
 use slack::TokenId;
 
 /// How long a sandbox may go on with a configuration that it has read.
@@ -294,21 +295,27 @@ impl World for Aws {
         let at = self.now();
         let state = try_join(self.versioned_state(&app.repository), self.command(&app.repository, subject.command.as_deref()));
         let digest = subject.digest.as_ref();
-        let images = async { if subject.is_routine { Ok(None) } else { self.candidates(app, digest).await.map(Some) } };
-        let mutability = async { if subject.is_routine { Ok(None) } else { Ok(Some(self.mutability(&app.repository).await)) } };
-        let (images, tags, stack, ((state, version), command), mutability) =
-            try_join5(images, self.tags(&app.repository), self.stack(&app.config.stack), state, mutability).await?;
-        let listed = tags.as_ref().and_then(|tags| tags.digest(&app.config.source_tag)).cloned();
-        let (newest, images) = match (images, listed) {
-            (None, Some(listed)) => (Some(listed), BTreeMap::new()),
-            (images, _) => {
-                let images = match images {
-                    Some(images) => images,
-                    None => self.candidates(app, digest).await?,
-                };
-                (tags.as_ref().and_then(|tags| images.newest(digest, &app.config.source_tag, tags)), images.found)
+        let tags_of = async {
+            match digest.filter(|_| app.config.commit_from.contains(&CommitSource::Tag)) {
+                Some(digest) => Ok(Some((digest, self.tags_of(&app.repository, digest).await?.unwrap_or_default()))),
+                None => Ok(None),
             }
         };
+        let mutability = async { if subject.is_routine { Ok(None) } else { Ok(Some(self.mutability(&app.repository).await)) } };
+        let (images, tags_of, stack, ((state, version), command), mutability) =
+            try_join5(self.candidates(app, digest), tags_of, self.stack(&app.config.stack), state, mutability).await?;
+        let mut tags = Tags::default();
+        if let Some((digest, its)) = tags_of {
+            tags.insert_all_of(digest, its);
+        }
+        let source_tag = &app.config.source_tag;
+        let newest = match images.newest(digest, source_tag) {
+            Newest::Known(newest) => newest,
+            Newest::Ambiguous => self.tags_named(&app.repository, &[source_tag.clone()].into()).await?.remove(source_tag).flatten(),
+        };
+        tags.insert(source_tag.clone(), newest.clone());
+        let tags = images.is_there.then_some(tags);
+        let images = images.found;
         Ok(Snapshot {
             at,
             state,
@@ -316,7 +323,7 @@ impl World for Aws {
             command,
             stack,
             tags,
-            are_tags_newer: false,
+            asked_tags: Default::default(),
             is_configuration_newer: false,
             mutability,
             newest,
@@ -353,10 +360,14 @@ impl World for Aws {
                 let (stack, events) = self.watch(app, wanted).await?;
                 (seen.stack, seen.events) = (stack, Some(events));
             }
-            Question::Tags => {
-                seen.tags = self.tags(&app.repository).await?;
-                seen.newest = seen.tags.as_ref().and_then(|tags| tags.digest(&app.config.source_tag)).cloned();
-                seen.are_tags_newer = true;
+            Question::Tags(TagsWanted { named, of }) => {
+                let of = try_join_all(of.iter().map(async |digest| Ok((digest, self.tags_of(&app.repository, digest).await?))));
+                let (named, of) = try_join(self.tags_named(&app.repository, named), of).await?;
+                seen.note_tags(
+                    &app.config.source_tag,
+                    named,
+                    of.into_iter().map(|(digest, its)| (digest.clone(), its.unwrap_or_default())),
+                );
             }
             Question::Mutability => seen.mutability = Some(self.mutability(&app.repository).await),
             // Whoever looks has read it: it is as it was.
@@ -377,6 +388,7 @@ impl World for Aws {
     async fn apply(&self, app: &App, action: &Action, version: &Version) -> Result<Applied, Error> {
         match action {
             Action::Save(records) | Action::Mark(records) => self.save(&app.repository, records, version).await,
+            Action::CheckTags(tags) => self.check_tags(&app.repository, tags).await,
             Action::PutTag { image, tag } => self.put_tag(&app.repository, image, tag).await,
             Action::UpdateStack(update) => self.update_stack(app, update).await,
             Action::CreateChangeSet { update, name } => self.create_change_set(app, update, name).await,

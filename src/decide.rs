@@ -104,13 +104,13 @@ fn steps(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided {
         }
         Trigger::Pushed(digest) => {
             let by = format!("push of `{}`", app.config.source_tag);
-            let mut draft = settle::settle(app, seen, stack, tags)?;
+            let mut draft = settle::settle(app, seen, stack, tags, true)?;
             draft.state.first_seen = None;
             draft.go_on(digest, &by, Via::Push)
         }
-        Trigger::Due(cause) => look(settle::settle(app, seen, stack, tags)?, cause),
+        Trigger::Due(cause) => look(settle::settle(app, seen, stack, tags, false)?, cause),
         Trigger::Command(command) => {
-            let draft = || settle::settle(app, seen, stack, tags);
+            let draft = || settle::settle(app, seen, stack, tags, false);
             match &command.act {
                 Act::Status => return report::status(&draft()?),
                 Act::History => return report::history(app, seen),
@@ -240,7 +240,10 @@ fn named(draft: &Draft<'_>, image: Option<&ImageRef>) -> Decided<Result<Digest, 
         Some(ImageRef::Tag(tag)) if tag == source_tag => newest(),
         // A production tag means the image that it was made for, wherever somebody has put it since.
         Some(ImageRef::Tag(tag)) => {
-            let digest = draft.recorded(tag).or_else(|| draft.tags.digest(tag)).cloned();
+            let digest = match draft.recorded(tag).cloned() {
+                Some(recorded) => Some(recorded),
+                None => draft.holder(tag)?.cloned(),
+            };
             digest.ok_or_else(|| format!("no image of `{repository}` has the tag `{tag}`"))
         }
         Some(ImageRef::Digest(digest)) => Ok(digest.clone()),

@@ -269,14 +269,14 @@ async fn carry_out<W: World>(world: &W, app: &App, stages: &[Vec<Action>], seen:
                 (_, Ok(Applied::Saved(version))) => saved = Some(version),
                 (Action::Mark(_), Ok(Applied::Conflict)) => {}
                 (_, Ok(Applied::Conflict)) => hitch = hitch.or(Some(Hitch::Overtaken)),
-                (Action::PutTag { tag, .. }, Ok(Applied::TagTaken)) => hitch = hitch.or(Some(Hitch::TagTaken(tag.clone()))),
+                (Action::PutTag { .. } | Action::CheckTags(_), Ok(Applied::TagTaken(tag))) => hitch = hitch.or(Some(Hitch::TagTaken(tag))),
                 (Action::DeleteChangeSet(id), Ok(Applied::PutOff)) => left.put_off.push(id.clone()),
                 (Action::CreateChangeSet { name, .. }, Ok(Applied::Created(arn))) => left.created.push((name.clone(), arn)),
                 (Action::Show(request), Ok(Applied::Shown(posted))) => left.shown.push((request.id.clone(), posted)),
                 // It is not marked as shown, and so tried again at the next look.
                 (Action::Show(_), Ok(Applied::PutOff)) => {}
                 (action, Ok(Applied::NotUpdated(why))) => hitch = hitch.or(not_updated(action, why)),
-                (action, Ok(Applied::TagTaken | Applied::PutOff | Applied::Shown(_) | Applied::Created(_))) => {
+                (action, Ok(Applied::TagTaken(_) | Applied::PutOff | Applied::Shown(_) | Applied::Created(_))) => {
                     let (resource, problem) = (action.name().to_owned(), "an answer to something else".to_owned());
                     failure.get_or_insert(Error::Unexpected { resource, problem });
                 }
@@ -299,7 +299,7 @@ fn not_updated(action: &Action, why: NotUpdated) -> Option<Hitch> {
         Action::CreateChangeSet { update, name } => ("cloudformation:CreateChangeSet", &update.token, Some(name.clone())),
         Action::ExecuteChangeSet { token, .. } => ("cloudformation:ExecuteChangeSet", token, None),
         Action::CancelUpdate(token) => ("cloudformation:CancelUpdateStack", token, None),
-        Action::Save(_) | Action::Mark(_) | Action::PutTag { .. } | Action::DeleteChangeSet(_) => return None,
+        Action::Save(_) | Action::Mark(_) | Action::CheckTags(_) | Action::PutTag { .. } | Action::DeleteChangeSet(_) => return None,
         Action::Tell(_) | Action::Show(_) | Action::KeepAnswer(_) => return None,
     };
     Some(Hitch::NotUpdated { call, token: token.clone(), change_set, why })

@@ -203,45 +203,66 @@ impl TagMutability {
     }
 }
 
-/// Which tag is on which digest, as `ListImages` answered.
+/// Which tag is on which image, as far as that was read: a repository may have 100,000 tags, and a look needs a few of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Tags(BTreeMap<Tag, Digest>);
+pub struct Tags {
+    /// What a tag is on; `None` where it is on no image.
+    holders: BTreeMap<Tag, Option<Digest>>,
+    /// Images all of whose tags are known.
+    whole: BTreeSet<Digest>,
+    /// Whether these are all tags of the repository.
+    are_all: bool,
+}
 
+/// All tags of a repository.
 impl FromIterator<(Tag, Digest)> for Tags {
     fn from_iter<T: IntoIterator<Item = (Tag, Digest)>>(pairs: T) -> Self {
-        Self(pairs.into_iter().collect())
+        let holders = pairs.into_iter().map(|(tag, digest)| (tag, Some(digest))).collect();
+        Self { holders, whole: BTreeSet::new(), are_all: true }
     }
 }
 
 impl Tags {
-    /// What this tag is on.
-    pub fn digest(&self, tag: &Tag) -> Option<&Digest> {
-        self.0.get(tag)
+    /// What a tag is on, as it was read just now.
+    pub fn insert(&mut self, tag: Tag, holder: Option<Digest>) {
+        self.holders.insert(tag, holder);
     }
 
-    /// The tags on this digest.
-    pub fn of<'a>(&'a self, digest: &'a Digest) -> impl Iterator<Item = &'a Tag> {
-        self.0.iter().filter(move |(_, on)| *on == digest).map(|(tag, _)| tag)
+    /// All tags of an image, as they were read just now.
+    pub fn insert_all_of(&mut self, digest: &Digest, tags: impl IntoIterator<Item = Tag>) {
+        self.holders.extend(tags.into_iter().map(|tag| (tag, Some(digest.clone()))));
+        self.whole.insert(digest.clone());
     }
 
-    /// All pairs, by tag.
-    pub fn iter(&self) -> impl Iterator<Item = (&Tag, &Digest)> {
-        self.0.iter()
+    /// What a tag is on. The outer `None`: that was not read.
+    pub fn holder(&self, tag: &Tag) -> Option<Option<&Digest>> {
+        match self.holders.get(tag) {
+            Some(holder) => Some(holder.as_ref()),
+            None => self.are_all.then_some(None),
+        }
     }
 
-    /// The commit that a digest's tags name; none where they name several.
-    pub fn commit(&self, digest: &Digest, config: &Config) -> Option<Commit> {
+    /// Whether a tag is on an image, for all that is known.
+    pub fn is_on(&self, tag: &Tag, digest: &Digest) -> bool {
+        self.holder(tag).flatten() == Some(digest)
+    }
+
+    /// The commit that a digest's tags name; none where they name several. The outer `None`: its tags were not read.
+    pub fn commit(&self, digest: &Digest, config: &Config) -> Option<Option<Commit>> {
+        if !self.are_all && !self.whole.contains(digest) {
+            return None;
+        }
         let own = format!("{}{}", config.tag_prefix, digest.short());
-        let named: BTreeSet<Commit> =
-            self.of(digest).filter(|tag| tag.as_str() != own && **tag != config.source_tag).filter_map(commit_in).collect();
-        let longest = named.iter().max_by_key(|commit| commit.as_str().len())?;
-        named.iter().all(|commit| longest.agrees_with(commit)).then(|| longest.clone())
+        let tags = self.holders.iter().filter(|(_, on)| on.as_ref() == Some(digest)).map(|(tag, _)| tag);
+        let named: BTreeSet<Commit> = tags.filter(|tag| tag.as_str() != own && **tag != config.source_tag).filter_map(commit_in).collect();
+        let longest = named.iter().max_by_key(|commit| commit.as_str().len());
+        Some(longest.filter(|longest| named.iter().all(|commit| longest.agrees_with(commit))).cloned())
     }
 }
 
-/// The commit in a tag: 40 hex digits, or 7-39 with a letter among them, alone or after `<word>_`. A number of seven
+/// The commit that a tag names, if it does: 40 hex digits, or 7-39 with a letter among them, alone or after `<word>_`. A number of seven
 /// digits is more likely a build number or a date.
-fn commit_in(tag: &Tag) -> Option<Commit> {
+pub fn commit_in(tag: &Tag) -> Option<Commit> {
     let text = tag.as_str();
     let last = match text.rsplit_once('_') {
         Some(("", _)) => return None,
@@ -259,6 +280,8 @@ pub enum CommitOf {
     Known(Option<Commit>),
     /// The order reaches `label`, which has not been read.
     NeedsLabel,
+    /// The order reaches `tag`, and the image's tags have not been read.
+    NeedsTags,
 }
 
 /// Looks for the commit in the configured order; `label` is what the image config said, once it was read.
@@ -268,7 +291,10 @@ pub fn commit_of(image: &Image, tags: &Tags, label: Option<&Option<Commit>>, con
     }
     for source in &config.commit_from {
         let found = match source {
-            CommitSource::Tag => tags.commit(&image.digest, config),
+            CommitSource::Tag => match tags.commit(&image.digest, config) {
+                Some(found) => found,
+                None => return CommitOf::NeedsTags,
+            },
             CommitSource::Annotation => image.annotation.clone(),
             CommitSource::Label => match (label, &image.config) {
                 (_, ConfigLocation::Nowhere | ConfigLocation::Artifact(_)) => None,
@@ -286,7 +312,7 @@ pub fn commit_of(image: &Image, tags: &Tags, label: Option<&Option<Commit>>, con
 
 /// The tag that this image has, or is to get, in production: a tag never changes its meaning, so where the plain one is
 /// on another digest (the commit was built twice), the digest becomes part of it, and then a number. `taken` are tags that it must
-/// not get.
+/// not get. A tag of which nothing is known counts as free: whoever puts it finds out.
 pub fn production_tag(digest: &Digest, commit: Option<&Commit>, tags: &Tags, taken: &BTreeSet<Tag>, config: &Config) -> Option<Tag> {
     let prefix = &config.tag_prefix;
     let names = match commit {
@@ -297,8 +323,8 @@ pub fn production_tag(digest: &Digest, commit: Option<&Commit>, tags: &Tags, tak
     let more: Vec<String> = (2..=9).filter_map(|number| Some(format!("{}-{number}", names.last()?))).collect();
     let names = names.iter().chain(&more).filter_map(|name| name.parse().ok());
     let names: Vec<Tag> = names.filter(|tag| !taken.contains(tag)).collect();
-    let has = names.iter().find(|tag| tags.digest(tag) == Some(digest));
-    has.or_else(|| names.iter().find(|tag| tags.digest(tag).is_none())).cloned()
+    let has = names.iter().find(|tag| tags.is_on(tag, digest));
+    has.or_else(|| names.iter().find(|tag| tags.holder(tag).flatten().is_none())).cloned()
 }
 
 #[cfg(test)]

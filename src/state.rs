@@ -44,6 +44,9 @@ pub struct State {
     /// The image that ran when the app was first seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_ran: Option<Digest>,
+    /// The tag that ran when the app was first seen, until it is known which image that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_tag: Option<String>,
     /// Who decided when the app was last looked at: a change is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
@@ -476,6 +479,7 @@ impl State {
             ended: 0,
             running: None,
             first_ran: None,
+            first_tag: None,
             policy: None,
             moved_tag: None,
             open: Vec::new(),

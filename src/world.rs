@@ -137,7 +137,7 @@ pub struct Subject {
     pub digest: Option<Digest>,
     /// The command, whose earlier answer is looked for.
     pub command: Option<String>,
-    /// Most likely nothing is to be done: an image is then read only when it is asked for.
+    /// Most likely nothing is to be done: what only a promotion needs is then read when it is asked for.
     pub is_routine: bool,
 }
 
@@ -173,10 +173,10 @@ pub struct Snapshot {
     pub command: Option<CommandRecord>,
     /// The stack; `None` if it does not exist.
     pub stack: Option<Stack>,
-    /// Who holds which tag; `None` if the repository does not exist.
+    /// Who holds which tag, as far as it was read; `None` if the repository does not exist.
     pub tags: Option<Tags>,
-    /// The tags were read once more, after the state and the stack: what they show now may be held against somebody.
-    pub are_tags_newer: bool,
+    /// Tags that were asked for by name, after the state and the stack were read: what is on them may be held against somebody.
+    pub asked_tags: BTreeSet<Tag>,
     /// The configuration was read once more, after the state.
     pub is_configuration_newer: bool,
     /// Which tags can be moved, where that was asked.
@@ -210,6 +210,28 @@ pub struct Matches {
     pub digests: Vec<Digest>,
     /// How many other images may say so too and were not read: they were too many for the time there is. 0: all were read.
     pub unread: usize,
+}
+
+impl Snapshot {
+    /// What tags are on, and which tags images have, as it was asked for just now.
+    pub fn note_tags(
+        &mut self,
+        source_tag: &Tag,
+        named: impl IntoIterator<Item = (Tag, Option<Digest>)>,
+        of: impl IntoIterator<Item = (Digest, BTreeSet<Tag>)>,
+    ) {
+        let tags = self.tags.get_or_insert_default();
+        for (digest, its) in of {
+            tags.insert_all_of(&digest, its);
+        }
+        for (tag, holder) in named {
+            if tag == *source_tag {
+                self.newest.clone_from(&holder);
+            }
+            tags.insert(tag.clone(), holder);
+            self.asked_tags.insert(tag);
+        }
+    }
 }
 
 /// The nonce of a state's last writer; `None` before the first write.
@@ -246,8 +268,8 @@ pub enum Question {
     Label(Digest),
     /// The stack and its events, back to where they tell this.
     Events(EventsWanted),
-    /// Who holds which tag, read anew.
-    Tags,
+    /// What these tags are on, and all tags of these images.
+    Tags(TagsWanted),
     /// Which tags can be moved.
     Mutability,
     /// The app's configuration, read anew. Where it has changed, the look begins again with it.
@@ -260,6 +282,15 @@ pub enum Question {
     History,
 }
 
+/// What is asked about tags, in one round trip.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TagsWanted {
+    /// Tags whose image is asked for.
+    pub named: BTreeSet<Tag>,
+    /// Images whose tags are asked for.
+    pub of: BTreeSet<Digest>,
+}
+
 /// A write, complete in itself and repeatable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -267,6 +298,8 @@ pub enum Action {
     Save(Box<Records>),
     /// The same, where only what was told is lost if somebody else wrote first: then it may be told again.
     Mark(Box<Records>),
+    /// Looks whether each tag is on its image or on none, where PutImage would take it from another.
+    CheckTags(Vec<(Tag, Digest)>),
     /// Puts a tag on an image.
     PutTag {
         /// The image, its manifest included.
@@ -308,7 +341,7 @@ impl Action {
         match self {
             Action::UpdateStack(_) | Action::CreateChangeSet { .. } | Action::ExecuteChangeSet { .. } | Action::CancelUpdate(_) => true,
             Action::Save(_) | Action::Mark(_) | Action::PutTag { .. } | Action::DeleteChangeSet(_) => false,
-            Action::Tell(_) | Action::Show(_) | Action::KeepAnswer(_) => false,
+            Action::CheckTags(_) | Action::Tell(_) | Action::Show(_) | Action::KeepAnswer(_) => false,
         }
     }
 
@@ -317,6 +350,7 @@ impl Action {
         match self {
             Action::Save(_) => "Save",
             Action::Mark(_) => "Mark",
+            Action::CheckTags(_) => "CheckTags",
             Action::PutTag { .. } => "PutTag",
             Action::UpdateStack(_) => "UpdateStack",
             Action::CreateChangeSet { .. } => "CreateChangeSet",
@@ -371,8 +405,8 @@ pub enum Applied {
     Created(String),
     /// Somebody else wrote the state (or carried out the command) first.
     Conflict,
-    /// The tag is on another digest.
-    TagTaken,
+    /// This tag is on another digest.
+    TagTaken(Tag),
     /// It cannot be done yet, and is not forgotten.
     PutOff,
     /// CloudFormation did not take the update.

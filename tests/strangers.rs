@@ -222,9 +222,10 @@ fn where_tags_can_be_moved_the_state_is_written_before_the_tag() {
     GetParameter
     GetItem state
     BatchGetImage
-    ListImages
+    DescribeImages
     DescribeStacks
     Save
+    CheckTags
     PutImage
     UpdateStack
     Publish

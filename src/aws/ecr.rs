@@ -6,9 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use aws_sdk_ecr::operation::describe_images::DescribeImagesError;
-use aws_sdk_ecr::types::{
-    self as ecr, Image as Row, ImageDetail, ImageFailure, ImageIdentifier, ImageTagMutability, ListImagesFilter, TagStatus,
-};
+use aws_sdk_ecr::types::{self as ecr, Image as Row, ImageDetail, ImageFailure, ImageFailureCode, ImageIdentifier, ImageTagMutability};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::timeout;
 use tracing::warn;
@@ -17,7 +15,7 @@ use super::bounded::{MOST_BYTES, is_too_large};
 use super::{Aws, CONFIGURATION_AGE, failed};
 use crate::config::App;
 use crate::error::Error;
-use crate::image::{Image, MEDIA_TYPES, TagMutability, Tags};
+use crate::image::{Image, MEDIA_TYPES, TagMutability};
 use crate::model::{Digest, Repository, Tag};
 use crate::world::Applied;
 
@@ -36,43 +34,48 @@ pub(super) struct Candidates {
     by_tag_failed: bool,
     tagged: BTreeSet<(Digest, String)>,
     rows: usize,
+    /// Whether the repository exists.
+    pub(super) is_there: bool,
+}
+
+/// Images, and why some of those that were asked for are missing.
+type Answered = (Vec<Row>, Vec<ImageFailure>);
+
+/// What the source tag is on, as far as one answer tells.
+#[derive(Debug, PartialEq)]
+pub(super) enum Newest {
+    /// This image, or none.
+    Known(Option<Digest>),
+    /// The answer has one row, which may be of either id.
+    Ambiguous,
 }
 
 impl Candidates {
     /// What the source tag is on. A row says which image it is, but not which of the ids asked for it.
-    pub(super) fn newest(&self, asked: Option<&Digest>, source_tag: &Tag, tags: &Tags) -> Option<Digest> {
+    pub(super) fn newest(&self, asked: Option<&Digest>, source_tag: &Tag) -> Newest {
         if self.by_tag_failed {
-            return None;
+            return Newest::Known(None);
         }
         let others = || self.tagged.iter().map(|(digest, _)| digest).filter(|digest| Some(*digest) != asked);
         let by_name = self.tagged.iter().find(|(_, tag)| tag == source_tag.as_str()).map(|(digest, _)| digest);
         let both_on_asked = asked.filter(|_| self.rows > 1);
-        others().next().or(by_name).or(both_on_asked).or(tags.digest(source_tag)).cloned()
+        match others().next().or(by_name).or(both_on_asked) {
+            Some(newest) => Newest::Known(Some(newest.clone())),
+            None if self.rows == 0 => Newest::Known(None),
+            None => Newest::Ambiguous,
+        }
     }
 }
 
 impl Aws {
-    /// All tags of a repository; `None` if there is no such repository.
-    pub(super) async fn tags(&self, repository: &Repository) -> Result<Option<Tags>, Error> {
-        let filter = ListImagesFilter::builder().tag_status(TagStatus::Tagged).build();
-        let mut tags = Vec::new();
-        let take = |ids: Vec<ImageIdentifier>| {
-            tags.extend(ids.into_iter().filter_map(|id| Some((id.image_tag?.parse().ok()?, id.image_digest?.parse().ok()?))));
-            true
-        };
-        let is_there = self.each_page_of_images(repository, Some(filter), take).await?.is_some();
-        Ok(is_there.then(|| tags.into_iter().collect()))
-    }
-
     /// Hands over the images page by page, for as long as `take` wants more: whether all were read. `None` if there is no such
     /// repository.
     async fn each_page_of_images(
         &self,
         repository: &Repository,
-        filter: Option<ListImagesFilter>,
         mut take: impl FnMut(Vec<ImageIdentifier>) -> bool,
     ) -> Result<Option<bool>, Error> {
-        let mut request = self.ecr.list_images().repository_name(repository.as_str()).set_filter(filter).max_results(1_000);
+        let mut request = self.ecr.list_images().repository_name(repository.as_str()).max_results(1_000);
         loop {
             let page = match self.patiently("ecr:ListImages", || request.clone().send()).await {
                 Ok(page) => page,
@@ -93,9 +96,11 @@ impl Aws {
         let source_tag = app.config.source_tag.as_str();
         let by_digest = digest.map(|digest| ImageIdentifier::builder().image_digest(digest.as_str()).build());
         let by_tag = ImageIdentifier::builder().image_tag(source_tag).build();
-        let (rows, failures) = self.batch_get_image(&app.repository, by_digest.into_iter().chain([by_tag]).collect()).await?;
+        let answered = self.batch_get_image(&app.repository, by_digest.into_iter().chain([by_tag]).collect()).await?;
+        let is_there = answered.is_some();
+        let (rows, failures) = answered.unwrap_or_default();
         let by_tag_failed = failures.iter().any(|f| f.image_id.as_ref().is_some_and(|id| id.image_tag.as_deref() == Some(source_tag)));
-        let mut candidates = Candidates { found: BTreeMap::new(), by_tag_failed, tagged: BTreeSet::new(), rows: 0 };
+        let mut candidates = Candidates { found: BTreeMap::new(), by_tag_failed, tagged: BTreeSet::new(), rows: 0, is_there };
         for row in rows {
             let Some((id, manifest)) = row.image_id.zip(row.image_manifest) else { continue };
             let Some(found) = id.image_digest.and_then(|text| text.parse::<Digest>().ok()) else { continue };
@@ -118,7 +123,7 @@ impl Aws {
     /// One image by its digest, verified. The inner `Err` says why it cannot be pulled.
     pub(super) async fn image(&self, repository: &Repository, digest: &Digest) -> Result<Result<Image, String>, Error> {
         let id = ImageIdentifier::builder().image_digest(digest.as_str()).build();
-        let (rows, failures) = self.batch_get_image(repository, vec![id]).await?;
+        let (rows, failures) = self.batch_get_image(repository, vec![id]).await?.unwrap_or_default();
         let manifest = rows.into_iter().find_map(|row| Some((row.image_manifest?, row.image_manifest_media_type)));
         let Some((manifest, media_type)) = manifest else { return Ok(Err(gone(digest, &failures))) };
         if Digest::of(manifest.as_bytes()) != *digest {
@@ -128,21 +133,22 @@ impl Aws {
         Ok(Image::parse(digest, manifest, media_type))
     }
 
-    async fn batch_get_image(&self, repository: &Repository, ids: Vec<ImageIdentifier>) -> Result<(Vec<Row>, Vec<ImageFailure>), Error> {
+    /// The images of these ids, and why some are missing; `None` if there is no such repository.
+    async fn batch_get_image(&self, repository: &Repository, ids: Vec<ImageIdentifier>) -> Result<Option<Answered>, Error> {
         let mut request = self.ecr.batch_get_image().repository_name(repository.as_str()).set_image_ids(Some(ids));
         for media_type in MEDIA_TYPES {
             request = request.accepted_media_types(media_type);
         }
         let output = match self.patiently("ecr:BatchGetImage", || request.clone().send()).await {
             Ok(output) => output,
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_repository_not_found_exception()) => return Ok(Default::default()),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_repository_not_found_exception()) => return Ok(None),
             Err(error) if is_too_large(&error) => {
                 let problem = format!("ecr:BatchGetImage answers more than {} MB of manifests", MOST_BYTES / 1024 / 1024);
                 return Err(Error::Unexpected { resource: format!("repository `{repository}`"), problem });
             }
             Err(error) => return Err(failed("ecr:BatchGetImage", format!("repository `{repository}`"), &error)),
         };
-        Ok((output.images.unwrap_or_default(), output.failures.unwrap_or_default()))
+        Ok(Some((output.images.unwrap_or_default(), output.failures.unwrap_or_default())))
     }
 
     /// Why an image that is there cannot be pulled: it is archived.
@@ -178,18 +184,42 @@ impl Aws {
     }
 
     /// What each of these tags is on, whatever kind of image that is, and however many others the repository has.
-    #[cfg_attr(not(test), expect(dead_code, reason = "looks still list all tags"))]
     pub(super) async fn tags_named(&self, repository: &Repository, tags: &BTreeSet<Tag>) -> Result<BTreeMap<Tag, Option<Digest>>, Error> {
+        if tags.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let ids = tags.iter().map(|tag| ImageIdentifier::builder().image_tag(tag.as_str()).build()).collect();
+        let (rows, failures) = self.batch_get_image(repository, ids).await?.unwrap_or_default();
+        let mut known = BTreeMap::new();
+        for id in rows.into_iter().filter_map(|row| row.image_id) {
+            let digest: Option<Digest> = id.image_digest.and_then(|digest| digest.parse().ok());
+            let by_name = id.image_tag.and_then(|tag| tag.parse::<Tag>().ok()).filter(|tag| tags.contains(tag));
+            let only_one = tags.first().filter(|_| tags.len() == 1).cloned();
+            known.extend(by_name.or(only_one).zip(digest.map(Some)));
+        }
+        for failure in failures.iter().filter(|failure| failure.failure_code == Some(ImageFailureCode::ImageNotFound)) {
+            let tag = failure.image_id.as_ref().and_then(|id| id.image_tag()).and_then(|tag| tag.parse().ok());
+            known.extend(tag.map(|tag| (tag, None)));
+        }
+        // What is no container image is not answered as one, and still has its tag.
         let holder = async |tag: &Tag| {
             let id = ImageIdentifier::builder().image_tag(tag.as_str()).build();
             let detail = self.describe(repository, id).await?;
-            Ok((tag.clone(), detail.and_then(|detail| detail.image_digest?.parse().ok())))
+            Ok::<_, Error>((tag.clone(), detail.and_then(|detail| detail.image_digest?.parse().ok())))
         };
-        stream::iter(tags).map(holder).buffer_unordered(IN_FLIGHT).try_collect().await
+        let unknown: Vec<&Tag> = tags.iter().filter(|tag| !known.contains_key(*tag)).collect();
+        let others: Vec<_> = stream::iter(unknown).map(holder).buffer_unordered(IN_FLIGHT).try_collect().await?;
+        Ok(known.into_iter().chain(others).collect())
+    }
+
+    /// Looks whether each tag is on its image, or on none.
+    pub(super) async fn check_tags(&self, repository: &Repository, tags: &[(Tag, Digest)]) -> Result<Applied, Error> {
+        let holders = self.tags_named(repository, &tags.iter().map(|(tag, _)| tag.clone()).collect()).await?;
+        let is_taken = |(tag, digest): &&(Tag, Digest)| holders.get(tag).is_some_and(|on| on.as_ref().is_some_and(|on| on != digest));
+        Ok(tags.iter().find(is_taken).map_or(Applied::Done, |(tag, _)| Applied::TagTaken(tag.clone())))
     }
 
     /// All tags of one image; `None` if there is no such image.
-    #[cfg_attr(not(test), expect(dead_code, reason = "looks still list all tags"))]
     pub(super) async fn tags_of(&self, repository: &Repository, digest: &Digest) -> Result<Option<BTreeSet<Tag>>, Error> {
         let id = ImageIdentifier::builder().image_digest(digest.as_str()).build();
         let Some(detail) = self.describe(repository, id).await? else { return Ok(None) };
@@ -227,9 +257,9 @@ impl Aws {
     /// An immutable tag exists: our own first try, whose answer was lost, or another image's.
     async fn who_holds(&self, repository: &Repository, image: &Image, tag: &Tag) -> Result<Applied, Error> {
         let id = ImageIdentifier::builder().image_tag(tag.as_str()).build();
-        let (rows, _) = self.batch_get_image(repository, vec![id]).await?;
+        let (rows, _) = self.batch_get_image(repository, vec![id]).await?.unwrap_or_default();
         let is_ours = rows.iter().any(|row| row.image_id.as_ref().and_then(|id| id.image_digest.as_deref()) == Some(image.digest.as_str()));
-        Ok(if is_ours { Applied::Done } else { Applied::TagTaken })
+        Ok(if is_ours { Applied::Done } else { Applied::TagTaken(tag.clone()) })
     }
 }
 

@@ -199,6 +199,10 @@ impl<'a> Draft<'a> {
     fn new_request(&mut self, digest: &Digest, why: String) -> Decided<Request> {
         let (image, commit) = self.image(digest)?;
         let tag = production_tag(&image.digest, commit.as_ref(), self.tags, &self.taken_from(digest), &self.app.config);
+        // People are told which tag it would get: it has to be free.
+        if let Some(tag) = &tag {
+            self.holder(tag)?;
+        }
         let running = self.state.running.clone();
         let approval = &self.app.config.approval;
         let id = RequestId::of(&self.app.repository, &self.app.config.stack, digest, self.state.requests);

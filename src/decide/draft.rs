@@ -11,7 +11,7 @@ use crate::image::Tags;
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
 use crate::stack::{EventsWanted, Phase, Stack, StackEvents};
 use crate::state::{ChangeSet, CommandRecord, End, Ended, Notice, Promotion, Running, State};
-use crate::world::{Action, Question, Records, Snapshot};
+use crate::world::{Action, Question, Records, Snapshot, TagsWanted};
 
 /// How many looks that found what does not fit together are followed by another one. With the pauses between them about 2 s.
 const VAIN_LOOKS: u32 = 6;
@@ -39,6 +39,8 @@ pub(super) struct Draft<'a> {
     pub(super) ended: Vec<Ended>,
     pub(super) command: Option<CommandRecord>,
     pub(super) subject: About,
+    /// An image was pushed: if it goes out, it goes soon.
+    pub(super) is_push: bool,
     /// Nobody's image caused this look: its answer is what it found ended.
     pub(super) is_look: bool,
     /// An update of ours, overtaken by a newer promotion, arrived after all: it is undone.
@@ -89,6 +91,7 @@ impl<'a> Draft<'a> {
             ended: Vec::new(),
             command: None,
             subject: About::default(),
+            is_push: false,
             is_look: false,
             is_stray: false,
             is_first_sight,
@@ -167,6 +170,20 @@ impl<'a> Draft<'a> {
     /// for ever: after some looks in vain the decision is made by what there is.
     pub(super) fn look_again(&self) -> Decided<()> {
         if self.seen.tried.vain_looks < VAIN_LOOKS { Err(Step::LookAgain) } else { Ok(()) }
+    }
+
+    /// What a tag is on.
+    pub(super) fn holder(&self, tag: &Tag) -> Decided<Option<&'a Digest>> {
+        self.tags.holder(tag).ok_or_else(|| self.ask_about_tags([tag.clone()], []))
+    }
+
+    /// Asks what tags are on, and which tags images have. What a look needs besides is asked along, which costs no more time.
+    pub(super) fn ask_about_tags(&self, named: impl IntoIterator<Item = Tag>, of: impl IntoIterator<Item = Digest>) -> Step {
+        let is_unknown = |tag: &Tag| self.tags.holder(tag).is_none();
+        let running = self.state.running.as_ref().and_then(|running| self.as_production_tag(&running.tag));
+        let along = running.into_iter().chain(self.value().parse().ok()).chain(self.state.open.iter().map(|open| open.tag.clone()));
+        let named = named.into_iter().chain(along.filter(is_unknown)).collect();
+        Step::Read(Question::Tags(TagsWanted { named, of: of.into_iter().collect() }))
     }
 
     /// The stack's events, read back to the oldest update that has not ended.

@@ -175,7 +175,7 @@ impl<'a> Draft<'a> {
             },
         };
         let reason = format!("an overtaken update to `{}` arrived and cannot be undone: of `{before}`, {problem}", self.value());
-        self.adopt(reason.clone());
+        self.adopt(reason.clone())?;
         Ok(self.nothing(Outcome::Held, reason))
     }
 
@@ -284,7 +284,7 @@ impl<'a> Draft<'a> {
     pub(super) fn tag_for(&self, digest: &Digest, commit: Option<&Commit>, wanted: &Wanted<'_>) -> Option<Tag> {
         let mut taken = self.taken_from(digest);
         let is_production = |tag: &&Tag| self.app.config.is_production_tag(tag.as_str());
-        let is_free = |tag: &&Tag| self.tags.digest(tag).is_none_or(|on| on == digest) && !taken.contains(*tag);
+        let is_free = |tag: &&Tag| self.tags.holder(tag).flatten().is_none_or(|on| on == digest) && !taken.contains(*tag);
         if let Some(tag) = wanted.tag.as_ref().filter(is_production).filter(is_free) {
             return Some(tag.clone());
         }
@@ -313,6 +313,7 @@ impl<'a> Draft<'a> {
             None => match commit_of(image, self.tags, self.seen.labels.get(digest), &self.app.config) {
                 CommitOf::Known(commit) => commit,
                 CommitOf::NeedsLabel => return Err(Step::Read(Question::Label(digest.clone()))),
+                CommitOf::NeedsTags => return Err(self.ask_about_tags([], [digest.clone()])),
             },
         };
         self.subject.commit = commit.clone();
@@ -477,7 +478,7 @@ impl<'a> Draft<'a> {
             (self, promotion, Action::UpdateStack(update))
         };
         draft.state.waiting = None;
-        let needs_tag = draft.tags.digest(&promotion.tag) != Some(&promotion.digest);
+        let needs_tag = !draft.tags.is_on(&promotion.tag, &promotion.digest);
         let put_tag = needs_tag.then(|| Action::PutTag { image: Box::new(image.clone()), tag: promotion.tag.clone() });
         // Where tags can be moved, PutImage would take it from whoever was faster: the state says first whose it is.
         let may_take_it = match &draft.seen.mutability {
@@ -499,7 +500,10 @@ impl<'a> Draft<'a> {
         let answer = draft.answer(Outcome::Promoted, accepted(&promotion, &draft.app.config));
         let save = draft.save(draft.command.clone());
         // An approval is one from the moment that it is written: of two decisions the other one may be the first.
-        let mut stages = if draft.is_verdict_written(wanted) && !may_take_it {
+        let mut stages = if may_take_it {
+            let check = draft.tags_to_check(&promotion);
+            vec![save.into_iter().chain([check]).collect(), put_tag.into_iter().collect()]
+        } else if draft.is_verdict_written(wanted) {
             vec![save.into_iter().chain(put_tag).collect()]
         } else {
             vec![save.into_iter().collect(), put_tag.into_iter().collect()]
@@ -509,6 +513,15 @@ impl<'a> Draft<'a> {
         stages.extend(finish(&told, &[], draft.now));
         stages.extend(draft.keep_answer(&answer));
         Ok(Step::Do(Plan { stages, reply: answer.into() }))
+    }
+
+    /// Where tags can be moved: the promotion's own tag must be free, and the running one must still be on its image, or people
+    /// have to hear of it first.
+    fn tags_to_check(&self, promotion: &Promotion) -> Action {
+        let own = (promotion.tag.clone(), promotion.digest.clone());
+        let running = self.state.running.as_ref().filter(|_| self.state.moved_tag.is_none());
+        let running = running.and_then(|running| Some((self.as_production_tag(&running.tag)?, running.digest.clone()?)));
+        Action::CheckTags([own].into_iter().chain(running).collect())
     }
 
     pub(super) fn update(&self, token: Token, tag: Tag) -> Update {

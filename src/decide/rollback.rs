@@ -47,9 +47,8 @@ pub(super) fn rollback(mut draft: Draft<'_>, command: &Command, image: Option<&I
     if draft.state.request.as_ref().is_some_and(|request| request.digest != target.digest) {
         draft.withdraw(&format!("{} rolled back instead", command.by), &command.by)?;
     }
-    let is_still_its = |tag: &Tag| draft.tags.digest(tag) == Some(&target.digest);
     let (tag, avoid) = match target.tag {
-        Some(tag) if is_still_its(&tag) => (Some(tag), None),
+        Some(tag) if draft.holder(&tag)? == Some(&target.digest) => (Some(tag), None),
         lost => (None, lost),
     };
     let wanted = Wanted { tag, avoid, rolls_back: Some(from), rolls_back_digest: turned_away, ..going_back };
@@ -88,23 +87,34 @@ fn present(draft: &Draft<'_>) -> Result<Target, String> {
 fn last_deployed(draft: &Draft<'_>) -> Decided<Result<Target, String>> {
     let deployed = deployed(draft)?;
     // What an older version wrote names some images by their tags alone.
-    let of_tag = |tag: &str| {
-        let promoted = deployed.iter().find(|ended| ended.promotion.tag.as_str() == tag).map(|ended| ended.promotion.digest.clone());
-        promoted.or_else(|| draft.as_production_tag(tag).and_then(|tag| draft.tags.digest(&tag).cloned()))
+    let of_tag = |tag: &str| -> Decided<Option<Digest>> {
+        if let Some(ended) = deployed.iter().find(|ended| ended.promotion.tag.as_str() == tag) {
+            return Ok(Some(ended.promotion.digest.clone()));
+        }
+        Ok(match draft.as_production_tag(tag) {
+            Some(tag) => draft.holder(&tag)?.cloned(),
+            None => None,
+        })
     };
-    let present = if draft.is_stray { of_tag(draft.value()) } else { draft.running_digest() };
+    let present = if draft.is_stray { of_tag(draft.value())? } else { draft.running_digest() };
     let mut left_behind: Vec<Digest> = Vec::new();
     let mut redeployed: Vec<&Digest> = Vec::new();
     for Ended { promotion, .. } in &deployed {
-        let from = promotion.rolls_back_digest.clone().or_else(|| promotion.rolls_back.as_deref().and_then(of_tag));
+        let from = match (&promotion.rolls_back_digest, &promotion.rolls_back) {
+            (None, Some(from)) => of_tag(from)?,
+            (known, _) => known.clone(),
+        };
         left_behind.extend(from.filter(|from| !redeployed.contains(&from)));
         redeployed.push(&promotion.digest);
     }
     let first = deployed.iter().position(|ended| Some(&ended.promotion.digest) == present.as_ref()).unwrap_or(0);
     for Ended { promotion, .. } in &deployed[first..] {
         let own = (promotion.tag.as_str(), Some(promotion.digest.clone()));
-        let before = (promotion.previous_tag.as_str(), promotion.previous_digest.clone().or_else(|| of_tag(&promotion.previous_tag)));
-        for (tag, digest) in [own, before] {
+        for (tag, digest) in [own, (promotion.previous_tag.as_str(), promotion.previous_digest.clone())] {
+            let digest = match digest {
+                None => of_tag(tag)?,
+                known => known,
+            };
             match digest {
                 Some(digest) if Some(&digest) == present.as_ref() || left_behind.contains(&digest) => {}
                 Some(digest) => return Ok(Ok(Target { digest, tag: draft.as_production_tag(tag) })),

@@ -5,18 +5,18 @@ use super::draft::Draft;
 use super::{Decided, Step};
 use crate::answer::Outcome;
 use crate::config::App;
-use crate::image::Tags;
-use crate::model::Digest;
+use crate::image::{Tags, commit_in};
+use crate::model::{Digest, Tag};
 use crate::stack::{Phase, Stack, UpdateEnd};
-use crate::state::{End, Hold, MovedTag, Notice, Promotion, Recent, Running};
+use crate::state::{Basis, End, Hold, MovedTag, Notice, Promotion, Recent, Running};
 use crate::world::{Question, Snapshot};
 
 /// Who changed what ecr-promoter did not change.
 const OUTSIDE: &str = "somebody outside ecr-promoter";
 
 /// The state as this look finds it.
-pub(super) fn settle<'a>(app: &'a App, seen: &'a Snapshot, stack: &'a Stack, tags: &'a Tags) -> Decided<Draft<'a>> {
-    let mut draft = Draft::new(app, seen, stack, tags);
+pub(super) fn settle<'a>(app: &'a App, seen: &'a Snapshot, stack: &'a Stack, tags: &'a Tags, is_push: bool) -> Decided<Draft<'a>> {
+    let mut draft = Draft { is_push, ..Draft::new(app, seen, stack, tags) };
     draft.tell_of_policy()?;
     match stack.phase() {
         Phase::AtRest => {
@@ -27,6 +27,7 @@ pub(super) fn settle<'a>(app: &'a App, seen: &'a Snapshot, stack: &'a Stack, tag
         Phase::Broken => draft.close_ended()?,
         Phase::Busy | Phase::Leaving | Phase::Gone => {}
     }
+    draft.note_what_ran_first()?;
     draft.check_running_tag()?;
     draft.retire_request()?;
     Ok(draft)
@@ -122,13 +123,14 @@ impl Draft<'_> {
         let value = self.value();
         match &self.state.running {
             None => {
-                let found = self.found();
+                let found = self.found()?;
                 self.state.first_ran.clone_from(&found.digest);
+                self.state.first_tag = found.digest.is_none().then(|| found.tag.clone());
                 self.state.running = Some(found);
             }
-            // It was set before its tag was there, or its tag was not there yet when the tags were read.
+            // Its tag was not there yet, or was not asked for.
             Some(running) if running.tag == value && running.digest.is_none() => {
-                let found = self.found();
+                let found = self.found()?;
                 self.state.running = Some(Running { digest: found.digest, commit: found.commit, ..running.clone() });
             }
             Some(running) if running.tag == value => {}
@@ -149,34 +151,59 @@ impl Draft<'_> {
                     Some(Recent { end: End::Deployed | End::Failed | End::Cancelled, .. }) => self.look_again()?,
                     Some(Recent { end: End::Superseded | End::Blocked, .. }) | None => {}
                 }
-                let found = self.found();
-                if found.digest.is_none() && !self.seen.are_tags_newer {
-                    return Err(Step::Read(Question::Tags));
-                }
                 if running.digest.is_some() && running.digest == self.seen.newest {
                     self.state.passed_over = running.digest.clone();
                 }
                 let was = running.tag.clone();
-                self.adopt(format!("{} was changed from `{was}` to `{value}` outside ecr-promoter", self.app.config.parameter));
+                self.adopt(format!("{} was changed from `{was}` to `{value}` outside ecr-promoter", self.app.config.parameter))?;
             }
         }
         Ok(())
     }
 
     /// Takes what the stack has for what runs, tells people why, and holds the app.
-    pub(super) fn adopt(&mut self, reason: String) {
-        let recorded = self.value().parse().ok().and_then(|tag| self.recorded(&tag).cloned());
-        let found = self.found();
+    pub(super) fn adopt(&mut self, reason: String) -> Decided<()> {
+        let tag: Option<Tag> = self.value().parse().ok();
+        if let Some(tag) = &tag {
+            self.holder(tag)?;
+        }
+        let recorded = tag.and_then(|tag| self.recorded(&tag).cloned());
+        let found = self.found()?;
         let digest = recorded.or(found.digest);
         self.state.running = Some(Running { by: OUTSIDE.to_owned(), since: Some(self.now), digest, ..found });
         self.hold(reason);
+        Ok(())
     }
 
     /// What the parameter's value says of what runs.
-    fn found(&self) -> Running {
-        let digest = self.value().parse().ok().and_then(|tag| self.tags.digest(&tag).cloned());
-        let commit = digest.as_ref().and_then(|digest| self.tags.commit(digest, &self.app.config));
-        Running { tag: self.value().to_owned(), digest, commit, since: None, by: "before ecr-promoter".to_owned() }
+    fn found(&self) -> Decided<Running> {
+        let tag: Option<Tag> = self.value().parse().ok();
+        let digest = match &tag {
+            Some(tag) if self.is_urgent()? => self.tags.holder(tag).flatten().cloned(),
+            Some(tag) => self.holder(tag)?.cloned(),
+            None => None,
+        };
+        let by_tags = digest.as_ref().and_then(|digest| self.tags.commit(digest, &self.app.config)).flatten();
+        let commit = by_tags.or_else(|| tag.as_ref().and_then(commit_in));
+        Ok(Running { tag: self.value().to_owned(), digest, commit, since: None, by: "before ecr-promoter".to_owned() })
+    }
+
+    /// Whether a push is about to go out: what another look can find out as well does not hold it up.
+    fn is_urgent(&self) -> Decided<bool> {
+        let Some(newest) = self.seen.newest.as_ref().filter(|_| self.is_push) else { return Ok(false) };
+        let is_new = self.running_digest().as_ref() != Some(newest);
+        Ok(is_new && self.stack.phase() == Phase::AtRest && self.objection(newest, Basis::Automation, None)?.is_none())
+    }
+
+    /// Finds out which image ran when the app was first seen, where a push did not wait for that.
+    fn note_what_ran_first(&mut self) -> Decided<()> {
+        let is_urgent = self.is_urgent()?;
+        let Some(tag) = self.state.first_tag.as_ref().filter(|_| !is_urgent) else { return Ok(()) };
+        if let Some(tag) = self.as_production_tag(tag) {
+            self.state.first_ran = self.holder(&tag)?.cloned();
+        }
+        self.state.first_tag = None;
+        Ok(())
     }
 
     /// A production tag means the image that it was made for. Where somebody has put the running one on another image, what
@@ -186,18 +213,25 @@ impl Draft<'_> {
             self.state.moved_tag = None;
             return Ok(());
         };
-        let to = tag.parse().ok().and_then(|tag| self.tags.digest(&tag).cloned());
-        if to.as_ref() == Some(&digest) {
+        let Ok(name) = tag.parse::<Tag>() else { return Ok(()) };
+        // Tags that show it on its image may be as old as they like. A push that goes out asks about it beside its first write.
+        let is_suspect = self.seen.tried.taken.contains(&name);
+        let to = match self.tags.holder(&name) {
+            None if !is_suspect && self.is_urgent()? => return Ok(()),
+            None => self.holder(&name)?,
+            Some(to) => to,
+        };
+        if to == Some(&digest) {
             self.state.moved_tag = None;
             return Ok(());
         }
-        let moved = MovedTag { tag, to };
+        let moved = MovedTag { tag, to: to.cloned() };
         if self.state.moved_tag.as_ref() == Some(&moved) {
             return Ok(());
         }
         // The tags may have been read before the promotion that the state tells of.
-        if !self.seen.are_tags_newer {
-            return Err(Step::Read(Question::Tags));
+        if !self.seen.asked_tags.contains(&name) {
+            return Err(self.ask_about_tags([name], []));
         }
         let on = moved.to.as_ref().map_or("no image".to_owned(), Digest::to_string);
         self.hold(format!("the tag `{}` was put on {digest} and is now on {on}: what starts next is not what was promoted", moved.tag));
@@ -215,8 +249,8 @@ impl Draft<'_> {
             }
             if open.via.is_automation() {
                 // What is newest may have been read before the state that tells of this promotion.
-                if !self.seen.are_tags_newer {
-                    return Err(Step::Read(Question::Tags));
+                if !self.seen.asked_tags.contains(&self.app.config.source_tag) {
+                    return Err(self.ask_about_tags([self.app.config.source_tag.clone()], []));
                 }
                 self.end(&open, End::Superseded, format!("`{}` is on another image now", self.app.config.source_tag));
                 continue;

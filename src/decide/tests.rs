@@ -60,7 +60,7 @@ fn seen() -> Snapshot {
             capabilities: vec!["CAPABILITY_IAM".to_owned()],
         }),
         tags: tags([(tag('a'), digest('a'))]),
-        are_tags_newer: false,
+        asked_tags: BTreeSet::new(),
         is_configuration_newer: true,
         mutability: Some(TagMutability { is_immutable: true, exclusions: Vec::new() }),
         newest: Some(digest('a')),

@@ -20,7 +20,7 @@ fn tags(on: &Digest, names: &[&str]) -> Tags {
 #[track_caller]
 fn commit_by_tags(names: &[&str], want: Option<&str>) {
     let digest = Digest::of(b"x");
-    let found = tags(&digest, names).commit(&digest, &config(""));
+    let found = tags(&digest, names).commit(&digest, &config("")).expect("read");
     assert_eq!(found.as_ref().map(Commit::as_str), want, "{names:?}");
 }
 
@@ -74,7 +74,7 @@ fn sources_are_asked_in_the_configured_order() {
     let labelled = Some("ccccccc".parse().expect("valid"));
     let found = |order: &str| match commit_of(&annotated, &tagged, Some(&labelled), &config(&format!(r#","commit_from":{order}"#))) {
         CommitOf::Known(commit) => commit.map(String::from),
-        CommitOf::NeedsLabel => panic!("the label is there"),
+        CommitOf::NeedsLabel | CommitOf::NeedsTags => panic!("the label is there"),
     };
     assert_eq!(found(r#"["tag","annotation"]"#).as_deref(), Some("bbbbbbb"));
     assert_eq!(found(r#"["annotation","tag"]"#).as_deref(), Some("aaaaaaa"));
@@ -85,9 +85,11 @@ fn sources_are_asked_in_the_configured_order() {
 #[test]
 fn the_label_is_asked_for_only_where_the_order_reaches_it() {
     let plain = image(&format!(r#"{{"config":{{"digest":"{}"}}}}"#, Digest::of(b"c")));
-    assert_eq!(commit_of(&plain, &Tags::default(), None, &config("")), CommitOf::NeedsLabel);
-    assert_eq!(commit_of(&plain, &Tags::default(), None, &config(r#","commit_from":["tag"]"#)), CommitOf::Known(None));
-    assert_eq!(commit_of(&image("{}"), &Tags::default(), None, &config("")), CommitOf::Known(None));
+    let none: Tags = [].into_iter().collect();
+    assert_eq!(commit_of(&plain, &none, None, &config("")), CommitOf::NeedsLabel);
+    assert_eq!(commit_of(&plain, &none, None, &config(r#","commit_from":["tag"]"#)), CommitOf::Known(None));
+    assert_eq!(commit_of(&image("{}"), &none, None, &config("")), CommitOf::Known(None));
+    assert_eq!(commit_of(&plain, &Tags::default(), None, &config("")), CommitOf::NeedsTags, "they were not read");
 }
 
 #[test]

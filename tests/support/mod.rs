@@ -31,7 +31,7 @@ use ecr_promoter::slack::team::Installation;
 use ecr_promoter::stack::{EventsWanted, Parameter, Stack, StackEvent, StackEvents};
 use ecr_promoter::state::{CommandRecord, Ended, Notice, State, Via};
 use ecr_promoter::world::{
-    Action, Applied, Asked, Listener, Matches, NotUpdated, Question, Secret, Snapshot, Subject, Tried, Update, Version, World,
+    Action, Applied, Asked, Listener, Matches, NotUpdated, Question, Secret, Snapshot, Subject, TagsWanted, Tried, Update, Version, World,
 };
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -564,7 +564,7 @@ impl Inner {
 
     fn put_tag(&mut self, image: &Image, tag: &Tag) -> Applied {
         match self.tags.get(tag) {
-            Some(on) if *on != image.digest && self.is_immutable => return Applied::TagTaken,
+            Some(on) if *on != image.digest && self.is_immutable => return Applied::TagTaken(tag.clone()),
             Some(on) if *on != image.digest => {
                 assert!(self.moved_by_others.contains(tag), "the tag {tag} was moved");
             }
@@ -611,6 +611,15 @@ impl Inner {
                 .collect(),
             capabilities: vec!["CAPABILITY_IAM".to_owned()],
         }
+    }
+
+    fn tags_of(&self, digest: &Digest) -> BTreeSet<Tag> {
+        self.tags.iter().filter(|(_, on)| *on == digest).map(|(tag, _)| tag.clone()).collect()
+    }
+
+    fn check_tags(&self, tags: &[(Tag, Digest)]) -> Applied {
+        let is_taken = |(tag, digest): &&(Tag, Digest)| self.tags.get(tag).is_some_and(|on| on != digest);
+        tags.iter().find(is_taken).map_or(Applied::Done, |(tag, _)| Applied::TagTaken(tag.clone()))
     }
 
     fn mutability(&self) -> TagMutability {
@@ -833,21 +842,24 @@ impl World for Sandbox {
                 None => Ok(None),
             }
         };
-        let images = async {
-            if subject.is_routine {
-                return Ok((None, BTreeMap::new()));
+        let images = self.call("BatchGetImage", |w| {
+            let newest = w.tags.get(&tag("latest")).cloned();
+            let asked = subject.digest.iter().chain(&newest).map(|digest| (digest.clone(), w.find(digest))).collect();
+            (newest, asked)
+        });
+        let tags_of = async {
+            match &subject.digest {
+                Some(digest) => self.call("DescribeImages", |w| w.tags_of(digest)).await.map(|tags| Some((digest, tags))),
+                None => Ok(None),
             }
-            let both = |w: &mut Inner| {
-                let newest = w.tags.get(&tag("latest")).cloned();
-                let asked = subject.digest.iter().chain(&newest).map(|digest| (digest.clone(), w.find(digest))).collect();
-                (newest, asked)
-            };
-            self.call("BatchGetImage", both).await
         };
-        let tags = self.call("ListImages", |w| w.tags.clone().into_iter().collect::<Tags>());
         let stack = self.call("DescribeStacks", |w| w.stack());
-        let (state, command, (newest, images), tags, stack) = futures_util::try_join!(state, command, images, tags, stack)?;
-        let newest = if subject.is_routine { tags.digest(&tag("latest")).cloned() } else { newest };
+        let (state, command, (newest, images), tags_of, stack) = futures_util::try_join!(state, command, images, tags_of, stack)?;
+        let mut tags = Tags::default();
+        if let Some((digest, its)) = tags_of {
+            tags.insert_all_of(digest, its);
+        }
+        tags.insert(tag("latest"), newest.clone());
         let (state, nonce) = state.unzip();
         Ok(Snapshot {
             at,
@@ -856,7 +868,7 @@ impl World for Sandbox {
             command,
             stack: Some(stack),
             tags: Some(tags),
-            are_tags_newer: false,
+            asked_tags: BTreeSet::new(),
             is_configuration_newer: false,
             mutability: (!subject.is_routine).then(|| self.world.get().mutability()),
             newest,
@@ -889,10 +901,14 @@ impl World for Sandbox {
             Question::Label(digest) => {
                 seen.labels.insert(digest.clone(), None);
             }
-            Question::Tags => {
-                seen.tags = Some(self.call("ListImages", |w| w.tags.clone().into_iter().collect::<Tags>()).await?);
-                seen.newest = seen.tags.as_ref().and_then(|tags| tags.digest(&tag("latest"))).cloned();
-                seen.are_tags_newer = true;
+            Question::Tags(TagsWanted { named, of }) => {
+                let ask = |w: &mut Inner| {
+                    let named: Vec<_> = named.iter().map(|tag| (tag.clone(), w.tags.get(tag).cloned())).collect();
+                    let of: Vec<_> = of.iter().map(|digest| (digest.clone(), w.tags_of(digest))).collect();
+                    (named, of)
+                };
+                let (named, of) = self.call("Tags", ask).await?;
+                seen.note_tags(&tag("latest"), named, of);
             }
             Question::Mutability => seen.mutability = Some(self.call("DescribeRepositories", |w| w.mutability()).await?),
             Question::Configuration => seen.is_configuration_newer = true,
@@ -901,8 +917,8 @@ impl World for Sandbox {
                 (seen.stack, seen.events) = (stack, Some(events));
             }
             Question::Matches(commit) => {
-                let tags = seen.tags.clone().unwrap_or_default();
-                let is_of = |image: &Image| tags.commit(&image.digest, &app.config).or(image.annotation.clone());
+                let tags: Tags = self.world.get().tags.clone().into_iter().collect();
+                let is_of = |image: &Image| tags.commit(&image.digest, &app.config).flatten().or(image.annotation.clone());
                 let search = |w: &mut Inner| {
                     w.now += w.search.0;
                     (w.images.clone(), w.search.1)
@@ -927,6 +943,7 @@ impl World for Sandbox {
                 // A condition that failed on one's own first try is a success: the real world knows it by its nonce.
                 self.call(action.name(), |w| w.save(records, version)).await
             }
+            Action::CheckTags(tags) => self.call("CheckTags", |w| w.check_tags(tags)).await,
             Action::PutTag { image, tag } => self.call("PutImage", |w| w.put_tag(image, tag)).await,
             Action::UpdateStack(update) => match self.call("UpdateStack", |w| w.update_stack(update)).await {
                 Err(Error::Aws { message, .. }) => Ok(Applied::NotUpdated(NotUpdated::Unsure(message))),

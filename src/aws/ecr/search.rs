@@ -92,7 +92,7 @@ impl Aws {
             }));
             self.has_time(TIME_TO_ACT)
         };
-        let is_whole = self.each_page_of_images(&app.repository, None, take).await?.unwrap_or(true);
+        let is_whole = self.each_page_of_images(&app.repository, take).await?.unwrap_or(true);
         listed.sort_unstable_by_key(|row| row.image);
         Ok((listed, !is_whole))
     }
@@ -106,7 +106,7 @@ impl Aws {
         }
         let ids = batch.images.iter().map(|image| ImageIdentifier::builder().image_digest(digest(*image).as_str()).build());
         let rows = match self.batch_get_image(&app.repository, ids.collect()).await {
-            Ok((rows, _)) => rows,
+            Ok(answered) => answered.unwrap_or_default().0,
             // Too much for one answer: some of these manifests are very large.
             Err(Error::Unexpected { .. }) if batch.images.len() > 1 => {
                 let (one, other) = batch.halves();
@@ -126,7 +126,7 @@ impl Aws {
             match (commit_of(&image, &batch.tags(&image.digest), None, &app.config), located(&image)) {
                 (CommitOf::Known(Some(its)), _) if its.agrees_with(commit) => found.matching.push(image.digest),
                 (CommitOf::NeedsLabel, Some(located)) => found.unlabelled.push(located),
-                (CommitOf::Known(_) | CommitOf::NeedsLabel, _) => {}
+                (CommitOf::Known(_) | CommitOf::NeedsLabel | CommitOf::NeedsTags, _) => {}
             }
         }
         Ok(found)

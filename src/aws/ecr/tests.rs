@@ -5,12 +5,12 @@ use http::{Request, Response};
 use serde_json::{Value, json};
 
 use super::super::wire::{Recording, app, denied, form_request, json_error, json_request, ok, ok_json, replay, web};
-use super::Candidates;
+use super::{Candidates, Newest};
 use crate::config::App;
 use crate::error::Error;
-use crate::image::{Image, Tags};
+use crate::image::Image;
 use crate::model::{Digest, Tag};
-use crate::world::{Applied, Snapshot, Subject, World};
+use crate::world::{Applied, Subject, World};
 
 /// As `docker push` writes it: the blanks and line breaks count.
 const MANIFEST: &str = "{\n   \"schemaVersion\": 2,\n   \"config\": {}\n}";
@@ -60,36 +60,11 @@ fn tag(text: &str) -> Tag {
 // What the tags are on
 
 #[tokio::test]
-async fn all_pages_of_tags_are_read() {
-    let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
-    let asked = json!({ "repositoryName": "web", "filter": { "tagStatus": "TAGGED" }, "maxResults": 1000 });
-    let mut asked_next = asked.clone();
-    asked_next["nextToken"] = "page 2".into();
-    let page_1 = json!({ "imageIds": [{ "imageDigest": new, "imageTag": "latest" }], "nextToken": "page 2" });
-    let page_2 = json!({ "imageIds": [{ "imageDigest": old, "imageTag": "9fceb02" }, { "imageDigest": old, "imageTag": "staging" }] });
-    let recordings = [(ask("ListImages", &asked), ok_json(&page_1)), (ask("ListImages", &asked_next), ok_json(&page_2))];
-    let tags = replay(recordings, async |aws| aws.tags(&web()).await).await.expect("read");
-    let expected: Tags = [(tag("latest"), new), (tag("9fceb02"), old.clone()), (tag("staging"), old)].into_iter().collect();
-    assert_eq!(tags, Some(expected));
-}
-
-#[tokio::test]
-async fn a_repository_that_does_not_exist_has_no_tags_and_no_images() {
+async fn a_repository_that_does_not_exist_has_no_images_and_no_tags() {
     let missing = || json_error("RepositoryNotFoundException", "The repository with name 'web' does not exist", &json!({}));
-    let list = ask("ListImages", &json!({ "repositoryName": "web", "filter": { "tagStatus": "TAGGED" }, "maxResults": 1000 }));
-    assert_eq!(replay([(list, missing())], async |aws| aws.tags(&web()).await).await.expect("not an error"), None);
-
-    let asked = batch_get_image(&json!([{ "imageTag": "latest" }]));
-    let candidates = replay([(asked, missing())], async |aws| aws.candidates(&web_app(), None).await).await.expect("not an error");
-    assert_eq!((candidates.found.len(), candidates.rows), (0, 0));
-}
-
-#[tokio::test]
-async fn a_list_that_fails_is_an_error_with_the_words_of_ecr() {
-    let asked = ask("ListImages", &json!({ "repositoryName": "web", "filter": { "tagStatus": "TAGGED" }, "maxResults": 1000 }));
-    let answer = json_error("InvalidParameterException", "Invalid parameter", &json!({}));
-    let error = replay([(asked, answer)], async |aws| aws.tags(&web()).await).await.expect_err("it failed");
-    assert_eq!(error.to_string(), "ecr:ListImages on repository `web` failed: InvalidParameterException: Invalid parameter");
+    let asked = || batch_get_image(&json!([{ "imageTag": "latest" }]));
+    let candidates = replay([(asked(), missing())], async |aws| aws.candidates(&web_app(), None).await).await.expect("not an error");
+    assert_eq!((candidates.found.len(), candidates.rows, candidates.is_there), (0, 0, false));
 }
 
 // The candidates of a push
@@ -108,7 +83,7 @@ async fn one_call_reads_the_image_of_a_push_and_that_of_the_source_tag() {
     let candidates = candidates.expect("read");
     assert_eq!(candidates.found.keys().collect::<BTreeSet<_>>(), BTreeSet::from([&image.digest, &old]));
     assert_eq!(candidates.found[&image.digest], Ok(image.clone()));
-    assert_eq!(candidates.newest(Some(&old), &tag("latest"), &Tags::default()), Some(image.digest));
+    assert_eq!(candidates.newest(Some(&old), &tag("latest")), Newest::Known(Some(image.digest)));
 }
 
 #[tokio::test]
@@ -118,7 +93,7 @@ async fn a_manifest_that_ecr_converted_is_not_taken_for_the_image() {
     let asked = batch_get_image(&json!([{ "imageTag": "latest" }]));
     let candidates = replay([(asked, images(&rows, &[]))], async |aws| aws.candidates(&web_app(), None).await).await.expect("read");
     assert_eq!(candidates.found, BTreeMap::new());
-    assert_eq!(candidates.newest(None, &tag("latest"), &Tags::default()), Some(digest));
+    assert_eq!(candidates.newest(None, &tag("latest")), Newest::Known(Some(digest)));
 }
 
 #[tokio::test]
@@ -148,69 +123,53 @@ async fn a_source_tag_on_nothing_makes_nothing_the_newest() {
         [json!({ "imageId": { "imageTag": "latest" }, "failureCode": "ImageNotFound", "failureReason": "Requested image not found" })];
     let asked = batch_get_image(&json!([{ "imageTag": "latest" }]));
     let candidates = replay([(asked, images(&[], &failures))], async |aws| aws.candidates(&web_app(), None).await).await.expect("read");
-    // The list of tags was read at the same time, and may be older.
-    let tags = [(tag("latest"), image().digest)].into_iter().collect();
-    assert_eq!(candidates.newest(None, &tag("latest"), &tags), None);
+    assert_eq!(candidates.newest(None, &tag("latest")), Newest::Known(None));
 }
 
 #[test]
 fn the_newest_is_what_the_source_tag_is_on_whatever_the_rows_look_like() {
     let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
     let latest = tag("latest");
-    let listed: Tags = [(latest.clone(), b.clone())].into_iter().collect();
-    let newest = |asked: Option<&Digest>, rows: &[(&Digest, &str)], tags: &Tags| {
+    let newest = |asked: Option<&Digest>, rows: &[(&Digest, &str)]| {
         let tagged = rows.iter().map(|(digest, tag)| ((*digest).clone(), (*tag).to_owned())).collect();
-        Candidates { found: BTreeMap::new(), by_tag_failed: false, tagged, rows: rows.len() }.newest(asked, &latest, tags)
+        let candidates = Candidates { found: BTreeMap::new(), by_tag_failed: false, tagged, rows: rows.len(), is_there: true };
+        candidates.newest(asked, &latest)
     };
-    let none = Tags::default();
-    assert_eq!(newest(Some(&a), &[(&a, "latest")], &none), Some(a.clone()), "one row for both ids");
-    assert_eq!(newest(Some(&a), &[(&a, "9fceb02"), (&a, "latest")], &none), Some(a.clone()), "a row for each tag");
-    assert_eq!(newest(Some(&a), &[(&a, ""), (&a, "")], &none), Some(a.clone()), "a row for each id, without tags");
-    assert_eq!(newest(Some(&a), &[(&a, "9fceb02"), (&b, "latest")], &none), Some(b.clone()), "another image");
-    assert_eq!(
-        newest(Some(&a), &[(&a, "9fceb02"), (&b, "e83c516")], &none),
-        Some(b.clone()),
-        "another image, named by another of its tags"
-    );
-    assert_eq!(newest(Some(&a), &[(&b, "latest")], &none), Some(b.clone()), "the image of the push is gone");
-    assert_eq!(newest(Some(&b), &[(&a, "latest"), (&b, "latest")], &none), Some(a.clone()), "the tag moved while ECR answered");
-    assert_eq!(newest(None, &[(&b, "e83c516"), (&b, "latest")], &none), Some(b.clone()), "only the source tag was asked for");
-    assert_eq!(newest(Some(&a), &[(&a, "9fceb02")], &listed), Some(b.clone()), "one row, of which the list of tags decides");
-    assert_eq!(newest(Some(&a), &[], &none), None, "nothing at all");
+    let known = |digest: &Digest| Newest::Known(Some(digest.clone()));
+    assert_eq!(newest(Some(&a), &[(&a, "latest")]), known(&a), "one row for both ids");
+    assert_eq!(newest(Some(&a), &[(&a, "9fceb02"), (&a, "latest")]), known(&a), "a row for each tag");
+    assert_eq!(newest(Some(&a), &[(&a, ""), (&a, "")]), known(&a), "a row for each id, without tags");
+    assert_eq!(newest(Some(&a), &[(&a, "9fceb02"), (&b, "latest")]), known(&b), "another image");
+    assert_eq!(newest(Some(&a), &[(&a, "9fceb02"), (&b, "e83c516")]), known(&b), "another image, named by another of its tags");
+    assert_eq!(newest(Some(&a), &[(&b, "latest")]), known(&b), "the image of the push is gone");
+    assert_eq!(newest(Some(&b), &[(&a, "latest"), (&b, "latest")]), known(&a), "the tag moved while ECR answered");
+    assert_eq!(newest(None, &[(&b, "e83c516"), (&b, "latest")]), known(&b), "only the source tag was asked for");
+    assert_eq!(newest(Some(&a), &[(&a, "9fceb02")]), Newest::Ambiguous, "one row, which may be of either id");
+    assert_eq!(newest(Some(&a), &[]), Newest::Known(None), "nothing at all");
 }
 
 // The schedule's look
 
-/// What a routine look reads, side by side, of a repository with this tag.
-fn routine(tag: &str, digest: &Digest) -> [Recording; 3] {
-    let list = json!({ "repositoryName": "web", "filter": { "tagStatus": "TAGGED" }, "maxResults": 1000 });
+/// What a look reads, side by side, besides the images.
+fn others() -> [Recording; 2] {
     let stack = [("Action", "DescribeStacks"), ("Version", "2010-05-15"), ("StackName", "web")];
     let key = json!({ "app": { "S": "web" }, "item": { "S": "state" } });
     let state = json!({ "TableName": "state-table", "Key": key, "ConsistentRead": true });
     [
-        (ask("ListImages", &list), ok_json(&json!({ "imageIds": [{ "imageDigest": digest, "imageTag": tag }] }))),
         (form_request("cloudformation", &stack), ok("<DescribeStacksResponse><DescribeStacksResult/></DescribeStacksResponse>")),
         (json_request("DynamoDB_20120810.GetItem", &state), ok_json(&json!({}))),
     ]
 }
 
-async fn look(recordings: Vec<Recording>) -> Snapshot {
-    let subject = Subject { is_routine: true, ..Subject::default() };
-    replay(recordings, async |aws| aws.observe(&web_app(), &subject).await).await.expect("seen")
-}
-
 #[tokio::test]
-async fn a_routine_look_takes_the_newest_from_the_list_of_tags_and_reads_no_image() {
-    let digest = image().digest;
-    let seen = look(routine("latest", &digest).into()).await;
-    assert_eq!((seen.newest, seen.images), (Some(digest), BTreeMap::new()));
-}
-
-#[tokio::test]
-async fn a_routine_look_asks_for_the_image_of_a_source_tag_that_the_list_does_not_have() {
-    let (image, by_tag) = (image(), batch_get_image(&json!([{ "imageTag": "latest" }])));
+async fn a_routine_look_reads_the_newest_image_and_lists_nothing() {
+    let image = image();
     let answer = images(&[row(&image.digest, Some("latest"), MANIFEST, MEDIA_TYPE)], &[]);
-    let seen = look(routine("9fceb02", &image.digest).into_iter().chain([(by_tag, answer)]).collect()).await;
+    let recordings = [(batch_get_image(&json!([{ "imageTag": "latest" }])), answer)].into_iter().chain(others());
+    let subject = Subject { is_routine: true, ..Subject::default() };
+    let seen = replay(recordings, async |aws| aws.observe(&web_app(), &subject).await).await.expect("seen");
+    let holder = seen.tags.as_ref().expect("a repository").holder(&tag("latest"));
+    assert_eq!(holder, Some(Some(&image.digest)));
     assert_eq!((seen.newest, seen.images), (Some(image.digest.clone()), BTreeMap::from([(image.digest.clone(), Ok(image))])));
 }
 
@@ -284,21 +243,34 @@ fn described(detail: Value) -> Response<SdkBody> {
 }
 
 #[tokio::test]
-async fn tags_are_asked_for_by_name_whatever_they_are_on() {
-    let (image, chart) = (Digest::of(b"image"), Digest::of(b"chart"));
-    let by_tag = |tag: &str| ask("DescribeImages", &json!({ "repositoryName": "web", "imageIds": [{ "imageTag": tag }] }));
-    let missing =
-        || json_error("ImageNotFoundException", "The image with imageId {imageDigest:'null', imageTag:'free'} does not exist", &json!({}));
-    let chart_detail =
-        json!({ "imageDigest": chart, "imageTags": ["chart"], "artifactMediaType": "application/vnd.cncf.helm.config.v1+json" });
-    let recordings = [
-        (by_tag("chart"), described(chart_detail)),
-        (by_tag("free"), missing()),
-        (by_tag("production_9fceb02"), described(json!({ "imageDigest": image, "imageTags": ["latest", "production_9fceb02"] }))),
-    ];
+async fn tags_are_asked_for_by_name_in_one_call_and_what_is_no_image_once_more() {
+    let (image, chart) = (image(), Digest::of(b"chart"));
+    let asked = batch_get_image(&json!([{ "imageTag": "chart" }, { "imageTag": "free" }, { "imageTag": "production_9fceb02" }]));
+    let failure = |tag: &str, code: &str| json!({ "imageId": { "imageTag": tag }, "failureCode": code, "failureReason": "because" });
+    let answer = images(
+        &[row(&image.digest, Some("production_9fceb02"), MANIFEST, MEDIA_TYPE)],
+        &[failure("free", "ImageNotFound"), failure("chart", "CodeOfTomorrow")],
+    );
+    let by_tag = ask("DescribeImages", &json!({ "repositoryName": "web", "imageIds": [{ "imageTag": "chart" }] }));
+    let detail = json!({ "imageDigest": chart, "imageTags": ["chart"], "artifactMediaType": "application/vnd.cncf.helm.config.v1+json" });
+    let recordings = [(asked, answer), (by_tag, described(detail))];
     let tags = ["production_9fceb02", "free", "chart"].map(tag).into();
     let named = replay(recordings, async |aws| aws.tags_named(&web(), &tags).await).await.expect("read");
-    assert_eq!(named, [(tag("chart"), Some(chart)), (tag("free"), None), (tag("production_9fceb02"), Some(image))].into());
+    assert_eq!(named, [(tag("chart"), Some(chart)), (tag("free"), None), (tag("production_9fceb02"), Some(image.digest))].into());
+}
+
+#[tokio::test]
+async fn a_tag_that_is_on_another_image_is_found_before_it_is_put() {
+    let (image, other) = (image(), Digest::of(b"other"));
+    let check = async |failures: &[Value], rows: &[Value]| {
+        let asked = batch_get_image(&json!([{ "imageTag": "production_9fceb02" }]));
+        let tags = [(tag("production_9fceb02"), other.clone())];
+        replay([(asked, images(rows, failures))], async |aws| aws.check_tags(&web(), &tags).await).await.expect("checked")
+    };
+    let on_image = [row(&image.digest, Some("production_9fceb02"), MANIFEST, MEDIA_TYPE)];
+    assert_eq!(check(&[], &on_image).await, Applied::TagTaken(tag("production_9fceb02")));
+    let missing = json!({ "imageId": { "imageTag": "production_9fceb02" }, "failureCode": "ImageNotFound" });
+    assert_eq!(check(&[missing], &[]).await, Applied::Done);
 }
 
 #[tokio::test]
@@ -356,7 +328,7 @@ async fn of_an_immutable_tag_that_exists_it_is_asked_whose_it_is() {
     let ours = put_tag(vec![exists(), holder(&image().digest)]).await;
     assert_eq!(ours.expect("not an error"), Applied::Done, "our first try, whose answer was lost");
     let other = put_tag(vec![exists(), holder(&Digest::of(b"other"))]).await;
-    assert_eq!(other.expect("not an error"), Applied::TagTaken);
+    assert_eq!(other.expect("not an error"), Applied::TagTaken(tag("production_9fceb02")));
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ pub(super) fn commit_of(app: &App, seen: &Snapshot, digest: &Digest) -> Option<C
         return known.clone();
     }
     app.config.commit_from.iter().find_map(|source| match source {
-        CommitSource::Tag => seen.tags.as_ref()?.commit(digest, &app.config),
+        CommitSource::Tag => seen.tags.as_ref()?.commit(digest, &app.config).flatten(),
         CommitSource::Annotation => seen.images.get(digest)?.as_ref().ok()?.annotation.clone(),
         CommitSource::Label | CommitSource::Digest => None,
     })
