@@ -17,6 +17,8 @@ mod settle;
 pub use self::approval::{identity_objection, slack_objection};
 use self::draft::{Draft, finish};
 use self::promotion::Wanted;
+use std::collections::BTreeSet;
+
 use crate::answer::{Answer, Outcome, Reply};
 use crate::config::{App, ConfigError};
 use crate::event::command::{Act, Choice, Command, ImageRef};
@@ -249,9 +251,34 @@ fn named(draft: &Draft<'_>, image: Option<&ImageRef>) -> Decided<Result<Digest, 
         Some(ImageRef::Digest(digest)) => Ok(digest.clone()),
         Some(ImageRef::Commit(commit)) => {
             let matches = draft.seen.matches.get(commit).ok_or_else(|| Step::Read(Question::Matches(commit.clone())))?;
-            only_one(draft.app, commit, matches)
+            match known_by_commit(draft, commit, matches)? {
+                Some(known) => Ok(known),
+                None => only_one(draft.app, commit, matches),
+            }
         }
     })
+}
+
+/// The one image of a commit that the state, the history or its production tag knows, where the repository has too many images to
+/// search them all.
+fn known_by_commit(draft: &Draft<'_>, commit: &Commit, matches: &Matches) -> Decided<Option<Digest>> {
+    if matches.unread == 0 {
+        return Ok(None);
+    }
+    let state = &draft.state;
+    let asked = state.all_requests().map(|request| (&request.commit, &request.digest));
+    let open = state.open.iter().map(|open| (&open.commit, &open.digest));
+    let recent = state.recent.iter().map(|recent| (&recent.commit, &recent.digest));
+    let running = state.running.iter().filter_map(|running| Some((&running.commit, running.digest.as_ref()?)));
+    let deployed = rollback::deployed(draft)?;
+    let earlier = deployed.iter().map(|ended| (&ended.promotion.commit, &ended.promotion.digest));
+    let of_commit = |its: &Option<Commit>| its.as_ref().is_some_and(|its| its.agrees_with(commit));
+    let known = asked.chain(open).chain(recent).chain(running).chain(earlier).filter(|(its, _)| of_commit(its));
+    let mut known: BTreeSet<Digest> = known.map(|(_, digest)| digest.clone()).chain(matches.digests.iter().cloned()).collect();
+    if let Some(tag) = draft.as_production_tag(&format!("{}{commit}", draft.app.config.tag_prefix)) {
+        known.extend(draft.holder(&tag)?.cloned());
+    }
+    Ok(known.pop_first().filter(|_| known.is_empty()))
 }
 
 /// The one image of a commit; else what to name instead.

@@ -15,7 +15,7 @@ use ecr_promoter::state::{State, Waiting};
 use ecr_promoter::world::World;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use support::{Memory, answers, run, sns, yield_now};
+use support::{Memory, answers, push_event, run, sns, yield_now};
 
 fn command(words: &str, id: &str, world: &Memory) -> serde_json::Value {
     sns(words, id, world.get().now)
@@ -32,6 +32,18 @@ fn a_search_that_takes_a_while_is_made_once_and_acted_on() {
     answers(&world, &command("promote web abc1234", "promote-1", &world), "promoted");
     let calls = world.get().calls.clone();
     assert_eq!(calls.iter().filter(|call| *call == "ListImages").count(), 1, "one search: {calls:?}");
+}
+
+/// The candidate's commit is in the question: that the rest cannot be searched stops no approval.
+#[test]
+fn a_commit_that_the_state_knows_is_found_in_a_repository_that_cannot_be_searched() {
+    let world = Memory::new("approval");
+    let digest = world.push("9fceb02");
+    answers(&world, &push_event(&digest), "approval_requested");
+    world.get_mut().search.1 = 5_000;
+    answers(&world, &command("approve web 9fceb02", "approve-1", &world), "promoted");
+    assert_eq!(world.value(), "production_9fceb02");
+    answers(&world, &command("promote web fffffff", "promote-1", &world), "refused");
 }
 
 #[test]

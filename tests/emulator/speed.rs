@@ -24,6 +24,7 @@ async fn takes_at_most(mutability: &str, warm: usize) {
         assert_eq!(world.answer(&world.pushed(&image)).await["outcome"], "promoted", "{start}");
 
         let calls = world.cloud.calls();
+        assert_eq!(world.cloud.count("ecr:ListImages"), 0, "no look lists the tags of a repository");
         let depth = round_trips(&calls, "cloudformation:UpdateStack");
         assert!(depth <= most, "{mutability}, {start}: {depth} round trips of {:?}", world.cloud.ops());
         world.stack(super::cloudformation::Stack::finish_update);
