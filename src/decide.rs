@@ -274,11 +274,13 @@ fn known_by_commit(draft: &Draft<'_>, commit: &Commit, matches: &Matches) -> Dec
     let earlier = deployed.iter().map(|ended| (&ended.promotion.commit, &ended.promotion.digest));
     let of_commit = |its: &Option<Commit>| its.as_ref().is_some_and(|its| its.agrees_with(commit));
     let known = asked.chain(open).chain(recent).chain(running).chain(earlier).filter(|(its, _)| of_commit(its));
-    let mut known: BTreeSet<Digest> = known.map(|(_, digest)| digest.clone()).chain(matches.digests.iter().cloned()).collect();
+    let mut known: BTreeSet<Digest> = known.map(|(_, digest)| digest.clone()).collect();
     if let Some(tag) = draft.as_production_tag(&format!("{}{commit}", draft.app.config.tag_prefix)) {
         known.extend(draft.holder(&tag)?.cloned());
     }
-    Ok(known.pop_first().filter(|_| known.is_empty()))
+    // One match of a search that is not whole is no more than that.
+    let is_only_one = |one: &Digest| matches.digests.iter().all(|found| found == one);
+    Ok(known.pop_first().filter(|one| known.is_empty() && is_only_one(one)))
 }
 
 /// The one image of a commit; else what to name instead.
