@@ -24,6 +24,7 @@ use crate::config::{App, ConfigError};
 use crate::event::command::{Act, Choice, Command, ImageRef};
 use crate::image::Tags;
 use crate::model::{Commit, Digest};
+use crate::nearest::did_you_mean;
 use crate::stack::{Phase, Stack};
 use crate::state::{CommandRecord, Via, kept_reason};
 use crate::world::{Action, Matches, Question, Snapshot};
@@ -246,14 +247,17 @@ fn named(draft: &Draft<'_>, image: Option<&ImageRef>) -> Decided<Result<Digest, 
                 Some(recorded) => Some(recorded),
                 None => draft.holder(tag)?.cloned(),
             };
-            digest.ok_or_else(|| format!("no image of `{repository}` has the tag `{tag}`"))
+            digest.ok_or_else(|| {
+                let known = draft.state.recorded().map(|(tag, _)| tag).chain([source_tag.as_str()]);
+                format!("no image of `{repository}` has the tag `{tag}`{}", did_you_mean(tag.as_str(), known).trim_end_matches('.'))
+            })
         }
         Some(ImageRef::Digest(digest)) => Ok(digest.clone()),
         Some(ImageRef::Commit(commit)) => {
             let matches = draft.seen.matches.get(commit).ok_or_else(|| Step::Read(Question::Matches(commit.clone())))?;
             match known_by_commit(draft, commit, matches)? {
                 Some(known) => Ok(known),
-                None => only_one(draft.app, commit, matches),
+                None => only_one(draft, commit, matches),
             }
         }
     })
@@ -284,7 +288,8 @@ fn known_by_commit(draft: &Draft<'_>, commit: &Commit, matches: &Matches) -> Dec
 }
 
 /// The one image of a commit; else what to name instead.
-fn only_one(app: &App, commit: &Commit, matches: &Matches) -> Result<Digest, String> {
+fn only_one(draft: &Draft<'_>, commit: &Commit, matches: &Matches) -> Result<Digest, String> {
+    let app = draft.app;
     let repository = &app.repository;
     let listed = || {
         let shown: Vec<&str> = matches.digests.iter().take(MOST_LISTED).map(Digest::as_str).collect();
@@ -293,7 +298,16 @@ fn only_one(app: &App, commit: &Commit, matches: &Matches) -> Result<Digest, Str
     };
     match (matches.digests.as_slice(), matches.unread) {
         ([digest], 0) => Ok(digest.clone()),
-        ([], 0) => Err(format!("no image of `{repository}` was built from a commit {commit}")),
+        ([], 0) => {
+            let state = &draft.state;
+            let asked = state.all_requests().filter_map(|request| request.commit.as_ref());
+            let lately = state.recent.iter().rev().filter_map(|recent| recent.commit.as_ref());
+            let running = state.running.iter().filter_map(|running| running.commit.as_ref());
+            let known: Vec<&str> = asked.chain(running).chain(lately).map(Commit::as_str).collect();
+            let as_typed = known.iter().map(|known| &known[..known.len().min(commit.as_str().len())]);
+            let meant = did_you_mean(commit.as_str(), as_typed);
+            Err(format!("no image of `{repository}` was built from a commit {commit}{}", meant.trim_end_matches('.')))
+        }
         (several, 0) => {
             Err(format!("{} images of `{repository}` were built from a commit {commit}: {}. Name the digest", several.len(), listed()))
         }

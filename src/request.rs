@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::Outcome;
 use crate::event::command::Trace;
-use crate::model::{Commit, Digest, RequestId, Tag};
+use crate::model::{Commit, Digest, Repository, RequestId, Tag};
 use crate::state::{Notice, Policy, Via, kept_reason};
 
 /// What people are asked, what they said, and what came of it.
@@ -16,6 +16,9 @@ use crate::state::{Notice, Policy, Via, kept_reason};
 pub struct Request {
     /// What it is known by.
     pub id: RequestId,
+    /// The app that it is about; absent in what an older version wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<Repository>,
     /// The candidate.
     pub digest: Digest,
     /// Its commit, where it says so.

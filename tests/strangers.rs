@@ -582,6 +582,19 @@ fn a_rollback_right_after_an_update_that_nobody_has_looked_at_goes_back() {
 }
 
 #[test]
+fn a_misspelt_commit_or_tag_is_answered_with_the_one_that_may_have_been_meant() {
+    let world = Memory::new("auto");
+    deploy(&world, "abc1234");
+    for (words, meant) in
+        [("promote web abc1243", "abc1234"), ("promote web production_abc1243", "production_abc1234"), ("promote web lates", "latest")]
+    {
+        let answer = command(&world, words, "refused");
+        let reason = answer["reason"].as_str().expect("a reason");
+        assert!(reason.contains(&format!("did you mean `{meant}`?")), "{words}: {reason}");
+    }
+}
+
+#[test]
 fn an_id_answers_only_the_command_that_it_was_kept_with() {
     let world = Memory::new("approval");
     world.push("aaaaaaa");

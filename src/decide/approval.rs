@@ -21,6 +21,11 @@ use crate::state::{Basis, End, Notice, Policy, Promotion, Via};
 impl<'a> Draft<'a> {
     /// Ends the request that nobody decided on in time, or whose candidate is the newest image no more.
     pub(super) fn retire_request(&mut self) -> Decided<()> {
+        // A question of another app's that somebody put here decides nothing.
+        let is_foreign = |request: &Request| request.repository.as_ref().is_some_and(|its| *its != self.app.repository);
+        if self.state.request.as_ref().is_some_and(is_foreign) {
+            self.state.request = None;
+        }
         self.recount_votes()?;
         let channel = &self.app.config.approval.slack_channel;
         if let Some(unseen) = self.state.request.as_mut().filter(|request| request.posted.is_none() && !request.progress.is_final()) {
@@ -209,6 +214,7 @@ impl<'a> Draft<'a> {
         self.state.requests += 1;
         Ok(Request {
             id,
+            repository: Some(self.app.repository.clone()),
             digest: digest.clone(),
             commit,
             tag,

@@ -402,6 +402,7 @@ fn request() -> crate::request::Request {
         expires_at: "2026-03-20T09:41:30Z".parse().expect("a time"),
         why: "mode".to_owned(),
         changes: Vec::new(),
+        repository: None,
         shown_changes: None,
         policy: None,
         votes: Vec::new(),

@@ -27,6 +27,7 @@ fn request(posted: Option<Posted>) -> Request {
         expires_at: "2026-03-20T09:41:30Z".parse().expect("a time"),
         why: "mode".to_owned(),
         changes: Vec::new(),
+        repository: None,
         shown_changes: None,
         policy: None,
         votes: Vec::new(),

@@ -5,7 +5,7 @@ use crate::event::command::SlackOrigin;
 use crate::model::RequestId;
 use crate::request::{Progress, Request, Vote};
 use crate::slack::team::Standing;
-use crate::state::State;
+use crate::state::{Ended, Promotion, State};
 
 const REQUEST: &str = "req-0123456789abcdef0123456789abcdef";
 
@@ -70,6 +70,7 @@ fn request(progress: Progress) -> Request {
         expires_at: seen().at + jiff::SignedDuration::from_hours(72),
         why: "mode".to_owned(),
         changes: Vec::new(),
+        repository: None,
         shown_changes: None,
         policy: None,
         votes: is_decided.then_some(vote).into_iter().collect(),
@@ -336,5 +337,85 @@ fn a_newer_candidate_takes_the_place_of_what_is_open() {
         assert_eq!(left, if is_open { vec![Progress::Superseded] } else { vec![] }, "{progress:?}");
         let shows = plan.stages.iter().flatten().filter(|action| matches!(action, Action::Show(_))).count();
         assert_eq!(shows, usize::from(is_open), "{progress:?}");
+    }
+}
+
+/// `b` is the candidate that people are asked about, `c` was deployed before `a`, which runs, and nobody was ever asked about `d`.
+fn before_anybody_decided() -> Snapshot {
+    let asked = Request { votes: Vec::new(), ..request(Progress::Pending) };
+    let mut seen = decided_so_far(Some(asked));
+    for letter in ['c', 'd'] {
+        seen.images.insert(digest(letter), Ok(image(letter)));
+    }
+    seen.tags = tags([(tag('a'), digest('a')), (tag('c'), digest('c'))]);
+    seen.unavailable = ['a', 'b', 'c', 'd'].map(|letter| (digest(letter), None)).into();
+    let deployed = |number, letter, previous: char| {
+        let promotion = Promotion {
+            digest: digest(letter),
+            tag: tag(letter),
+            previous_tag: tag(previous).to_string(),
+            previous_digest: Some(digest(previous)),
+            ..promotion()
+        };
+        Ended { number, promotion, end: End::Deployed, reason: String::new(), ended_at: seen.at }
+    };
+    seen.history = Some(vec![deployed(1, 'a', 'c'), deployed(0, 'c', 'c')]);
+    seen
+}
+
+fn promotion() -> Promotion {
+    let plan = decided(&auto(), &push('b'), &pushed_b());
+    written(&plan).expect("written").open[0].clone()
+}
+
+#[test]
+fn who_may_put_which_image_into_production_by_which_act() {
+    let by_digest = |letter| Some(ImageRef::Digest(digest(letter)));
+    let acts: Vec<(Act, char)> = vec![
+        (Act::Promote(None), 'b'),
+        (Act::Promote(by_digest('c')), 'c'),
+        (Act::Promote(by_digest('d')), 'd'),
+        (Act::Approve(candidate()), 'b'),
+        (Act::Approve(Choice::Image(ImageRef::Digest(digest('d')))), 'd'),
+        (Act::Rollback(None), 'c'),
+        (Act::Rollback(by_digest('c')), 'c'),
+        (Act::Rollback(by_digest('d')), 'd'),
+        (Act::Rollback(by_digest('b')), 'b'),
+        (Act::RollBackFrom(digest('a')), 'c'),
+        (Act::Resume, 'b'),
+        (Act::Ask, 'b'),
+        (Act::Hold("freeze".to_owned()), 'b'),
+    ];
+    // Whether identities count, how many people must approve, and who in Slack may command.
+    let policies = [
+        (asking(), false, 1, ""),
+        (in_channel(), false, 1, "UALICE UMALLORY"),
+        (listed(1), true, 1, "UALICE"),
+        (listed(2), true, 2, "UALICE"),
+    ];
+    for (app, identities_count, required, commanders) in &policies {
+        for (who, from) in
+            [("SNS", From::Sns), ("direct", From::Direct), ("UALICE", From::Slack("UALICE")), ("UMALLORY", From::Slack("UMALLORY"))]
+        {
+            let is_slack = who.starts_with('U');
+            for (act, image) in &acts {
+                let one_is_enough = *required == 1;
+                let may = match act {
+                    _ if is_slack && !commanders.contains(who) => false,
+                    Act::Promote(_) => !is_slack || one_is_enough,
+                    Act::Approve(_) => *image == 'b' && one_is_enough && (is_slack || !identities_count),
+                    Act::Rollback(_) | Act::RollBackFrom(_) => *image == 'c' || !identities_count,
+                    _ => false,
+                };
+                let plan = decided(app, &command(act.clone(), from), &before_anybody_decided());
+                let sent = plan
+                    .stages
+                    .iter()
+                    .flatten()
+                    .find_map(|action| if let Action::UpdateStack(update) = action { Some(update) } else { None });
+                let want = may.then(|| tag(*image));
+                assert_eq!(sent.map(|update| update.tag.clone()), want, "{act:?} by {who}, {required} required: {}", answer(&plan).reason);
+            }
+        }
     }
 }

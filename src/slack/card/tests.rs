@@ -39,6 +39,7 @@ fn request(progress: Progress) -> Request {
         expires_at: at("2026-03-20T09:41:30Z"),
         why: "the app's mode is `approval`".to_owned(),
         changes: Vec::new(),
+        repository: None,
         shown_changes: None,
         policy: None,
         votes: vec![vote("UALICE", true)],

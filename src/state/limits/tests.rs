@@ -41,6 +41,7 @@ fn full(text: &str, many: usize) -> State {
         expires_at: at,
         why: long(),
         changes: several(),
+        repository: None,
         shown_changes: Some(vec!["0".repeat(8); 501]),
         policy: Some(policy()),
         votes: vec![vote.clone(); many],
