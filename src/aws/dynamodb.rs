@@ -430,7 +430,7 @@ fn read<T: DeserializeOwned>(partition: &str, key: &str, item: Item) -> Result<T
 }
 
 fn unreadable(resource: String, error: &dyn std::fmt::Display) -> Error {
-    Error::Unexpected { resource, problem: format!("it cannot be read: {error}") }
+    Error::Unexpected { resource, problem: format!("cannot be read: {error}") }
 }
 
 fn incomplete(resource: &str, error: &dyn std::fmt::Display) -> Error {
