@@ -137,8 +137,8 @@ impl Aws {
 }
 
 impl Aws {
-    /// All apps, read anew. What is no repository's name under that path is no app. Parsed page by page: only what is
-    /// understood stays in memory.
+    /// Reads all apps anew. A parameter whose name is not that of a repository is skipped. Each page is parsed at once, so that only
+    /// the parsed apps stay in memory.
     async fn read_apps(&self) -> Result<AllApps, Error> {
         let began = Instant::now();
         let path = self.settings.apps_path();
@@ -173,7 +173,7 @@ impl Aws {
     }
 }
 
-/// What was read of all apps, for one who may keep it.
+/// Copies the list of apps for a caller that keeps it.
 fn owned(apps: &[(Repository, Result<App, ConfigError>)]) -> Vec<(Repository, Result<App, Error>)> {
     apps.iter().map(|(repository, app)| (repository.clone(), app.clone().map_err(Error::from))).collect()
 }
@@ -370,7 +370,7 @@ impl World for Aws {
                 );
             }
             Question::Mutability => seen.mutability = Some(self.mutability(&app.repository).await),
-            // Whoever looks has read it: it is as it was.
+            // The caller has just read it, and it has not changed.
             Question::Configuration => seen.is_configuration_newer = true,
             Question::Matches(commit) => {
                 let matches = self.images_of(app, commit).await?;
@@ -395,7 +395,7 @@ impl World for Aws {
             Action::ExecuteChangeSet { token, arn } => self.execute_change_set(app, token, arn).await,
             Action::DeleteChangeSet(id) => self.delete_change_set(app, id).await,
             Action::CancelUpdate(token) => self.cancel_update(app, token).await,
-            // The channel is told once, however often the topic has to be asked.
+            // The channel was told at the first try; only the topic is tried again.
             Action::Tell(notice) if notice.tries > 0 => self.tell(app, notice).await,
             Action::Tell(notice) => join(self.tell(app, notice), self.post(app, notice)).await.0,
             Action::Show(request) => Ok(self.show(app, request).await),
@@ -428,7 +428,7 @@ where
     Error::Aws { action, resource, message: format!("{code}: {message}") }
 }
 
-/// What happened to a call that no service answered: a sentence, with its causes from the nearest to the first.
+/// Says in a sentence why a call got no answer, with its causes: the nearest first.
 fn on_the_way<E>(error: &SdkError<E, HttpResponse>) -> String
 where
     E: std::error::Error + 'static,
@@ -444,7 +444,7 @@ where
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         let words = error.to_string();
-        // Some say their own cause too.
+        // Some errors repeat their cause's words.
         if !sentence.contains(&words) {
             sentence = sentence + ": " + &words;
         }

@@ -199,7 +199,7 @@ pub struct Approval {
     pub required: u32,
     /// After how many hours a request can no longer be approved.
     pub expires_hours: u32,
-    /// Whether a mail link may decide; absent = where nothing asks for identities.
+    /// Whether a mail link may decide; absent = yes, unless `approvers` or `required` asks for identities.
     pub links: Option<bool>,
 }
 
@@ -252,10 +252,10 @@ fn default_commit_from() -> Vec<CommitSource> {
     vec![CommitSource::Tag, CommitSource::Annotation, CommitSource::Label, CommitSource::Digest]
 }
 
-/// A configuration that is right, for errors about the whole.
+/// A correct configuration, for errors about the whole.
 const EXAMPLE: &str = r#"{"stack": "web"}"#;
 
-/// A right value of each key, for errors about it.
+/// A correct value of each key, for errors about that key.
 const EXAMPLES: &[(&str, &str)] = &[
     ("stack", r#""web""#),
     ("parameter", r#""ProductionTag""#),
@@ -278,7 +278,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("repository_url", r#""https://github.com/acme/web""#),
 ];
 
-/// How a key is written, or the list that an item of it is in.
+/// Returns the example for a key; for an item of a list (`approvers[0]`), the list's.
 fn example_of(key: &str) -> Option<String> {
     let key = key.split('[').next().unwrap_or_default();
     let (_, value) = EXAMPLES.iter().find(|(known, _)| *known == key)?;
@@ -307,7 +307,7 @@ impl fmt::Display for ConfigError {
 }
 
 impl Config {
-    /// Whether a value is a tag that production may run by: one that ecr-promoter makes. The source tag moves, whatever its name.
+    /// Whether a value is a production tag: one that ecr-promoter makes. The source tag never is, since it moves.
     pub fn is_production_tag(&self, value: &str) -> bool {
         let is_own = value.len() > self.tag_prefix.len() && value.starts_with(&self.tag_prefix);
         is_own && value != self.source_tag.as_str() && value.parse::<Tag>().is_ok()
@@ -353,7 +353,7 @@ impl App {
         Self { repository: repository.clone(), source: source.to_owned(), config }
     }
 
-    /// Who decides about it.
+    /// Returns who decides about this app.
     pub fn policy(&self) -> Policy {
         let Approval { approvers, required, links, .. } = &self.config.approval;
         let links = links.unwrap_or(!self.config.approval.needs_identity());
@@ -451,7 +451,7 @@ impl App {
     }
 }
 
-/// Whether a stack that is named like this, by name or ARN, is the one with this ARN.
+/// Whether a configured name or ARN means the stack with this ARN.
 pub fn names_stack(own: &str, stack_id: &str) -> bool {
     // `…:stack/<name>/<uuid>`; a configured ARN may leave out the last part, and then means every stack of that name.
     let name = stack_id.split_once(":stack/").map(|(_, rest)| rest.split('/').next().unwrap_or_default());
@@ -476,7 +476,7 @@ fn is_stack(text: &str) -> bool {
     }
 }
 
-/// `C…` for a channel, `G…` for a private one of old. Of a name Slack takes no capital letter.
+/// Whether this is a channel's id: `C…`, or `G…` for an older private channel. Names of channels have no capital letters in Slack.
 fn is_channel(text: &str) -> bool {
     (2..=64).contains(&text.len()) && text.starts_with(['C', 'G']) && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
@@ -556,7 +556,7 @@ mod tests {
             if *key != "stack" {
                 members = members.replacen('{', r#"{"stack": "web", "#, 1);
             }
-            // Where it matters who approves, people decide in Slack.
+            // Where identities count, people decide in Slack only.
             let members = members.replacen(r#""approvers""#, r#""slack_channel": "C024BE91L", "approvers""#, 1);
             parse(&members).unwrap_or_else(|error| panic!("{key}: {error}"));
         }

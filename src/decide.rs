@@ -29,7 +29,7 @@ use crate::stack::{Phase, Stack};
 use crate::state::{CommandRecord, Via, kept_reason};
 use crate::world::{Action, Matches, Question, Snapshot};
 
-/// How many images a refusal lists.
+/// How many images a refusal lists at most.
 const MOST_LISTED: usize = 10;
 
 /// Why an app is looked at.
@@ -43,7 +43,7 @@ pub enum Trigger {
     Command(Command),
 }
 
-/// What DescribeStacks answers instead of the value of a `NoEcho` parameter.
+/// What DescribeStacks answers in place of the value of a `NoEcho` parameter.
 const NO_ECHO: &str = "****";
 
 /// What comes next.
@@ -82,7 +82,7 @@ fn steps(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided {
     if let Trigger::Command(Command { act: Act::History, .. }) = trigger {
         return report::history(app, seen);
     }
-    // Who may not command an app changes nothing of it, not even by having it looked at.
+    // Somebody who may not command an app changes nothing of it. Even a look could change something.
     if let Trigger::Command(command) = trigger
         && let Some(objection) = command.slack.as_ref().and_then(|origin| slack_objection(app, origin, &command.by))
         && !matches!(command.act, Act::Status | Act::Plan(_) | Act::Reconcile)
@@ -92,7 +92,7 @@ fn steps(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided {
     }
     let (stack, tags) =
         usable(app, seen).map_err(|error| Step::Misconfigured(error.clone(), orders::told_once(app, trigger, seen, &error)))?;
-    // A sandbox may go on with a configuration that is a minute old: that the app has moved, only a newer read tells.
+    // The sandbox's configuration may be a minute old. Only a newer read tells whether the app has really moved.
     if seen.state.as_ref().is_some_and(|state| !draft::is_about(state, app, stack)) && !seen.is_configuration_newer {
         return Err(Step::Read(Question::Configuration));
     }
@@ -241,7 +241,7 @@ fn named(draft: &Draft<'_>, image: Option<&ImageRef>) -> Decided<Result<Digest, 
     Ok(match image {
         None => newest(),
         Some(ImageRef::Tag(tag)) if tag == source_tag => newest(),
-        // A production tag means the image that it was made for, wherever somebody has put it since.
+        // A production tag means the image that it was made for, even if somebody has moved it since.
         Some(ImageRef::Tag(tag)) => {
             let digest = match draft.recorded(tag).cloned() {
                 Some(recorded) => Some(recorded),
@@ -322,7 +322,7 @@ fn only_one(draft: &Draft<'_>, commit: &Commit, matches: &Matches) -> Result<Dig
     }
 }
 
-/// What a command is known by, besides its id.
+/// The words of a command, which are kept with its id: the id of another command is refused.
 fn what(command: &Command) -> String {
     kept_reason(&command.act.to_string())
 }

@@ -83,20 +83,19 @@ impl Invocation {
     "{problem} For example: `promote web 9fceb02`, or in JSON {{\"action\": \"promote\", \"repository\": \"web\", \"commit\": \"9fceb02\"}}"
 )]
 pub struct NotUnderstood {
-    /// What is wrong with it, and the nearest right word: a whole sentence.
+    /// A sentence that says what is wrong with it, and the nearest right word.
     pub problem: String,
 }
 
 impl NotUnderstood {
-    /// `problem` is a sentence; its full stop is put where it has none.
+    /// `problem` is a sentence; a full stop is added where it is missing.
     fn new(problem: impl Into<String>) -> Self {
         let problem: String = problem.into();
         Self { problem: if problem.ends_with(['.', '?']) { problem } else { problem + "." } }
     }
 }
 
-/// The part of an EventBridge event that is read: its time is not, since nothing depends on it and AWS's samples have impossible
-/// ones.
+/// The part of an EventBridge event that is read. Its time is not: nothing depends on it, and AWS's samples have impossible times.
 struct Envelope<'a> {
     detail_type: &'a str,
     account: Option<&'a str>,
@@ -110,10 +109,10 @@ impl<'a> Envelope<'a> {
         Ok(Self { detail_type, account: raw["account"].as_str(), region: raw["region"].as_str(), detail: &raw["detail"] })
     }
 
-    /// Why it is of another account or region than the function, if it is.
+    /// Why it comes from another account or region than the function's, if it does.
     fn is_elsewhere(&self, invocation: &Invocation) -> Option<String> {
         let differs = |own: &Option<String>, its: Option<&str>| own.is_some() && own.as_deref() != its;
-        let other = |name: &str, its: Option<&str>| format!("it is of another {name}: {}", cut(its.unwrap_or("none")));
+        let other = |name: &str, its: Option<&str>| format!("it comes from another {name}: {}", cut(its.unwrap_or("none")));
         if differs(&invocation.account, self.account) {
             return Some(other("account", self.account));
         }
@@ -158,7 +157,7 @@ pub fn parse(raw: &Value, invocation: &Invocation) -> Result<Vec<Result<Event, N
     }))
 }
 
-/// What a stranger wrote, short enough and plain enough for an error.
+/// Cuts a stranger's words to one plain line that fits into an error.
 pub(crate) fn cut(text: &str) -> String {
     plain(text, 200)
 }

@@ -78,7 +78,7 @@ async fn on_event<W: World>(world: &W, event: Result<Event, NotUnderstood>, dead
             }
         },
         Event::StackChanged { stack_id } => {
-            // A configuration that cannot be read is the schedule's matter: nobody knows which stack it means.
+            // A configuration that cannot be read names no stack. The schedule reports it.
             let apps = world.known_apps().await?.into_iter().filter_map(|(_, app)| app.ok());
             let concerned: Vec<App> = apps.filter(|app| app.is_about(&stack_id)).collect();
             match concerned.as_slice() {
@@ -102,7 +102,7 @@ async fn on_event<W: World>(world: &W, event: Result<Event, NotUnderstood>, dead
     }
 }
 
-/// The end of a sentence about an app that is not configured: which app, or which of these commands, may have been meant.
+/// Ends a sentence about an app that is not configured: names the app, or the command, that may have been meant.
 async fn meant<W: World>(world: &W, repository: &Repository, commands: &[&str]) -> String {
     let apps = world.app_names().await;
     did_you_mean(repository.as_str(), commands.iter().copied().chain(apps.iter().map(String::as_str)))
@@ -163,14 +163,14 @@ async fn look<W: World>(world: &W, app: &App, trigger: &Trigger, subject: &Subje
             match (carry_out(world, &app, &stages, &seen).await?, reply) {
                 (CarriedOut::Whole, Some(reply)) => return Ok(reply),
                 (CarriedOut::Untold(cause), Some(reply)) => return Err(Error::Untold { reply: Box::new(reply), cause: Box::new(cause) }),
-                // What is to be told is in the state: the next look tells it.
+                // The notices are in the state: the next look sends them.
                 (CarriedOut::Whole | CarriedOut::Untold(_), None) | (CarriedOut::Interrupted(Hitch::Overtaken), _) => {}
                 (CarriedOut::Interrupted(Hitch::TagTaken(tag)), _) => {
                     tried.taken.insert(tag);
                 }
                 (CarriedOut::Interrupted(Hitch::NotUpdated { call, token, change_set, why }), _) => {
                     info!(call, %token, ?why, "not updated");
-                    // It may have been made, and its ARN is not known: it is not the one to go by.
+                    // It may exist, but its ARN is not known, so it is not used.
                     tried.lost_change_sets.extend(change_set);
                     match why {
                         NotUpdated::NothingToDo => tried.no_updates = Some(token),
@@ -197,7 +197,7 @@ async fn look<W: World>(world: &W, app: &App, trigger: &Trigger, subject: &Subje
     .await
 }
 
-/// The same for a person who waits for the answer: that others could not be told does not make it a failure.
+/// The same for a person who waits for the answer. It does not fail because others could not be told.
 async fn look_for_a_person<W: World>(world: &W, app: &App, trigger: &Trigger, subject: &Subject) -> Result<Reply, Error> {
     match look(world, app, trigger, subject).await {
         Err(Error::Untold { reply, cause }) => {
@@ -222,7 +222,7 @@ enum CarriedOut {
     Whole,
     /// Something got in between.
     Interrupted(Hitch),
-    /// All of it, but people were not told, or what is spent was not removed: that is left to the next look.
+    /// Carried out, but people could not be told or a change set could not be removed. The next look does that.
     Untold(Error),
 }
 
@@ -240,8 +240,8 @@ enum Hitch {
     },
 }
 
-/// Carries out the stages in order, until something gets in between. What people could not be told and what could not be
-/// removed stops nothing: it stays in the state, and the invocation fails at its end.
+/// Carries out the stages in order, until something gets in between. A notice that could not be sent and a change set that could not be
+/// removed do not stop it: they stay in the state, and the invocation fails at its end.
 async fn carry_out<W: World>(world: &W, app: &App, stages: &[Vec<Action>], seen: &Snapshot) -> Result<CarriedOut, Error> {
     let mut version = seen.version.clone();
     let mut left = Left::default();
@@ -282,7 +282,7 @@ async fn carry_out<W: World>(world: &W, app: &App, stages: &[Vec<Action>], seen:
                 }
             }
         }
-        // Where somebody else came first, another look tells what to do about the rest.
+        // If somebody else came first, another look decides what to do with the rest.
         match (hitch, failure) {
             (Some(hitch), _) => return Ok(CarriedOut::Interrupted(hitch)),
             (None, Some(error)) => return Err(error),
@@ -292,7 +292,7 @@ async fn carry_out<W: World>(world: &W, app: &App, stages: &[Vec<Action>], seen:
     Ok(left.error.map_or(CarriedOut::Whole, CarriedOut::Untold))
 }
 
-/// CloudFormation did not take a call: which one, and whose.
+/// Says which call CloudFormation did not accept, and of which promotion.
 fn not_updated(action: &Action, why: NotUpdated) -> Option<Hitch> {
     let (call, token, change_set) = match action {
         Action::UpdateStack(Update { token, .. }) => ("cloudformation:UpdateStack", token, None),
@@ -305,7 +305,7 @@ fn not_updated(action: &Action, why: NotUpdated) -> Option<Hitch> {
     Some(Hitch::NotUpdated { call, token: token.clone(), change_set, why })
 }
 
-/// What is left to do of what a plan has done, and what came of the rest.
+/// What a plan could not do, and the results of what it did: both go into the mark at its end.
 #[derive(Default)]
 struct Left {
     put_off: Vec<String>,
@@ -316,7 +316,7 @@ struct Left {
 }
 
 impl Left {
-    /// A mark says what was done: less what could not be done, and with where people can see it.
+    /// Adapts a mark to what really happened: without what could not be done, and with the ARNs and messages that were made.
     fn as_it_came_out<'a>(&self, action: &'a Action, seen: &Snapshot) -> Cow<'a, Action> {
         let Action::Mark(records) = action else { return Cow::Borrowed(action) };
         let mut records = records.clone();

@@ -1,4 +1,4 @@
-//! JSON that people write: read into a type, its mistakes told in their words and not in those of Rust. No I/O here.
+//! Reads JSON that people write into a type, and tells mistakes in the users' words instead of Rust's. No I/O here.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::nearest::did_you_mean;
 /// How much of a value an error shows.
 const SHOWN: usize = 100;
 
-/// A JSON value as it was written: an object keeps a key that is there twice, so that this is an error and no guess.
+/// A JSON value as it was written. An object keeps both entries of a repeated key, so that this is an error.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Node {
     /// `null`.
@@ -32,9 +32,9 @@ pub enum Node {
 /// What is wrong with a JSON text, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
-    /// The key, as a path (`approval.required`); `None` where the whole is wrong, or is no JSON.
+    /// The key, as a path (`approval.required`); `None` where the whole is wrong, or is not valid JSON.
     pub key: Option<String>,
-    /// What was found, what was expected, and the nearest right word: whole sentences.
+    /// Sentences that say what was found, what was expected, and the nearest right word.
     pub problem: String,
 }
 
@@ -45,12 +45,12 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// Reads a text as JSON. What is no JSON is told with its line and column.
+/// Reads a text as JSON. The error names the line and column where it is not valid.
 pub fn parse(text: &str) -> Result<Node, Mistake> {
     serde_json::from_str(text).map_err(|error| Mistake { key: None, problem: syntax(&error) })
 }
 
-/// Why a text is no JSON, and at which line and column.
+/// Why a text is not valid JSON, and at which line and column.
 pub fn syntax(error: &serde_json::Error) -> String {
     let (line, column) = (error.line(), error.column());
     let words = error.to_string();
@@ -216,7 +216,7 @@ impl<'de> Deserializer<'de> for &'de Node {
         visitor.visit_newtype_struct(self)
     }
 
-    /// A list is no object, though its items may happen to fit the object's members.
+    /// Refuses a list: serde would take its items for the members of an object.
     fn deserialize_struct<V: Visitor<'de>>(self, _: &'static str, _: &'static [&'static str], visitor: V) -> Result<V::Value, Problem> {
         if let Node::Object(_) = self { self.deserialize_any(visitor) } else { Err(de::Error::invalid_type(self.found(), &visitor)) }
     }
@@ -242,10 +242,10 @@ impl<'de> IntoDeserializer<'de, Problem> for &'de Node {
     }
 }
 
-/// A mistake, while it is not yet known where.
+/// A mistake whose place is not known yet.
 #[derive(Debug)]
 pub struct Problem {
-    /// The member of what was read that is missing, or there twice: the path ends before it.
+    /// The member that is missing or repeated, which the path does not include.
     member: Option<&'static str>,
     words: String,
 }
@@ -296,7 +296,7 @@ impl de::Error for Problem {
     }
 }
 
-/// What was found, as people write it.
+/// Shows a value as people write it.
 fn shown(found: Unexpected<'_>) -> String {
     match found {
         Unexpected::Bool(value) => format!("`{value}`"),
@@ -315,7 +315,7 @@ fn shown(found: Unexpected<'_>) -> String {
     }
 }
 
-/// What was expected, where serde names a type of Rust's.
+/// Says what was expected in the users' words, where serde names a Rust type.
 fn in_words(expected: &dyn Expected) -> String {
     let expected = expected.to_string();
     match expected.as_str() {

@@ -1,8 +1,8 @@
-//! Links that carry their own right: what a link is for, at which address and until when, under HMAC-SHA256. A link is a secret: it
-//! is in no log. Several keys may be valid at once, so that the secret can be changed while links are under way. No I/O here.
+//! Links whose bearer has a right. A link says what it is for, at which address and until when, and is signed with HMAC-SHA256. It is a
+//! secret, so it is never logged. Several keys may be valid at once: the secret can be changed while links are in use. No I/O here.
 //!
-//! The secret holds one key a line. The first one signs, each of them verifies. The public address is what a link is for
-//! (its *audience*): another deployment that happens to have the same key takes none of this one's links.
+//! The secret holds one key a line. The first one signs, and each of them verifies. The public address is a link's *audience*: another
+//! deployment with the same key refuses this one's links.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,11 +19,11 @@ use sha2::{Digest as _, Sha256};
 
 use crate::model::{Digest, Proof, RequestId, SessionId};
 
-/// Nobody's link is longer, and a parser should not work for strangers.
+/// The longest token, in bytes. No real one is longer, and longer ones are refused before they are read.
 const LONGEST: usize = 1_000;
-/// A shorter key can be guessed by whoever has one link, without asking the function.
+/// The shortest key, in characters. Whoever has a link could find a shorter key by trying, without asking the function.
 const SHORTEST_KEY: usize = 32;
-/// The bytes of a key's id.
+/// The length of a key's id, in bytes.
 const KEY_ID: usize = 6;
 
 /// The right to see a request, and perhaps to decide on it.
@@ -36,17 +36,17 @@ pub struct ApprovalLink {
     pub digest: Digest,
 }
 
-/// The right to use a board, as whoever its session is for.
+/// The right to use a board as the person whom its session names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BoardLink {
     /// The session.
     pub session: SessionId,
-    /// That this link is the one that was handed out.
+    /// Proves that the function handed out this link.
     pub proof: Proof,
 }
 
-/// What a link can be for. One kind's link is never taken for another's.
+/// What a link can be for. A link of one kind is never accepted as one of another kind.
 pub trait Purpose: Serialize + DeserializeOwned {
     /// Its name in what is signed, and in the address.
     const NAME: &'static str;
@@ -60,7 +60,7 @@ impl Purpose for BoardLink {
     const NAME: &'static str = "board";
 }
 
-/// Why a link gives no right. The words say nothing that its bearer could use.
+/// Why a link is refused. The words tell its bearer nothing that could help with a forgery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
     /// Made up, changed, of another deployment, or signed with a key that is no longer valid.
@@ -71,8 +71,7 @@ pub enum Invalid {
     Expired,
 }
 
-/// The function's own address: one host over HTTPS, with a `/` at its end. HTTP only where it does not leave the machine, which is
-/// how pages are tried out.
+/// The function's own address: one host over HTTPS, with a `/` at its end. HTTP is accepted for this machine only, to try out pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl(String);
 
@@ -83,7 +82,7 @@ impl PublicUrl {
     }
 }
 
-/// A text that is not the address of one site.
+/// The error for a text that is not the address of one site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected one line with the function's own address, such as `https://….lambda-url.<region>.on.aws/`")]
 pub struct NotPublic;
@@ -128,14 +127,14 @@ impl Token {
     }
 }
 
-/// Makes links of one deployment, and knows them again.
+/// Makes the links of one deployment, and verifies them.
 #[derive(Debug)]
 pub struct Signer {
     keys: Vec<SecretString>,
     audience: PublicUrl,
 }
 
-/// A line of the secret that can be guessed. The words say which one, and nothing of it.
+/// A line of the secret that is too short. The words name the line, and show none of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "line {line} has fewer than {SHORTEST_KEY} characters: each line is a key that links are signed with, and a short one can be guessed"
@@ -172,7 +171,7 @@ impl Signer {
 
     fn mac<P: Purpose>(&self, key: &SecretString, signed: &str) -> Option<Hmac<Sha256>> {
         let mut mac = Hmac::<Sha256>::new_from_slice(key.expose_secret().as_bytes()).ok()?;
-        // None of these parts has a line break in it, so that none can pass for the end of another.
+        // None of these parts contains a line break, so they cannot run into each other.
         for part in ["ecr-promoter link", P::NAME, self.audience.as_str(), signed] {
             mac.update(part.as_bytes());
             mac.update(b"\n");
@@ -181,7 +180,7 @@ impl Signer {
     }
 }
 
-/// A token of the right form, which whoever sent it may have made up. To know that much takes no key.
+/// A well-formed token that is not verified yet. Anybody may have made it up.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Claim<'a, P> {
     key_id: &'a str,
@@ -199,8 +198,7 @@ impl<P> fmt::Debug for Claim<'_, P> {
 }
 
 impl<'a, P: Purpose> Claim<'a, P> {
-    /// Reads a token. What has not this form was never made here, and what says of itself that its time is over need not be
-    /// verified: either costs nothing.
+    /// Reads a token, without a key. A malformed or expired one is refused at once, so that it costs no call.
     pub fn parse(token: &'a str, now: Timestamp) -> Result<Self, Invalid> {
         let claim = Self::of_form(token).ok_or(Invalid::Forged)?;
         if now >= claim.until { Err(Invalid::Expired) } else { Ok(claim) }
@@ -222,7 +220,7 @@ impl<'a, P: Purpose> Claim<'a, P> {
         Some(Self { key_id, signed, signature, until, what })
     }
 
-    /// What the link is for, and until when, if this signer made it.
+    /// Returns what the link is for and until when, if this signer made it.
     pub fn verify(self, signer: &Signer) -> Result<(P, Timestamp), Invalid> {
         let key = signer.keys.iter().find(|key| key_id(key) == self.key_id).ok_or(Invalid::Forged)?;
         let mac = signer.mac::<P>(key, self.signed).ok_or(Invalid::Forged)?;
@@ -231,7 +229,7 @@ impl<'a, P: Purpose> Claim<'a, P> {
     }
 }
 
-/// Says which key it was, and nothing about the key.
+/// The id of a key, which reveals nothing about the key.
 fn key_id(key: &SecretString) -> String {
     let hash = Sha256::digest([b"ecr-promoter key id", key.expose_secret().as_bytes()].concat());
     URL_SAFE_NO_PAD.encode(&hash[..KEY_ID])

@@ -1,6 +1,6 @@
 //! The Lambda executable: settings, logs, clients, and the runtime's loop.
 
-// One invocation is one future made of many, deeper than the compiler looks by default.
+// The futures of one invocation are nested deeper than the compiler follows by default.
 #![recursion_limit = "256"]
 
 use std::io;
@@ -18,8 +18,9 @@ use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use tracing::{Instrument, error, info_span};
 
-/// What is left of the invocation's time for its answer; of a short one, a twelfth.
+/// How much of the invocation's time is kept back for its answer; a twelfth of a short one.
 const MARGIN: Duration = Duration::from_secs(2);
+
 fn main() -> ExitCode {
     match drop_empty_variables().map_err(lambda_runtime::Error::from).and_then(|()| run()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -60,7 +61,7 @@ async fn run() -> Result<(), lambda_runtime::Error> {
         invocation.deadline = time.and_then(|time| now.checked_add(time).ok());
         let handled = handle::handle(aws, &payload, &invocation).instrument(span.clone());
         let result = match time {
-            // A function that Lambda ends says nothing, and loses its sandbox.
+            // A function that Lambda stops gives no error of its own, and loses its sandbox.
             Some(time) => tokio::time::timeout(time - MARGIN.min(time / 12), handled).await.unwrap_or_else(|_| Err(out_of_time())),
             None => handled.await,
         };

@@ -1,12 +1,12 @@
-//! The right word for a misspelt one: what "did you mean" suggests. No I/O here.
+//! Finds the right word for a misspelt one, for "did you mean". No I/O here.
 
 use strsim::osa_distance;
 
-/// The longest word that is compared: a longer one is no misspelling, and comparing it would take its time.
+/// The longest word that is compared. Comparing takes time, and a longer word is not a misspelt one.
 const LONGEST: usize = 100;
 
-/// The candidate that a misspelt word most likely means: one that it begins with, or that begins with it, or that a third of its
-/// letters turn into it. `None` where nothing is that close, since a wrong guess helps nobody.
+/// Returns the candidate that a misspelt word most likely means. It is close enough if one of the two begins with the other, or if at most
+/// a third of the letters differ. `None` where no candidate is, since a wrong guess helps nobody.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     let length = word.chars().count();
@@ -28,7 +28,7 @@ fn distance(word: &str, length: usize, candidate: &str) -> Option<usize> {
     let (shorter, longer) = (length.min(lower.chars().count()), length.max(lower.chars().count()));
     let is_beginning = shorter >= 3 && (lower.starts_with(word) || word.starts_with(&lower));
     let most = if is_beginning { longer } else { (longer / 3).max(1) };
-    // One letter has nothing in common with another.
+    // Two single letters have nothing in common.
     if longer - shorter > most || shorter < 2 {
         return None;
     }

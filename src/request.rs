@@ -40,7 +40,7 @@ pub struct Request {
     /// What it would change in the stack, where a guard had that looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<String>,
-    /// What of that people could see, each line by its mark: an update that would change more is asked about again.
+    /// Short hashes of the lines that people were shown. If the update would change more by then, they are asked again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown_changes: Option<Vec<String>>,
     /// The policy that people were asked under; absent in what an older version wrote.
@@ -98,7 +98,7 @@ pub enum Progress {
     Approved,
     /// It may go, and something is in the way.
     Waiting(String),
-    /// CloudFormation is at it.
+    /// CloudFormation is updating the stack.
     Deploying,
     /// It runs; after so many seconds.
     Deployed(Option<i64>),
@@ -174,7 +174,7 @@ impl Request {
         }
     }
 
-    /// The policy that counts for it: the stricter of the one that it was asked under and the present one.
+    /// The policy for this request: the stricter of the policy that it was asked under and the present one.
     pub fn policy(&self, now: Policy) -> Policy {
         match &self.policy {
             Some(asked) => now.or_stricter(asked),
@@ -182,7 +182,7 @@ impl Request {
         }
     }
 
-    /// The people who said yes, each once: those who may decide by this policy.
+    /// The people who said yes and may decide by this policy, each once.
     pub fn approvers(&self, policy: &Policy) -> BTreeSet<&str> {
         let counts = |user: &Option<String>| match user {
             Some(user) => policy.approvers.is_empty() || policy.approvers.contains(user),

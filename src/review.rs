@@ -16,15 +16,15 @@ const LINES: usize = 500;
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeChangeSet.html>
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Review {
-    /// There is none of that name.
+    /// It does not exist.
     Absent,
-    /// CloudFormation is still at it.
+    /// CloudFormation is still making it.
     Pending,
     /// *The submitted information didn't contain changes.*
     Empty,
     /// It could not be made, in CloudFormation's words.
     Failed(String),
-    /// It could not be made just now, in CloudFormation's words: another one may be.
+    /// It could not be made for the moment, in CloudFormation's words. Another try may succeed.
     Unsure(String),
     /// The stack has changed since it was made: it cannot be executed any more.
     Outdated,
@@ -45,10 +45,10 @@ pub struct Changes {
     pub causes: Vec<String>,
     /// The stack's change sets that are not ecr-promoter's: executing one deletes all others.
     pub others: Vec<String>,
-    /// Change sets that have a name such as this app gives, with their ARN and the time when they were made.
+    /// Change sets with this app's prefix, with their ARNs and the times when they were made.
     pub own: Vec<Listed>,
-    /// The parameters that it would set, as CloudFormation has them: the digest of the value, which may be for nobody's eyes, or none
-    /// where the previous one is used.
+    /// The parameters that it would set, as CloudFormation has them: a digest of the value, which may be secret; `None` where the previous
+    /// value is used.
     pub parameters: Vec<(String, Option<Digest>)>,
 }
 
@@ -63,7 +63,7 @@ pub struct Listed {
     pub at: Timestamp,
 }
 
-/// What the names of an app's change sets begin with.
+/// The prefix of the names of an app's change sets.
 pub fn name_prefix(repository: &Repository) -> String {
     format!("ecr-promoter-{}-", &Digest::of(repository.as_str().as_bytes()).short()[..8])
 }
@@ -120,9 +120,9 @@ impl Change {
 }
 
 impl Changes {
-    /// Why this must not be executed, if it must not. An SSM-typed parameter is looked up anew at each update: where it has another
-    /// value by now and that would change something, more than the image would. A rollback goes all the same: at 3 am it matters
-    /// more that the image goes back.
+    /// Why this must not be executed, if it must not. CloudFormation looks up an SSM-typed parameter at each update. If it has another value
+    /// by now, and something would change because of it, the update would change more than the image. A rollback is not stopped by
+    /// that: at 3 am it matters more that the image goes back.
     pub fn objection(&self, guard: Option<&Guard>, stack: &Stack, is_rollback: bool) -> Option<String> {
         let forbidden: Vec<String> = match guard {
             Some(guard) => self.list.iter().filter(|change| !change.is_allowed(guard)).map(Change::to_string).collect(),
@@ -134,7 +134,7 @@ impl Changes {
         if is_rollback {
             return None;
         }
-        // Their names only: what one resolves to may be meant for nobody's eyes.
+        // Only the names are told, since the values may be secret.
         let is_new = |p: &&crate::stack::Parameter| {
             let resolved = self.resolved.iter().find(|(key, _)| *key == p.key).map(|(_, value)| value);
             p.resolved.is_some() && p.resolved.as_ref() != resolved
@@ -143,14 +143,14 @@ impl Changes {
         let moved: Vec<String> = stack.parameters.iter().filter(is_new).filter(changes_something).map(|p| format!("`{}`", p.key)).collect();
         (!moved.is_empty()).then(|| {
             format!(
-                "SSM-typed parameters have a new value in Parameter Store, and the update would change more than the image for it: {}. \
+                "SSM-typed parameters have a new value in Parameter Store, and the update would change more than the image because of it: {}. \
                  Update the stack once by hand",
                 moved.join(", ")
             )
         })
     }
 
-    /// The parameters that are not as they were sent: the promotion's has its value, and every other one keeps what it has.
+    /// The parameters that differ from what was sent: the promotion's parameter has its new value, and every other keeps its value.
     pub fn foreign_parameters(&self, update: &Update, parameter: &str, stack: &Stack) -> Vec<&str> {
         let is = |value: &Digest, text: &str| *value == Digest::of(text.as_bytes());
         let is_as_sent = |key: &str, value: Option<&Digest>| match value {

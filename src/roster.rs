@@ -1,5 +1,5 @@
-//! What the schedule remembers from one look to the next: the apps that there were, and where a look that ran out of time goes
-//! on. Items of their own in the table. No I/O here.
+//! What the schedule remembers from one look to the next: the configured apps, and where to go on after a look ran out of time. Each is an
+//! item of its own in the table. No I/O here.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,12 @@ use crate::model::{Digest, Repository};
 /// The configured apps, as the schedule last saw them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Roster {
-    /// Each app, and why its configuration cannot be used, once that was told.
+    /// Each app, and why its configuration cannot be used, if people were told that.
     pub apps: BTreeMap<Repository, Option<Trouble>>,
 }
 
-/// Why a configuration cannot be used, as a fingerprint of the words: all that is needed to tell each trouble once, and short, since
-/// thousands of apps stand in one item.
+/// Why a configuration cannot be used: a fingerprint of the words. It is enough to tell each problem once, and short, since one item holds
+/// thousands of apps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct Trouble(String);
@@ -41,14 +41,14 @@ impl From<Trouble> for String {
     }
 }
 
-/// Where looks go on that ran out of time.
+/// Where the next look goes on, if the last one ran out of time.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Unfinished {
     /// Counts the rounds through all apps that one invocation could not finish.
     pub round: u64,
-    /// The app at which this round goes on; `None` where it is through.
+    /// The app at which this round goes on; `None` once the round is complete.
     pub next: Option<Repository>,
-    /// Another round is due after this one: an hour began while it was under way.
+    /// Another round is due after this one, since the hourly look came while it was under way.
     pub again: bool,
     /// The app at which the next look at open work begins.
     pub open: Option<Repository>,
@@ -60,8 +60,7 @@ impl Unfinished {
         self.next.is_some() || self.again
     }
 
-    /// The apps that are to be looked at, in the order of the round: from `next` to the last, and where another round is due, on
-    /// from the first to where this look began.
+    /// The apps to look at, in order: from `next` to the last one, and, where another round is due, then from the first one up to `next`.
     pub fn due(&self, names: impl IntoIterator<Item = Repository>) -> Vec<Repository> {
         let Some(next) = &self.next else { return if self.again { names.into_iter().collect() } else { Vec::new() } };
         let (mut due, earlier): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| name >= next);
@@ -71,20 +70,20 @@ impl Unfinished {
         due
     }
 
-    /// The same after a look at what was due, which had no time for `left` and those that follow it.
+    /// The same after a look that had no time for `left` and the apps after it.
     pub fn after(&self, left: Option<&Repository>) -> Self {
         let open = self.open.clone();
         match left {
             None => Self { next: None, again: false, open, ..*self },
             Some(left) if self.next.as_ref().is_some_and(|next| left >= next) => Self { next: Some(left.clone()), open, ..*self },
-            // The next round, or one that nothing was finished of.
+            // The next round has begun, or no app of this round was finished.
             Some(left) => Self { round: self.round + 1, next: Some(left.clone()), again: false, open },
         }
     }
 
-    /// What two invocations wrote that began at the same place: whoever came further counts, and no round that is due is lost.
+    /// Merges what two invocations wrote that began at the same place: the one that came further counts, and a due round is kept.
     pub fn or_further(self, other: &Self) -> Self {
-        // A round without a next app is through.
+        // A round without a next app is complete.
         let is_further = (self.round, self.next.is_none(), &self.next) >= (other.round, other.next.is_none(), &other.next);
         let again = if self.round == other.round {
             self.again || other.again

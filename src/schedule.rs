@@ -1,5 +1,5 @@
-//! Looks at many apps, side by side and for as long as there is time. Where a look stops, the next one goes on. And what is
-//! wrong with the apps' configurations, told once.
+//! Looks at many apps at the same time, while there is time. The next look goes on where the last one stopped. Also tells once what is
+//! wrong with the apps' configurations.
 //!
 //! A round through 5,000 apps takes 500 to 1,000 seconds at the 5 to 10 DescribeStacks a second that AWS gives (see
 //! `aws::patience`), and one invocation has 45: the hourly look begins it, and each look at open work, every five minutes, goes
@@ -23,24 +23,24 @@ use crate::roster::Unfinished;
 use crate::state::Notice;
 use crate::world::{Action, Applied, Version, World};
 
-/// How many apps are looked at side by side: AWS throttles what a crowd asks for at once.
+/// How many apps are looked at at the same time. More calls at once would be throttled.
 pub const SIDE_BY_SIDE: usize = 16;
-/// How many states one read takes, and how many such reads are under way at once.
+/// How many states one read asks for, and how many such reads are made at the same time.
 const STATES: usize = 100;
 const READS: usize = 2;
 /// With less time than this left, no further app is looked at and nothing further is told.
 const LAST_START: SignedDuration = SignedDuration::from_secs(15);
-/// With less than this left, looks are cut off, which costs them no more than a crash: what is left is for writing where to go on.
+/// With less time than this left, looks are cut off, which is as safe as a crash. The rest of the time is for writing where to go on.
 const CUT_OFF: SignedDuration = SignedDuration::from_secs(5);
-/// How many failures one error tells in full.
+/// How many failures one error lists.
 const MOST_TOLD: usize = 20;
-/// How often two invocations that stopped at once try to remember where.
+/// How often writing where to go on is tried, if other invocations write it at the same time.
 const ROUNDS: u32 = 4;
 
 /// The time that looks have.
 #[derive(Debug, Clone, Copy)]
 struct Time {
-    /// A look that had its turn before this and does not end is not waited for again: others must get theirs.
+    /// A look that began before this and did not end has failed, and is passed over: other apps must get their turn.
     first_half: Timestamp,
     last_start: Timestamp,
     cut_off: Timestamp,
@@ -52,12 +52,12 @@ impl Time {
             return Self { first_half: Timestamp::MAX, last_start: Timestamp::MAX, cut_off: Timestamp::MAX };
         };
         let whole = deadline.duration_since(now);
-        // Of a short time, their share.
+        // A short invocation keeps back a share of its time instead.
         let before = |margin: SignedDuration, share: i32| deadline - margin.min(whole / share);
         Self { first_half: now + whole / 2, last_start: before(LAST_START, 3), cut_off: before(CUT_OFF, 6) }
     }
 
-    /// Runs something until looks are cut off: `None` if it did not end before.
+    /// Runs something until looks are cut off; `None` if it did not end in time.
     async fn limit<T>(self, now: Timestamp, what: impl Future<Output = T>) -> Option<T> {
         if self.cut_off == Timestamp::MAX {
             return Some(what.await);
@@ -66,7 +66,7 @@ impl Time {
         tokio::time::timeout(left, what).await.ok()
     }
 
-    /// The same for a list that looks need first.
+    /// The same for a list that the looks need first.
     async fn list<T>(self, now: Timestamp, list: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let out_of_time =
             || Error::OutOfTime { what: "reading the list of apps".to_owned(), next: "the next looks go on with those that are known" };
@@ -77,19 +77,18 @@ impl Time {
 /// An app to look at; its configuration is read when its turn comes, where it is not known yet.
 type Due = (Repository, Option<Result<App, Error>>);
 
-/// What came of looks at several apps.
+/// The results of looks at several apps.
 #[derive(Default)]
 struct Looks {
-    /// What each app's look answered; nothing for an app that is not configured any more.
+    /// Each app's answer; `None` for an app that is not configured any more.
     done: Vec<(Repository, Result<Option<Reply>, Error>)>,
-    /// Those that there was no time for, in the order in which they were due.
+    /// The apps that there was no time for, in the order in which they were due.
     left: Vec<Repository>,
-    /// What failed and concerns several of them.
+    /// Failures that concern several apps.
     failures: Vec<Error>,
 }
 
-/// The schedule's look: at all configured apps, or at those with something open, and on with the round through all of them that
-/// was not finished.
+/// The schedule's look: at all configured apps, or at those with open work. Either also goes on with an unfinished round through all apps.
 pub async fn look_at_configured<W: World>(
     world: &W,
     only_open_work: bool,
@@ -106,10 +105,10 @@ pub async fn look_at_configured<W: World>(
     report(looks)
 }
 
-/// What came of a look's parts, and where the next look goes on.
+/// Where the next look goes on, and the results of a look's parts.
 type Parts = (Unfinished, Vec<Result<Looks, Error>>);
 
-/// The look at open work. Where a round through all apps is unfinished, half of the time is for going on with it.
+/// The look at open work. While a round through all apps is unfinished, half of the looks at the same time are for that round.
 async fn look_often<W: World>(world: &W, seen: &Unfinished, time: Time, look: &impl AsyncFn(&App) -> Result<Reply, Error>) -> Parts {
     let side_by_side = if seen.is_due() { SIDE_BY_SIDE / 2 } else { SIDE_BY_SIDE };
     let round = async { if seen.is_due() { Some(round(world, seen, side_by_side, time, look).await) } else { None } };
@@ -124,7 +123,7 @@ async fn look_often<W: World>(world: &W, seen: &Unfinished, time: Time, look: &i
     (after, round.into_iter().chain([open]).collect())
 }
 
-/// The full look: begins a round through all apps. One that is unfinished goes on instead, and another one follows it.
+/// The full look: begins a round through all apps. If a round is unfinished, that one goes on, and another one follows it.
 async fn look_at_all<W: World>(world: &W, seen: &Unfinished, time: Time, look: &impl AsyncFn(&App) -> Result<Reply, Error>) -> Parts {
     if seen.is_due() {
         let due = Unfinished { again: true, ..seen.clone() };
@@ -134,7 +133,7 @@ async fn look_at_all<W: World>(world: &W, seen: &Unfinished, time: Time, look: &
     }
     let mut apps = match time.list(world.now(), world.apps()).await {
         Ok(apps) => apps,
-        // Those that the roster knows are looked at all the same, by the looks that follow.
+        // The next looks still look at the apps that the roster knows.
         Err(error) => return (Unfinished { again: true, ..seen.clone() }, vec![Err(error)]),
     };
     apps.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -145,7 +144,7 @@ async fn look_at_all<W: World>(world: &W, seen: &Unfinished, time: Time, look: &
     (after, vec![told.map(|()| Looks::default()), Ok(all)])
 }
 
-/// Looks at the apps of one stack. Nobody goes on with those that there is no time for but Lambda's next attempt.
+/// Looks at the apps of one stack. The apps that there is no time for make it fail, so that Lambda tries again.
 pub async fn look_at_several<W: World>(
     world: &W,
     apps: Vec<App>,
@@ -159,8 +158,7 @@ pub async fn look_at_several<W: World>(
     report(vec![Ok(looks)])
 }
 
-/// Goes on with the round through all apps. Whose turn it is, is known from the roster: they need not wait until thousands of
-/// configurations are listed.
+/// Goes on with the round through all apps. The roster names the apps, so that no look waits until thousands of configurations are listed.
 async fn round<W: World>(
     world: &W,
     unfinished: &Unfinished,
@@ -186,7 +184,7 @@ async fn look_at_open<W: World>(
     look: &impl AsyncFn(&App) -> Result<Reply, Error>,
 ) -> Result<Looks, Error> {
     let list = async {
-        // A configuration that cannot be read is the full look's matter: it fails once an hour, not at each look.
+        // The full look reports a configuration that cannot be read, once an hour. This look leaves it out.
         let usable = world.known_apps().await?.into_iter().filter_map(|(repository, app)| Some((repository, app.ok()?)));
         let (mut apps, earlier): (Vec<_>, Vec<_>) = usable.partition(|(repository, _)| from.is_none_or(|from| repository >= from));
         apps.extend(earlier);
@@ -210,7 +208,7 @@ struct OpenWork {
     failures: Vec<Error>,
 }
 
-/// Reads the states of these apps, a hundred at a time. States may be large: only whose work is open stays in memory.
+/// Reads the states of these apps, a hundred at a time. States may be large, so only the names of apps with open work are kept.
 async fn open_work<W: World>(world: &W, names: &[Repository]) -> OpenWork {
     let batches = stream::iter(names.chunks(STATES)).map(async |batch| {
         let mut found = OpenWork::default();
@@ -237,7 +235,7 @@ async fn open_work<W: World>(world: &W, names: &[Repository]) -> OpenWork {
     batches.buffered(READS).fold(OpenWork::default(), and).await
 }
 
-/// Looks at these apps, some side by side, until there is no time for more. One that fails stops no other.
+/// Looks at these apps, some at the same time, until there is no time for more. A failed look does not stop the others.
 async fn each<W: World>(
     world: &W,
     due: Vec<Due>,
@@ -282,7 +280,7 @@ fn out_of_time() -> Error {
     Error::OutOfTime { what: "the look".to_owned(), next: "the next attempt or the next look goes on" }
 }
 
-/// Remembers where the next look goes on; where another invocation remembered something meanwhile, whoever came further counts.
+/// Writes where the next look goes on. If another invocation has written it meanwhile, the one that came further counts.
 async fn keep<W: World>(world: &W, mut unfinished: Unfinished, mut version: Version) -> Result<(), Error> {
     for _ in 0..ROUNDS {
         if world.keep_unfinished(&unfinished, &version).await? != Applied::Conflict {
@@ -295,11 +293,11 @@ async fn keep<W: World>(world: &W, mut unfinished: Unfinished, mut version: Vers
         }
         version = newer;
     }
-    // The others did, and are further or go on from where this one began.
+    // Other invocations wrote it, so nothing is lost: they came further, or go on from where this one began.
     Ok(())
 }
 
-/// Reads all configurations, and tells of those that cannot be used or are gone.
+/// Reads all configurations, and notifies people of those that cannot be used or are gone.
 async fn list_and_tell<W: World>(world: &W, time: Time) -> Result<(), Error> {
     let words = words(&time.list(world.now(), world.apps()).await?);
     tell(world, &words, time).await
@@ -310,7 +308,7 @@ fn words(apps: &[(Repository, Result<App, Error>)]) -> BTreeMap<Repository, Opti
     apps.iter().map(|(repository, app)| (repository.clone(), app.as_ref().err().map(Error::to_string))).collect()
 }
 
-/// Tells people of configurations that cannot be used or are gone, and remembers of which it did.
+/// Notifies people of configurations that cannot be used or are gone, and remembers which ones were told.
 async fn tell<W: World>(world: &W, apps: &BTreeMap<Repository, Option<String>>, time: Time) -> Result<(), Error> {
     let (before, version) = world.roster().await?;
     let notices = untold(&before, apps, |repository| world.source(repository), world.now());
@@ -325,7 +323,7 @@ async fn tell<W: World>(world: &W, apps: &BTreeMap<Repository, Option<String>>, 
     let untold = results.iter().filter(|(_, told)| !matches!(told, Ok(true))).map(|(repository, _)| repository.clone()).collect();
     let after = told(&before, apps, &untold);
     if after != before {
-        // Somebody else's look may have told the same: it is then remembered, too.
+        // If this write is refused, another look has written the roster and told the same.
         world.keep_roster(&after, &version).await?;
     }
     results.into_iter().find_map(|(_, told)| told.err()).map_or(Ok(()), Err)
@@ -366,7 +364,7 @@ fn report(looks: Vec<Result<Looks, Error>>) -> Result<Reply, Error> {
         }
         return Ok(Reply::Report(report));
     }
-    // What concerns no app in particular goes first.
+    // Failures that concern no single app come first.
     if messages.is_empty() && failures.len() == 1 {
         return Err(failures.remove(0));
     }

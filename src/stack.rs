@@ -96,22 +96,22 @@ impl StackEvent {
 /// What became of one update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UpdateEnd {
-    /// CloudFormation took it, and no event says that it has ended.
+    /// CloudFormation accepted it, and no event says that it has ended.
     Running,
     /// It went through.
     Complete,
     /// It did not, and the stack went back or is stuck; with CloudFormation's first reason.
     Failed(String),
-    /// The events do not reach back to the time of the update, so they cannot tell whether CloudFormation took it.
+    /// The events that were read do not reach back to the update, so they cannot tell whether CloudFormation accepted it.
     Unknown,
 }
 
-/// What the events of a stack must tell. They are read back from the newest until they do.
+/// What is looked for in a stack's events, which are read back from the newest until it is found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EventsWanted {
-    /// Updates whose beginning is looked for.
+    /// Updates whose first event is looked for.
     pub starts_of: Vec<Token>,
-    /// Nothing older than this is needed for that; `None` where no update is looked for.
+    /// Older events than this are not needed for that; `None` where no update is looked for.
     pub since: Option<Timestamp>,
 }
 
@@ -146,8 +146,8 @@ impl StackEvent {
 }
 
 impl StackEvents {
-    /// How the update with this token ended; `None` if CloudFormation never took it. A stack runs one operation at a time: the
-    /// first end after the update's start is its end, whatever token that carries. A cancel in the console brings its own, or none.
+    /// How the update with this token ended; `None` if CloudFormation never accepted it. A stack runs one operation at a time, so the first
+    /// end after the update's start is its end, whatever token that event has: a cancel in the console has its own, or none.
     pub fn end_of(&self, token: &Token) -> Option<UpdateEnd> {
         let Some(start) = self.list.iter().position(|event| event.is_start() && event.is_of(token)) else {
             return self.end_without_start(token);
@@ -158,7 +158,7 @@ impl StackEvents {
         Some(end.map_or(UpdateEnd::Running, |end| self.judge(end, start)))
     }
 
-    /// Where the beginning of the update was not read, or has no event of its own.
+    /// The same where the update's first event was not found.
     fn end_without_start(&self, token: &Token) -> Option<UpdateEnd> {
         let Some(oldest) = self.list.iter().rposition(|event| event.is_of(token)) else {
             return self.is_cut.then_some(UpdateEnd::Unknown);
@@ -186,7 +186,7 @@ impl StackEvents {
         self.list.iter().find(|event| event.is_stack && COMPLETE.contains(&event.status.as_str()))
     }
 
-    /// Whether nothing older needs to be read.
+    /// Whether these events tell all that is wanted, so that no older ones are needed.
     pub fn tell(&self, wanted: &EventsWanted) -> bool {
         let tells_what_runs = match self.list.iter().find(|event| event.is_start() || event.is_end()) {
             None => false,
@@ -210,8 +210,8 @@ impl StackEvents {
     }
 }
 
-/// CloudFormation's own words for what went wrong first in an operation, given newest first. What failed because another thing
-/// failed says nothing.
+/// CloudFormation's own words for what went wrong first in an operation, whose events come newest first. A resource that only failed because
+/// another one failed is passed over.
 fn first_failure(operation: &[StackEvent]) -> String {
     let telling = |event: &&StackEvent| event.reason.as_deref().is_some_and(|r| !r.is_empty() && !r.contains("update cancelled"));
     let oldest_first = || operation.iter().rev().filter(telling);

@@ -17,12 +17,13 @@ pub use self::limits::kept_reason;
 const RECENT: usize = 20;
 /// How many failed images automation remembers not to retry.
 const FAILED: usize = 50;
-/// How often a notice is tried at each look: Lambda itself delivers an event three times, and the schedule looks every five minutes.
+/// How many times a notice is tried at each look, before the tries become rarer. Lambda delivers a failed event three times, and the
+/// schedule looks every five minutes.
 const QUICK_TRIES: u32 = 12;
-/// The pause after that; each further one is twice as long.
+/// The first pause after that. Each further one is twice as long.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(6);
-/// How old a notice may be that nobody takes.
+/// The age at which a notice that could not be sent is given up.
 const GIVEN_UP: SignedDuration = SignedDuration::from_hours(72);
 /// Well above the function's own time limit.
 const LONGEST_STALL: SignedDuration = SignedDuration::from_mins(2);
@@ -30,9 +31,9 @@ const LONGEST_STALL: SignedDuration = SignedDuration::from_mins(2);
 /// The state of one app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
-    /// The configured stack that this is about, as it was written; another stack is a first sight.
+    /// The configured stack that this is about, as the configuration writes it. Another stack is a first sight.
     pub stack: String,
-    /// Its id, which tells it from another stack of that name and is the same however the configuration names it.
+    /// The stack's id. Unlike its name, it tells whether the stack was deleted and made again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stack_id: Option<String>,
     /// The configured parameter that this is about.
@@ -50,7 +51,7 @@ pub struct State {
     /// Who decided when the app was last looked at: a change is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
-    /// What the running tag was last found on, where that is another image than the one that was promoted. It was told.
+    /// Set while the running tag is not on the image that was promoted. People were told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_tag: Option<MovedTag>,
     /// Promotions that have not ended: at most one that CloudFormation is at, and one that waits behind it.
@@ -86,7 +87,7 @@ pub struct State {
     /// Why the app cannot be looked at, once that was told.
     #[serde(default)]
     pub trouble: Option<String>,
-    /// What has become so and has not been told yet.
+    /// Notices that have not been sent yet.
     #[serde(default)]
     pub untold: Vec<Notice>,
     /// Change sets that may be on the stack, to be removed when they are not needed any more.
@@ -99,10 +100,10 @@ pub struct State {
 pub struct ChangeSet {
     /// The promotion that it is for.
     pub token: Token,
-    /// Its name, which nobody can guess; absent in what an older version wrote, which named it by the token.
+    /// Its random name. An older version did not write it, and named the change set by the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Its ARN, as CreateChangeSet answered it: what has this ARN is what was asked for, and nothing else is.
+    /// Its ARN, as CreateChangeSet answered it. Only the change set with this ARN is the one that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arn: Option<String>,
     /// When it was last to be made.
@@ -118,12 +119,12 @@ impl ChangeSet {
         self.name.as_deref().unwrap_or(self.token.as_str())
     }
 
-    /// What it is removed by: its ARN, or its name where the ARN is not known.
+    /// Identifies it for a removal: its ARN, or its name where the ARN is not known.
     pub fn id(&self) -> &str {
         self.arn.as_deref().unwrap_or(self.name())
     }
 
-    /// Whether no sandbox lives any more that may still make it.
+    /// Whether it is so old that no stalled sandbox can still make it.
     pub fn is_settled(&self, now: Timestamp) -> bool {
         now.duration_since(self.at) > LONGEST_STALL
     }
@@ -172,7 +173,7 @@ pub enum Via {
 }
 
 impl Via {
-    /// Whether nobody decided this one in particular.
+    /// Whether automation caused it, and no person.
     pub fn is_automation(self) -> bool {
         match self {
             Via::Push | Via::Schedule => true,
@@ -187,15 +188,15 @@ impl Via {
 pub enum Basis {
     /// Nobody in particular: a push or the schedule.
     Automation,
-    /// `promote` by whoever IAM lets publish or invoke.
+    /// `promote` by somebody whom IAM allows to publish or invoke.
     BreakGlass,
-    /// One person's word in Slack.
+    /// One person's command in Slack.
     Person,
-    /// What people said to the question about it.
+    /// People's votes on the request about it.
     Votes,
     /// `rollback`: an image that ran before.
     GoingBack,
-    /// Back from an update of ours that something newer had overtaken.
+    /// Takes back an update of ours that arrived although a newer promotion had replaced it.
     Undoing,
 }
 
@@ -213,12 +214,12 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Whether only people whose identity is proven may decide: that is Slack's signature.
+    /// Whether only people whose identity Slack's signature proves may decide.
     pub fn needs_identity(&self) -> bool {
         !self.approvers.is_empty() || self.required > 1
     }
 
-    /// What is not as it was, with before and after.
+    /// Lists what has changed, each with the value before and now.
     pub fn changes_since(&self, before: &Policy) -> Vec<String> {
         let list = |approvers: &[String]| if approvers.is_empty() { "anyone in the channel".to_owned() } else { approvers.join(", ") };
         let may = |links: bool| if links { "may decide" } else { "may not decide" };
@@ -233,8 +234,8 @@ impl Policy {
         changed.map(|(what, before, now)| format!("{what}: {before} before, {now} now")).collect()
     }
 
-    /// The stricter of this policy and the one that a question was asked under. Who is listed counts as now; if nobody is now,
-    /// the question's own list counts.
+    /// The stricter of this policy and the one that a question was asked under. The present list of people counts; where it is empty, the
+    /// question's own list.
     pub fn or_stricter(self, asked: &Policy) -> Policy {
         Policy {
             mode: if asked.mode == Mode::Approval { Mode::Approval } else { self.mode },
@@ -256,7 +257,7 @@ pub struct Promotion {
     pub commit: Option<Commit>,
     /// Its production tag.
     pub tag: Tag,
-    /// What ran before: noted anew when the update is sent.
+    /// What ran before. It is written again when the update is sent.
     pub previous_tag: String,
     /// The commit of what ran before, where known.
     pub previous_commit: Option<Commit>,
@@ -269,7 +270,7 @@ pub struct Promotion {
     pub by: String,
     /// Through what.
     pub via: Via,
-    /// By what right; absent in what an older version wrote.
+    /// By what right. An older version did not write it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<Basis>,
     /// When it was decided.
@@ -406,7 +407,7 @@ pub struct Waiting {
 /// Something that people are to be told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
-    /// What has become so.
+    /// The outcome that people are told.
     pub outcome: Outcome,
     /// The image.
     pub digest: Option<Digest>,
@@ -439,10 +440,10 @@ pub struct Notice {
     /// Until when that can be approved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// How often the notification topic did not take it.
+    /// How often sending it to the notification topic has failed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub tries: u32,
-    /// When that was last tried. What else there was to do for the notice was done then.
+    /// When it was last tried. The app's Slack channel was told at the first try.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tried_at: Option<Timestamp>,
 }
@@ -458,7 +459,7 @@ pub struct CommandRecord {
     pub id: String,
     /// When it was first seen.
     pub at: Timestamp,
-    /// What was commanded; absent in what an older version wrote.
+    /// The words of the command. An older version did not write them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub what: Option<String>,
     /// The promotion that it asked for.
@@ -470,7 +471,7 @@ pub struct CommandRecord {
 }
 
 impl State {
-    /// The state of an app of which nothing is known.
+    /// The state of an app about which nothing is known.
     pub fn new(stack: &str, parameter: &str) -> Self {
         Self {
             stack: stack.to_owned(),
@@ -498,8 +499,8 @@ impl State {
         }
     }
 
-    /// The state once the app's configuration names another stack or parameter: what ran, failed or waited there says nothing
-    /// here. What a person decided, and what people are still to be told, goes along.
+    /// The state for another stack or parameter in the app's configuration. What ran, failed or waited on the one before is dropped. What a
+    /// person decided, and what people are still to be told, is kept.
     pub fn elsewhere(self, stack: &str, parameter: &str) -> Self {
         Self {
             ended: self.ended,
@@ -514,7 +515,7 @@ impl State {
         }
     }
 
-    /// Which image a production tag was promoted as, as far as the state remembers: what runs, waits or has lately ended.
+    /// The production tags that the state remembers, each with its image: of what runs, waits or has lately ended.
     pub fn recorded(&self) -> impl Iterator<Item = (&str, &Digest)> {
         let running = self.running.iter().filter_map(|running| Some((running.tag.as_str(), running.digest.as_ref()?)));
         let open = self.open.iter().map(|open| (open.tag.as_str(), &open.digest));
@@ -616,7 +617,7 @@ impl State {
 }
 
 impl Notice {
-    /// That this has become so, of nothing in particular.
+    /// A notice that is about no particular image.
     pub fn new(outcome: Outcome, by: impl Into<String>, reason: impl Into<String>, at: Timestamp) -> Self {
         Self {
             outcome,
@@ -638,19 +639,19 @@ impl Notice {
         }
     }
 
-    /// Whether the topic is asked to take it now: at once, and for a while at each look, then more and more seldom.
+    /// Whether to try sending it now: at each look for some tries, then more and more rarely.
     pub fn is_due(&self, now: Timestamp) -> bool {
         let Some(tried_at) = self.tried_at.filter(|_| self.tries >= QUICK_TRIES) else { return true };
         let pause = FIRST_PAUSE * 2_i32.pow((self.tries - QUICK_TRIES).min(10));
         now.duration_since(tried_at) >= pause.min(LONGEST_PAUSE)
     }
 
-    /// Whether nobody waits for it any more.
+    /// Whether it has been tried long enough, and is given up.
     pub fn is_given_up(&self, now: Timestamp) -> bool {
         self.tries > QUICK_TRIES && now.duration_since(self.at) > GIVEN_UP
     }
 
-    /// The same after another try in vain.
+    /// The same after another try that failed.
     pub fn tried_in_vain(mut self, now: Timestamp) -> Self {
         self.tries = self.tries.saturating_add(1);
         self.tried_at = Some(now);
@@ -659,7 +660,7 @@ impl Notice {
 }
 
 impl Promotion {
-    /// By what right it goes. An older version did not write that down; by then it had been decided.
+    /// By what right it goes. For a promotion of an older version, which did not write it, the way it came tells.
     pub fn basis(&self) -> Basis {
         let by_its_way = || match self.via {
             Via::Push | Via::Schedule => Basis::Automation,

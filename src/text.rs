@@ -1,29 +1,29 @@
-//! Foreign words on one plain line: commits, names, CloudFormation's reasons, whatever a stranger typed. Every mail, page, message
-//! and log line that shows such words gets them from here. No I/O here.
+//! Makes foreign words (commits, names, CloudFormation's reasons, whatever a stranger typed) one plain line. Every mail, page, message and
+//! log line that shows such words gets them from here. No I/O here.
 
-/// One line of at most `most` characters; an ellipsis says that there were more. Control characters become spaces, invisible
+/// Makes one line of at most `most` characters; an ellipsis shows that there were more. Control characters become spaces, and invisible
 /// ones are left out.
 pub fn plain(text: &str, most: usize) -> String {
     let mut chars = text.chars().filter(|c| !is_invisible(*c)).map(|c| if is_control(c) { ' ' } else { c });
     let mut line: String = chars.by_ref().take(most).collect();
-    // Popped first: the ellipsis counts too. Of no characters at all there is nothing to cut.
+    // The ellipsis takes the place of a character. With `most` 0, there is none to replace.
     if chars.next().is_some() && line.pop().is_some() {
         line.push('…');
     }
     line
 }
 
-/// What somebody calls themselves, with a mark that says how much to believe of it. The name is cut where both are too long, never
-/// the mark; `None` if nothing of the name can be seen.
+/// A claimed name with a mark, which says how it was claimed. If both together are too long, the name is cut and never the mark. `None` if
+/// the name has no visible character.
 pub fn claimed(name: &str, mark: &str) -> Option<String> {
     let name = plain(name, LONGEST_LOOK).split_whitespace().collect::<Vec<_>>().join(" ");
     let name = plain(&name, LONGEST_CLAIMED.saturating_sub(mark.chars().count()));
     (!name.is_empty()).then(|| format!("{name} ({mark})"))
 }
 
-/// What a name and its mark may have together: every place that shows who decided has room for this.
+/// The longest name with its mark, in characters. Every place that shows who decided has room for this.
 const LONGEST_CLAIMED: usize = 97;
-/// How much of a name is looked at.
+/// How many characters of a name are read.
 const LONGEST_LOOK: usize = 1_000;
 
 /// Characters that end a line, or turn round what follows them, so that one commit would read like another.

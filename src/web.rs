@@ -14,18 +14,18 @@ use serde_json::{Map, Value, json};
 
 use crate::text::plain;
 
-/// More than Slack ever sends.
+/// The largest body. Slack never sends as much.
 pub const MOST_BODY_BYTES: usize = 256 * 1024;
-/// A form of ours has some hundred bytes. Many empty fields take forty times the memory of their form.
+/// The largest form that is read. Our own have some hundred bytes, and many empty fields take forty times the memory of their form.
 const MOST_FORM_BYTES: usize = 16 * 1024;
-/// The longest link with its query is a tenth of this.
+/// The longest address. Our longest link, with its query, has a tenth of this.
 const MOST_ADDRESS_BYTES: usize = 8 * 1024;
-/// What the servers before Lambda let through.
+/// The largest headers. The servers before Lambda let as much through.
 const MOST_HEADER_BYTES: usize = 64 * 1024;
-/// A browser's user agent has some hundred characters.
+/// The longest user agent that is kept. A browser's has some hundred characters.
 const LONGEST_AGENT: usize = 200;
 
-/// What every answer says: it is nobody's to keep, to frame, to guess the type of, or to name to another site.
+/// Headers of every response: no caching, framing, sniffing or referrer.
 const EVERYWHERE: [(&str, &str); 4] = [
     ("cache-control", "no-store"),
     ("x-content-type-options", "nosniff"),
@@ -59,8 +59,8 @@ impl fmt::Debug for Request {
     }
 }
 
-/// Only what is used: a crate's struct would refuse a request for a field that nobody reads, such as the time, and for one
-/// odd header would not say what is wrong.
+/// The parts of the payload that are used. A crate's struct would refuse a request for an odd field that nobody reads, such as the time, and
+/// would not say which header is wrong.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Payload<'a> {
@@ -94,15 +94,15 @@ impl Request {
             && raw.get("requestContext").is_some_and(|context| context.get("http").is_some())
     }
 
-    /// Reads a payload; what cannot be read has its answer already. Nothing is copied before it is known to be small: Lambda takes
+    /// Reads a payload; the `Err` is the answer to one that cannot be read. Nothing is copied before its size is checked, since Lambda takes
     /// 6 MB from anybody.
     pub fn parse(raw: &Value) -> Result<Self, Response> {
         let bad = |problem: &'static str| Response::text(400, problem).because(problem);
         let large = |status: u16, problem: &'static str| Response::text(status, problem).because(problem);
         // The words of the parser would quote what a stranger sent.
-        let payload = Payload::deserialize(raw).map_err(|_| bad("This is no HTTP request."))?;
+        let payload = Payload::deserialize(raw).map_err(|_| bad("This is not an HTTP request."))?;
         let http = payload.request_context.http;
-        let method = Method::from_bytes(http.method.as_bytes()).map_err(|_| bad("This is no HTTP method."))?;
+        let method = Method::from_bytes(http.method.as_bytes()).map_err(|_| bad("This is not an HTTP method."))?;
         let (path, query) = (payload.raw_path.unwrap_or_default(), payload.raw_query_string.unwrap_or_default());
         if path.len() + query.len() > MOST_ADDRESS_BYTES {
             return Err(large(414, "This address is too long."));
@@ -113,10 +113,10 @@ impl Request {
         }
         let mut headers = HeaderMap::new();
         for (name, value) in sent {
-            let name: HeaderName = name.parse().map_err(|_| bad("This is no HTTP header."))?;
-            let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| bad("This is no HTTP header."))?;
+            let name: HeaderName = name.parse().map_err(|_| bad("This is not an HTTP header."))?;
+            let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| bad("This is not an HTTP header."))?;
             // Names that differ in case only are one header with two values. A map takes no more than 32,768 of them.
-            headers.try_append(name, value).map_err(|_| bad("These are too many HTTP headers."))?;
+            headers.try_append(name, value).map_err(|_| bad("There are too many HTTP headers."))?;
         }
         let (body, is_base64) = (payload.body.unwrap_or_default(), payload.is_base64_encoded.unwrap_or(false));
         let most = if is_base64 { MOST_BODY_BYTES.div_ceil(3) * 4 } else { MOST_BODY_BYTES };
@@ -153,13 +153,13 @@ impl Request {
         is_own || self.header("origin") == Some("null") && site == Some("same-origin")
     }
 
-    /// The fields of a form of ours; of a larger one than any of ours, none.
+    /// The fields of a form; none if it is larger than any of our forms.
     pub fn form(&self) -> Vec<(String, String)> {
         let form = if self.body.len() > MOST_FORM_BYTES { &[] } else { self.body.as_slice() };
         form_urlencoded::parse(form).into_owned().collect()
     }
 
-    /// A header that is there once, as text. Of two nobody can say which one was meant.
+    /// A header's text. A repeated header is ambiguous and counts as absent.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.get_all(name).into_iter();
         match (values.next(), values.next()) {
@@ -184,7 +184,7 @@ pub struct Response {
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: String,
-    /// Why the request was refused, for the log: words of ours, which quote nothing of it.
+    /// Why the request was refused, for the log: our own words, which quote nothing from it.
     pub why: Option<&'static str>,
 }
 
@@ -196,7 +196,7 @@ impl fmt::Debug for Response {
 }
 
 impl Response {
-    /// Heard, and nothing to say.
+    /// An empty 200.
     pub fn ok() -> Self {
         Self::text(200, "")
     }
@@ -216,7 +216,7 @@ impl Response {
         Self { why: Some(why), ..self }
     }
 
-    /// Whether the request was refused for what it is. A decision that came too late (409) is none of these.
+    /// Whether the request itself was refused. A decision that came too late (409) is not a refused request.
     pub fn is_refusal(&self) -> bool {
         (400..500).contains(&self.status) && self.status != 409
     }
@@ -294,12 +294,12 @@ mod tests {
         is_bad(&payload("not base64!", true), "The body is not valid base64.");
         let mut raw = payload("", false);
         raw["requestContext"]["http"]["method"] = "P OST".into();
-        is_bad(&raw, "This is no HTTP method.");
+        is_bad(&raw, "This is not an HTTP method.");
         raw["requestContext"]["http"] = "POST".into();
-        is_bad(&raw, "This is no HTTP request.");
+        is_bad(&raw, "This is not an HTTP request.");
         let mut raw = payload("", false);
         raw["headers"]["x-slack-signature"] = "v0=\n".into();
-        is_bad(&raw, "This is no HTTP header.");
+        is_bad(&raw, "This is not an HTTP header.");
     }
 
     #[test]

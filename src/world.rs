@@ -43,14 +43,14 @@ pub trait World {
     async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error>;
     /// The same, at most 60 s old: for those who look again every few seconds.
     async fn known_apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error>;
-    /// The names of the apps, for whoever misspelt one: none where they cannot be had at once.
+    /// The names of the apps, to suggest one for a misspelt name; empty if they cannot be read quickly.
     async fn app_names(&self) -> Vec<String> {
         let apps = self.known_apps().await.unwrap_or_default();
         apps.into_iter().map(|(repository, _)| repository.to_string()).collect()
     }
     /// A secret, at most 60 s old; `None` where there is none.
     async fn secret(&self, secret: Secret) -> Result<Option<SecretString>, Error>;
-    /// Where the Slack app is installed, as Slack says; `None` without its answer, and then nobody counts.
+    /// Where the Slack app is installed, as Slack says; `None` without Slack's answer, and then nobody in Slack may vote or command.
     async fn installation(&self) -> Option<Installation>;
     /// A board's session by its id.
     async fn session(&self, id: &SessionId) -> Result<Option<Session>, Error>;
@@ -66,9 +66,9 @@ pub trait World {
     async fn roster(&self) -> Result<(Roster, Version), Error>;
     /// Remembers the apps that there are, if nobody else did since.
     async fn keep_roster(&self, roster: &Roster, version: &Version) -> Result<Applied, Error>;
-    /// Where looks go on that ran out of time, and what its next write is conditional on.
+    /// Where the next look goes on, if the last one ran out of time, and what its next write is conditional on.
     async fn unfinished(&self) -> Result<(Unfinished, Version), Error>;
-    /// Remembers where looks go on, if nobody else did since.
+    /// Writes where the next look goes on, if nobody else did since.
     async fn keep_unfinished(&self, unfinished: &Unfinished, version: &Version) -> Result<Applied, Error>;
     /// An app's state alone: one read.
     async fn state(&self, repository: &Repository) -> Result<Option<State>, Error>;
@@ -78,7 +78,7 @@ pub trait World {
     async fn watch(&self, app: &App, wanted: &EventsWanted) -> Result<(Option<Stack>, StackEvents), Error>;
     /// The function's own address, at most 60 s old; `None` where nobody wrote it down.
     async fn public_url(&self) -> Result<Option<PublicUrl>, Error>;
-    /// What makes links and knows them again; `None` where there is no key or no address.
+    /// Makes links and verifies them; `None` where there is no key or no address.
     async fn signer(&self) -> Result<Option<Signer>, Error> {
         let (secret, url) = try_join(self.secret(Secret::Links), self.public_url()).await?;
         let Some((secret, url)) = secret.zip(url) else { return Ok(None) };
@@ -195,9 +195,9 @@ pub struct Snapshot {
     pub matches: BTreeMap<Commit, Matches>,
     /// The last promotions that ended, newest first, where they were read.
     pub history: Option<Vec<Ended>>,
-    /// What change sets would change in the stack, by their ARN, where that was looked at.
+    /// What change sets would change in the stack, by ARN, where they were read.
     pub reviews: BTreeMap<String, Review>,
-    /// Random hex digits of the operating system's, for names that nobody can guess.
+    /// Random hex digits from the operating system, for names that nobody can guess.
     pub nonce: String,
     /// What this invocation's own calls were answered.
     pub tried: Tried,
@@ -208,7 +208,7 @@ pub struct Snapshot {
 pub struct Matches {
     /// Those that say so.
     pub digests: Vec<Digest>,
-    /// How many other images may say so too and were not read: they were too many for the time there is. 0: all were read.
+    /// How many other images were not read, since there was no time. 0: all were read.
     pub unread: usize,
 }
 
@@ -243,15 +243,15 @@ pub struct Version(pub Option<String>);
 pub struct Tried {
     /// Tags that ECR said are on another digest.
     pub taken: BTreeSet<Tag>,
-    /// Searches by commit, which may take longer than a decision may rest on its reads.
+    /// Searches by commit. They are kept, since one may take longer than the reads of a look may be old.
     pub matches: BTreeMap<Commit, Matches>,
     /// An update that CloudFormation called "no updates".
     pub no_updates: Option<Token>,
     /// An update that CloudFormation refused for good, with its words.
     pub refused: Option<(Token, String)>,
-    /// How often what was seen did not fit together.
+    /// How often two reads did not fit together.
     pub vain_looks: u32,
-    /// Change sets, by name, of which it is not known whether and by whom they were made.
+    /// Change sets, by name, of which it is not known whether they exist and who made them.
     pub lost_change_sets: BTreeSet<String>,
     /// The update whose token CloudFormation said it knows, and how often.
     pub known_token: Option<(Token, u32)>,
@@ -276,7 +276,7 @@ pub enum Question {
     Configuration,
     /// The images built from this commit.
     Matches(Commit),
-    /// What the change set with this ARN would change; waited for, but not for long.
+    /// What the change set with this ARN would change. The read waits some seconds until CloudFormation has made it.
     Review(String),
     /// What was promoted before.
     History,
@@ -327,7 +327,7 @@ pub enum Action {
     DeleteChangeSet(String),
     /// Cancels the update of this promotion, which is under way.
     CancelUpdate(Token),
-    /// Tells people what has become so.
+    /// Notifies people.
     Tell(Notice),
     /// Shows people in Slack what a request has come to.
     Show(Box<Request>),
@@ -336,7 +336,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// Whether CloudFormation is asked to do something, which it does whatever has become of the state meanwhile.
+    /// Whether this asks CloudFormation to do something. CloudFormation does not know the state, so the reads must be recent.
     pub fn rests_on_reads(&self) -> bool {
         match self {
             Action::UpdateStack(_) | Action::CreateChangeSet { .. } | Action::ExecuteChangeSet { .. } | Action::CancelUpdate(_) => true,
@@ -377,10 +377,10 @@ pub struct Records {
     pub command: Option<CommandRecord>,
 }
 
-/// One update that changes one parameter: by `UpdateStack`, or by a change set of the token's name.
+/// One update that changes one parameter: by `UpdateStack`, or by a change set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update {
-    /// Its `ClientRequestToken`, and the name of its change set.
+    /// Its `ClientRequestToken`.
     pub token: Token,
     /// The parameter's new value.
     pub tag: Tag,
@@ -418,7 +418,7 @@ pub enum Applied {
 pub enum NotUpdated {
     /// The stack is busy, or this update was taken before.
     Contested,
-    /// CloudFormation says that it knows this token: of this very update, sent before, or of one that nobody remembers.
+    /// CloudFormation has seen this token before: with this update, or with one that the state does not remember.
     KnownToken,
     /// *No updates are to be performed.*
     NothingToDo,

@@ -15,7 +15,7 @@ use crate::model::{Commit, Digest, Repository};
 
 /// An image config of this size would already be absurd.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
-/// How many image configs are read at once.
+/// How many image configs are read at the same time.
 pub(super) const SIDE_BY_SIDE: usize = 4;
 
 impl Aws {
@@ -32,7 +32,7 @@ impl Aws {
                 let mut labels = labels.buffered(SIDE_BY_SIDE);
                 let mut agreed = None;
                 while let Some(label) = labels.try_next().await? {
-                    // One platform without the label, or with another one, settles it.
+                    // A platform without the label, or with another commit: the index names no commit.
                     if label.is_none() || agreed.as_ref().is_some_and(|agreed| label.as_ref() != Some(agreed)) {
                         return Ok(None);
                     }
@@ -44,7 +44,7 @@ impl Aws {
     }
 
     async fn blob_label(&self, repository: &Repository, blob: &Digest) -> Result<Option<Commit>, Error> {
-        // A limit for the whole sandbox, not for one image: configs that are read side by side must fit into its memory.
+        // The limit is for the whole sandbox, not for one image: all configs that are being read must fit into its memory.
         let _turn = self.blobs.acquire().await;
         Ok(self.blob(repository, blob).await?.and_then(|config| label(&config)))
     }
@@ -66,7 +66,7 @@ impl Aws {
         if !is_trusted(&url, self.settings.endpoint_url.as_deref()) {
             return Err(unexpected("ECR named a download address that is not of AWS"));
         }
-        let request = HttpRequest::get(url).map_err(|_| unexpected("ECR named a download address that is none"))?;
+        let request = HttpRequest::get(url).map_err(|_| unexpected("ECR named a download address that is not valid"))?;
         let download = async {
             let response = self.http.call(request).await.map_err(|_| unexpected("the download failed"))?;
             if response.status().as_u16() != 200 {
@@ -87,7 +87,7 @@ impl Aws {
     }
 }
 
-/// All of a body, in one piece of memory that does not grow where its length was said; `None` where it is too large.
+/// Reads a whole body; `None` if it is too large. Where its length is known, the memory is allocated once.
 async fn read(mut body: SdkBody, length: usize) -> Result<Option<Vec<u8>>, aws_smithy_types::body::Error> {
     if length > MOST_BYTES {
         return Ok(None);
@@ -103,7 +103,7 @@ async fn read(mut body: SdkBody, length: usize) -> Result<Option<Vec<u8>>, aws_s
     Ok(Some(bytes))
 }
 
-/// What the names of AWS's own hosts end with, in each of its partitions.
+/// The endings of AWS's own host names, in each of its partitions.
 const AWS_HOSTS: [&str; 7] =
     [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".c2s.ic.gov", ".sc2s.sgov.gov", ".cloud.adc-e.uk", ".csp.hci.ic.gov"];
 

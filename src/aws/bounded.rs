@@ -1,5 +1,5 @@
-//! Answers within bounds: what a pusher puts into a manifest, ECR answers in full and once for each tag. An answer that would take
-//! the process's memory is an error instead.
+//! Limits the size of answers. ECR answers whatever a pusher put into a manifest in full, and once for each tag. An answer that could
+//! use up the process's memory is an error instead.
 
 use std::error::Error as StdError;
 
@@ -27,7 +27,7 @@ impl HttpConnector for Bounded {
     }
 }
 
-/// Whether a call failed because its answer is larger than that.
+/// Whether a call failed because its answer is larger than [`MOST_BYTES`].
 pub(super) fn is_too_large(error: &(dyn StdError + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {

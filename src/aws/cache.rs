@@ -1,7 +1,8 @@
-//! Keeps one value in the sandbox for a while, and one failure for some seconds: strangers can cause reads as fast as they like.
+//! Keeps a value in the sandbox for a while, and a failed read for some seconds: otherwise strangers could cause reads as fast as they
+//! like.
 //!
-//! Age is counted from the start of the read, by the monotonic clock or the wall clock, whichever says more: a sandbox can be frozen, and
-//! its monotonic clock with it.
+//! The age counts from the start of the read. Of the monotonic clock and the wall clock, the one that shows the greater age counts: while a
+//! sandbox is frozen, its monotonic clock may stand still.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -9,10 +10,10 @@ use tokio::sync::Mutex;
 
 use crate::error::Error;
 
-/// For how long a failed read is remembered, unless another time is said.
+/// How long a failed read is remembered, unless the cache has a time of its own.
 pub(super) const FAILURE_AGE: Duration = Duration::from_secs(10);
 
-/// A value that is read when it is needed. Several who need it at once wait for one read.
+/// A value that is read when it is needed. Callers that need it at the same time share one read.
 #[derive(Debug)]
 pub(super) struct Cache<T> {
     known: Mutex<Option<Known<T>>>,
@@ -38,7 +39,7 @@ impl<T> Cache<T> {
 }
 
 impl<T: Clone> Cache<T> {
-    /// The known value, if `is_good` takes it at its age; else what `read` reads.
+    /// Returns the known value, if `is_good` accepts it at its age; else reads it by `read`.
     pub(super) async fn get(
         &self,
         is_good: impl FnOnce(&T, Duration) -> bool,
@@ -62,7 +63,7 @@ impl<T: Clone> Cache<T> {
         outcome
     }
 
-    /// Time goes by.
+    /// Lets time pass.
     #[cfg(test)]
     pub(super) async fn grow_older(&self, by: Duration) {
         if let Some(known) = &mut *self.known.lock().await {
@@ -83,7 +84,7 @@ impl Since {
         Self { monotonic: Instant::now(), wall: SystemTime::now() }
     }
 
-    /// How long ago it was; `None` where the wall clock was set back, and nobody knows.
+    /// How long ago it was; `None` where the wall clock was set back, since the age is then unknown.
     fn age(&self) -> Option<Duration> {
         Some(self.wall.elapsed().ok()?.max(self.monotonic.elapsed()))
     }

@@ -131,7 +131,7 @@ fn not_updated(code: &str, words: &str, status: u16) -> NotUpdated {
     }
 }
 
-/// Whether CloudFormation says that it could not do something just now, and not that it will not.
+/// Whether CloudFormation says that something failed for the moment, so that another try may succeed.
 pub(super) fn is_passing(words: &str) -> bool {
     let plain: String = words.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect();
     ["throttl", "limitexceeded", "rateexceeded", "serviceunavailable", "internalfailure", "internalerror", "timedout"]

@@ -27,13 +27,13 @@ type Item = HashMap<String, AttributeValue>;
 const STATE: &str = "state";
 /// Partition and item of the roster: no repository can have such a name.
 const ROSTER: &str = "#roster";
-/// How large one item of the roster gets, as DynamoDB counts: an item holds 400 KB.
+/// The largest size of one item of the roster, as DynamoDB counts it. DynamoDB takes up to 400 KB.
 const ROSTER_BYTES: usize = 300_000;
-/// What DynamoDB adds to an entry's name: the entry's own overhead, and the longest value.
+/// What an entry takes besides its name, at most: DynamoDB's overhead and the value.
 const ROSTER_ENTRY: usize = 20;
-/// How often the roster is read that somebody writes meanwhile.
+/// How often the roster is read again because somebody wrote it during the read.
 const ROSTER_ROUNDS: u32 = 3;
-/// Partition and item that say where looks go on which ran out of time.
+/// Partition and item that say where the next look goes on, if the last one ran out of time.
 const UNFINISHED: &str = "#unfinished";
 /// `history` tells at least this many promotions.
 const HISTORY: usize = 100;
@@ -50,11 +50,11 @@ const ASKED_DAYS: i64 = 90;
 /// How long a command's id is kept: SNS tries for at most 23 days.
 const COMMAND_DAYS: i64 = 30;
 
-/// What one item of the roster holds: all of it, unless there are thousands of apps.
+/// One item of the roster. It holds the whole roster, unless there are thousands of apps.
 #[derive(Serialize, Deserialize)]
 struct Part {
     apps: BTreeMap<Repository, Option<Trouble>>,
-    /// How many items the roster has; said by the first.
+    /// How many items the roster has. Only the first item says it.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     parts: usize,
 }
@@ -72,7 +72,7 @@ fn roster_part(n: usize) -> String {
     format!("{ROSTER}/{n}")
 }
 
-/// The roster in items of a size that DynamoDB takes.
+/// Splits the roster into items that DynamoDB takes.
 fn parts(roster: &Roster) -> (Part, Vec<Part>) {
     let new = || Part { apps: BTreeMap::new(), parts: 1 };
     let (mut first, mut further, mut size) = (new(), Vec::new(), 0);
@@ -150,12 +150,12 @@ impl Aws {
                 }
                 return Ok((Roster { apps }, version));
             }
-            // Somebody wrote it between two of these reads.
+            // Somebody wrote it between two of these reads: read again.
         }
         Err(unreadable(self.resource(ROSTER, ROSTER), &"it kept changing while it was read"))
     }
 
-    /// Remembers the apps that there are: in one item, or in several that are written all or none.
+    /// Writes the configured apps: one item, or several items in one transaction.
     pub(super) async fn write_roster(&self, roster: &Roster, version: &Version) -> Result<Applied, Error> {
         let nonce = (self.nonce)()?;
         let resource = self.resource(ROSTER, ROSTER);
@@ -172,14 +172,14 @@ impl Aws {
         Ok(if is_written { Applied::Saved(Version(Some(nonce))) } else { Applied::Conflict })
     }
 
-    /// Where looks go on that ran out of time, and what the next write is conditional on.
+    /// Reads where the next look goes on, and what the next write is conditional on.
     pub(super) async fn read_unfinished(&self) -> Result<(Unfinished, Version), Error> {
         let Some(item) = self.item(UNFINISHED, UNFINISHED).await? else { return Ok(Default::default()) };
         let version = Version(nonce_of(&item));
         Ok((read(UNFINISHED, UNFINISHED, item)?, version))
     }
 
-    /// Remembers where looks go on.
+    /// Writes where the next look goes on.
     pub(super) async fn write_unfinished(&self, unfinished: &Unfinished, version: &Version) -> Result<Applied, Error> {
         let nonce = (self.nonce)()?;
         let resource = self.resource(UNFINISHED, UNFINISHED);
@@ -205,7 +205,7 @@ impl Aws {
         Ok(put.item("expires_at", AttributeValue::N(expires_at.to_string())))
     }
 
-    /// A board's session. Strongly consistent: a board that was given a moment ago is known.
+    /// Reads a board's session. Strongly consistent, so that a session is found right after it was written.
     pub(super) async fn read_session(&self, id: &SessionId) -> Result<Option<Session>, Error> {
         let partition = session_partition(id);
         match self.item(&partition, SESSION).await? {
@@ -214,7 +214,7 @@ impl Aws {
         }
     }
 
-    /// Writes a board's session, unless there is one of this id: a command that comes again gets no second link.
+    /// Writes a board's session, unless one with this id exists: a command that is delivered twice gets one link.
     pub(super) async fn write_session(&self, session: &Session) -> Result<Applied, Error> {
         let nonce = (self.nonce)()?;
         let partition = session_partition(&session.id);
@@ -381,7 +381,7 @@ impl Aws {
     }
 }
 
-/// What one write is known by: from the operating system, so that no two sandboxes ever draw the same.
+/// Draws the nonce of one write. It comes from the operating system, so that two sandboxes never draw the same.
 pub(super) fn new_nonce() -> Result<String, Error> {
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).map_err(|error| Error::Unexpected {
@@ -430,7 +430,7 @@ fn read<T: DeserializeOwned>(partition: &str, key: &str, item: Item) -> Result<T
 }
 
 fn unreadable(resource: String, error: &dyn std::fmt::Display) -> Error {
-    Error::Unexpected { resource, problem: format!("they cannot be read: {error}") }
+    Error::Unexpected { resource, problem: format!("cannot be read: {error}") }
 }
 
 fn incomplete(resource: &str, error: &dyn std::fmt::Display) -> Error {

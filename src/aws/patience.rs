@@ -1,6 +1,5 @@
-//! Patience with throttling. The SDK tries a call three times within a second, and stops even that once a crowd of calls has
-//! used up its allowance of retries. A call that AWS throttles nevertheless is repeated here, until shortly before the
-//! invocation must end.
+//! Repeats calls that AWS throttles. The SDK tries a call three times within a second, and fewer times once many calls have used up its
+//! allowance of retries. A call that is still throttled then is repeated here, until shortly before the invocation must end.
 //!
 //! Rates assumed, all for one account and region. Parameter Store: 40 a second for GetParameter and GetParametersByPath
 //! together, unless its higher throughput is switched on (published). ECR: BatchGetImage 2,000 and PutImage 10 a second
@@ -17,10 +16,10 @@ use tokio::time::{Instant, timeout_at};
 use super::Aws;
 use crate::error::Error;
 
-/// What is left, at most, for telling that a call was throttled to the end; of an invocation that has little time, a tenth. Looks
-/// at many apps are cut off before that, and go on later instead of failing.
+/// The time that is kept back, at most, to report that a call was throttled to the end; a tenth of a short invocation. Looks at many apps
+/// are cut off before that, and go on later instead of failing.
 const MARGIN: Duration = Duration::from_secs(3);
-/// Patience where nobody said when the invocation ends.
+/// How long calls are repeated where the end of the invocation is not known.
 const WITHOUT_DEADLINE: Duration = Duration::from_secs(10);
 /// The longest pauses before the first and before each later repetition. Each is drawn at random, so that a crowd of sandboxes
 /// spreads out.
@@ -50,7 +49,7 @@ pub(super) struct Deadline {
 }
 
 impl Aws {
-    /// An invocation begins, and has this much time where that is known.
+    /// Begins an invocation. `time` is what it has, where that is known.
     pub fn begin(&self, time: Option<Duration>) {
         let deadline = time.map(|time| Deadline { at: Instant::now() + time, whole: time });
         *self.deadline.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = deadline;
@@ -60,14 +59,14 @@ impl Aws {
         *self.deadline.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Whether the present invocation has this much time left, or half of all that it had.
+    /// Whether the present invocation has this much time left, or at least half of its whole time.
     pub(super) fn has_time(&self, needed: Duration) -> bool {
         let left = |deadline: &Deadline| deadline.at.saturating_duration_since(Instant::now());
         self.deadline().is_none_or(|deadline| left(&deadline) >= needed.min(deadline.whole / 2))
     }
 
-    /// Makes a call, and repeats it for as long as AWS throttles it and the invocation has time. Those that wait for the same action
-    /// wait in line, newcomers at its end: each gets its turn, and AWS is not asked by all of them at once.
+    /// Makes a call, and repeats it while AWS throttles it and the invocation has time. Calls of one action that were throttled wait in
+    /// line, so that they do not all ask AWS at once. New ones join at the end, so each gets its turn.
     pub(super) async fn patiently<T, E, F>(&self, action: &'static str, call: impl Fn() -> F) -> F::Output
     where
         F: Future<Output = Result<T, E>>,
@@ -114,7 +113,7 @@ impl Aws {
     }
 }
 
-/// What may say that calls come too fast.
+/// An error that may say that calls come too fast.
 pub(super) trait Throttled {
     /// Whether it says so.
     fn is_throttled(&self) -> bool;
@@ -127,7 +126,7 @@ impl<E: ProvideErrorMetadata> Throttled for SdkError<E, HttpResponse> {
     }
 }
 
-/// Of a read that makes several calls: its message begins with the code of the one that failed.
+/// For a read that makes several calls: the message begins with the code of the call that failed.
 impl Throttled for Error {
     fn is_throttled(&self) -> bool {
         let code = if let Error::Aws { message, .. } = self { message.split_once(": ").map(|(code, _)| code) } else { None };

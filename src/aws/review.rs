@@ -19,7 +19,7 @@ use crate::world::{Applied, NotUpdated, Update};
 const WAIT: Duration = Duration::from_secs(20);
 /// How long between two looks, at first and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
-/// Change sets of other promotions, this function's or another installation's, are nobody's work that could be lost.
+/// What the names of ecr-promoter's change sets begin with, in this and other installations. No person loses work with them.
 const OWN: &str = "ecr-promoter-";
 
 impl Aws {
@@ -46,7 +46,7 @@ impl Aws {
             Ok(None) => return Ok(Applied::NotUpdated(NotUpdated::Unsure("CloudFormation did not say its ARN".to_owned()))),
             Err(error) => error,
         };
-        // Made by the first try, whose answer was lost: nobody can say any more whether it is that one.
+        // Probably made by our first try, whose answer was lost. But its ARN is not known, so it may be somebody else's.
         if error.as_service_error().is_some_and(|e| e.is_already_exists_exception()) {
             return Ok(Applied::NotUpdated(NotUpdated::Contested));
         }
@@ -77,7 +77,7 @@ impl Aws {
                         reason => Review::Failed(reason),
                     });
                 }
-                // Still being made (or deleted), or a word of tomorrow's.
+                // It is being made or deleted, or the status is one that this version does not know.
                 (Some(_) | None, _) if began.elapsed() + pause > WAIT => return Ok(Review::Pending),
                 (Some(_) | None, _) => tokio::time::sleep(pause).await,
             }
@@ -99,7 +99,7 @@ impl Aws {
         }
     }
 
-    /// All that it would change. Values are left where they are: a change set may show what is not for every eye.
+    /// Reads all that it would change, but no values: some of them may be secret.
     async fn changes(&self, app: &App, first: DescribeChangeSetOutput) -> Result<Changes, Error> {
         let resolved = first.parameters().iter().filter_map(|p| Some((p.parameter_key.clone()?, p.resolved_value.clone()?))).collect();
         let sent = |p: &cfn::Parameter| {
@@ -139,7 +139,7 @@ impl Aws {
         Ok(changes)
     }
 
-    /// The stack's change sets: those of others by name, and those that have a name such as this app gives.
+    /// Lists the stack's change sets: those of others by name, and those with this app's prefix.
     async fn listed_change_sets(&self, app: &App) -> Result<(Vec<String>, Vec<Listed>), Error> {
         let stack = &app.config.stack;
         let prefix = name_prefix(&app.repository);
@@ -185,7 +185,7 @@ impl Aws {
     /// Removes a change set that nobody needs any more, by its ARN, or by its name where that is not known.
     pub(super) async fn delete_change_set(&self, app: &App, id: &str) -> Result<Applied, Error> {
         let stack = &app.config.stack;
-        // An ARN says which stack it is on, which may be one that the app has left.
+        // An ARN also names the stack, which may be one that the app has left.
         let of_stack = Some(stack.clone()).filter(|_| !is_arn(id));
         let sent = self.cloudformation.delete_change_set().set_stack_name(of_stack).change_set_name(id).send().await;
         let Err(error) = sent else { return Ok(Applied::Done) };
@@ -200,7 +200,7 @@ impl Aws {
     }
 }
 
-/// An ARN says itself which stack it is on.
+/// Whether a change set is named by its ARN, which also names its stack.
 fn is_arn(id: &str) -> bool {
     id.starts_with("arn:")
 }
@@ -231,7 +231,7 @@ fn read(change: &cfn::ResourceChange, within: Option<String>) -> Change {
             Some(cfn::Replacement::False) | None => Replacement::No,
             Some(cfn::Replacement::True) => Replacement::Yes,
             Some(cfn::Replacement::Conditional) if is_new_task_definition(change) => Replacement::No,
-            // A word of tomorrow's is not taken for a no.
+            // A value that this version does not know counts as `Conditional`, never as `No`.
             Some(_) => Replacement::Conditional,
         },
     }

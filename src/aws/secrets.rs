@@ -1,5 +1,5 @@
-//! Secrets: SecureStrings of Parameter Store, in a type that cannot be printed. A sandbox keeps what it has read for a minute, used
-//! or not: a secret that was replaced or deleted is dead after that, without a deployment.
+//! Secrets: SecureStrings of Parameter Store, in a type that cannot be printed. A sandbox keeps a secret for a minute, whether or not it is
+//! used. After that minute, a secret that was replaced or deleted is not accepted any more; no deployment is needed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use crate::error::Error;
 const SECRET_AGE: Duration = Duration::from_secs(60);
 
 impl Aws {
-    /// A secret by its parameter's name; `None` if there is none, or an empty one. That it is missing is remembered for seconds only,
-    /// since somebody may just be putting it there.
+    /// Returns a secret by its parameter's name; `None` if it is missing or empty. A missing one is remembered for seconds only, since
+    /// somebody may be adding it.
     pub(crate) async fn secret_named(&self, name: &str) -> Result<Option<SecretString>, Error> {
         let cache: Arc<Cache<Option<SecretString>>> = {
             let mut secrets = self.secrets.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -33,7 +33,7 @@ impl Aws {
         let parameter = match self.ssm.get_parameter().name(name).with_decryption(true).send().await {
             Ok(output) => output.parameter,
             Err(error) if error.as_service_error().is_some_and(|e| e.is_parameter_not_found()) => None,
-            // The SDK's words for an answer that it cannot read quote the answer, and it was the secret.
+            // The SDK's error quotes an answer that it cannot read, and this answer holds the secret.
             Err(SdkError::ResponseError(_)) => {
                 return Err(Error::Unexpected { resource, problem: "the answer of ssm:GetParameter cannot be read".to_owned() });
             }
@@ -49,7 +49,7 @@ impl Aws {
     }
 }
 
-/// Whoever may read parameters has read a secret that is none, so its mend is a new one.
+/// The error for a parameter of another type. Everybody who may read parameters could read it, so a new secret is needed.
 fn not_secure(name: &str) -> ConfigError {
     let problem = format!(
         "expected a SecureString: a parameter of another type is stored in plain text, and its value is no secret any more. Replace it \

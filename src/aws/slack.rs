@@ -22,14 +22,14 @@ use crate::world::{Applied, Listener, Secret};
 
 /// For one message, its retries included: an invocation has better things to do.
 const WITHIN: Duration = Duration::from_secs(5);
-/// For how long it is remembered that Slack did not say where the app is installed: somebody waits who clicked.
+/// How long Slack's failure to say where the app is installed is remembered. It is short, since people who click wait for it.
 pub(super) const SILENCE_AGE: Duration = Duration::from_secs(3);
-/// How long Slack has to say where the app is installed: a click waits for it, and Slack waits for the click's answer.
+/// How long Slack may take to say where the app is installed: a click waits for it, and Slack waits for the click's answer.
 const INSTALLATION_WITHIN: Duration = Duration::from_secs(1);
 /// What Slack says of a message that is not there any more: nobody will ever see it, and that is final.
 const GONE: [&str; 3] = ["message_not_found", "cant_update_message", "is_archived"];
 
-/// Knows a token again, and says nothing of it.
+/// A hash of a token: enough to recognise the token, and it reveals nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TokenId([u8; 32]);
 
@@ -54,7 +54,7 @@ impl Aws {
         };
         let answer = self.slack_call(app, method, &body).await;
         if let (Some(Ok(_)), None) = (&answer, &request.posted) {
-            // Whoever clicks on it will be compared with it, and has no time to wait.
+            // Whoever clicks on the message is compared with this. It is read now, since a click has no time for it.
             self.ask_installation().await;
         }
         match (answer, &request.posted) {
@@ -89,7 +89,7 @@ impl Aws {
                 { "type": "context", "elements": [text(&escape(&by, 300))] },
             ],
         });
-        // Best effort: the notification topic is what never stays away.
+        // Tried once. Only the notification topic is tried again.
         let _ = self.slack_call(app, "chat.postMessage", &body).await;
     }
 
@@ -118,8 +118,8 @@ impl Aws {
         }
     }
 
-    /// Where the app is installed: asked once for each token, so that another team's app does not inherit what this one's was
-    /// told. `None` without Slack's answer, and then it is asked again after some seconds.
+    /// Asks Slack where the app is installed, once for each token: the token of another team's app needs an answer of its own. `None`
+    /// without Slack's answer; it is then asked again after some seconds.
     pub(super) async fn ask_installation(&self) -> Option<Installation> {
         let name = self.settings.secret_parameter(Secret::SlackBotToken);
         let token = match self.secret_named(&name).await {

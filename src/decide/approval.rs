@@ -1,5 +1,5 @@
-//! Asking people, and what they say. Of two decisions the one that is written first stands: both are one conditional write of
-//! the state. Who may decide is the configuration's matter, who somebody is Slack's signature's.
+//! Asks people, and keeps what they say. Of two decisions, the one that is written first stands: each is a conditional write of the state.
+//! The configuration says who may decide, and Slack's signature proves who somebody is.
 
 use jiff::SignedDuration;
 
@@ -56,8 +56,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// What was approved under a policy that has become stricter since needs the votes that are missing now, unless CloudFormation
-    /// has it already.
+    /// Takes an approval back if the policy has become stricter since and votes are missing now, unless CloudFormation has begun the update.
     fn recount_votes(&mut self) -> Decided<()> {
         let Some(request) = self.state.request.clone().filter(Request::may_go) else { return Ok(()) };
         let policy = self.policy(Some(&request));
@@ -84,7 +83,7 @@ impl<'a> Draft<'a> {
         if !old.progress.is_final() && !is_begun {
             old.progress = Progress::Superseded;
         }
-        // A question that nobody saw needs no message that it is none any more.
+        // Nobody saw the question, so no message needs to say that it has ended.
         let is_unseen = old.posted.is_none() && old.progress == Progress::Superseded;
         if old.channel.is_some() && !is_unseen && (old.is_unshown() || !old.progress.is_final()) {
             self.state.earlier_requests.push(old);
@@ -150,7 +149,7 @@ impl<'a> Draft<'a> {
         }
         let is_its = |request: &&Request| request.digest == newest && request.progress == Progress::Pending;
         if let Some(request) = self.state.request.clone().as_ref().filter(is_its) {
-            // What people have said so far counts on: only the question is repeated.
+            // The votes so far still count: only the question is repeated.
             self.about(request);
             let reason = format!("{} asks again: nothing is promoted until somebody says so", command.by);
             let mut notice = self.notice_of(request, Outcome::ApprovalRequested, reason.clone(), &command.by);
@@ -191,9 +190,9 @@ impl<'a> Draft<'a> {
         Ok(self.nothing(Outcome::ApprovalRequested, reason))
     }
 
-    /// Asks people once more about what they approved, in other words.
+    /// Asks people again about an image that they approved, for a new reason.
     pub(super) fn ask_once_more(mut self, digest: &Digest, why: String) -> Decided {
-        // The question before is over: it is not to be gone back to.
+        // The question before is over, and its approval no longer counts.
         if let Some(request) = &mut self.state.request {
             request.is_approved = false;
             request.progress = Progress::Superseded;
@@ -354,7 +353,7 @@ impl<'a> Draft<'a> {
         let Some(newest) = self.seen.newest.clone() else { return Err(self.no_candidate()) };
         match choice {
             Choice::Request(id) if self.state.request.as_ref().is_some_and(|request| request.id == *id) => Ok(newest),
-            // That there was such a request, whoever hands in a click has looked up.
+            // For a click, the request's existence was checked before.
             Choice::Request(id) if command.slack.is_some() || self.state.all_requests().any(|request| request.id == *id) => {
                 Err(self.not_the_candidate())
             }
@@ -487,7 +486,7 @@ impl Wanted<'_> {
             basis: Basis::Votes,
             command,
             is_choice: false,
-            // The tag is part of what people were asked.
+            // People were asked about this tag too.
             tag: request.tag.clone(),
             avoid: None,
             rolls_back: None,

@@ -13,7 +13,7 @@ use crate::stack::{EventsWanted, Phase, Stack, StackEvents};
 use crate::state::{ChangeSet, CommandRecord, End, Ended, Notice, Promotion, Running, State};
 use crate::world::{Action, Question, Records, Snapshot, TagsWanted};
 
-/// How many looks that found what does not fit together are followed by another one. With the pauses between them about 2 s.
+/// How often an app is looked at again because two reads did not fit together. With the pauses this takes about 2 s.
 const VAIN_LOOKS: u32 = 6;
 
 /// What an answer is about.
@@ -45,9 +45,10 @@ pub(super) struct Draft<'a> {
     pub(super) is_look: bool,
     /// An update of ours, overtaken by a newer promotion, arrived after all: it is undone.
     pub(super) is_stray: bool,
-    /// Nothing is remembered of this app, or only of another stack or parameter, or that it could not be looked at.
+    /// The state says nothing about this app as it is configured now: there is none, or it is about another stack or parameter, or it only
+    /// says that the app could not be looked at.
     pub(super) is_first_sight: bool,
-    /// What is remembered is about another stack or parameter.
+    /// The state that was read is about another stack or parameter.
     pub(super) has_moved: bool,
     /// The state is written although it says nothing that could not be seen.
     pub(super) is_worth_keeping: bool,
@@ -55,14 +56,14 @@ pub(super) struct Draft<'a> {
     pub(super) is_plan: bool,
     /// The promotion whose change set is still needed.
     pub(super) in_review: Option<Token>,
-    /// Change sets, by name, that are of no use, whatever waits: they are made anew.
+    /// Change sets, by name, that cannot be used any more although their promotion waits: they are made anew.
     pub(super) discarded: Vec<String>,
     /// Change sets of this app's prefix, by ARN, that the state does not know.
     pub(super) stray_change_sets: Vec<String>,
 }
 
-/// Whether a state is about the stack and the parameter that the configuration names. A stack is known by its id; what an older
-/// version wrote has none.
+/// Whether a state is about the stack and the parameter that the configuration names. The stack's id tells; a state that an older version
+/// wrote has none.
 pub(super) fn is_about(state: &State, app: &App, stack: &Stack) -> bool {
     let is_same_stack = match &state.stack_id {
         Some(id) => *id == stack.id,
@@ -108,10 +109,10 @@ impl<'a> Draft<'a> {
         draft
     }
 
-    /// Ends what was begun on a stack or parameter that the configuration does not name any more.
+    /// Ends the promotions that were begun on the stack or parameter before.
     fn leave(&mut self, other: State) {
         let reason = format!(
-            "the app's configuration names `{}` of stack `{}` now: what became of this update, the events of stack `{}` tell",
+            "the app's configuration names `{}` of stack `{}` now: the events of stack `{}` tell what became of this update",
             self.app.config.parameter, self.stack.name, other.stack
         );
         for open in &other.open {
@@ -133,7 +134,7 @@ impl<'a> Draft<'a> {
         self.ended.push(ended);
     }
 
-    /// Whether this image is what runs, for all that is known. A tag that is no production tag says nothing of that: it moves.
+    /// Whether this image runs, as far as is known. Only a production tag proves it, since any other tag may have moved.
     pub(super) fn runs(&self, digest: &Digest) -> bool {
         let is = |running: &Running| running.digest.as_ref() == Some(digest) && running.tag == self.value();
         self.stack.phase() == Phase::AtRest && self.is_pinned() && self.state.running.as_ref().is_some_and(is)
@@ -144,30 +145,30 @@ impl<'a> Draft<'a> {
         self.state.running.as_ref().is_some_and(|running| self.app.config.is_production_tag(&running.tag))
     }
 
-    /// The image that runs, as it was recorded.
+    /// The recorded image that runs.
     pub(super) fn running_digest(&self) -> Option<Digest> {
         self.state.running.as_ref().and_then(|running| running.digest.clone())
     }
 
-    /// This text as a tag that production may run by; `None` for any other tag, which moves.
+    /// Reads a text as a production tag; `None` for any other tag, since that may move.
     pub(super) fn as_production_tag(&self, text: &str) -> Option<Tag> {
         self.app.config.is_production_tag(text).then(|| text.parse().ok()).flatten()
     }
 
-    /// The image that a production tag was promoted as, where that is remembered.
+    /// The image that this production tag was made for, where that is remembered.
     pub(super) fn recorded(&self, tag: &Tag) -> Option<&Digest> {
         self.as_production_tag(tag.as_str())?;
         self.state.recorded().find(|(its, _)| *its == tag.as_str()).map(|(_, digest)| digest)
     }
 
-    /// Tags that this image must not get: another image has or had them, whatever the tags show now, or ECR just said so.
+    /// Tags that this image must not get: the state records them for another image, or ECR has just refused them.
     pub(super) fn taken_from(&self, digest: &Digest) -> BTreeSet<Tag> {
         let of_others = self.state.recorded().filter(|(_, on)| *on != digest).filter_map(|(tag, _)| tag.parse().ok());
         of_others.chain(self.seen.tried.taken.iter().cloned()).collect()
     }
 
-    /// What was seen does not fit together, as it changed between two reads: another look tells more. But no app waits for that
-    /// for ever: after some looks in vain the decision is made by what there is.
+    /// Asks for another look, since something changed between two reads. After some looks in vain it returns `Ok`: the decision is then
+    /// made with what was seen, so that no app waits for ever.
     pub(super) fn look_again(&self) -> Decided<()> {
         if self.seen.tried.vain_looks < VAIN_LOOKS { Err(Step::LookAgain) } else { Ok(()) }
     }
@@ -198,7 +199,7 @@ impl<'a> Draft<'a> {
         self.nothing(Outcome::Refused, reason.to_owned())
     }
 
-    /// Nothing is sent to CloudFormation: keeps what changed, tells what has become so, and answers.
+    /// Plans no update: saves what changed, notifies people and answers.
     pub(super) fn nothing(&self, outcome: Outcome, reason: String) -> Step {
         let answer = self.answer(outcome, reason);
         let command = self.command.clone().map(|record| CommandRecord { answer: Some(answer.clone()), ..record });

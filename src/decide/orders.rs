@@ -1,4 +1,4 @@
-//! What people order beside a promotion: `cancel`, `hold`, `resume`. And what they are told once: that an app is misconfigured.
+//! Commands that promote nothing: `cancel`, `hold`, `resume`. Also the notice that an app's configuration cannot be used, told once.
 
 use super::draft::{Draft, mark};
 use super::{Decided, Plan, Step, Trigger};
@@ -29,7 +29,7 @@ pub(super) fn cancel(mut draft: Draft<'_>, command: &Command) -> Decided {
             return Ok(draft.nothing(Outcome::Cancelled, reason));
         }
         let under_way = if draft.stack.phase() == Phase::Busy {
-            "what the stack is busy with is not ecr-promoter's, or past cancelling"
+            "the stack is busy with an operation that is not ecr-promoter's, or that cannot be cancelled any more"
         } else {
             "nothing is under way"
         };
@@ -52,7 +52,7 @@ pub(super) fn hold(mut draft: Draft<'_>, command: &Command, reason: &str) -> Ste
     draft.state.hold = Some(Hold { by: command.by.clone(), at: draft.now, reason: reason.to_owned() });
     let notice = draft.notice(Outcome::Held, reason, &command.by);
     draft.announce(notice);
-    draft.nothing(Outcome::Held, format!("pushes ask instead of acting, until somebody promotes the newest or resumes ({reason})"))
+    draft.nothing(Outcome::Held, format!("pushes ask for approval, until somebody promotes the newest image or resumes ({reason})"))
 }
 
 /// `resume`: automation acts again, at the schedule's next look.

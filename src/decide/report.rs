@@ -16,7 +16,7 @@ fn answer(mut report: Value) -> Decided {
     Ok(Step::Do(Plan { stages: Vec::new(), reply: Reply::Report(report) }))
 }
 
-/// Cuts each time to the second: that is what people read. The state keeps them whole.
+/// Cuts each time to the second, for people to read. The state keeps the full time.
 fn cut_times(report: &mut Value) {
     match report {
         Value::String(text) => {
@@ -37,7 +37,7 @@ pub(super) fn plan(app: &App, seen: &Snapshot, promoted: Step) -> Decided {
             let change_sets = seen.state.iter().flat_map(|state| &state.change_sets);
             let spent: Vec<String> = change_sets.map(|own| own.id().to_owned()).filter(|id| seen.reviews.contains_key(id)).collect();
             let stages = seen.state.as_ref().map(|state| finish(state, &spent, seen.at)).unwrap_or_default();
-            // An empty list says that nothing would change; `null`, that nobody looked.
+            // An empty list means that nothing would change; `null` means that nobody looked.
             let is_reviewed = seen.reviews.values().any(|review| matches!(review, Review::Ready(_) | Review::Empty));
             let report = json!({
             "action": "plan",
@@ -59,7 +59,7 @@ pub(super) fn plan(app: &App, seen: &Snapshot, promoted: Step) -> Decided {
     }
 }
 
-/// What is odd about an image that would be promoted.
+/// Warnings about an image that would be promoted.
 fn warnings(seen: &Snapshot, would: &Answer) -> Vec<String> {
     let mut warnings = Vec::new();
     let is_promotion = matches!(would.outcome, Outcome::Promoted | Outcome::Queued | Outcome::Blocked | Outcome::ApprovalRequested);

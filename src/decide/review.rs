@@ -12,9 +12,9 @@ use crate::review::{Changes, Listed, Review, name_prefix};
 use crate::state::{Basis, ChangeSet, End, Promotion, State};
 use crate::world::{Action, Question, Records, Update};
 
-/// How long a change set may be without its ARN: whoever made it writes that down at once.
+/// How long a change set may be without its ARN in the state: its maker writes the ARN as soon as it is answered.
 const MAKING: SignedDuration = SignedDuration::from_secs(30);
-/// How old a change set of this app's prefix is that nobody will write down any more.
+/// The age at which a change set with this app's prefix counts as a stray: no sandbox can be about to write it into the state any more.
 const STRAY: SignedDuration = SignedDuration::from_mins(10);
 
 /// What CloudFormation's *no updates* means where the value differs.
@@ -27,10 +27,10 @@ impl<'a> Draft<'a> {
         self.app.config.guard.is_some() || self.stack.has_ssm_parameters()
     }
 
-    /// The promotion's change set that counts: the newest whose ARN is known or may be known in a moment.
+    /// The change set to use for a promotion: the newest whose ARN is known, or will be known in a moment.
     pub(super) fn change_set_of(&self, token: &Token) -> Option<&ChangeSet> {
         let is_known = |own: &ChangeSet| own.arn.is_some();
-        // Somebody else's sandbox may be about to write it down. It may have died, too: then another one is made.
+        // Another sandbox may be about to write the ARN. If it has died, another change set is made.
         let is_in_the_making = |own: &ChangeSet| {
             let is_lost = self.seen.tried.lost_change_sets.contains(own.name());
             own.name.is_some() && self.now.duration_since(own.at) < MAKING && !is_lost && self.look_again().is_err()
@@ -48,8 +48,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Lets a promotion through whose changes were read and are allowed, with the ARN of its change set; everything else ends the
-    /// decision here.
+    /// Returns the promotion and the ARN of its change set, if its changes were read and are allowed; otherwise ends the decision.
     pub(super) fn reviewed(
         mut self,
         promotion: Promotion,
@@ -57,7 +56,7 @@ impl<'a> Draft<'a> {
         wanted: &Wanted<'_>,
     ) -> Decided<(Draft<'a>, Promotion, String)> {
         let token = &promotion.token;
-        // A click has no time for that: what people decided is written first, and carried out by whoever comes next.
+        // A click has no time for a review: the decision is written first, and the next look carries it out.
         if !self.is_plan && !self.is_verdict_written(wanted) {
             let save = self.save(self.command.clone());
             return Err(Step::Prepare(save.map(|save| vec![save]).into_iter().collect()));
@@ -73,7 +72,7 @@ impl<'a> Draft<'a> {
                 Err(self.wait(Outcome::Queued, reason, wanted))
             }
             Review::Unsure(reason) => {
-                // What CloudFormation could not work out just now says nothing of the image.
+                // The failure says nothing about the image, so another change set is made.
                 self.discard(token);
                 let reason = format!("CloudFormation could not work out what the update would change ({reason}): it is tried again");
                 Err(self.wait(Outcome::Queued, reason, wanted))
@@ -81,7 +80,7 @@ impl<'a> Draft<'a> {
             Review::Pending => {
                 self.in_review = Some(token.clone());
                 let reason = "CloudFormation is still working out what the update would change: it goes on by itself".to_owned();
-                // Each look makes what was blocked wait for a new change set: that is no news, and a change of it will be told.
+                // A blocked promotion gets a new change set at each look. Nobody is told of that, only of a different result.
                 if self.is_standing(wanted) && self.state.waiting.as_ref().is_some_and(|before| before.outcome == Outcome::Blocked) {
                     return Err(self.nothing(Outcome::Queued, reason));
                 }
@@ -121,18 +120,18 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The change set is of no use, whatever waits: it is removed, and another one made when it is time.
+    /// Marks a promotion's change set to be removed, so that another one is made later.
     fn discard(&mut self, token: &Token) {
         self.discarded.extend(self.change_set_of(token).map(|own| own.name().to_owned()));
     }
 
-    /// Removes what cannot be executed any more, and looks again: another one is made then.
+    /// Removes a change set that cannot be executed any more, and looks again, so that another one is made.
     pub(super) fn make_anew(&self, id: &str) -> Step {
         Step::Prepare(vec![vec![Action::DeleteChangeSet(id.to_owned())]])
     }
 
-    /// Whoever may make change sets can give them a name such as this app's. What the state does not know is removed, once no
-    /// sandbox can be about to write it down.
+    /// Notes change sets to be removed: those with this app's prefix that the state does not know. Others may have made them. New ones are
+    /// left alone, since a sandbox may be about to write them into the state.
     pub(super) fn note_strays(&mut self, changes: &Changes) {
         let is_known = |listed: &Listed| self.state.change_sets.iter().any(|own| own.id() == listed.arn || own.name() == listed.name);
         let is_old = |listed: &Listed| self.now.duration_since(listed.at) >= STRAY;
@@ -141,7 +140,7 @@ impl<'a> Draft<'a> {
         self.stray_change_sets.extend(strays);
     }
 
-    /// What people approved was shown to them with what it would change. Where it would change more by now, they are asked again.
+    /// Why people must be asked again, if the update would change more than they were shown when they approved it.
     fn more_than_shown(&self, changes: &Changes, wanted: &Wanted<'_>) -> Option<String> {
         let is_its = |request: &&Request| wanted.basis == Basis::Votes && Some(&request.id) == wanted.request.as_ref();
         let shown = self.state.request.as_ref().filter(is_its)?.shown_changes.as_ref()?;
@@ -149,7 +148,7 @@ impl<'a> Draft<'a> {
         (!more.is_empty()).then(|| format!("the update would change more than what people were shown: {}", more.join("; ")))
     }
 
-    /// Has the change set made. That there may be one is remembered first, so that none is left behind.
+    /// Asks CloudFormation to make the change set. Its name is written first, so that it is removed even after a crash.
     fn ask_for_review(mut self, update: &Update) -> Step {
         if self.is_plan {
             return self.ask_for_preview(update);
@@ -181,13 +180,13 @@ fn remember(state: &mut State, update: &Update, name: &str, now: Timestamp) {
     state.change_sets.push(ChangeSet { token, name, arn: None, at: now, is_removed: false });
 }
 
-/// Writes that there may be one, makes it, and writes its ARN, which the mark gets when it is carried out.
+/// Writes the change set's name, makes it, and writes its ARN. The mark gets the ARN when it is carried out.
 fn stages(save: Option<Action>, update: &Update, name: String, state: State) -> Vec<Vec<Action>> {
     let create = Action::CreateChangeSet { update: update.clone(), name };
     save.map(|save| vec![save]).into_iter().chain([vec![create], vec![mark(state)]]).collect()
 }
 
-/// A line of what an update would change, as a request keeps it to compare: a stack can have many of them.
+/// A short hash of a line of changes. A request keeps these to compare, since a stack can have many lines.
 pub(super) fn mark_of(line: &str) -> String {
     Digest::of(line.as_bytes()).short()[..8].to_owned()
 }

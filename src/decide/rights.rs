@@ -1,5 +1,5 @@
-//! The one rule: who or what may put an image into production. Every act and channel asks [`objection`], when it is decided, and
-//! again before what waited is sent: a policy that became stricter meanwhile counts.
+//! The one rule that says who or what may put an image into production. Every command and channel asks [`objection`] when it decides.
+//! It is asked again before a waiting promotion is sent, so that a policy that has become stricter counts.
 
 use super::Decided;
 use super::draft::Draft;
@@ -10,7 +10,7 @@ use crate::model::{Digest, RequestId};
 use crate::request::{Progress, Request};
 use crate::state::{Basis, Policy};
 
-/// What the rule must know of an image, besides the policy.
+/// What the rule must know about an image, besides the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Facts {
     /// The source tag is on it.
@@ -29,7 +29,7 @@ pub(super) struct Facts {
 pub(super) fn objection(policy: &Policy, basis: Basis, facts: Facts) -> Option<String> {
     let need = policy.required as usize;
     match basis {
-        // Whoever IAM lets publish or invoke is not asked further; an overtaken update is undone to what was permitted before.
+        // IAM decides who may publish or invoke. Undoing goes back to an image that was permitted before.
         Basis::BreakGlass | Basis::Undoing => None,
         Basis::Automation if policy.mode == Mode::Approval => Some("the app's mode is `approval`: people decide".to_owned()),
         Basis::Automation if facts.is_set_aside => Some("the app is held, or a person turned away from the image".to_owned()),
@@ -52,14 +52,14 @@ pub(super) fn objection(policy: &Policy, basis: Basis, facts: Facts) -> Option<S
 }
 
 impl Draft<'_> {
-    /// The policy that counts for a question: the stricter of the one that it was asked under and the present one. Without a question
-    /// the present one.
+    /// The policy for a question: the stricter of the policy that it was asked under and the present one. Without a question, the present
+    /// one.
     pub(super) fn policy(&self, request: Option<&Request>) -> Policy {
         let now = self.app.policy();
         request.map_or_else(|| now.clone(), |request| request.policy(now.clone()))
     }
 
-    /// Why this image may not go into production for this cause, if it may not.
+    /// Why this image may not go into production on this basis, if it may not: collects the facts and asks the rule.
     pub(super) fn objection(&self, digest: &Digest, basis: Basis, request: Option<&RequestId>) -> Decided<Option<String>> {
         let by_id = request.and_then(|id| self.state.all_requests().find(|request| request.id == *id));
         let question = by_id.or(self.state.request.as_ref()).filter(|request| request.digest == *digest);
@@ -82,7 +82,7 @@ impl Draft<'_> {
         }
     }
 
-    /// Whether it ran in production before, for all that is remembered.
+    /// Whether it ran in production before, as far as is remembered.
     fn has_run(&self, digest: &Digest) -> Decided<bool> {
         if self.state.first_ran.as_ref() == Some(digest) || self.running_digest().as_ref() == Some(digest) {
             return Ok(true);

@@ -10,7 +10,7 @@ use crate::model::Repository;
 use crate::roster::{Roster, Trouble};
 use crate::state::Notice;
 
-/// What has become so since the last full look: `after` has each app and why its configuration cannot be used. `source` names a
+/// Notices of what has changed since the last full look. `after` has each app, and why its configuration cannot be used. `source` names a
 /// repository's parameter.
 pub fn untold(
     before: &Roster,
@@ -36,8 +36,7 @@ pub fn untold(
     unusable.chain(deleted).collect()
 }
 
-/// The roster once all of that was told but what `untold` is about: of these the roster stays as it is, so that the next full look
-/// tells them.
+/// The roster to write once people were told. The apps in `untold` keep their old entry, so that the next full look tells about them.
 pub fn told(before: &Roster, after: &BTreeMap<Repository, Option<String>>, untold: &BTreeSet<Repository>) -> Roster {
     let now = after.iter().map(|(repository, words)| (repository.clone(), words.as_deref().map(Trouble::of)));
     let mut apps: BTreeMap<Repository, Option<Trouble>> = now.collect();

@@ -67,7 +67,7 @@ pub enum Act {
     Rollback(Option<ImageRef>),
     /// Cancel the update that is under way.
     Cancel,
-    /// Let automation ask instead of acting, for this reason.
+    /// Let pushes ask for approval instead of deploying, for this reason.
     Hold(String),
     /// End a hold.
     Resume,
@@ -196,7 +196,7 @@ struct Message {
     reason: Option<String>,
 }
 
-/// Whether a command begins like this; if not, which one may have been meant.
+/// Checks the first word of a command; the error says which one may have been meant.
 fn is_action(word: &str) -> Result<(), NotUnderstood> {
     if ACTIONS.contains(&word) {
         return Ok(());
@@ -214,7 +214,7 @@ fn not_null<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(value: D) -> 
 }
 
 impl Command {
-    /// Whether this names no image, so that it means another one as time goes by.
+    /// Whether this names no image, so that it may mean another image later.
     pub fn is_relative(&self) -> bool {
         match &self.act {
             Act::Promote(image) | Act::Rollback(image) => image.is_none(),
@@ -230,13 +230,13 @@ impl Command {
         self.is_relative() && self.sent_at.is_some_and(|sent| now.duration_since(sent) > RELATIVE_COMMANDS_EXPIRE)
     }
 
-    /// What the bearer of an approval link decides, under a name that is only claimed; `None` without a name.
+    /// A decision by an approval link. Its bearer's name is only claimed; `None` without a name.
     pub fn from_link(id: String, act: Act, repository: Repository, name: &str) -> Option<Self> {
         let by = claimed(name, "claimed, by the approval link")?;
         Some(Self { id, act, repository, by, via: Via::Link, slack: None, sent_at: None, trace: None })
     }
 
-    /// What the bearer of a board's link orders, who was let in by IAM under a name that is only claimed.
+    /// A command by a board's link that was asked for through IAM. The bearer's name is only claimed.
     pub fn from_board(id: String, act: Act, repository: Repository, name: &str) -> Self {
         let by = claimed(name, "claimed, by the board").unwrap_or_else(|| "the board".to_owned());
         Self { id, act, repository, by, via: Via::Direct, slack: None, sent_at: None, trace: None }
@@ -259,7 +259,7 @@ impl Command {
         })
     }
 
-    /// What somebody wants in Slack. The id says who it is; the name is for people to read.
+    /// A command by a person in Slack. The user's id says who it is; the name is for people to read.
     pub fn from_slack(id: String, act: Act, repository: Repository, origin: &SlackOrigin, name: &str) -> Self {
         let by = if name.is_empty() { format!("{} (Slack)", origin.user) } else { format!("{} (Slack, {})", cut(name), origin.user) };
         Self { id, act, repository, by, via: Via::Slack, slack: Some(Box::new(origin.clone())), sent_at: None, trace: None }

@@ -19,7 +19,7 @@ use crate::request::Request as Asked;
 use crate::web::{Request, Response};
 use crate::world::{Subject, World};
 
-/// What takes longer is left to the schedule: a browser waits longer than Slack, and not for ever.
+/// How long a page may take: a browser waits longer than Slack, but not for ever. The schedule finishes what takes longer.
 pub(super) const BUDGET: Duration = Duration::from_secs(20);
 
 /// Answers a request for `/approve/<token>`.
@@ -48,7 +48,7 @@ async fn find<W: World>(world: &W, link: &ApprovalLink) -> Result<Option<(App, O
 
 async fn show<W: World>(world: &W, link: &ApprovalLink, status: u16, said: Option<&str>) -> Result<Response, Error> {
     Ok(match find(world, link).await? {
-        None => notice(404, "There is nothing here", "The request of this link ended long ago."),
+        None => notice(404, "Not found", "The request of this link ended long ago."),
         Some((app, None)) => page::approve::gone(status, &app),
         Some((app, Some(request))) => page::approve::request(status, &app, &request, right(&app), said),
     })
@@ -73,7 +73,7 @@ async fn decide<W: World>(world: &W, request: &Request, link: &ApprovalLink) -> 
         _ => return Ok(notice(400, "No decision", "The form says neither approve nor reject.")),
     };
     let Some((app, _)) = find(world, link).await? else {
-        return Ok(notice(404, "There is nothing here", "The request of this link ended long ago."));
+        return Ok(notice(404, "Not found", "The request of this link ended long ago."));
     };
     if right(&app) == Right::Look {
         return show(world, link, 403, Some("This link shows and cannot decide.")).await;
@@ -88,7 +88,7 @@ async fn decide<W: World>(world: &W, request: &Request, link: &ApprovalLink) -> 
         let words = "It takes longer than a page can wait. If the decision was written, it goes on by itself within five minutes.";
         return show(world, link, 200, Some(words)).await;
     };
-    let Reply::Answer(answer) = looked? else { return Ok(notice(500, "That failed", "An answer to something else.")) };
+    let Reply::Answer(answer) = looked? else { return Ok(notice(500, "That failed", "The function gave an unexpected answer.")) };
     let status = match answer.outcome {
         Outcome::Superseded | Outcome::Expired | Outcome::Refused | Outcome::Held => 409,
         Outcome::Rejected if decision == APPROVE => 409,

@@ -35,14 +35,14 @@ use crate::world::{Applied, Question, Secret, Snapshot, Subject, World};
 
 /// How long a board can be used.
 const AGE: SignedDuration = SignedDuration::from_mins(15);
-/// What is said where the log says more.
+/// What people read where only the log has the details.
 const UNREADABLE: &str = "it could not be read just now; the function's log says why";
 
 /// Who asks for a board.
 pub(super) enum Asker {
     /// Somebody whom IAM lets invoke the function, under a name that is only claimed.
     Invoker(Option<String>),
-    /// A person in Slack, whom Slack's signature and team prove; by a command that may come again.
+    /// A person in Slack, proven by Slack's signature and team. Slack may deliver the command twice.
     Person {
         /// Who and where.
         origin: SlackOrigin,
@@ -53,7 +53,7 @@ pub(super) enum Asker {
     },
 }
 
-/// A link to the board, for whoever asks: their session is written first, and the link names it.
+/// Makes a link to the board. The session of whoever asks is written first, and the link names it.
 pub(super) async fn link<W: World>(world: &W, asker: Asker) -> Result<Reply, Error> {
     let Some(signer) = world.signer().await? else { return Err(missing(world).await?.into()) };
     let (by, slack, command) = match asker {
@@ -74,7 +74,7 @@ pub(super) async fn link<W: World>(world: &W, asker: Asker) -> Result<Reply, Err
     Ok(Reply::Report(json!({ "action": "board", "url": url, "expires_at": session.until })))
 }
 
-/// Which of the two parameters that links need is not there, and how to make it.
+/// Says which of the two parameters that links need is missing, and how to make it.
 async fn missing<W: World>(world: &W) -> Result<ConfigError, Error> {
     let is_secret = world.secret(Secret::Links).await?.is_none();
     let (name, problem) = if is_secret {
@@ -91,7 +91,7 @@ async fn missing<W: World>(world: &W) -> Result<ConfigError, Error> {
     Ok(ConfigError { place: format!("Parameter Store {name}"), key: None, problem })
 }
 
-/// Bytes of the operating system's: whoever has the link secret must not be able to guess them.
+/// Random bytes from the operating system. Even somebody who has the link secret cannot guess them.
 fn random() -> Result<[u8; 16], Error> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
@@ -99,7 +99,7 @@ fn random() -> Result<[u8; 16], Error> {
     Ok(bytes)
 }
 
-/// What an address under `/board/` means.
+/// An address under `/board/`, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Route<'a> {
     token: &'a str,
@@ -114,8 +114,7 @@ enum Place {
 }
 
 impl<'a> Route<'a> {
-    /// Reads what follows `/board/`; `None` where there is nothing. A repository's name needs no escape in an address, so none is
-    /// undone.
+    /// Reads what follows `/board/`; `None` if there is no such address. Nothing is unescaped, since a repository's name needs no escapes.
     pub(super) fn parse(rest: &'a str) -> Option<Self> {
         let (token, place) = match rest.split_once('/') {
             None => (rest, Place::List),
@@ -124,12 +123,12 @@ impl<'a> Route<'a> {
         (!token.is_empty()).then_some(Self { token, place })
     }
 
-    /// Whether this can be asked of it.
+    /// Whether this address takes the method.
     pub(super) fn takes(&self, method: &Method) -> bool {
         matches!(*method, Method::GET | Method::HEAD) || *method == Method::POST && matches!(self.place, Place::Act(..))
     }
 
-    /// What can be.
+    /// The methods that this address takes.
     pub(super) fn methods(&self) -> &'static str {
         match self.place {
             Place::List | Place::App(_) => "GET, HEAD",
@@ -180,7 +179,7 @@ pub(super) async fn answer<W: World>(world: &W, request: &Request, route: &Route
     answered.unwrap_or_else(|failure| failed(&failure))
 }
 
-/// Whose board this is: a link of ours, whose session was written and has not ended.
+/// Returns the session of a board, if its link is valid and the session has not ended.
 async fn session<W: World>(world: &W, token: &str, now: Timestamp) -> Result<Result<Session, Invalid>, Error> {
     let link = match web::link::<W, BoardLink>(world, token, now).await? {
         Ok((link, _)) => link,
@@ -194,7 +193,7 @@ fn bad(words: &str) -> Response {
     notice(400, "That cannot be read", words)
 }
 
-/// The image that the query of an act names, where it must or may; `None` if the query is anything else.
+/// Reads the image that the query of an act must or may name; `None` if the query is anything else.
 fn image(verb: Verb, query: &str) -> Option<Option<Digest>> {
     let named = || query.strip_prefix(IMAGE)?.strip_prefix('=')?.parse().ok();
     match (verb.names(), query.is_empty()) {
@@ -226,13 +225,13 @@ async fn list<W: World>(world: &W, viewer: &Viewer<'_>) -> Result<Response, Erro
     Ok(board::list(viewer, stream::iter(rows).buffer_unordered(SIDE_BY_SIDE).collect().await))
 }
 
-/// What is remembered of another stack or parameter than the configured one says nothing of the app as it is now.
+/// Drops a state that is about another stack or parameter than the configured one.
 fn of_this_stack(app: &App, state: Option<State>) -> Option<State> {
     let is_same = |state: &State| state.stack == app.config.stack || state.stack_id.as_ref().is_some_and(|id| app.is_about(id));
     state.filter(|state| is_same(state) && state.parameter == app.config.parameter)
 }
 
-/// Why something cannot be shown. Only a configuration's own errors are for everybody's eyes.
+/// Says why something cannot be shown. Everybody may read a configuration's own errors, and no others.
 fn words(repository: &Repository, error: &Error) -> String {
     match error {
         Error::Config(error) => error.to_string(),
@@ -250,11 +249,11 @@ fn words(repository: &Repository, error: &Error) -> String {
     }
 }
 
-/// An app's configuration, or the page that says why there is none to go on with.
+/// Returns the app, or the page that says why it cannot be used.
 async fn find<W: World>(world: &W, viewer: &Viewer<'_>, repository: &Repository) -> Result<Result<App, Response>, Error> {
     Ok(match world.app(repository).await {
         Ok(Some(app)) => Ok(app),
-        Ok(None) => Err(notice(404, "There is nothing here", "There is no app of this name.")),
+        Ok(None) => Err(notice(404, "Not found", "There is no app of this name.")),
         Err(Error::Config(error)) => Err(board::app::unusable(viewer, repository, &error.to_string())),
         Err(error) => return Err(error),
     })

@@ -1,6 +1,6 @@
-//! Slack's two addresses: clicks and slash commands. In this order: is it signed, by Slack, now; is its sender one of ours; may they
-//! command; and only then is anything decided. Slack waits for 3 s: the decision is written first, and what the time does not
-//! suffice for, the schedule does.
+//! Slack's two addresses: clicks and slash commands. Each is checked in this order: did Slack sign it within the last minutes, does its
+//! sender belong to the installed team or organisation, and may the sender command this app. Only then is anything decided. Slack waits
+//! for 3 s: the decision is written first, and the schedule finishes what there is no time for.
 //! <https://docs.slack.dev/interactivity/handling-user-interaction/#acknowledgment_response>
 
 use std::time::{Duration, Instant};
@@ -27,20 +27,20 @@ use crate::slack::team::{self, Standing};
 use crate::web::{Request, Response};
 use crate::world::{Listener, Secret, Subject, World};
 
-/// How long is worked before Slack is answered: the rest of its 3 s is for the way there and back.
+/// How long the function works before it answers Slack. The rest of the 3 s is for the network.
 const BUDGET: Duration = Duration::from_millis(2_250);
-/// How long a last word to one person may take.
+/// How long a message to one person may take where the time is up.
 const LAST_WORD: Duration = Duration::from_millis(300);
-/// How often somebody who may only look is shown what did not fit together at first.
+/// How often an app is looked at for somebody who may only look, if two reads did not fit together.
 const LOOKS: u32 = 3;
-/// Slack's checks of a certificate have two fields.
+/// The longest form of a certificate check, which has two short fields.
 const LONGEST_CHECK: usize = 4 * 1024;
 const LATER: &str = "It takes longer than Slack waits. If it was heard, it goes on by itself within five minutes; `status` tells.";
 const NOT_HEARD: &str = "Nothing was done: Slack did not say in time in which team this app is installed, and without that nobody counts. \
                          Try again in a few seconds; if it stays so, the function's log says why.";
 const LOG_SAYS: &str = "That failed, and nothing was changed; the function's log says why.";
 
-/// Whether Slack checks the certificate of the address. It does so without a signature, and wants nothing but a 200.
+/// Whether this is Slack's check of the certificate. It has no signature, and expects only a 200.
 /// <https://docs.slack.dev/interactivity/implementing-slash-commands/>
 pub(super) fn is_ssl_check(request: &Request) -> bool {
     let is_check = |form: &[u8]| {
@@ -88,9 +88,9 @@ pub(super) async fn interaction<W: World>(world: &W, request: &Request, now: Tim
     Response::ok()
 }
 
-/// Whether whoever clicked is one of ours, and what the click means.
+/// Checks that the clicker belongs to the installation, and finds what the click means.
 async fn admit<W: World>(world: &W, click: &Click, began: Instant) -> Result<(App, Act, Standing), Response> {
-    // Side by side, since the time is short: what is read decides nothing.
+    // Both reads at the same time, since time is short. Neither changes anything.
     let sender =
         team::Sender { team: click.team.as_deref(), own_team: click.user.team.as_deref(), organisation: click.organisation.as_deref() };
     let read = join(standing(world, sender), find(world, click));
@@ -143,7 +143,7 @@ async fn find<W: World>(world: &W, click: &Click) -> Result<Option<(App, Act)>, 
     Ok(Some((app, act)))
 }
 
-/// Whether that is all that its clicker wanted. Whose approval came after a rejection is told.
+/// Whether the outcome is what the clicker wanted. Any other one is told: an approval may come after a rejection, for example.
 fn is_what_was_clicked(button: Button, outcome: Outcome) -> bool {
     let wanted = match button {
         Button::Approve | Button::RollBack => Outcome::Promoted,
@@ -158,7 +158,7 @@ async fn whisper<W: World>(world: &W, click: &Click, text: &str, began: Instant)
     world.whisper(&to, text, LAST_WORD.max(BUDGET.saturating_sub(began.elapsed()))).await;
 }
 
-/// A slash command: the words of a command, `promote` being understood.
+/// A slash command: the words of a command. The word `promote` may be left out.
 pub(super) async fn command<W: World>(world: &W, request: &Request, now: Timestamp) -> Response {
     let began = Instant::now();
     if let Err(refused) = authenticate(world, request, now).await {
@@ -207,7 +207,7 @@ async fn board<W: World>(world: &W, slash: SlashCommand, origin: SlackOrigin, be
         Ok(Ok(Some(reply @ Reply::Report(_)))) => ephemeral(&words(&reply)),
         Ok(Err(failure)) => {
             error!(%failure, "a slash command failed");
-            // Whoever asks may command no app at all. A configuration's own error says how to mend it, and no more.
+            // Whoever asks may not be allowed to command any app. A configuration's own error reveals nothing else.
             let is_theirs = matches!(failure, Error::Config(_));
             ephemeral(&if is_theirs { format!("That failed: {failure}") } else { LOG_SAYS.to_owned() })
         }
@@ -230,7 +230,7 @@ async fn order<W: World>(world: &W, slash: &SlashCommand, text: &str, origin: Sl
     let app = match world.app(&command.repository).await {
         Ok(Some(app)) => app,
         Ok(None) => {
-            // Without a command it is `promote`, and the first word may be a misspelt one.
+            // A text without a command is a `promote`. Its first word may be a misspelt command.
             let is_first_word = text.split_whitespace().next() == Some(command.repository.as_str());
             let meant = meant(world, &command.repository, if is_first_word { &ACTIONS } else { &[] }).await;
             return ephemeral(&format!("`{}` is not configured{meant}", command.repository));
@@ -266,7 +266,7 @@ async fn order<W: World>(world: &W, slash: &SlashCommand, text: &str, origin: Sl
     }
 }
 
-/// What somebody who may not command is shown: nothing is written for it, and no change set is made.
+/// Answers somebody who may only look. Nothing is written, and no change set is made.
 async fn show<W: World>(world: &W, app: &App, command: Command, began: Instant) -> Response {
     let subject = Subject::of(&command);
     let trigger = Trigger::Command(command);
@@ -282,7 +282,7 @@ async fn show<W: World>(world: &W, app: &App, command: Command, began: Instant) 
     }
 }
 
-/// The answer to a trigger, as far as reads alone lead to it; `None` where something would have to be written first.
+/// The answer to a trigger, if reads are enough for it; `None` if something would have to be written first.
 async fn look_only<W: World>(world: &W, app: &App, trigger: &Trigger, subject: &Subject) -> Result<Option<Reply>, Error> {
     for round in 0..LOOKS {
         if round > 0 {
@@ -302,7 +302,7 @@ async fn look_only<W: World>(world: &W, app: &App, trigger: &Trigger, subject: &
     Ok(None)
 }
 
-/// Carries a command out, as far as the time suffices: what is cut off is as safe as a sandbox that dies.
+/// Carries out a command while there is time. Cutting it off is as safe as a crash.
 async fn act_in_time<W: World>(world: &W, app: &App, command: Command, began: Instant) -> Result<Option<Reply>, Error> {
     let subject = Subject::of(&command);
     let trigger = Trigger::Command(command);
@@ -310,12 +310,12 @@ async fn act_in_time<W: World>(world: &W, app: &App, command: Command, began: In
     tokio::time::timeout(BUDGET.saturating_sub(began.elapsed()), looked).await.map_or(Ok(None), |reply| reply.map(Some))
 }
 
-/// The answer to somebody who may not command. It leaves no trace, and costs no look.
+/// The answer to somebody who may not command. Nothing is recorded, and the app is not looked at.
 fn refusal(app: &App, objection: String) -> Reply {
     Answer { outcome: Outcome::Refused, ..Answer::ignored(Some(app.repository.clone()), objection) }.into()
 }
 
-/// Whether Slack signed it. The header is looked at first, so that what cannot be signed costs nothing.
+/// Whether Slack signed it. The headers are checked first, so that a malformed signature costs no call.
 async fn authenticate<W: World>(world: &W, request: &Request, now: Timestamp) -> Result<(), Response> {
     let closed = |why: &'static str| Response::text(401, "This request is not signed as Slack signs.").because(why);
     let signed = signed(request, now).map_err(|unsigned| closed(unsigned.words()))?;
@@ -324,7 +324,7 @@ async fn authenticate<W: World>(world: &W, request: &Request, now: Timestamp) ->
     if is_slacks { Ok(()) } else { Err(closed("the signature is not Slack's, or no signing secret is configured")) }
 }
 
-/// An address to answer at that is not Slack's is no work of Slack's.
+/// Refuses a request that names an address for answers which is not Slack's: Slack never sends one.
 fn check_response_url<W: World>(world: &W, url: Option<&str>) -> Result<(), Response> {
     if url.is_none_or(|url| world.is_response_url(url)) {
         return Ok(());
@@ -332,9 +332,9 @@ fn check_response_url<W: World>(world: &W, url: Option<&str>) -> Result<(), Resp
     Err(Response::text(400, "The address to answer at is not Slack's.").because("the address to answer at is not Slack's"))
 }
 
-/// Why somebody counts for nothing.
+/// Why somebody does not belong to the installation.
 enum Stranger {
-    /// They are of another team.
+    /// They belong to another team or organisation.
     Foreign,
     /// Slack does not say where the app is installed.
     Unknown,
@@ -345,7 +345,7 @@ async fn standing<W: World>(world: &W, sender: team::Sender<'_>) -> Result<Stand
     installation.standing(sender).ok_or(Stranger::Foreign)
 }
 
-/// Whether somebody of this standing counts for this app at all.
+/// Whether a person's votes and commands can count for this app: members of other teams must be listed.
 fn counts(app: &App, standing: Standing, user: &str) -> bool {
     match standing {
         Standing::Team => true,

@@ -1,5 +1,5 @@
-//! The function URL: which path is whose. A body is never a command, and what is not known is a 4xx. What is refused is counted and
-//! logged with the address that it came from, and with nothing else of it.
+//! The function URL: which file answers which path. A body is never a command, and an unknown address is a 4xx. Refused requests are
+//! counted and logged with their network address, and with nothing else that their sender chose.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -60,7 +60,7 @@ async fn route<W: World>(world: &W, request: &Request, now: Timestamp) -> Respon
 }
 
 fn not_found() -> Response {
-    Response::text(404, "There is nothing here.").because("there is no such address")
+    Response::text(404, "Not found.").because("there is no such address")
 }
 
 fn not_allowed(allow: &str) -> Response {
@@ -69,7 +69,7 @@ fn not_allowed(allow: &str) -> Response {
     response
 }
 
-/// One line for each request that was refused. Neither its path nor its headers nor its body is in it: any of them may be a secret.
+/// Logs a line for each refused request. Its path, headers and body are left out, since any of them may hold a secret.
 fn log_refusal(address: Option<IpAddr>, method: Option<&Method>, answer: &Response) {
     let refused = REFUSED.fetch_add(1, Ordering::Relaxed) + 1;
     let address = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
@@ -78,7 +78,7 @@ fn log_refusal(address: Option<IpAddr>, method: Option<&Method>, answer: &Respon
     warn!(address, method, status = answer.status, why, refused, "refused an HTTP request");
 }
 
-/// What a link is for, and until when, if it is one of ours and not too old.
+/// Returns what a link is for and until when, if this function made it and it is not too old.
 pub(super) async fn link<W: World, P: Purpose>(world: &W, token: &str, now: Timestamp) -> Result<Result<(P, Timestamp), Invalid>, Error> {
     let claim = match Claim::parse(token, now) {
         Ok(claim) => claim,
@@ -93,22 +93,22 @@ pub(super) async fn is_own_form<W: World>(world: &W, request: &Request) -> Resul
     Ok(request.is_same_origin(None) || request.is_same_origin(world.public_url().await?.as_ref().map(|url| url.as_str())))
 }
 
-/// Where a request came from, to be kept with what it decides.
+/// Where a request came from: kept with the decision that it makes.
 pub(super) fn trace(request: &Request) -> Trace {
     Trace { address: request.address.map(|address| address.to_string()), agent: request.agent.clone() }
 }
 
-/// A link that gives no right.
+/// The answer to a link that is not valid.
 pub(super) fn forged() -> Response {
-    notice(404, "There is nothing here", "This link is not valid.").because("the link is not valid")
+    notice(404, "Not found", "This link is not valid.").because("the link is not valid")
 }
 
-/// A form that another site's page sent.
+/// The answer to a form that another site's page sent.
 pub(super) fn foreign_form() -> Response {
     notice(403, "Not from here", "This form was sent from another page than its own.").because("the form was sent from another site")
 }
 
-/// What a browser is told of our own failures.
+/// The answer where this function itself failed.
 pub(super) fn failed(failure: &Error) -> Response {
     error!(%failure, "an HTTP request failed");
     notice(500, "That failed", "Something went wrong on our side; the function's log says what. Nothing is lost: try again.")

@@ -18,7 +18,7 @@ use crate::state::{Promotion, State};
 use crate::text::plain;
 use crate::web::Response;
 
-/// How often a page loads anew while something is under way.
+/// How often a page refreshes while something is under way.
 const REFRESH: u32 = 5;
 /// The query of a page that does not: what moves by itself must be stoppable.
 pub const STILL: &str = "still";
@@ -61,7 +61,7 @@ impl Viewer<'_> {
         }
     }
 
-    /// Who looks, for how long, and whether the page loads anew.
+    /// Who looks, for how long, and whether the page refreshes.
     fn introduction(&self, own: &str, is_under_way: bool) -> Markup {
         html! {
             p class="hint" { "You look as " (self.name()) ", until " (time(self.session.until)) ". Whoever has this address acts as you." }
@@ -69,8 +69,8 @@ impl Viewer<'_> {
                 p class="hint" { "Something is under way. " a href=(own) { "Load this page anew every " (REFRESH) " seconds" } }
             } @else if is_under_way {
                 p class="hint" {
-                    "Something is under way: this page loads anew every " (REFRESH) " seconds. "
-                    a href={ (own) "?" (STILL) } { "Keep it still" }
+                    "Something is under way: this page refreshes every " (REFRESH) " seconds. "
+                    a href={ (own) "?" (STILL) } { "Pause refreshing" }
                 }
             }
         }

@@ -161,9 +161,9 @@ impl Api {
 fn request(url: &str, token: Option<&SecretString>, body: &str) -> Result<HttpRequest, Failure> {
     let mut request = HttpRequest::new(SdkBody::from(body));
     request.set_method("POST").map_err(|_| Failure::NotSent("POST is no method"))?;
-    request.set_uri(url).map_err(|_| Failure::NotSent("Slack's address is none"))?;
+    request.set_uri(url).map_err(|_| Failure::NotSent("Slack's address is not valid"))?;
     let mut header = |name: &'static str, value: String| {
-        request.headers_mut().try_insert(name, value).map(|_| ()).map_err(|_| Failure::NotSent("the bot's token is none"))
+        request.headers_mut().try_insert(name, value).map(|_| ()).map_err(|_| Failure::NotSent("the bot's token is not valid"))
     };
     header("content-type", "application/json; charset=utf-8".to_owned())?;
     if let Some(token) = token {

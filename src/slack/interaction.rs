@@ -11,8 +11,7 @@ use super::{Unreadable, User, id, name, token};
 /// Slack's own limit for what a button carries.
 const LONGEST_VALUE: usize = 2000;
 
-/// Somebody clicked on a button. That it is a button of a message of ours, and not of one that somebody made up, only its
-/// value can say.
+/// Somebody clicked on a button. Only the button's value can show that this function made its message.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Click {
     /// What makes it act once.
@@ -264,11 +263,11 @@ mod tests {
         let long = "U".repeat(65);
         for pointer in ["/user/id", "/user/team_id", "/team/id", "/channel/id"] {
             for bad in ["", "U1 ", "U1\n", "<!channel>", "U-1", "Ü1", &long] {
-                assert_eq!(with(pointer, bad.into()), Err(Unreadable("an id is none")), "{pointer} {bad}");
+                assert_eq!(with(pointer, bad.into()), Err(Unreadable("an id is not valid")), "{pointer} {bad}");
             }
         }
         for (pointer, bad) in [("/trigger_id", "a b"), ("/trigger_id", ""), ("/container/message_ts", "1\n2")] {
-            assert_eq!(with(pointer, bad.into()), Err(Unreadable("a trigger or a message's time is none")));
+            assert_eq!(with(pointer, bad.into()), Err(Unreadable("a trigger or a message's time is not valid")));
         }
     }
 
@@ -281,7 +280,7 @@ mod tests {
         let click = parse_json(&payload).expect("read").expect("ours");
         assert_eq!((click.team, click.organisation.as_deref()), (None, Some("E0ACME")));
         payload["enterprise"]["id"] = json!("<E>");
-        assert_eq!(parse_json(&payload), Err(Unreadable("an id is none")));
+        assert_eq!(parse_json(&payload), Err(Unreadable("an id is not valid")));
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub struct SlashCommand {
     pub organisation: Option<String>,
     /// The channel it was written in. Only its id says which one it is: Slack calls every private channel `privategroup`.
     pub channel: String,
-    /// Who wrote it. Of a slash command Slack does not say the user's own team.
+    /// Who wrote it. For a slash command, Slack does not name the user's own team.
     pub user: User,
     /// What follows the command.
     pub text: String,
@@ -115,7 +115,7 @@ mod tests {
             assert!(with(field, Some("")).is_err(), "{field}");
             assert!(with(field, Some("U1\n")).is_err(), "{field}");
         }
-        assert_eq!(with("user_id", Some("<@U1>")), Err(Unreadable("an id is none")));
+        assert_eq!(with("user_id", Some("<@U1>")), Err(Unreadable("an id is not valid")));
     }
 
     #[test]
@@ -127,7 +127,7 @@ mod tests {
         };
         assert_eq!(of("&enterprise_id=E0ACME&enterprise_name=Acme"), Ok(Some("E0ACME".to_owned())));
         assert_eq!(of("&enterprise_id="), Ok(None));
-        assert_eq!(of("&enterprise_id=%3CE%3E"), Err(Unreadable("an id is none")));
+        assert_eq!(of("&enterprise_id=%3CE%3E"), Err(Unreadable("an id is not valid")));
     }
 
     #[test]

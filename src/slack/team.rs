@@ -14,7 +14,7 @@ pub struct Installation {
     pub organisation: Option<String>,
 }
 
-/// How a person belongs to the installation. Everybody else counts for nothing.
+/// How a person belongs to the installation. Nobody else may vote or command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Standing {
@@ -24,7 +24,7 @@ pub enum Standing {
     Organisation,
 }
 
-/// What a request says of its sender.
+/// What a request says about its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sender<'a> {
     /// The team that the request was sent for; a click in an app of a whole organisation names none.

@@ -1,41 +1,41 @@
-//! How much the state may hold: DynamoDB takes at most 400 KB an item. What comes from outside (reasons, names, lists of changes)
-//! is cut before it is kept; people are sent the whole of it, as far as a message carries that.
+//! Limits the size of the state, since a DynamoDB item holds at most 400 KB. Reasons, names and lists of changes come from outside and are
+//! cut before they are kept. What is sent to people at once is cut only where a message needs it.
 
 use super::{Hold, Notice, Promotion, Recent, State};
 use crate::request::{Progress, Request};
 
-/// Bytes of a reason, in CloudFormation's words or a person's.
+/// The most bytes of a reason, in CloudFormation's words or a person's.
 const REASON: usize = 600;
-/// Bytes of who did something.
+/// The most bytes of the name of whoever did something.
 const BY: usize = 300;
-/// Bytes of a value that a stack parameter had.
+/// The most bytes of a stack parameter's value.
 const VALUE: usize = 256;
-/// Bytes of one line of what an update would change.
+/// The most bytes of one line of changes.
 const CHANGE: usize = 200;
-/// Lines of that in a notice.
+/// The most lines of changes in a notice.
 const CHANGES_OF_A_NOTICE: usize = 10;
-/// Lines of that in a request, which pages show for days.
+/// The most lines of changes in a request, which pages show for days.
 const CHANGES_OF_A_REQUEST: usize = 20;
-/// Votes of the present request, and of one whose message only waits to be brought up to date.
+/// The most votes of the present request, and of an earlier one whose Slack message is still to be updated.
 const VOTES: usize = 60;
 const VOTES_OF_AN_EARLIER_REQUEST: usize = 5;
-/// Votes that a promotion carries into the history.
+/// The most votes that a promotion carries into the history.
 const VOTES_OF_A_PROMOTION: usize = 20;
-/// Earlier requests whose message waits for that.
+/// The most earlier requests whose Slack messages are still to be updated.
 const EARLIER: usize = 10;
-/// Notices that nobody took yet.
+/// The most notices that have not been sent yet.
 const UNTOLD: usize = 15;
-/// Change sets that may have to be removed.
+/// The most change sets that may have to be removed.
 const CHANGE_SETS: usize = 30;
-/// Change sets of others, by name, that executing one's own deletes.
+/// The most names of other people's change sets that executing ours deletes.
 const DELETED: usize = 20;
 
-/// A reason as it is kept. What is compared with a kept reason must be cut in the same way.
+/// Cuts a reason as it is kept. A reason that is compared with a kept one must be cut in the same way.
 pub fn kept_reason(reason: &str) -> String {
     cut(reason, REASON)
 }
 
-/// At most so many bytes. Cutting twice changes nothing.
+/// Cuts a text to at most so many bytes. Cutting it twice changes nothing more.
 fn cut(text: &str, most: usize) -> String {
     const MARK: &str = "…";
     if text.len() <= most {

@@ -180,7 +180,7 @@ async fn a_link_with_one_character_changed_is_nothing() {
             let (status, _) = stage.send("POST", &forged, &[FORM], "name=Eve&decision=approve").await;
             assert_eq!(status, 404, "the character at {at}");
             stage.browser.open(&forged).await;
-            stage.browser.says(&["There is nothing here"]).await;
+            stage.browser.says(&["Not found"]).await;
             assert_eq!((stage.gateway.last().status, stage.browser.count("form").await), (404, 0));
         }
         stage.browser.check().await;

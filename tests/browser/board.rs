@@ -147,9 +147,9 @@ async fn a_promotion_is_seen_through_to_its_end_without_touching_the_page() {
 
         browser.says(&["promoted"]).await;
         browser.press("web").await;
-        browser.says(&["on its way", "UPDATE_IN_PROGRESS", "loads anew"]).await;
+        browser.says(&["on its way", "UPDATE_IN_PROGRESS", "refreshes every"]).await;
         browser.check().await;
-        browser.press("Keep it still").await;
+        browser.press("Pause refreshing").await;
         assert_eq!(browser.count("meta[http-equiv=refresh]").await, 0);
         browser.press("Load this page anew every 5 seconds").await;
         assert!(stage.world.finish());
@@ -330,7 +330,7 @@ async fn a_board_that_is_too_old_or_forged_neither_shows_nor_acts() {
         let board = board_of(stage, "U0ADA0001").await;
         let expired = expired(stage, &board);
         let forged = format!("{}{}", &board[..board.len() - 1], if board.ends_with('A') { "B" } else { "A" });
-        for (board, said, expected) in [(expired, "too old", 410), (forged, "There is nothing here", 404)] {
+        for (board, said, expected) in [(expired, "too old", 410), (forged, "Not found", 404)] {
             let act = format!("/act/approve/web?image={}", image.digest());
             for page in ["", "/app/web", &act] {
                 stage.browser.open(&format!("{board}{page}")).await;

@@ -1,5 +1,5 @@
-//! The images of a commit, among up to 100,000: the repository is listed, its manifests are read a hundred at a time, and
-//! only what matches is kept, so that memory does not grow with what the manifests hold.
+//! Finds the images of a commit, among up to 100,000. The repository is listed and its manifests are read a hundred at a time. Only
+//! matches are kept, so memory does not grow with the size of the manifests.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -15,11 +15,12 @@ use crate::image::{CommitOf, ConfigLocation, Image, Tags, commit_of};
 use crate::model::{Commit, Digest, Repository, Tag};
 use crate::world::Matches;
 
-/// How many calls a search has under way at once. Each may answer a hundred manifests of 20 kB, twice in memory while it is read.
+/// How many calls a search makes at the same time. Each may answer a hundred manifests of 20 kB, which are in memory twice while they are
+/// read.
 const IN_FLIGHT: usize = 4;
 /// How many image configs a search reads before it gives up.
 const MOST_LABELS: usize = 1_000;
-/// What a search leaves of the invocation's time, at most half of it: what was found is to be acted on.
+/// How much of the invocation's time a search leaves (at most half of it), so that there is time to act on what it finds.
 const TIME_TO_ACT: Duration = Duration::from_secs(25);
 
 /// A digest in 32 bytes: a search may have to remember 100,000 of them.
@@ -81,7 +82,7 @@ impl Aws {
         Ok(Matches { digests: found.matching, unread: found.unread })
     }
 
-    /// All images, each with its tags where tags name commits, by digest; and whether there was no time for all pages.
+    /// Lists all images, sorted by digest, with their tags where tags name commits. Also tells whether time ran out before the last page.
     async fn listed(&self, app: &App) -> Result<(Vec<Listed>, bool), Error> {
         let needs_tags = app.config.commit_from.contains(&CommitSource::Tag);
         let mut listed: Vec<Listed> = Vec::new();
@@ -97,7 +98,7 @@ impl Aws {
         Ok((listed, !is_whole))
     }
 
-    /// What a hundred images say of their commit. Their manifests are gone from memory when this returns.
+    /// Reads what up to a hundred images say about their commit. Their manifests are freed before this returns.
     async fn found_in(&self, app: &App, commit: &Commit, batch: Batch<'_>) -> Result<Found, Error> {
         let mut found = Found::default();
         if !self.has_time(TIME_TO_ACT) {
@@ -112,7 +113,7 @@ impl Aws {
                 let (one, other) = batch.halves();
                 return Ok(Box::pin(self.found_in(app, commit, one)).await?.and(Box::pin(self.found_in(app, commit, other)).await?));
             }
-            // Too large by itself: no other read could promote it either.
+            // One image's answer alone is too large: nothing could promote it, so it is left out.
             Err(Error::Unexpected { .. }) => return Ok(found),
             Err(error) => return Err(error),
         };
@@ -132,7 +133,7 @@ impl Aws {
         Ok(found)
     }
 
-    /// The image, if its label names the commit; or that there was no time to read one more.
+    /// Returns the image if its label names the commit; the inner `Err` counts an image that could not be read.
     async fn says(
         &self,
         repository: &Repository,
@@ -147,11 +148,11 @@ impl Aws {
             Location::Blob(blob) => ConfigLocation::Blob(digest(blob)),
             Location::Platforms(platforms) => ConfigLocation::Platforms(platforms.into_iter().map(digest).collect()),
         };
-        // Where the label is, is all that reading it needs.
+        // Only the place of the label is needed to read it.
         let image = Image { digest: image, manifest: String::new(), media_type: String::new(), annotation: None, config };
         match self.label(repository, &image).await {
             Ok(label) => Ok(label.filter(|its| its.agrees_with(commit)).map(|_| Ok(image.digest))),
-            // One image whose config cannot be read must not stop the search of all others.
+            // One image whose config cannot be read does not stop the search.
             Err(Error::Unexpected { .. }) => Ok(Some(Err(1))),
             Err(error) => Err(error),
         }
@@ -168,7 +169,7 @@ impl Found {
     }
 }
 
-/// As many images as one call takes, and the rows that list them.
+/// The images of one call, and the rows that list them.
 struct Batch<'a> {
     images: Vec<Key>,
     rows: &'a [Listed],
@@ -180,7 +181,7 @@ impl<'a> Batch<'a> {
         (Batch { images: one.to_vec(), rows: self.rows }, Batch { images: other.to_vec(), rows: self.rows })
     }
 
-    /// The tags of one of them.
+    /// The tags of one of these images.
     fn tags(&self, digest: &Digest) -> Tags {
         let key = key(digest.as_str());
         self.rows.iter().filter(|row| Some(row.image) == key).filter_map(|row| Some((row.tag.clone()?, digest.clone()))).collect()
@@ -200,7 +201,7 @@ fn batches(mut rows: &[Listed]) -> Vec<Batch<'_>> {
     batches
 }
 
-/// The image of a row, if it is one that can be promoted.
+/// Reads the image of a row; `None` if it cannot be promoted.
 fn parse(row: Row) -> Option<Image> {
     let digest = row.image_id?.image_digest?.parse().ok()?;
     Image::parse(&digest, row.image_manifest?, row.image_manifest_media_type).ok()

@@ -200,7 +200,7 @@ fn consequence(viewer: &Viewer<'_>, app: &App, seen: &Snapshot, verb: Verb, dige
         Verb::RollBack => "The stack goes back to what was deployed before and was not itself rolled back from; an update of ours that is \
                            still under way is cancelled. From then on pushes ask."
             .to_owned(),
-        Verb::Hold => "From now on pushes ask instead of acting.".to_owned(),
+        Verb::Hold => "From now on pushes ask for approval instead of deploying.".to_owned(),
         Verb::Resume => "The hold ends, and an image that was turned away from is a candidate again. In mode `auto` the newest image goes \
                          out within five minutes."
             .to_owned(),

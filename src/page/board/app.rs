@@ -123,7 +123,7 @@ fn under_way(seen: &Snapshot) -> Markup {
         @for open in open { (one_under_way(open)) }
         @if let Some(stack) = busy {
             p {
-                "CloudFormation is at it: " (status(stack)) " " (progress(stack, seen.events.as_ref()))
+                "CloudFormation is updating the stack: " (status(stack)) " " (progress(stack, seen.events.as_ref()))
                 @if open.is_empty() { ". It is somebody else's operation." }
             }
             @if let Some(last) = seen.events.as_ref().and_then(|events| events.list.iter().find(|event| !event.is_stack)) {

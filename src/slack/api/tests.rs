@@ -168,7 +168,7 @@ async fn a_slack_that_is_not_there_is_unreachable() {
 async fn a_token_that_cannot_be_sent_is_not_sent() {
     let api = api_on(|| panic!("nothing is to be sent"));
     let failure = api.call("chat.postMessage", &"xoxb-secret\n".into(), &message(), LONG).await.expect_err("not sent");
-    assert_eq!(failure.to_string(), "the bot's token is none");
+    assert_eq!(failure.to_string(), "the bot's token is not valid");
 }
 
 #[tokio::test]
