@@ -43,7 +43,7 @@ use crate::slack::api::{Api, is_response_url};
 use crate::slack::team::Installation;
 use crate::stack::{EventsWanted, Stack, StackEvents};
 use crate::state::State;
-use crate::world::{Action, Applied, Asked, Listener, Question, Secret, Snapshot, Subject, TagsWanted, Tried, Version, World};
+use crate::world::{Action, Applied, Asked, Listener, Question, Secret, Snapshot, Subject, TagsWanted, Version, World};
 use cache::Cache;
 use ecr::Newest;
 use slack::TokenId;
@@ -292,6 +292,9 @@ impl World for Aws {
     }
 
     async fn observe(&self, app: &App, subject: &Subject) -> Result<Snapshot, Error> {
+        if subject.is_routine {
+            return self.glance(app).await;
+        }
         let at = self.now();
         let state = try_join(self.versioned_state(&app.repository), self.command(&app.repository, subject.command.as_deref()));
         let digest = subject.digest.as_ref();
@@ -301,7 +304,7 @@ impl World for Aws {
                 None => Ok(None),
             }
         };
-        let mutability = async { if subject.is_routine { Ok(None) } else { Ok(Some(self.mutability(&app.repository).await)) } };
+        let mutability = async { Ok(self.mutability(&app.repository).await) };
         let (images, tags_of, stack, ((state, version), command), mutability) =
             try_join5(self.candidates(app, digest), tags_of, self.stack(&app.config.stack), state, mutability).await?;
         let mut tags = Tags::default();
@@ -314,28 +317,16 @@ impl World for Aws {
             Newest::Ambiguous => self.tags_named(&app.repository, &[source_tag.clone()].into()).await?.remove(source_tag).flatten(),
         };
         tags.insert(source_tag.clone(), newest.clone());
-        let tags = images.is_there.then_some(tags);
-        let images = images.found;
         Ok(Snapshot {
-            at,
             state,
             version,
             command,
             stack,
-            tags,
-            asked_tags: Default::default(),
-            is_configuration_newer: false,
-            mutability,
+            tags: images.is_there.then_some(tags),
+            mutability: Some(mutability),
             newest,
-            images,
-            unavailable: Default::default(),
-            labels: Default::default(),
-            events: None,
-            matches: Default::default(),
-            history: None,
-            reviews: Default::default(),
-            nonce: (self.nonce)()?,
-            tried: Tried::default(),
+            images: images.found,
+            ..Snapshot::at(at, (self.nonce)()?)
         })
     }
 
@@ -406,6 +397,24 @@ impl World for Aws {
     async fn pause(&self, round: u32) {
         let most = 50 * 2_u64.pow(round.min(5));
         tokio::time::sleep(Duration::from_millis(fastrand::u64(..most))).await;
+    }
+}
+
+impl Aws {
+    /// What a look reads that most likely finds nothing to do: three calls. What runs is known before the tags are asked for, so
+    /// that one call answers for the newest and the running one.
+    async fn glance(&self, app: &App) -> Result<Snapshot, Error> {
+        let at = self.now();
+        let ((state, version), stack) = try_join(self.versioned_state(&app.repository), self.stack(&app.config.stack)).await?;
+        let value = stack.as_ref().and_then(|stack| stack.value(&app.config.parameter)).filter(|value| app.config.is_production_tag(value));
+        let running = value.and_then(|value| value.parse().ok());
+        let named = [app.config.source_tag.clone()].into_iter().chain(running).collect();
+        let holders = self.tags_if_there(&app.repository, &named).await?;
+        let mut seen = Snapshot { state, version, stack, ..Snapshot::at(at, (self.nonce)()?) };
+        if let Some(holders) = holders {
+            seen.note_tags(&app.config.source_tag, holders, []);
+        }
+        Ok(seen)
     }
 }
 

@@ -213,6 +213,31 @@ pub struct Matches {
 }
 
 impl Snapshot {
+    /// Nothing seen yet, by reads that begin now.
+    pub fn at(at: Timestamp, nonce: String) -> Self {
+        Self {
+            at,
+            state: None,
+            version: Version::default(),
+            command: None,
+            stack: None,
+            tags: None,
+            asked_tags: BTreeSet::new(),
+            is_configuration_newer: false,
+            mutability: None,
+            newest: None,
+            images: BTreeMap::new(),
+            unavailable: BTreeMap::new(),
+            labels: BTreeMap::new(),
+            events: None,
+            matches: BTreeMap::new(),
+            history: None,
+            reviews: BTreeMap::new(),
+            nonce,
+            tried: Tried::default(),
+        }
+    }
+
     /// What tags are on, and which tags images have, as it was asked for just now.
     pub fn note_tags(
         &mut self,

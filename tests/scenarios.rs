@@ -517,7 +517,7 @@ fn the_frequent_look_reads_the_states_of_all_apps_at_once() {
 }
 
 #[test]
-fn an_app_with_nothing_to_do_costs_four_calls_and_no_writes() {
+fn an_app_with_nothing_to_do_costs_three_calls_and_no_writes() {
     let world = Memory::new("auto");
     two_deployed(&world);
     world.invoke(&event("scheduled"), "request").expect("an answer");
@@ -529,9 +529,8 @@ fn an_app_with_nothing_to_do_costs_four_calls_and_no_writes() {
     GetParametersByPath
     GetItem roster
     GetItem state
-    BatchGetImage
     DescribeStacks
-    Tags
+    BatchGetImage
     ");
 }
 

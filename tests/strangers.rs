@@ -633,3 +633,16 @@ fn tags_that_a_pusher_squats_block_nobody() {
     assert!(answer["reason"].as_str().expect("a reason").contains("`production_abc1234` is, or was, on another image"), "{answer:#}");
     assert!(world.get().told[0].reason.contains("on another image"));
 }
+
+#[test]
+fn a_running_tag_that_somebody_deletes_is_told_and_a_persons_word_gives_the_image_another() {
+    let world = Memory::new("auto");
+    let first = deploy(&world, "aaaaaaa");
+    world.move_tag("production_aaaaaaa", None);
+    tick(&world);
+    tick(&world);
+    assert_eq!(world.told(), [Outcome::Promoted, Outcome::Deployed, Outcome::Held]);
+    command(&world, "promote web", "promoted");
+    finish(&world);
+    assert_eq!((world.value(), runs(&world)), (format!("production_aaaaaaa-{}", first.short()), first));
+}

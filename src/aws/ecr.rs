@@ -188,8 +188,17 @@ impl Aws {
         if tags.is_empty() {
             return Ok(BTreeMap::new());
         }
+        Ok(self.tags_if_there(repository, tags).await?.unwrap_or_default())
+    }
+
+    /// The same; `None` if there is no such repository.
+    pub(super) async fn tags_if_there(
+        &self,
+        repository: &Repository,
+        tags: &BTreeSet<Tag>,
+    ) -> Result<Option<BTreeMap<Tag, Option<Digest>>>, Error> {
         let ids = tags.iter().map(|tag| ImageIdentifier::builder().image_tag(tag.as_str()).build()).collect();
-        let (rows, failures) = self.batch_get_image(repository, ids).await?.unwrap_or_default();
+        let Some((rows, failures)) = self.batch_get_image(repository, ids).await? else { return Ok(None) };
         let mut known = BTreeMap::new();
         for id in rows.into_iter().filter_map(|row| row.image_id) {
             let digest: Option<Digest> = id.image_digest.and_then(|digest| digest.parse().ok());
@@ -209,7 +218,7 @@ impl Aws {
         };
         let unknown: Vec<&Tag> = tags.iter().filter(|tag| !known.contains_key(*tag)).collect();
         let others: Vec<_> = stream::iter(unknown).map(holder).buffer_unordered(IN_FLIGHT).try_collect().await?;
-        Ok(known.into_iter().chain(others).collect())
+        Ok(Some(known.into_iter().chain(others).collect()))
     }
 
     /// Looks whether each tag is on its image, or on none.

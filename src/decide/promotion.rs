@@ -182,7 +182,7 @@ impl<'a> Draft<'a> {
     /// Promotes this image, as far as the stack lets it now.
     pub(super) fn go(mut self, digest: &Digest, wanted: &Wanted<'_>) -> Decided {
         self.subject.request.clone_from(&wanted.request);
-        // Where its tag was put on another image, a person's word gives it a tag of its own.
+        // Where its tag was put on another image, or taken away, a person's word gives it a tag of its own.
         let is_moved = self.state.moved_tag.is_some() && wanted.is_choice;
         if self.runs(digest) && !is_moved {
             self.subject.digest = Some(digest.clone());
@@ -283,6 +283,8 @@ impl<'a> Draft<'a> {
     /// The tag that the image has or gets: the wanted one where nothing speaks against it.
     pub(super) fn tag_for(&self, digest: &Digest, commit: Option<&Commit>, wanted: &Wanted<'_>) -> Option<Tag> {
         let mut taken = self.taken_from(digest);
+        // What was moved is not gone back to: CloudFormation would see no change, and ECS would not pull it anew.
+        taken.extend(self.state.moved_tag.iter().filter_map(|moved| moved.tag.parse().ok()));
         let is_production = |tag: &&Tag| self.app.config.is_production_tag(tag.as_str());
         let is_free = |tag: &&Tag| self.tags.holder(tag).flatten().is_none_or(|on| on == digest) && !taken.contains(*tag);
         if let Some(tag) = wanted.tag.as_ref().filter(is_production).filter(is_free) {

@@ -94,6 +94,9 @@ impl<'a> Draft<'a> {
                 let foreign = changes.foreign_parameters(update, &self.app.config.parameter, self.stack).join("`, `");
                 if !foreign.is_empty() {
                     self.discard(token);
+                    if !self.is_standing(wanted) {
+                        self.end(&promotion, End::Blocked, format!("its change set has other parameters: `{foreign}`"));
+                    }
                     let reason = format!("the change set does not have the parameters that were sent: `{foreign}`. It is not executed");
                     return Err(self.wait(Outcome::Blocked, reason, wanted));
                 }

@@ -50,14 +50,14 @@ async fn show<W: World>(world: &W, link: &ApprovalLink, status: u16, said: Optio
     Ok(match find(world, link).await? {
         None => notice(404, "Not found", "The request of this link ended long ago."),
         Some((app, None)) => page::approve::gone(status, &app),
-        Some((app, Some(request))) => page::approve::request(status, &app, &request, right(&app), said),
+        Some((app, Some(request))) => page::approve::request(status, &app, &request, right(&app, &request), said),
     })
 }
 
-fn right(app: &App) -> Right {
-    let approval = &app.config.approval;
-    let may_decide = !approval.needs_identity() && approval.links != Some(false);
-    if may_decide { Right::Decide } else { Right::Look }
+/// What a link may do: by the stricter of the policy that people were asked under and the present one.
+fn right(app: &App, request: &Asked) -> Right {
+    let policy = request.policy(app.policy());
+    if policy.links && !policy.needs_identity() { Right::Decide } else { Right::Look }
 }
 
 async fn decide<W: World>(world: &W, request: &Request, link: &ApprovalLink) -> Result<Response, Error> {
@@ -72,10 +72,11 @@ async fn decide<W: World>(world: &W, request: &Request, link: &ApprovalLink) -> 
         Some(REJECT) => (Act::Reject(choice), REJECT),
         _ => return Ok(notice(400, "No decision", "The form says neither approve nor reject.")),
     };
-    let Some((app, _)) = find(world, link).await? else {
+    let Some((app, asked)) = find(world, link).await? else {
         return Ok(notice(404, "Not found", "The request of this link ended long ago."));
     };
-    if right(&app) == Right::Look {
+    let Some(asked) = asked else { return Ok(page::approve::gone(409, &app)) };
+    if right(&app, &asked) == Right::Look {
         return show(world, link, 403, Some("This link shows and cannot decide.")).await;
     }
     let id = format!("link#{}#{decision}", link.request);

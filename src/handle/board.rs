@@ -270,11 +270,13 @@ async fn observe<W: World>(world: &W, app: &App) -> Result<Snapshot, Error> {
     Ok(seen)
 }
 
-fn rights(viewer: &Viewer<'_>, app: &App) -> Rights {
+fn rights(viewer: &Viewer<'_>, app: &App, state: Option<&State>) -> Rights {
     let origin = viewer.session.slack.as_ref();
+    let asked = state.and_then(|state| state.request.as_ref());
+    let policy = asked.map_or_else(|| app.policy(), |request| request.policy(app.policy()));
     Rights {
         no_commands: origin.and_then(|origin| slack_objection(app, origin, &origin.user)),
-        no_decisions: identity_objection(&app.policy(), origin).map(str::to_owned),
+        no_decisions: identity_objection(&policy, origin).map(str::to_owned),
     }
 }
 
@@ -284,7 +286,7 @@ async fn show<W: World>(world: &W, viewer: &Viewer<'_>, repository: &Repository)
         Err(page) => return Ok(page),
     };
     let seen = observe(world, &app).await?;
-    Ok(board::app::app(viewer, &app, &seen, &rights(viewer, &app)))
+    Ok(board::app::app(viewer, &app, &seen, &rights(viewer, &app, seen.state.as_ref())))
 }
 
 async fn confirm<W: World>(
@@ -299,7 +301,7 @@ async fn confirm<W: World>(
         Err(page) => return Ok(page),
     };
     let seen = observe(world, &app).await?;
-    let rights = rights(viewer, &app);
+    let rights = rights(viewer, &app, seen.state.as_ref());
     let once = format!("{:032x}", fastrand::u128(..));
     Ok(act::confirm(viewer, &app, &seen, &rights, verb, image, &once))
 }
@@ -325,7 +327,7 @@ async fn act<W: World>(
     };
     let unfinished = |status: u16, words: &str| Ok(act::unfinished(viewer, status, repository, verb, words));
     // Whoever may not command causes no look.
-    if let Some(objection) = rights(viewer, &app).no_commands {
+    if let Some(objection) = rights(viewer, &app, None).no_commands {
         return unfinished(409, &format!("{}: {objection}", Outcome::Refused));
     }
     let command = command.with_trace(web::trace(request));

@@ -123,7 +123,7 @@ fn decision(app: &App, request: &Request, right: Right) -> Markup {
             }
         },
         (Progress::Pending, Right::Look) => {
-            let need = app.config.approval.required;
+            let need = request.policy(app.policy()).required;
             let people = if need > 1 { format!("{need} people decide") } else { "the app's approvers decide".to_owned() };
             decided(&format!("This link shows and cannot decide: {people} in Slack, which knows who they are."))
         }

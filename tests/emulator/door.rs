@@ -410,7 +410,7 @@ async fn who_may_not_command_makes_no_change_set_writes_nothing_and_hears_no_nam
     }
     assert_eq!((world.production().await, world.slack.said().len()), (before, said));
 
-    for op in ["dynamodb:GetItem", "ecr:ListImages", "cloudformation:DescribeStacks"] {
+    for op in ["dynamodb:GetItem", "ecr:BatchGetImage", "cloudformation:DescribeStacks"] {
         world.cloud.fault(At::Every(op.to_owned()), Fault::Denied);
         for text in ["plan web", "status web"] {
             let told = ask(text).await;

@@ -35,8 +35,8 @@ async fn an_index_with_artifacts_beside_its_image_has_the_images_commit() {
         world.cloud.forget_calls();
         let answer = world.answer(&world.pushed(&image)).await;
         assert_eq!((&answer["outcome"], &answer["commit"]), (&json!("promoted"), &json!(COMMIT)), "{answer}");
-        // The image itself, its platform, and the platform's config.
-        assert_eq!((world.cloud.count("ecr:BatchGetImage"), world.cloud.count("ecr:GetDownloadUrlForLayer")), (2, 1), "{times} times");
+        // The image itself, its platform, whether the tag is free, and the platform's config.
+        assert_eq!((world.cloud.count("ecr:BatchGetImage"), world.cloud.count("ecr:GetDownloadUrlForLayer")), (3, 1), "{times} times");
         world.settle().await;
     }
 }

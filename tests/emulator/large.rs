@@ -78,10 +78,14 @@ impl Fleet {
                 let own = keys.iter().filter_map(|key| key["app"]["S"].as_str()).filter(|name| self.has(&json!(name)));
                 Some(ok(&json!({ "Responses": { "state": own.map(state).collect::<Vec<_>>() }, "UnprocessedKeys": {} })))
             }
-            "ecr:ListImages" => {
+            "ecr:BatchGetImage" => {
                 let name = body["repositoryName"].as_str().filter(|name| self.has(&json!(name)))?;
-                let tags = ["latest", FIRST_TAG].map(|tag| json!({ "imageDigest": Fleet::digest(name), "imageTag": tag }));
-                Some(ok(&json!({ "imageIds": tags })))
+                let row = |id: &Value| {
+                    let id = json!({ "imageDigest": Fleet::digest(name), "imageTag": id["imageTag"] });
+                    json!({ "repositoryName": name, "imageId": id, "imageManifest": name, "imageManifestMediaType": OCI_MANIFEST })
+                };
+                let rows: Vec<Value> = body["imageIds"].as_array()?.iter().map(row).collect();
+                Some(ok(&json!({ "images": rows, "failures": [] })))
             }
             "cloudformation:DescribeStacks" => self.has(&body["StackName"]).then(|| stack(body["StackName"].as_str().unwrap_or_default())),
             _ => None,
@@ -122,13 +126,19 @@ fn state(name: &str) -> Value {
         "stack": text(name),
         "parameter": text("ProductionTag"),
         "ended": { "N": "0" },
+        "stack_id": text(&stack_id(name)),
+        "policy": { "M": { "mode": text("auto"), "approvers": { "L": [] }, "required": { "N": "1" }, "links": { "BOOL": true } } },
         "running": { "M": running },
         "first_seen": text(&Fleet::digest(name)),
     })
 }
 
+fn stack_id(name: &str) -> String {
+    format!("arn:aws:cloudformation:us-east-1:012345678912:stack/{name}/6a1f4e30-b3f8-11f0-9d2c-0e7a5c2f9b41")
+}
+
 fn stack(name: &str) -> Response {
-    let id = format!("arn:aws:cloudformation:us-east-1:012345678912:stack/{name}/6a1f4e30-b3f8-11f0-9d2c-0e7a5c2f9b41");
+    let id = stack_id(name);
     let parameter = format!("<member><ParameterKey>ProductionTag</ParameterKey><ParameterValue>{FIRST_TAG}</ParameterValue></member>");
     let stack = format!(
         "<StackId>{id}</StackId><StackName>{name}</StackName><StackStatus>UPDATE_COMPLETE</StackStatus>\
@@ -181,6 +191,7 @@ impl LargeRepository {
         Some(match op {
             "ecr:ListImages" => self.list(body),
             "ecr:BatchGetImage" => self.batch_get(body),
+            "ecr:DescribeImages" => self.describe(body),
             "ecr:PutImage" => {
                 let digest = sha256(body["imageManifest"].as_str().unwrap_or_default());
                 lock(&self.tags).insert(body["imageTag"].as_str().unwrap_or_default().to_owned(), digest);
@@ -204,6 +215,16 @@ impl LargeRepository {
             page["nextToken"] = json!(to.to_string());
         }
         ok(&page)
+    }
+
+    /// One image by its digest, with its tags.
+    fn describe(&self, body: &Value) -> Response {
+        let digest = body["imageIds"][0]["imageDigest"].as_str().unwrap_or_default();
+        if !self.images.contains_key(digest) {
+            return json_error(400, "ImageNotFoundException", "The image does not exist");
+        }
+        let tags: Vec<String> = lock(&self.tags).iter().filter(|(_, on)| *on == digest).map(|(tag, _)| tag.clone()).collect();
+        ok(&json!({ "imageDetails": [{ "imageDigest": digest, "imageTags": tags, "imageStatus": "ACTIVE" }] }))
     }
 
     fn batch_get(&self, body: &Value) -> Response {

@@ -72,7 +72,7 @@ async fn a_look_that_is_throttled_here_and_there_ends_well() {
     }
     world.answer(&world.event("scheduled.json")).await;
     world.cloud.forget_calls();
-    let operations = ["cloudformation:DescribeStacks", "dynamodb:GetItem", "ecr:ListImages"];
+    let operations = ["cloudformation:DescribeStacks", "dynamodb:GetItem", "ecr:BatchGetImage"];
     for op in operations {
         for nth in [1, 4, 9] {
             world.cloud.fault(At::Nth(op.to_owned(), nth), Fault::Throttled(When::Before));

@@ -155,22 +155,26 @@ fn others() -> [Recording; 2] {
     let stack = [("Action", "DescribeStacks"), ("Version", "2010-05-15"), ("StackName", "web")];
     let key = json!({ "app": { "S": "web" }, "item": { "S": "state" } });
     let state = json!({ "TableName": "state-table", "Key": key, "ConsistentRead": true });
-    [
-        (form_request("cloudformation", &stack), ok("<DescribeStacksResponse><DescribeStacksResult/></DescribeStacksResponse>")),
-        (json_request("DynamoDB_20120810.GetItem", &state), ok_json(&json!({}))),
-    ]
+    let value = "<ParameterKey>ProductionTag</ParameterKey><ParameterValue>production_e83c516</ParameterValue>";
+    let member = format!("<member><StackName>web</StackName><Parameters><member>{value}</member></Parameters></member>");
+    let described =
+        format!("<DescribeStacksResponse><DescribeStacksResult><Stacks>{member}</Stacks></DescribeStacksResult></DescribeStacksResponse>");
+    [(form_request("cloudformation", &stack), ok(described)), (json_request("DynamoDB_20120810.GetItem", &state), ok_json(&json!({})))]
 }
 
 #[tokio::test]
-async fn a_routine_look_reads_the_newest_image_and_lists_nothing() {
-    let image = image();
-    let answer = images(&[row(&image.digest, Some("latest"), MANIFEST, MEDIA_TYPE)], &[]);
-    let recordings = [(batch_get_image(&json!([{ "imageTag": "latest" }])), answer)].into_iter().chain(others());
+async fn a_routine_look_asks_for_the_newest_and_the_running_tag_in_one_call() {
+    let (image, running) = (image(), Digest::of(OLD_MANIFEST.as_bytes()));
+    let rows =
+        [row(&image.digest, Some("latest"), MANIFEST, MEDIA_TYPE), row(&running, Some("production_e83c516"), OLD_MANIFEST, MEDIA_TYPE)];
+    let asked = batch_get_image(&json!([{ "imageTag": "latest" }, { "imageTag": "production_e83c516" }]));
+    let recordings = others().into_iter().chain([(asked, images(&rows, &[]))]);
     let subject = Subject { is_routine: true, ..Subject::default() };
     let seen = replay(recordings, async |aws| aws.observe(&web_app(), &subject).await).await.expect("seen");
-    let holder = seen.tags.as_ref().expect("a repository").holder(&tag("latest"));
-    assert_eq!(holder, Some(Some(&image.digest)));
-    assert_eq!((seen.newest, seen.images), (Some(image.digest.clone()), BTreeMap::from([(image.digest.clone(), Ok(image))])));
+    let tags = seen.tags.expect("a repository");
+    assert_eq!(tags.holder(&tag("production_e83c516")), Some(Some(&running)));
+    assert_eq!(seen.newest, Some(image.digest));
+    assert_eq!(seen.asked_tags, ["latest", "production_e83c516"].map(tag).into(), "read after what they are compared with");
 }
 
 // One image by digest

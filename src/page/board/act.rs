@@ -181,7 +181,8 @@ pub(super) fn sentence(text: &str) -> String {
 fn consequence(viewer: &Viewer<'_>, app: &App, seen: &Snapshot, verb: Verb, digest: Option<&Digest>) -> String {
     let is_newest = digest.is_some() && digest == seen.newest.as_ref();
     let what = digest.map_or_else(String::new, |digest| image(commit_of(app, seen, digest).as_ref(), digest));
-    let required = app.config.approval.required;
+    let asked = seen.state.as_ref().and_then(|state| state.request.as_ref()).filter(|request| Some(&request.digest) == digest);
+    let required = asked.map_or(app.policy(), |request| request.policy(app.policy())).required;
     match verb {
         Verb::Approve | Verb::Reject | Verb::Promote if digest.is_some() && digest == running(seen) => format!("{what} runs already."),
         Verb::Approve | Verb::Reject if !is_newest => format!("{what} is not the candidate any more: a newer image took its place."),

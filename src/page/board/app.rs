@@ -200,7 +200,7 @@ fn asked(seen: &Snapshot) -> Option<&Request> {
 }
 
 fn what_people_say(app: &App, request: &Request) -> Markup {
-    let required = app.config.approval.required;
+    let required = request.policy(app.policy()).required;
     html! {
         dt { "Asked" } dd { (time(request.at)) ", since " (prose(&plain(&request.why, SHORT))) }
         @if request.progress == Progress::Pending { dt { "Until" } dd { (time(request.expires_at)) } }
