@@ -888,16 +888,18 @@ impl World for Sandbox {
         }
         tags.insert(tag("latest"), newest.clone());
         let (state, nonce) = state.unzip();
+        let mutability = self.world.get().mutability();
+        let seen = Snapshot::at(at, self.world.get_mut().nonce());
         Ok(Snapshot {
             state,
             version: Version(nonce),
             command,
             stack: Some(stack),
             tags: Some(tags),
-            mutability: Some(self.world.get().mutability()),
+            mutability: Some(mutability),
             newest,
             images,
-            ..Snapshot::at(at, self.world.get_mut().nonce())
+            ..seen
         })
     }
 
