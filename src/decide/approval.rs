@@ -79,9 +79,12 @@ impl<'a> Draft<'a> {
         if !old.progress.is_final() && !is_begun {
             old.progress = Progress::Superseded;
         }
+        self.state.earlier_requests.retain(|request| request.is_unshown() || !request.progress.is_final());
         // A question that nobody saw needs no message that it is none any more.
         let is_unseen = old.posted.is_none() && old.progress == Progress::Superseded;
-        if old.channel.is_some() && !is_unseen && (old.is_unshown() || !old.progress.is_final()) {
+        let is_to_be_shown = old.channel.is_some() && !is_unseen && (old.is_unshown() || !old.progress.is_final());
+        // What people approved, and were shown, counts until that has ended.
+        if is_to_be_shown || is_begun && old.may_go() {
             self.state.earlier_requests.push(old);
         }
     }

@@ -411,7 +411,9 @@ impl<'a> Draft<'a> {
             promotion
         };
         let votes = promotion.request.as_ref().and_then(|id| self.state.request_mut(id)).map(|request| request.votes.clone());
-        let promotion = Promotion { votes: votes.unwrap_or_default(), ..promotion };
+        // Of a question that is the present one no more, the state keeps less.
+        let votes = votes.filter(|votes| votes.len() >= promotion.votes.len()).unwrap_or_else(|| promotion.votes.clone());
+        let promotion = Promotion { votes, ..promotion };
         self.state.open.retain(|open| open.token != promotion.token);
         self.state.open.push(promotion.clone());
         self.subject.token = Some(promotion.token.clone());

@@ -100,6 +100,11 @@ impl<'a> Draft<'a> {
                 }
                 if let Some(more) = self.more_than_shown(&changes, wanted) {
                     self.end(&promotion, End::Superseded, more.clone());
+                    if self.seen.newest.as_ref() != Some(&promotion.digest) {
+                        // People are asked about the newest only: they are told, and that one is the candidate.
+                        self.announce(promotion.notice(Outcome::Superseded, more.clone(), self.now));
+                        return Err(self.nothing(Outcome::Superseded, more));
+                    }
                     return Err(self.ask_once_more(&promotion.digest, more)?);
                 }
                 if let Some(objection) =
@@ -144,7 +149,7 @@ impl<'a> Draft<'a> {
     /// What people approved was shown to them with what it would change. Where it would change more by now, they are asked again.
     fn more_than_shown(&self, changes: &Changes, wanted: &Wanted<'_>) -> Option<String> {
         let is_its = |request: &&Request| wanted.basis == Basis::Votes && Some(&request.id) == wanted.request.as_ref();
-        let shown = self.state.request.as_ref().filter(is_its)?.shown_changes.as_ref()?;
+        let shown = self.state.all_requests().find(is_its)?.shown_changes.as_ref()?;
         let more: Vec<String> = changes.lines().into_iter().filter(|line| !shown.contains(&mark_of(line))).collect();
         (!more.is_empty()).then(|| format!("the update would change more than what people were shown: {}", more.join("; ")))
     }

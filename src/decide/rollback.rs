@@ -107,6 +107,8 @@ fn last_deployed(draft: &Draft<'_>) -> Decided<Result<Target, String>> {
         for (tag, digest) in [own, before] {
             match digest {
                 Some(digest) if Some(&digest) == present.as_ref() || left_behind.contains(&digest) => {}
+                // What somebody set by hand is nothing that one person may go back to where identities count.
+                Some(digest) if draft.objection(&digest, Basis::GoingBack, None)?.is_some() => {}
                 Some(digest) => return Ok(Ok(Target { digest, tag: draft.as_production_tag(tag) })),
                 None if tag == draft.value() => {}
                 None => {
