@@ -94,18 +94,26 @@ impl<'a> Wanted<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// After settling: what a person wanted goes first, then the newest image.
-    pub(super) fn go_on(mut self, newest: &Digest, by: &str, via: Via) -> Decided {
+    /// What people began goes on, whatever is newest: a cancel that was not sent, and what a person wanted.
+    pub(super) fn carry_on(self) -> Decided<Self> {
         if let Some(under_way) = self.unfinished_cancel()? {
-            return Ok(self.send_cancel(&under_way));
+            return Err(self.send_cancel(&under_way));
         }
-        let is_at_rest = self.stack.phase() == Phase::AtRest;
         let waiting = self.state.open.iter().find(|open| !open.via.is_automation()).cloned();
-        if let Some(open) = waiting
-            && is_at_rest
-        {
-            return self.go(&open.digest, &Wanted::again(&open));
+        match waiting.filter(|_| self.stack.phase() == Phase::AtRest) {
+            Some(open) => Err(self.go(&open.digest, &Wanted::again(&open))?),
+            None => Ok(self),
         }
+    }
+
+    /// After settling: what a person wanted goes first, then the newest image.
+    pub(super) fn go_on(self, newest: &Digest, by: &str, via: Via) -> Decided {
+        self.carry_on()?.consider(newest, by, via)
+    }
+
+    /// Whether the newest image is promoted, asked about or left alone.
+    fn consider(mut self, newest: &Digest, by: &str, via: Via) -> Decided {
+        let is_at_rest = self.stack.phase() == Phase::AtRest;
         let is_passed_over = self.state.passed_over.as_ref() == Some(newest);
         let is_free = self.objection(newest, Basis::Automation, None)?.is_none();
         let open = self.state.open.iter().find(|open| open.digest == *newest).cloned();
@@ -121,6 +129,7 @@ impl<'a> Draft<'a> {
         }
         self.subject.digest = Some(newest.clone());
         if has_failed {
+            self.state.waiting = None;
             return Ok(self.nothing(
                 Outcome::Failed,
                 "its promotion failed before and is not tried again by itself: push a new image, or `promote` it on purpose".to_owned(),
@@ -146,10 +155,12 @@ impl<'a> Draft<'a> {
             return self.ask(newest);
         }
         if was_there_before {
+            self.state.waiting = None;
             return Ok(self.nothing(Outcome::Unchanged, "it was there before ecr-promoter: only its own push promotes it".to_owned()));
         }
         if is_passed_over {
             self.supersede_others(None, false)?;
+            self.state.waiting = None;
             return Ok(
                 self.nothing(Outcome::Held, "a person turned away from it: push a newer image, or `promote` it on purpose".to_owned())
             );
