@@ -228,6 +228,9 @@ fn promote(draft: Draft<'_>, command: &Command, image: Option<&ImageRef>) -> Dec
 fn vote(draft: Draft<'_>, command: &Command, image: Option<&ImageRef>) -> Decided {
     if draft.is_candidate(image)? {
         let Some(newest) = draft.seen.newest.clone() else { return Ok(draft.refused("there is no candidate")) };
+        if let Some(objection) = draft.identity_objection(command) {
+            return Ok(draft.refused(objection));
+        }
         return draft.approve(command, &newest, true);
     }
     promote(draft, command, image)

@@ -207,6 +207,7 @@ impl<'a> Draft<'a> {
             return Ok(self.nothing(Outcome::Unchanged, "it runs already".to_owned()));
         }
         let (image, commit) = self.image(digest)?;
+        self.close_what_goes_back(digest, wanted)?;
         let open = self.state.open.iter().find(|open| open.digest == *digest).cloned();
         if let Some(open) = &open
             && self.stack.phase() == Phase::Busy
@@ -260,6 +261,25 @@ impl<'a> Draft<'a> {
                 Ok(self.wait(Outcome::Blocked, reason, wanted))
             }
         }
+    }
+
+    /// Where CloudFormation takes the image's update back, that one has ended: a person who wants it now means another one.
+    fn close_what_goes_back(&mut self, digest: &Digest, wanted: &Wanted<'_>) -> Decided<()> {
+        for open in self.state.open.clone().iter().filter(|open| open.digest == *digest) {
+            let is_another = wanted.basis == Basis::GoingBack && wanted.command != open.command.as_deref();
+            if (wanted.is_choice || is_another)
+                && let Some(reason) = self.goes_back(open)?
+            {
+                self.failed(open, &reason);
+            }
+        }
+        Ok(())
+    }
+
+    /// Why CloudFormation takes this update back, if that is what it does just now.
+    pub(super) fn goes_back(&self, open: &Promotion) -> Decided<Option<String>> {
+        let is_going_back = self.stack.phase() == Phase::Busy && self.stack.status.contains("ROLLBACK");
+        if is_going_back { Ok(self.events()?.goes_back(&open.token)) } else { Ok(None) }
     }
 
     /// What waits to be promoted and runs already, under another tag, needs no update.
@@ -461,7 +481,14 @@ impl<'a> Draft<'a> {
             if is_kept || self.stack.phase() == Phase::Busy && self.is_accepted(&other)? {
                 continue;
             }
-            self.end(&other, End::Superseded, "something else was to be promoted before it was sent");
+            let reason = "something else was to be promoted before it was sent";
+            self.end(&other, End::Superseded, reason);
+            // People heard that it waits: they hear that it does so no more.
+            let goes_on = self.subject.digest.as_ref() == Some(&other.digest);
+            if by_person && !other.via.is_automation() && !goes_on {
+                let notice = Notice { request: None, ..other.notice(Outcome::Superseded, reason, self.now) };
+                self.announce(notice);
+            }
         }
         Ok(())
     }
