@@ -164,14 +164,25 @@ fn look(mut draft: Draft<'_>, by: &str) -> Decided {
     }
     match newest {
         Some(newest) => draft.go_on(&newest, by, Via::Schedule),
-        None if draft.is_stray => draft.undo(),
-        None => Ok(draft.nothing(Outcome::Unchanged, format!("no image has the tag `{}`", draft.app.config.source_tag))),
+        None => {
+            // What was begun needs no candidate.
+            let mut draft = draft.carry_on()?;
+            if draft.is_stray {
+                return draft.undo();
+            }
+            draft.state.waiting = None;
+            Ok(draft.nothing(Outcome::Unchanged, format!("no image has the tag `{}`", draft.app.config.source_tag)))
+        }
     }
 }
 
 /// A command that has not been carried out: from here on, each answer is kept with its id.
 fn new_command<'a>(mut draft: Draft<'a>, command: &Command) -> Decided<Draft<'a>> {
     draft.command = Some(CommandRecord { id: command.id.clone(), at: draft.now, what: Some(what(command)), token: None, answer: None });
+    if draft.is_first_sight {
+        // The schedule leaves alone what was there before, whoever looked first.
+        draft.state.first_seen.clone_from(&draft.seen.newest);
+    }
     if command.is_stale(draft.now) {
         return Err(draft.refused(
             "it was sent more than 15 minutes ago and names no image: what it means may be another by now. Send it again, or name the commit",
@@ -220,6 +231,9 @@ fn promote(draft: Draft<'_>, command: &Command, image: Option<&ImageRef>) -> Dec
 fn vote(draft: Draft<'_>, command: &Command, image: Option<&ImageRef>) -> Decided {
     if draft.is_candidate(image)? {
         let Some(newest) = draft.seen.newest.clone() else { return Ok(draft.refused("there is no candidate")) };
+        if let Some(objection) = draft.identity_objection(command) {
+            return Ok(draft.refused(objection));
+        }
         return draft.approve(command, &newest, true);
     }
     promote(draft, command, image)

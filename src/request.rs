@@ -86,6 +86,16 @@ pub struct Vote {
     pub trace: Option<Trace>,
 }
 
+/// The people who said yes, each once: those who may decide by this policy.
+pub fn approvers<'a>(votes: &'a [Vote], policy: &Policy) -> BTreeSet<&'a str> {
+    let counts = |user: &Option<String>| match user {
+        Some(user) => policy.approvers.is_empty() || policy.approvers.contains(user),
+        None => !policy.needs_identity(),
+    };
+    let yes = votes.iter().filter(|vote| vote.approves && counts(&vote.user));
+    yes.map(|vote| vote.user.as_deref().unwrap_or(&vote.by)).collect()
+}
+
 /// How far a request has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -184,12 +194,7 @@ impl Request {
 
     /// The people who said yes and may decide by this policy, each once.
     pub fn approvers(&self, policy: &Policy) -> BTreeSet<&str> {
-        let counts = |user: &Option<String>| match user {
-            Some(user) => policy.approvers.is_empty() || policy.approvers.contains(user),
-            None => !policy.needs_identity(),
-        };
-        let yes = self.votes.iter().filter(|vote| vote.approves && counts(&vote.user));
-        yes.map(|vote| vote.user.as_deref().unwrap_or(&vote.by)).collect()
+        approvers(&self.votes, policy)
     }
 
     /// Who said yes, or no, for people to read.

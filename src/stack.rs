@@ -158,6 +158,14 @@ impl StackEvents {
         Some(end.map_or(UpdateEnd::Running, |end| self.judge(end, start)))
     }
 
+    /// Why CloudFormation takes the update with this token back, if that is what it does just now.
+    pub fn goes_back(&self, token: &Token) -> Option<String> {
+        self.under_way().filter(|start| start.is_of(token))?;
+        let start = self.list.iter().position(StackEvent::is_start)?;
+        let is_taken_back = self.list[..start].iter().any(|event| event.is_stack && event.status.contains("ROLLBACK"));
+        is_taken_back.then(|| first_failure(&self.list[..=start]))
+    }
+
     /// The same where the update's first event was not found.
     fn end_without_start(&self, token: &Token) -> Option<UpdateEnd> {
         let Some(oldest) = self.list.iter().rposition(|event| event.is_of(token)) else {

@@ -665,6 +665,7 @@ impl Promotion {
         let by_its_way = || match self.via {
             Via::Push | Via::Schedule => Basis::Automation,
             Via::Sns | Via::Direct | Via::Link => Basis::BreakGlass,
+            Via::Slack if self.request.is_some() => Basis::Votes,
             Via::Slack => Basis::Person,
         };
         self.basis.unwrap_or_else(|| if self.rolls_back.is_some() { Basis::GoingBack } else { by_its_way() })

@@ -285,7 +285,7 @@ fn a_stranger(world: &Memory, random: &mut fastrand::Rng) {
     match (random.u8(..8), name) {
         (0..=1, _) if is_under_way => world.cancel_in_the_console(random.choice([None, Some("Console-CancelUpdateStack-1")]).flatten()),
         (2, Some(name)) if !world.get().is_immutable => world.move_tag(&name, Some(&image)),
-        (3, Some(name)) => world.move_tag(&name, None),
+        (3, Some(name)) => world.move_tag(if random.u8(..6) == 0 { "latest" } else { &name }, None),
         (4, _) => world.delete_image(&image),
         (5, Some(name)) if world.get().in_flight.is_none() => {
             let value = if random.bool() { name.as_str() } else { "latest" };
@@ -413,6 +413,10 @@ fn story(seed: u64) {
             assert_at_rest(&world);
         }
         assert_a_rollback_goes_back(&world);
+    } else {
+        // What people began needs no candidate.
+        settle(&world);
+        assert_eq!(world.get().state.as_ref().map(|(state, _)| state.open.clone()).unwrap_or_default(), [], "{}", describe(&world));
     }
 }
 

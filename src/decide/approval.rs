@@ -83,9 +83,12 @@ impl<'a> Draft<'a> {
         if !old.progress.is_final() && !is_begun {
             old.progress = Progress::Superseded;
         }
+        self.state.earlier_requests.retain(|request| request.is_unshown() || !request.progress.is_final());
         // Nobody saw the question, so no message needs to say that it has ended.
         let is_unseen = old.posted.is_none() && old.progress == Progress::Superseded;
-        if old.channel.is_some() && !is_unseen && (old.is_unshown() || !old.progress.is_final()) {
+        let is_to_be_shown = old.channel.is_some() && !is_unseen && (old.is_unshown() || !old.progress.is_final());
+        // What people approved, and were shown, counts until that has ended.
+        if is_to_be_shown || is_begun && old.may_go() {
             self.state.earlier_requests.push(old);
         }
     }
@@ -261,10 +264,12 @@ impl<'a> Draft<'a> {
 
     /// `approve`, and a vote by `promote` in Slack: `is_explicit` then also counts where the request was rejected or is too old.
     pub(super) fn approve(mut self, command: &Command, digest: &Digest, is_explicit: bool) -> Decided {
-        let is_over = |request: &Request| is_explicit && request.progress.is_final();
         if self.runs(digest) {
             return self.go(digest, &Wanted { is_choice: true, ..Wanted::by_command(command) });
         }
+        let begun = self.state.open.iter().find(|open| is_explicit && open.digest == *digest);
+        let is_taken_back = begun.map_or(Ok(None), |open| self.goes_back(open))?.is_some();
+        let is_over = |request: &Request| is_explicit && (request.progress.is_final() || request.may_go() && is_taken_back);
         if self.state.request.as_ref().is_none_or(is_over) {
             let request = self.new_request(digest, format!("{} approved it unasked", command.by))?;
             self.replace_request(Some(request));
@@ -377,9 +382,15 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// Why SNS, a direct invocation or a link may not decide here, if that is so.
+    /// Why SNS, a direct invocation, a link or this person may not decide here, if that is so. Where nobody is listed now, those
+    /// count whom the question's own policy lists.
     pub(super) fn identity_objection(&self, command: &Command) -> Option<&'static str> {
-        identity_objection(&self.policy(self.state.request.as_ref()), command.slack.as_deref())
+        let policy = self.policy(self.state.request.as_ref());
+        let is_unlisted = |origin: &SlackOrigin| !policy.approvers.is_empty() && !policy.approvers.contains(&origin.user);
+        if command.slack.as_deref().is_some_and(is_unlisted) {
+            return Some("the question was asked while `approval.approvers` listed others: they decide on it");
+        }
+        identity_objection(&policy, command.slack.as_deref())
     }
 
     fn vote(&self, command: &Command, approves: bool) -> Vote {

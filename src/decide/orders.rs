@@ -1,6 +1,6 @@
 //! Commands that promote nothing: `cancel`, `hold`, `resume`. Also the notice that an app's configuration cannot be used, told once.
 
-use super::draft::{Draft, mark};
+use super::draft::{Draft, finish};
 use super::{Decided, Plan, Step, Trigger};
 use crate::answer::Outcome;
 use crate::config::{App, ConfigError, Mode};
@@ -80,13 +80,13 @@ pub(super) fn told_once(app: &App, trigger: &Trigger, seen: &Snapshot, error: &C
     let Trigger::Due(cause) = trigger else { return Vec::new() };
     let trouble = Some(kept_reason(&error.to_string()));
     let state = seen.state.clone().unwrap_or_else(|| State::new(&app.config.stack, &app.config.parameter));
-    if state.trouble == trouble {
-        return Vec::new();
-    }
+    let is_news = state.trouble != trouble;
     let previous_tag = state.running.as_ref().map(|running| running.tag.clone());
     let notice = Notice { previous_tag, ..Notice::new(Outcome::Blocked, *cause, error.to_string(), seen.at) };
-    let told = State { trouble, ..state };
-    vec![vec![Action::Tell(notice)], vec![mark(told)]]
+    let mut known = State { trouble, ..state };
+    known.untold.extend(is_news.then_some(notice));
+    // What people could not be told before is told now, though nothing can be decided.
+    finish(&known, &[], seen.at)
 }
 
 impl Draft<'_> {

@@ -94,18 +94,26 @@ impl<'a> Wanted<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// After settling: what a person wanted goes first, then the newest image.
-    pub(super) fn go_on(mut self, newest: &Digest, by: &str, via: Via) -> Decided {
+    /// What people began goes on, whatever is newest: a cancel that was not sent, and what a person wanted.
+    pub(super) fn carry_on(self) -> Decided<Self> {
         if let Some(under_way) = self.unfinished_cancel()? {
-            return Ok(self.send_cancel(&under_way));
+            return Err(self.send_cancel(&under_way));
         }
-        let is_at_rest = self.stack.phase() == Phase::AtRest;
         let waiting = self.state.open.iter().find(|open| !open.via.is_automation()).cloned();
-        if let Some(open) = waiting
-            && is_at_rest
-        {
-            return self.go(&open.digest, &Wanted::again(&open));
+        match waiting.filter(|_| self.stack.phase() == Phase::AtRest) {
+            Some(open) => Err(self.go(&open.digest, &Wanted::again(&open))?),
+            None => Ok(self),
         }
+    }
+
+    /// After settling: what a person wanted goes first, then the newest image.
+    pub(super) fn go_on(self, newest: &Digest, by: &str, via: Via) -> Decided {
+        self.carry_on()?.consider(newest, by, via)
+    }
+
+    /// Whether the newest image is promoted, asked about or left alone.
+    fn consider(mut self, newest: &Digest, by: &str, via: Via) -> Decided {
+        let is_at_rest = self.stack.phase() == Phase::AtRest;
         let is_passed_over = self.state.passed_over.as_ref() == Some(newest);
         let is_free = self.objection(newest, Basis::Automation, None)?.is_none();
         let open = self.state.open.iter().find(|open| open.digest == *newest).cloned();
@@ -121,6 +129,7 @@ impl<'a> Draft<'a> {
         }
         self.subject.digest = Some(newest.clone());
         if has_failed {
+            self.state.waiting = None;
             return Ok(self.nothing(
                 Outcome::Failed,
                 "its promotion failed before and is not tried again by itself: push a new image, or `promote` it on purpose".to_owned(),
@@ -146,10 +155,12 @@ impl<'a> Draft<'a> {
             return self.ask(newest);
         }
         if was_there_before {
+            self.state.waiting = None;
             return Ok(self.nothing(Outcome::Unchanged, "it was there before ecr-promoter: only its own push promotes it".to_owned()));
         }
         if is_passed_over {
             self.supersede_others(None, false)?;
+            self.state.waiting = None;
             return Ok(
                 self.nothing(Outcome::Held, "a person turned away from it: push a newer image, or `promote` it on purpose".to_owned())
             );
@@ -196,6 +207,7 @@ impl<'a> Draft<'a> {
             return Ok(self.nothing(Outcome::Unchanged, "it runs already".to_owned()));
         }
         let (image, commit) = self.image(digest)?;
+        self.close_what_goes_back(digest, wanted)?;
         let open = self.state.open.iter().find(|open| open.digest == *digest).cloned();
         if let Some(open) = &open
             && self.stack.phase() == Phase::Busy
@@ -249,6 +261,25 @@ impl<'a> Draft<'a> {
                 Ok(self.wait(Outcome::Blocked, reason, wanted))
             }
         }
+    }
+
+    /// Where CloudFormation takes the image's update back, that one has ended: a person who wants it now means another one.
+    fn close_what_goes_back(&mut self, digest: &Digest, wanted: &Wanted<'_>) -> Decided<()> {
+        for open in self.state.open.clone().iter().filter(|open| open.digest == *digest) {
+            let is_another = wanted.basis == Basis::GoingBack && wanted.command != open.command.as_deref();
+            if (wanted.is_choice || is_another)
+                && let Some(reason) = self.goes_back(open)?
+            {
+                self.failed(open, &reason);
+            }
+        }
+        Ok(())
+    }
+
+    /// Why CloudFormation takes this update back, if that is what it does just now.
+    pub(super) fn goes_back(&self, open: &Promotion) -> Decided<Option<String>> {
+        let is_going_back = self.stack.phase() == Phase::Busy && self.stack.status.contains("ROLLBACK");
+        if is_going_back { Ok(self.events()?.goes_back(&open.token)) } else { Ok(None) }
     }
 
     /// What waits to be promoted and runs already, under another tag, needs no update.
@@ -414,7 +445,9 @@ impl<'a> Draft<'a> {
             promotion
         };
         let votes = promotion.request.as_ref().and_then(|id| self.state.request_mut(id)).map(|request| request.votes.clone());
-        let promotion = Promotion { votes: votes.unwrap_or_default(), ..promotion };
+        // Of a question that is the present one no more, the state keeps less.
+        let votes = votes.filter(|votes| votes.len() >= promotion.votes.len()).unwrap_or_else(|| promotion.votes.clone());
+        let promotion = Promotion { votes, ..promotion };
         self.state.open.retain(|open| open.token != promotion.token);
         self.state.open.push(promotion.clone());
         self.subject.token = Some(promotion.token.clone());
@@ -451,7 +484,14 @@ impl<'a> Draft<'a> {
             if is_kept || self.stack.phase() == Phase::Busy && self.is_accepted(&other)? {
                 continue;
             }
-            self.end(&other, End::Superseded, "something else was to be promoted before it was sent");
+            let reason = "something else was to be promoted before it was sent";
+            self.end(&other, End::Superseded, reason);
+            // People heard that it waits: they hear that it does so no more.
+            let goes_on = self.subject.digest.as_ref() == Some(&other.digest);
+            if by_person && !other.via.is_automation() && !goes_on {
+                let notice = Notice { request: None, ..other.notice(Outcome::Superseded, reason, self.now) };
+                self.announce(notice);
+            }
         }
         Ok(())
     }

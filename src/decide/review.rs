@@ -102,6 +102,11 @@ impl<'a> Draft<'a> {
                 }
                 if let Some(more) = self.more_than_shown(&changes, wanted) {
                     self.end(&promotion, End::Superseded, more.clone());
+                    if self.seen.newest.as_ref() != Some(&promotion.digest) {
+                        // People are asked about the newest only: they are told, and that one is the candidate.
+                        self.announce(promotion.notice(Outcome::Superseded, more.clone(), self.now));
+                        return Err(self.nothing(Outcome::Superseded, more));
+                    }
                     return Err(self.ask_once_more(&promotion.digest, more)?);
                 }
                 if let Some(objection) =
@@ -146,7 +151,7 @@ impl<'a> Draft<'a> {
     /// Why people must be asked again, if the update would change more than they were shown when they approved it.
     fn more_than_shown(&self, changes: &Changes, wanted: &Wanted<'_>) -> Option<String> {
         let is_its = |request: &&Request| wanted.basis == Basis::Votes && Some(&request.id) == wanted.request.as_ref();
-        let shown = self.state.request.as_ref().filter(is_its)?.shown_changes.as_ref()?;
+        let shown = self.state.all_requests().find(is_its)?.shown_changes.as_ref()?;
         let more: Vec<String> = changes.lines().into_iter().filter(|line| !shown.contains(&mark_of(line))).collect();
         (!more.is_empty()).then(|| format!("the update would change more than what people were shown: {}", more.join("; ")))
     }

@@ -7,7 +7,7 @@ use super::promotion::Wanted;
 use super::rollback::deployed;
 use crate::config::Mode;
 use crate::model::{Digest, RequestId};
-use crate::request::{Progress, Request};
+use crate::request::{Progress, Request, approvers};
 use crate::state::{Basis, Policy};
 
 /// What the rule must know about an image, besides the policy.
@@ -68,10 +68,23 @@ impl Draft<'_> {
             is_newest: self.seen.newest.as_ref() == Some(digest),
             is_set_aside: self.state.hold.is_some() || self.state.passed_over.as_ref() == Some(digest),
             has_run: basis == Basis::GoingBack && policy.needs_identity() && self.has_run(digest)?,
-            votes: question.map_or(0, |request| request.approvers(&policy).len()),
+            votes: question.map_or(0, |request| request.approvers(&policy).len()).max(self.votes_of_begun(digest, request, &policy)),
             is_rejected: question.is_some_and(|request| request.progress == Progress::Rejected),
         };
         Ok(objection(&policy, basis, facts))
+    }
+
+    /// How many people approved what was begun: of a question that is the present one no more, the state keeps less, or nothing.
+    fn votes_of_begun(&self, digest: &Digest, request: Option<&RequestId>, policy: &Policy) -> usize {
+        let Some(id) = request else { return 0 };
+        let own = self.state.open.iter().find(|open| open.digest == *digest && open.request.as_ref() == Some(id));
+        let is_known = self.state.all_requests().any(|request| request.id == *id);
+        match own {
+            None => 0,
+            // An older version kept no votes; by then it had been decided.
+            Some(open) if open.basis.is_none() && !is_known => policy.required as usize,
+            Some(open) => approvers(&open.votes, policy).len(),
+        }
     }
 
     /// Ends the decision where the image may not go into production for this cause.
@@ -87,7 +100,14 @@ impl Draft<'_> {
         if self.state.first_ran.as_ref() == Some(digest) || self.running_digest().as_ref() == Some(digest) {
             return Ok(true);
         }
-        Ok(deployed(self)?.iter().any(|ended| ended.promotion.digest == *digest))
+        if deployed(self)?.iter().any(|ended| ended.promotion.digest == *digest) {
+            return Ok(true);
+        }
+        // An older version kept what ran first in the first promotion alone.
+        let history = self.seen.history.iter().flatten();
+        let first = history.filter(|ended| ended.number == 0 && self.state.first_ran.is_none()).map(|ended| &ended.promotion);
+        let first = first.filter(|first| first.previous_digest.is_none()).find_map(|first| self.as_production_tag(&first.previous_tag));
+        Ok(first.map(|tag| self.holder(&tag)).transpose()?.flatten() == Some(digest))
     }
 }
 

@@ -34,6 +34,12 @@ pub(super) fn rollback(mut draft: Draft<'_>, command: &Command, image: Option<&I
     }
     let going_back = Wanted { basis: Basis::GoingBack, ..Wanted::by_command(command) };
     draft.permit(&target.digest, &going_back)?;
+    if image.is_some() && under_way.as_ref().is_some_and(|open| open.digest == target.digest) {
+        // It is on its way: to cancel it would lead away from it.
+        let reason = format!("{} was gone back to on purpose", target.digest.short());
+        draft.state.hold.get_or_insert(Hold { by: command.by.clone(), at: draft.now, reason });
+        return draft.go(&target.digest, &going_back);
+    }
     let from = under_way.as_ref().map_or_else(|| draft.value().to_owned(), |open| open.tag.to_string());
     let turned_away = under_way.as_ref().map(|open| open.digest.clone()).or_else(|| draft.running_digest());
     if draft.state.passed_over.as_ref() == Some(&target.digest) {
@@ -117,6 +123,8 @@ fn last_deployed(draft: &Draft<'_>) -> Decided<Result<Target, String>> {
             };
             match digest {
                 Some(digest) if Some(&digest) == present.as_ref() || left_behind.contains(&digest) => {}
+                // What somebody set by hand is nothing that one person may go back to where identities count.
+                Some(digest) if draft.objection(&digest, Basis::GoingBack, None)?.is_some() => {}
                 Some(digest) => return Ok(Ok(Target { digest, tag: draft.as_production_tag(tag) })),
                 None if tag == draft.value() => {}
                 None => {

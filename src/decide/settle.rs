@@ -11,6 +11,8 @@ use crate::stack::{Phase, Stack, UpdateEnd};
 use crate::state::{Basis, End, Hold, MovedTag, Notice, Promotion, Recent, Running};
 use crate::world::{Question, Snapshot};
 
+/// Who set what ran when the app was first seen.
+const BEFORE: &str = "before ecr-promoter";
 /// Who changed what ecr-promoter did not change.
 const OUTSIDE: &str = "somebody outside ecr-promoter";
 
@@ -92,7 +94,7 @@ impl Draft<'_> {
         self.announce(notice);
     }
 
-    fn failed(&mut self, open: &Promotion, reason: &str) {
+    pub(super) fn failed(&mut self, open: &Promotion, reason: &str) {
         match &open.cancelled_by {
             Some(by) => {
                 let reason = format!("cancelled by {by}");
@@ -121,6 +123,9 @@ impl Draft<'_> {
     /// At rest: the parameter has the value that the state explains, or somebody else set it.
     fn recognize_value(&mut self) -> Decided<()> {
         let value = self.value();
+        // An older version did not keep it apart.
+        let first = self.state.running.as_ref().filter(|running| running.by == BEFORE).and_then(|running| running.digest.clone());
+        self.state.first_ran = self.state.first_ran.take().or(first);
         match &self.state.running {
             None => {
                 let found = self.found()?;
@@ -185,7 +190,7 @@ impl Draft<'_> {
         };
         let by_tags = digest.as_ref().and_then(|digest| self.tags.commit(digest, &self.app.config)).flatten();
         let commit = by_tags.or_else(|| tag.as_ref().and_then(commit_in));
-        Ok(Running { tag: self.value().to_owned(), digest, commit, since: None, by: "before ecr-promoter".to_owned() })
+        Ok(Running { tag: self.value().to_owned(), digest, commit, since: None, by: BEFORE.to_owned() })
     }
 
     /// Whether a push is about to go out: what another look can find out as well does not hold it up.

@@ -69,10 +69,12 @@ impl State {
         keep_newest(&mut self.untold, UNTOLD);
         self.untold = self.untold.into_iter().map(Notice::within_limits).collect();
         keep_newest(&mut self.earlier_requests, EARLIER);
-        for request in &mut self.earlier_requests {
+        // What was approved and waits, at most one, is compared with what people were shown.
+        let waiting = self.earlier_requests.iter().rposition(Request::may_go);
+        for (n, request) in self.earlier_requests.iter_mut().enumerate() {
             request.changes.clear();
             request.policy = None;
-            request.shown_changes = None;
+            request.shown_changes = request.shown_changes.take().filter(|_| waiting == Some(n));
             keep_newest(&mut request.votes, VOTES_OF_AN_EARLIER_REQUEST);
             limit_request(request);
         }

@@ -159,7 +159,7 @@ fn others() -> [Recording; 2] {
     let member = format!("<member><StackName>web</StackName><Parameters><member>{value}</member></Parameters></member>");
     let described =
         format!("<DescribeStacksResponse><DescribeStacksResult><Stacks>{member}</Stacks></DescribeStacksResult></DescribeStacksResponse>");
-    [(form_request("cloudformation", &stack), ok(described)), (json_request("DynamoDB_20120810.GetItem", &state), ok_json(&json!({})))]
+    [(json_request("DynamoDB_20120810.GetItem", &state), ok_json(&json!({}))), (form_request("cloudformation", &stack), ok(described))]
 }
 
 #[tokio::test]
