@@ -1187,7 +1187,7 @@ fn clicks_at_the_same_time_are_one_verdict() {
             click(&world, ALICE, &approve, "1"),
         ];
         let handlers = payloads.into_iter().map(|payload| world.handler(payload, "click"));
-        for result in interleave(handlers, |left| random.usize(..left)) {
+        for result in interleave(handlers, |left| random.usize(..left.len())) {
             result.expect("no sandbox died").unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         }
         settle(&world);

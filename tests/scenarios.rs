@@ -384,7 +384,7 @@ fn duplicates_at_the_same_time_are_one_update() {
         world.get_mut().finishes_at_once = seed % 2 == 0;
         let digest = world.push("abc1234");
         let handlers = (0..3).map(|i| world.handler(push_event(&digest), &format!("request-{i}")));
-        for result in interleave(handlers, |left| random.usize(..left)) {
+        for result in interleave(handlers, |left| random.usize(..left.len())) {
             result.expect("no sandbox died").unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         }
         assert_eq!(world.updates(), 1, "seed {seed}");
@@ -400,7 +400,7 @@ fn the_same_message_in_two_sandboxes_is_one_promotion() {
         let digest = world.push("abc1234");
         let message = sns("promote web", "message-1", world.get().now);
         let handlers = (0..2).map(|i| world.handler(message.clone(), &format!("request-{i}")));
-        for result in interleave(handlers, |left| random.usize(..left)) {
+        for result in interleave(handlers, |left| random.usize(..left.len())) {
             result.expect("no sandbox died").unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         }
         assert_eq!(world.updates(), 1, "seed {seed}");

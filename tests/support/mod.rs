@@ -1043,21 +1043,30 @@ pub(crate) fn stack_changed() -> Value {
     event("cfn-update-complete")
 }
 
-/// Tries every interleaving of these payloads' handlers, each in a world of its own: choices are counted through like the digits
-/// of a number. Answers how many there were.
+/// How often an interleaving turns away from a handler that could go on. Faults need few such turns, mostly two, and the number
+/// of interleavings grows with each: <https://www.microsoft.com/en-us/research/publication/iterative-context-bounding-for-systematic-testing-of-multithreaded-programs/>
+const TURNS: usize = 5;
+
+/// Tries every interleaving of these payloads' handlers with at most [`TURNS`], each in a world of its own: choices are counted
+/// through like the digits of a number. Answers how many there were.
 pub(crate) fn every_interleaving(start: &Memory, payloads: &[Value], check: impl Fn(&Memory)) -> usize {
     let mut path: Vec<(usize, usize)> = Vec::new();
     let mut runs = 0;
     loop {
         let world = start.fork();
-        let mut step = 0;
+        let (mut step, mut turns, mut last) = (0, 0, None);
         let handlers = payloads.iter().enumerate().map(|(i, payload)| world.handler(payload.clone(), &format!("request-{i}")));
         let results = interleave(handlers, |left| {
+            let goes_on = last.and_then(|last| left.iter().position(|index| *index == last));
+            let is_free = goes_on.is_none() || turns < TURNS;
             if step == path.len() {
-                path.push((0, left));
+                path.push((0, if is_free { left.len() } else { 1 }));
             }
+            let place = if is_free { path[step].0 } else { goes_on.unwrap_or(0) };
+            turns += usize::from(goes_on.is_some_and(|goes_on| goes_on != place));
+            last = Some(left[place]);
             step += 1;
-            path[step - 1].0
+            place
         });
         for result in results {
             result.expect("no sandbox died").unwrap_or_else(|error| panic!("interleaving {path:?}: {error}"));
@@ -1129,16 +1138,17 @@ pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Runs several futures, one step at a time, in the order that `choose` says: it is given how many are left.
-pub(crate) fn interleave<F: Future>(futures: impl IntoIterator<Item = F>, mut choose: impl FnMut(usize) -> usize) -> Vec<F::Output> {
-    let mut left: Vec<(usize, Pin<Box<F>>)> = futures.into_iter().map(Box::pin).enumerate().collect();
+/// Runs several futures, one step at a time, in the order that `choose` says: it is given those that are left, and answers a place
+/// among them.
+pub(crate) fn interleave<F: Future>(futures: impl IntoIterator<Item = F>, mut choose: impl FnMut(&[usize]) -> usize) -> Vec<F::Output> {
+    let (mut indices, mut left): (Vec<usize>, Vec<Pin<Box<F>>>) = futures.into_iter().map(Box::pin).enumerate().unzip();
     let mut results = Vec::new();
     let mut context = Context::from_waker(Waker::noop());
     while !left.is_empty() {
-        let at = choose(left.len());
-        if let Poll::Ready(result) = left[at].1.as_mut().poll(&mut context) {
-            let (index, _) = left.remove(at);
-            results.push((index, result));
+        let at = choose(&indices);
+        if let Poll::Ready(result) = left[at].as_mut().poll(&mut context) {
+            drop(left.remove(at));
+            results.push((indices.remove(at), result));
         }
     }
     results.sort_by_key(|(index, _)| *index);

@@ -405,7 +405,16 @@ fn who_may_put_which_image_into_production_by_which_act() {
                     Act::Promote(_) => !is_slack || one_is_enough,
                     Act::Approve(_) => *image == 'b' && one_is_enough && (is_slack || !identities_count),
                     Act::Rollback(_) | Act::RollBackFrom(_) => *image == 'c' || !identities_count,
-                    _ => false,
+                    Act::Plan(_)
+                    | Act::Status
+                    | Act::History
+                    | Act::Cancel
+                    | Act::Hold(_)
+                    | Act::Resume
+                    | Act::Reconcile
+                    | Act::Reject(_)
+                    | Act::Ask
+                    | Act::AskAgain(_) => false,
                 };
                 let plan = decided(app, &command(act.clone(), from), &before_anybody_decided());
                 let sent = plan
