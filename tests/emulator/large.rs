@@ -129,6 +129,7 @@ fn state(name: &str) -> Value {
         "stack_id": text(&stack_id(name)),
         "policy": { "M": { "mode": text("auto"), "approvers": { "L": [] }, "required": { "N": "1" }, "links": { "BOOL": true } } },
         "running": { "M": running },
+        "first_ran": text(&Fleet::digest(name)),
         "first_seen": text(&Fleet::digest(name)),
     })
 }
