@@ -5,37 +5,10 @@ mod support;
 
 use ecr_promoter::answer::Outcome;
 use ecr_promoter::model::Digest;
-use ecr_promoter::state::State;
 use serde_json::{Value, json};
 use support::slack::{ALICE, BOB, MALLORY};
-use support::{Memory, answers, change, event, push_event, sns, stack_changed, survives_every_fault, tag};
-
-fn state(world: &Memory) -> State {
-    world.get().state.as_ref().expect("a state").0.clone()
-}
-
-#[track_caller]
-fn command(world: &Memory, words: &str, want: &str) -> Value {
-    let id = format!("message-{}", world.get().calls.len());
-    let message = sns(words, &id, world.get().now);
-    answers(world, &message, want)
-}
-
-fn tick(world: &Memory) -> Value {
-    world.invoke(&event("scheduled"), "tick").expect("a look")
-}
-
-/// CloudFormation goes through with what is under way, and its event comes.
-fn finish(world: &Memory) {
-    world.finish_update();
-    world.invoke(&stack_changed(), "stack event").expect("a look");
-}
-
-/// The same, where the update fails.
-fn fail(world: &Memory) {
-    world.fail_update("it did not stabilize");
-    world.invoke(&stack_changed(), "stack event").expect("a look");
-}
+use support::steps::{command, fail, finish, runs, state, tick};
+use support::{Memory, answers, change, event, push_event, sns, survives_every_fault, tag};
 
 /// Until nothing is under way any more.
 fn come_to_rest(world: &Memory) {
@@ -57,10 +30,6 @@ fn deploy(world: &Memory, commit: &str) -> Digest {
     }
     finish(world);
     digest
-}
-
-fn runs(world: &Memory) -> Digest {
-    world.get().tags[&tag(&world.value())].clone()
 }
 
 /// What the version before wrote: it did not know these.
@@ -110,6 +79,13 @@ fn two_people(world: Memory) -> Memory {
     world.in_slack(&json!({ "approvers": [ALICE, BOB], "required": 2 }))
 }
 
+/// Each of them clicks on Approve below the newest message.
+fn both_approve(world: &Memory) {
+    for user in [ALICE, BOB] {
+        world.clicks(user, &world.newest_message().button("approve"), user);
+    }
+}
+
 #[test]
 fn an_upgrade_while_what_two_people_approved_waits_lets_it_go() {
     let world = two_people(Memory::new("approval"));
@@ -117,9 +93,7 @@ fn an_upgrade_while_what_two_people_approved_waits_lets_it_go() {
     let digest = world.push("aaaaaaa");
     answers(&world, &push_event(&digest), "approval_requested");
     world.foreign_update("production_old");
-    for user in [ALICE, BOB] {
-        world.clicks(user, &world.newest_message().button("approve"), user);
-    }
+    both_approve(&world);
     assert_eq!(state(&world).open.len(), 1);
     downgrade(&world);
     finish(&world);
@@ -468,9 +442,7 @@ fn people_in_slack_who_promote_again_while_their_cancelled_update_goes_back_are_
     tick(&world);
     let digest = world.push("aaaaaaa");
     answers(&world, &push_event(&digest), "approval_requested");
-    for user in [ALICE, BOB] {
-        world.clicks(user, &world.newest_message().button("approve"), user);
-    }
+    both_approve(&world);
     assert!(world.get().in_flight.is_some());
     world.writes(ALICE, "cancel web", "cancel");
     // One person alone changes nothing of that.
@@ -488,9 +460,7 @@ fn one_person_who_promotes_again_after_a_cancel_does_not_stand_for_two() {
     tick(&world);
     let digest = world.push("aaaaaaa");
     answers(&world, &push_event(&digest), "approval_requested");
-    for user in [ALICE, BOB] {
-        world.clicks(user, &world.newest_message().button("approve"), user);
-    }
+    both_approve(&world);
     world.writes(ALICE, "cancel web", "cancel");
     world.writes(ALICE, "promote web", "again-1");
     come_to_rest(&world);

@@ -5,41 +5,10 @@ mod support;
 
 use ecr_promoter::answer::Outcome;
 use ecr_promoter::model::Digest;
-use ecr_promoter::state::State;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use support::{Fault, Memory, answers, event, every_interleaving, push_event, sns, stack_changed, survives_every_fault, tag};
-
-fn state(world: &Memory) -> State {
-    world.get().state.as_ref().expect("a state").0.clone()
-}
-
-fn command(world: &Memory, words: &str, want: &str) -> Value {
-    let id = format!("message-{}", world.get().calls.len());
-    let message = sns(words, &id, world.get().now);
-    answers(world, &message, want)
-}
-
-fn tick(world: &Memory) -> Value {
-    world.invoke(&event("scheduled"), "tick").expect("a look")
-}
-
-/// CloudFormation goes through with what is under way, and its event comes.
-fn finish(world: &Memory) {
-    world.finish_update();
-    world.invoke(&stack_changed(), "stack event").expect("a look");
-}
-
-/// The same, where the update fails.
-fn fail(world: &Memory) {
-    world.fail_update("it did not stabilize");
-    world.invoke(&stack_changed(), "stack event").expect("a look");
-}
-
-/// The image that the stack's value is on: what runs, unless a tag was moved.
-fn runs(world: &Memory) -> Digest {
-    world.get().tags[&tag(&world.value())].clone()
-}
+use support::steps::{command, fail, finish, runs, state, tick};
+use support::{Fault, Memory, answers, event, every_interleaving, push_event, sns, survives_every_fault, tag};
 
 /// A stack that the old script left at `latest`, which CI moves, with `aaaaaaa` running.
 fn adopted_at_latest(mode: &str) -> (Memory, Digest) {

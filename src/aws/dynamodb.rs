@@ -92,9 +92,8 @@ fn parts(roster: &Roster) -> (Part, Vec<Part>) {
 impl Aws {
     /// An app's state, and what its next write is conditional on.
     pub(super) async fn versioned_state(&self, repository: &Repository) -> Result<(Option<State>, Version), Error> {
-        let Some(item) = self.item(repository.as_str(), STATE).await? else { return Ok((None, Version::default())) };
-        let nonce = nonce_of(&item);
-        Ok((Some(read(repository.as_str(), STATE, item)?), Version(nonce)))
+        let (state, version) = self.versioned(repository.as_str(), STATE).await?.unzip();
+        Ok((state, version.unwrap_or_default()))
     }
 
     /// The states of these apps: 100 a call, which is all that the service takes.
@@ -138,9 +137,8 @@ impl Aws {
     /// The apps that there were, and what the next write is conditional on.
     pub(super) async fn read_roster(&self) -> Result<(Roster, Version), Error> {
         for _ in 0..ROSTER_ROUNDS {
-            let Some(item) = self.item(ROSTER, ROSTER).await? else { return Ok(Default::default()) };
-            let version = Version(nonce_of(&item));
-            let Part { mut apps, parts } = read(ROSTER, ROSTER, item)?;
+            let Some((first, version)) = self.versioned(ROSTER, ROSTER).await? else { return Ok(Default::default()) };
+            let Part { mut apps, parts } = first;
             let names: Vec<String> = (1..parts).map(roster_part).collect();
             let further = try_join_all(names.iter().map(|name| self.item(ROSTER, name))).await?;
             let is_whole = further.iter().all(|item| item.as_ref().is_some_and(|item| nonce_of(item) == version.0));
@@ -164,19 +162,13 @@ impl Aws {
         for (n, part) in (1..).zip(&further) {
             puts.push(self.put(ROSTER, &roster_part(n), part, &nonce)?);
         }
-        let puts = puts.into_iter().map(PutBuilder::build).collect::<Result<Vec<Put>, _>>().map_err(|e| incomplete(&resource, &e))?;
-        let is_written = match <[Put; 1]>::try_from(puts) {
-            Ok([put]) => self.put_one(put, &nonce, &resource).await?,
-            Err(puts) => self.put_all(puts, &nonce, &resource).await?,
-        };
+        let is_written = self.write(puts, &nonce, &resource).await?;
         Ok(if is_written { Applied::Saved(Version(Some(nonce))) } else { Applied::Conflict })
     }
 
     /// Reads where the next look goes on, and what the next write is conditional on.
     pub(super) async fn read_unfinished(&self) -> Result<(Unfinished, Version), Error> {
-        let Some(item) = self.item(UNFINISHED, UNFINISHED).await? else { return Ok(Default::default()) };
-        let version = Version(nonce_of(&item));
-        Ok((read(UNFINISHED, UNFINISHED, item)?, version))
+        Ok(self.versioned(UNFINISHED, UNFINISHED).await?.unwrap_or_default())
     }
 
     /// Writes where the next look goes on.
@@ -184,17 +176,13 @@ impl Aws {
         let nonce = (self.nonce)()?;
         let resource = self.resource(UNFINISHED, UNFINISHED);
         let put = if_unchanged(self.put(UNFINISHED, UNFINISHED, unfinished, &nonce)?, version);
-        let put = put.build().map_err(|e| incomplete(&resource, &e))?;
-        Ok(if self.put_one(put, &nonce, &resource).await? { Applied::Saved(Version(Some(nonce))) } else { Applied::Conflict })
+        let is_written = self.write(vec![put], &nonce, &resource).await?;
+        Ok(if is_written { Applied::Saved(Version(Some(nonce))) } else { Applied::Conflict })
     }
 
     /// What a request is about, by its id alone.
     pub(super) async fn asked(&self, id: &RequestId) -> Result<Option<Asked>, Error> {
-        let partition = asked_partition(id);
-        match self.item(&partition, ASKED).await? {
-            Some(item) => read(&partition, ASKED, item).map(Some),
-            None => Ok(None),
-        }
+        self.record(&asked_partition(id), ASKED).await
     }
 
     /// How a request is found by its id. Kept longer than it can be approved: an old button is still told what became of it.
@@ -207,11 +195,7 @@ impl Aws {
 
     /// Reads a board's session. Strongly consistent, so that a session is found right after it was written.
     pub(super) async fn read_session(&self, id: &SessionId) -> Result<Option<Session>, Error> {
-        let partition = session_partition(id);
-        match self.item(&partition, SESSION).await? {
-            Some(item) => read(&partition, SESSION, item).map(Some),
-            None => Ok(None),
-        }
+        self.record(&session_partition(id), SESSION).await
     }
 
     /// Writes a board's session, unless one with this id exists: a command that is delivered twice gets one link.
@@ -221,18 +205,25 @@ impl Aws {
         let resource = self.resource(&partition, SESSION);
         let put = self.put(&partition, SESSION, session, &nonce)?;
         let put = put.item("expires_at", AttributeValue::N(session.until.as_second().to_string()));
-        let put = if_unchanged(put, &Version::default()).build().map_err(|e| incomplete(&resource, &e))?;
-        Ok(if self.put_one(put, &nonce, &resource).await? { Applied::Done } else { Applied::Conflict })
+        let put = if_unchanged(put, &Version::default());
+        Ok(if self.write(vec![put], &nonce, &resource).await? { Applied::Done } else { Applied::Conflict })
     }
 
     /// The record of a command that was carried out before.
     pub(super) async fn command(&self, repository: &Repository, id: Option<&str>) -> Result<Option<CommandRecord>, Error> {
         let Some(id) = id else { return Ok(None) };
-        let key = command_key(id);
-        match self.item(repository.as_str(), &key).await? {
-            Some(item) => read(repository.as_str(), &key, item).map(Some),
-            None => Ok(None),
-        }
+        self.record(repository.as_str(), &command_key(id)).await
+    }
+
+    async fn record<T: DeserializeOwned>(&self, partition: &str, key: &str) -> Result<Option<T>, Error> {
+        Ok(self.versioned(partition, key).await?.map(|(record, _)| record))
+    }
+
+    /// A record, and what its next write is conditional on.
+    async fn versioned<T: DeserializeOwned>(&self, partition: &str, key: &str) -> Result<Option<(T, Version)>, Error> {
+        let Some(item) = self.item(partition, key).await? else { return Ok(None) };
+        let version = Version(nonce_of(&item));
+        Ok(Some((read(partition, key, item)?, version)))
     }
 
     async fn item(&self, partition: &str, key: &str) -> Result<Option<Item>, Error> {
@@ -294,11 +285,7 @@ impl Aws {
             );
         }
         let resource = self.resource(repository.as_str(), STATE);
-        let puts: Vec<Put> = puts.into_iter().map(|put| put.build()).collect::<Result<_, _>>().map_err(|e| incomplete(&resource, &e))?;
-        let written = match <[Put; 1]>::try_from(puts) {
-            Ok([put]) => self.put_one(put, &nonce, &resource).await?,
-            Err(puts) => self.put_all(puts, &nonce, &resource).await?,
-        };
+        let written = self.write(puts, &nonce, &resource).await?;
         Ok(match (written, &records.state) {
             (false, _) => Applied::Conflict,
             (true, Some(_)) => Applied::Saved(Version(Some(nonce))),
@@ -310,9 +297,17 @@ impl Aws {
     pub(super) async fn keep_answer(&self, repository: &Repository, record: &CommandRecord) -> Result<Applied, Error> {
         let nonce = (self.nonce)()?;
         let resource = self.resource(repository.as_str(), &command_key(&record.id));
-        let put = self.put_command(repository, record, &nonce)?.build().map_err(|e| incomplete(&resource, &e))?;
-        self.put_one(put, &nonce, &resource).await?;
+        self.write(vec![self.put_command(repository, record, &nonce)?], &nonce, &resource).await?;
         Ok(Applied::Done)
+    }
+
+    /// Writes all of these or none. Answers whether they were written.
+    async fn write(&self, puts: Vec<PutBuilder>, nonce: &str, resource: &str) -> Result<bool, Error> {
+        let puts: Vec<Put> = puts.into_iter().map(PutBuilder::build).collect::<Result<_, _>>().map_err(|e| incomplete(resource, &e))?;
+        match <[Put; 1]>::try_from(puts) {
+            Ok([put]) => self.put_one(put, nonce, resource).await,
+            Err(puts) => self.put_all(puts, nonce, resource).await,
+        }
     }
 
     /// Whether it was written.

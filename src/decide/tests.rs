@@ -45,10 +45,6 @@ fn tag(letter: char) -> Tag {
 /// `a` runs and is the newest; `b` is there too. Nothing is remembered.
 fn seen() -> Snapshot {
     Snapshot {
-        at: NOW.parse().expect("a time"),
-        state: None,
-        version: Version::default(),
-        command: None,
         stack: Some(Stack {
             id: "arn".to_owned(),
             name: "web".to_owned(),
@@ -60,19 +56,11 @@ fn seen() -> Snapshot {
             capabilities: vec!["CAPABILITY_IAM".to_owned()],
         }),
         tags: tags([(tag('a'), digest('a'))]),
-        asked_tags: BTreeSet::new(),
         is_configuration_newer: true,
         mutability: Some(TagMutability { is_immutable: true, exclusions: Vec::new() }),
         newest: Some(digest('a')),
         images: ['a', 'b'].map(|letter| (digest(letter), Ok(image(letter)))).into(),
-        unavailable: BTreeMap::new(),
-        labels: BTreeMap::new(),
-        events: None,
-        matches: BTreeMap::new(),
-        history: None,
-        reviews: BTreeMap::new(),
-        nonce: "00112233445566778899aabbccddeeff".to_owned(),
-        tried: Tried::default(),
+        ..Snapshot::at(NOW.parse().expect("a time"), "00112233445566778899aabbccddeeff".to_owned())
     }
 }
 

@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each test crate uses a part of it")]
 
 pub(crate) mod slack;
+pub(crate) mod steps;
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::collections::{BTreeMap, BTreeSet};
@@ -644,6 +645,16 @@ fn name_of(id: &str) -> &str {
     id.split('/').nth(1).unwrap_or(id)
 }
 
+/// Writes a record if it is still as it was read.
+fn keep<T: Clone>(kept: &mut Option<(T, String)>, record: &T, version: &Version, nonces: &mut u64) -> Applied {
+    if kept.as_ref().map(|(_, nonce)| nonce) != version.0.as_ref() {
+        return Applied::Conflict;
+    }
+    *nonces += 1;
+    *kept = Some((record.clone(), nonces.to_string()));
+    Applied::Saved(Version(Some(nonces.to_string())))
+}
+
 /// One sandbox of the function: what [`World`] is to its handler.
 struct Sandbox {
     world: Memory,
@@ -803,15 +814,7 @@ impl World for Sandbox {
     }
 
     async fn keep_roster(&self, roster: &Roster, version: &Version) -> Result<Applied, Error> {
-        let keep = |w: &mut Inner| {
-            if w.roster.as_ref().map(|(_, nonce)| nonce) != version.0.as_ref() {
-                return Applied::Conflict;
-            }
-            w.nonces += 1;
-            w.roster = Some((roster.clone(), w.nonces.to_string()));
-            Applied::Saved(Version(Some(w.nonces.to_string())))
-        };
-        self.call("Save roster", keep).await
+        self.call("Save roster", |w| keep(&mut w.roster, roster, version, &mut w.nonces)).await
     }
 
     async fn unfinished(&self) -> Result<(Unfinished, Version), Error> {
@@ -820,15 +823,7 @@ impl World for Sandbox {
     }
 
     async fn keep_unfinished(&self, unfinished: &Unfinished, version: &Version) -> Result<Applied, Error> {
-        let keep = |w: &mut Inner| {
-            if w.unfinished.as_ref().map(|(_, nonce)| nonce) != version.0.as_ref() {
-                return Applied::Conflict;
-            }
-            w.nonces += 1;
-            w.unfinished = Some((unfinished.clone(), w.nonces.to_string()));
-            Applied::Saved(Version(Some(w.nonces.to_string())))
-        };
-        self.call("Save unfinished", keep).await
+        self.call("Save unfinished", |w| keep(&mut w.unfinished, unfinished, version, &mut w.nonces)).await
     }
 
     async fn state(&self, _: &Repository) -> Result<Option<State>, Error> {
