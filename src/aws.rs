@@ -15,7 +15,7 @@ mod sns;
 mod ssm;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use aws_config::retry::RetryConfig;
@@ -44,7 +44,7 @@ use crate::slack::team::Installation;
 use crate::stack::{EventsWanted, Stack, StackEvents};
 use crate::state::State;
 use crate::world::{Action, Applied, Asked, Listener, Question, Secret, Snapshot, Subject, TagsWanted, Version, World};
-use cache::Cache;
+use cache::{Cache, Caches};
 use ecr::Newest;
 use slack::TokenId;
 
@@ -72,14 +72,14 @@ pub struct Aws {
     sns: aws_sdk_sns::Client,
     ssm: aws_sdk_ssm::Client,
     apps: Mutex<HashMap<Repository, (Instant, App)>>,
-    mutability: Mutex<HashMap<Repository, (Instant, TagMutability)>>,
+    mutability: Caches<Repository, TagMutability>,
     /// And when reading them began.
     all_apps: Mutex<Option<(Instant, AllApps)>>,
     /// When the present invocation ends.
     deadline: Mutex<Option<patience::Deadline>>,
     /// Who waits for calls that AWS throttles, by action.
     lines: Mutex<HashMap<&'static str, Arc<tokio::sync::Mutex<()>>>>,
-    secrets: Mutex<HashMap<String, Arc<Cache<Option<SecretString>>>>>,
+    secrets: Caches<String, Option<SecretString>>,
     public_url: Cache<Option<PublicUrl>>,
     installation: Cache<(TokenId, Installation)>,
     /// Turns to read an image config.
@@ -123,11 +123,11 @@ impl Aws {
             settings,
             http,
             apps: Mutex::default(),
-            mutability: Mutex::default(),
+            mutability: Caches::default(),
             all_apps: Mutex::default(),
             deadline: Mutex::default(),
             lines: Mutex::default(),
-            secrets: Mutex::default(),
+            secrets: Caches::default(),
             public_url: Cache::default(),
             installation: Cache::that_forgets_failures_after(slack::SILENCE_AGE),
             blobs: Semaphore::new(blob::SIDE_BY_SIDE),
@@ -151,19 +151,19 @@ impl Aws {
         };
         self.parameters(&path, take).await?;
         let apps: AllApps = apps.into_iter().collect();
-        *self.all_apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some((began, Arc::clone(&apps)));
+        *locked(&self.all_apps) = Some((began, Arc::clone(&apps)));
         Ok(apps)
     }
 
     /// All apps, if they were read less than a minute ago.
     fn recent_apps(&self) -> Option<AllApps> {
-        let all = self.all_apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+        let all = locked(&self.all_apps).clone();
         all.filter(|(began, _)| began.elapsed() < CONFIGURATION_AGE).map(|(_, apps)| apps)
     }
 
     /// One app, if its configuration was read less than a minute ago and can be used.
     fn recent_app(&self, repository: &Repository) -> Option<App> {
-        let own = self.apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(repository).cloned();
+        let own = locked(&self.apps).get(repository).cloned();
         if let Some((_, app)) = own.filter(|(read_at, _)| read_at.elapsed() < CONFIGURATION_AGE) {
             return Some(app);
         }
@@ -171,6 +171,11 @@ impl Aws {
         let at = all.binary_search_by(|(name, _)| name.cmp(repository)).ok()?;
         all[at].1.clone().ok()
     }
+}
+
+/// What a mutex guards. No write under one of these stops halfway, so that a panic elsewhere leaves the value whole.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// Copies the list of apps for a caller that keeps it.
@@ -208,7 +213,7 @@ impl World for Aws {
         // A repository without configuration is not remembered: it may get one before its next push.
         let Some(json) = self.parameter(&name).await? else { return Ok(None) };
         let app = App::parse(repository, &name, &json)?;
-        self.apps.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(repository.clone(), (began, app.clone()));
+        locked(&self.apps).insert(repository.clone(), (began, app.clone()));
         Ok(Some(app))
     }
 

@@ -4,10 +4,14 @@
 //! The age counts from the start of the read. Of the monotonic clock and the wall clock, the one that shows the greater age counts: while a
 //! sandbox is frozen, its monotonic clock may stand still.
 
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Mutex;
 
+use super::locked;
 use crate::error::Error;
 
 /// How long a failed read is remembered, unless the cache has a time of its own.
@@ -68,6 +72,31 @@ impl<T: Clone> Cache<T> {
     pub(super) async fn grow_older(&self, by: Duration) {
         if let Some(known) = &mut *self.known.lock().await {
             known.since.wall -= by;
+        }
+    }
+}
+
+/// A value for each key, each read when it is needed.
+#[derive(Debug)]
+pub(super) struct Caches<K, T>(std::sync::Mutex<HashMap<K, Arc<Cache<T>>>>);
+
+impl<K, T> Default for Caches<K, T> {
+    fn default() -> Self {
+        Self(std::sync::Mutex::default())
+    }
+}
+
+impl<K: Hash + Eq, T: Clone> Caches<K, T> {
+    pub(super) fn of(&self, key: K) -> Arc<Cache<T>> {
+        Arc::clone(locked(&self.0).entry(key).or_default())
+    }
+
+    /// Lets time pass for all of them.
+    #[cfg(test)]
+    pub(super) async fn grow_older(&self, by: Duration) {
+        let caches: Vec<_> = locked(&self.0).values().cloned().collect();
+        for cache in caches {
+            cache.grow_older(by).await;
         }
     }
 }

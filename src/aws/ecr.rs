@@ -3,7 +3,7 @@
 mod search;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_sdk_ecr::operation::describe_images::DescribeImagesError;
 use aws_sdk_ecr::types::{self as ecr, Image as Row, ImageDetail, ImageFailure, ImageFailureCode, ImageIdentifier, ImageTagMutability};
@@ -162,25 +162,22 @@ impl Aws {
     /// Which tags of a repository can be moved, at most as old as a configuration. Where that cannot be read, all can: it is
     /// then promoted with one more round trip.
     pub(super) async fn mutability(&self, repository: &Repository) -> TagMutability {
-        let known = self.mutability.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(repository).cloned();
-        if let Some((read_at, mutability)) = known
-            && read_at.elapsed() < CONFIGURATION_AGE
-        {
-            return mutability;
-        }
+        let cache = self.mutability.of(repository.clone());
+        let known = cache.get(|_, age| age < CONFIGURATION_AGE, async || Ok(self.read_mutability(repository).await)).await;
+        known.unwrap_or_default()
+    }
+
+    async fn read_mutability(&self, repository: &Repository) -> TagMutability {
         let asked = self.ecr.describe_repositories().repository_names(repository.as_str()).send();
         let read = match timeout(MUTABILITY_WITHIN, asked).await {
             Ok(Ok(output)) => Ok(output.repositories().first().map(tag_mutability).unwrap_or_default()),
             Ok(Err(error)) => Err(failed("ecr:DescribeRepositories", format!("repository `{repository}`"), &error).to_string()),
             Err(_) => Err("ecr:DescribeRepositories was not answered in time".to_owned()),
         };
-        let mutability = read.unwrap_or_else(|problem| {
+        read.unwrap_or_else(|problem| {
             warn!(%repository, %problem, "all tags count as movable");
             TagMutability::default()
-        });
-        let mut known = self.mutability.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        known.insert(repository.clone(), (Instant::now(), mutability.clone()));
-        mutability
+        })
     }
 
     /// What each of these tags is on, whatever kind of image that is, and however many others the repository has.

@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::time::{Instant, timeout_at};
 
-use super::Aws;
+use super::{Aws, locked};
 use crate::error::Error;
 
 /// The time that is kept back, at most, to report that a call was throttled to the end; a tenth of a short invocation. Looks at many apps
@@ -52,11 +52,11 @@ impl Aws {
     /// Begins an invocation. `time` is what it has, where that is known.
     pub fn begin(&self, time: Option<Duration>) {
         let deadline = time.map(|time| Deadline { at: Instant::now() + time, whole: time });
-        *self.deadline.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = deadline;
+        *locked(&self.deadline) = deadline;
     }
 
     fn deadline(&self) -> Option<Deadline> {
-        *self.deadline.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        *locked(&self.deadline)
     }
 
     /// Whether the present invocation has this much time left, or at least half of its whole time.
@@ -109,7 +109,7 @@ impl Aws {
     }
 
     fn line(&self, action: &'static str) -> Arc<tokio::sync::Mutex<()>> {
-        Arc::clone(self.lines.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).entry(action).or_default())
+        Arc::clone(locked(&self.lines).entry(action).or_default())
     }
 }
 

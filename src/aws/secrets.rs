@@ -1,14 +1,13 @@
 //! Secrets: SecureStrings of Parameter Store, in a type that cannot be printed. A sandbox keeps a secret for a minute, whether or not it is
 //! used. After that minute, a secret that was replaced or deleted is not accepted any more; no deployment is needed.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_ssm::types::ParameterType;
 use aws_smithy_runtime_api::client::result::SdkError;
 use secrecy::SecretString;
 
-use super::cache::{Cache, FAILURE_AGE};
+use super::cache::FAILURE_AGE;
 use super::{Aws, failed};
 use crate::config::ConfigError;
 use crate::error::Error;
@@ -20,12 +19,8 @@ impl Aws {
     /// Returns a secret by its parameter's name; `None` if it is missing or empty. A missing one is remembered for seconds only, since
     /// somebody may be adding it.
     pub(crate) async fn secret_named(&self, name: &str) -> Result<Option<SecretString>, Error> {
-        let cache: Arc<Cache<Option<SecretString>>> = {
-            let mut secrets = self.secrets.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            Arc::clone(secrets.entry(name.to_owned()).or_default())
-        };
         let is_good = |secret: &Option<SecretString>, age| age < if secret.is_some() { SECRET_AGE } else { FAILURE_AGE };
-        cache.get(is_good, async || self.read_secret(name).await).await
+        self.secrets.of(name.to_owned()).get(is_good, async || self.read_secret(name).await).await
     }
 
     async fn read_secret(&self, name: &str) -> Result<Option<SecretString>, Error> {
@@ -87,21 +82,13 @@ mod tests {
         secret.expect("no error").map(|secret| secret.expose_secret().to_owned())
     }
 
-    /// The clock goes on.
-    async fn later(aws: &Aws, by: Duration) {
-        let caches: Vec<_> = aws.secrets.lock().expect("unpoisoned").values().cloned().collect();
-        for cache in caches {
-            cache.grow_older(by).await;
-        }
-    }
-
     #[tokio::test]
     async fn a_secret_is_decrypted_and_kept_for_a_minute_used_or_not() {
         replay([is("old"), is("new")], async |aws| {
             assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("old"));
-            later(aws, SECRET_AGE - Duration::from_secs(5)).await;
+            aws.secrets.grow_older(SECRET_AGE - Duration::from_secs(5)).await;
             assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("old"));
-            later(aws, Duration::from_secs(5)).await;
+            aws.secrets.grow_older(Duration::from_secs(5)).await;
             assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("new"));
             assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("new"));
         })
@@ -113,12 +100,12 @@ mod tests {
         let fails = (asked(), json_error("InvalidKeyId", "no such key", &json!({})));
         replay([is("old"), fails, is("new")], async |aws| {
             assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("old"));
-            later(aws, SECRET_AGE).await;
+            aws.secrets.grow_older(SECRET_AGE).await;
             for _ in 0..10 {
                 let words = aws.secret_named(NAME).await.expect_err("it failed").to_string();
                 assert_eq!(words, "ssm:GetParameter on parameter `/ecr-promoter/slack/bot-token` failed: InvalidKeyId: no such key");
             }
-            later(aws, FAILURE_AGE).await;
+            aws.secrets.grow_older(FAILURE_AGE).await;
             assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("new"));
         })
         .await;
@@ -129,7 +116,7 @@ mod tests {
         replay([missing(), is("xoxb-1")], async |aws| {
             assert_eq!(exposed(aws.secret_named(NAME).await), None);
             assert_eq!(exposed(aws.secret_named(NAME).await), None);
-            later(aws, FAILURE_AGE).await;
+            aws.secrets.grow_older(FAILURE_AGE).await;
             assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("xoxb-1"));
         })
         .await;
@@ -139,7 +126,7 @@ mod tests {
     async fn a_secret_that_was_taken_away_is_gone_within_a_minute() {
         replay([is("xoxb-1"), missing()], async |aws| {
             assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("xoxb-1"));
-            later(aws, SECRET_AGE).await;
+            aws.secrets.grow_older(SECRET_AGE).await;
             assert_eq!(exposed(aws.secret_named(NAME).await), None);
         })
         .await;

@@ -38,6 +38,7 @@ const LONGEST_CHECK: usize = 4 * 1024;
 const LATER: &str = "It takes longer than Slack waits. If it was heard, it goes on by itself within five minutes; `status` tells.";
 const NOT_HEARD: &str = "Nothing was done: Slack did not say in time in which team this app is installed, and without that nobody counts. \
                          Try again in a few seconds; if it stays so, the function's log says why.";
+const TRY_AGAIN: &str = "It takes longer than Slack waits: try again.";
 const LOG_SAYS: &str = "That failed, and nothing was changed; the function's log says why.";
 
 /// Whether this is Slack's check of the certificate. It has no signature, and expects only a 200.
@@ -94,7 +95,7 @@ async fn admit<W: World>(world: &W, click: &Click, began: Instant) -> Result<(Ap
     let sender =
         team::Sender { team: click.team.as_deref(), own_team: click.user.team.as_deref(), organisation: click.organisation.as_deref() };
     let read = join(standing(world, sender), find(world, click));
-    let Ok((standing, found)) = tokio::time::timeout(BUDGET.saturating_sub(began.elapsed()), read).await else {
+    let Some((standing, found)) = in_time(began, read).await else {
         return Err(not_heard());
     };
     let standing = match standing {
@@ -155,7 +156,7 @@ fn is_what_was_clicked(button: Button, outcome: Outcome) -> bool {
 
 async fn whisper<W: World>(world: &W, click: &Click, text: &str, began: Instant) {
     let to = Listener { response_url: click.response_url.clone(), channel: click.channel.clone(), user: click.user.id.clone() };
-    world.whisper(&to, text, LAST_WORD.max(BUDGET.saturating_sub(began.elapsed()))).await;
+    world.whisper(&to, text, LAST_WORD.max(left(began))).await;
 }
 
 /// A slash command: the words of a command. The word `promote` may be left out.
@@ -177,7 +178,7 @@ pub(super) async fn command<W: World>(world: &W, request: &Request, now: Timesta
     }
     let sender =
         team::Sender { team: Some(&slash.team), own_team: slash.user.team.as_deref(), organisation: slash.organisation.as_deref() };
-    let known = tokio::time::timeout(BUDGET.saturating_sub(began.elapsed()), standing(world, sender)).await;
+    let known = in_time(began, standing(world, sender)).await;
     let standing = match known.unwrap_or(Err(Stranger::Unknown)) {
         Ok(standing) => standing,
         Err(Stranger::Foreign) => return foreign(),
@@ -200,12 +201,12 @@ async fn board<W: World>(world: &W, slash: SlashCommand, origin: SlackOrigin, be
         let asker = board::Asker::Person { origin, name: slash.user.name, trigger_id: slash.trigger_id };
         board::link(world, asker).await.map(Some)
     };
-    match tokio::time::timeout(BUDGET.saturating_sub(began.elapsed()), link).await {
-        Err(_) => ephemeral("It takes longer than Slack waits: try again."),
-        Ok(Ok(None)) => foreign(),
-        Ok(Ok(Some(Reply::Answer(answer)))) => ephemeral(&answer.reason),
-        Ok(Ok(Some(reply @ Reply::Report(_)))) => ephemeral(&words(&reply)),
-        Ok(Err(failure)) => {
+    match in_time(began, link).await {
+        None => ephemeral(TRY_AGAIN),
+        Some(Ok(None)) => foreign(),
+        Some(Ok(Some(Reply::Answer(answer)))) => ephemeral(&answer.reason),
+        Some(Ok(Some(reply @ Reply::Report(_)))) => ephemeral(&words(&reply)),
+        Some(Err(failure)) => {
             error!(%failure, "a slash command failed");
             // Whoever asks may not be allowed to command any app. A configuration's own error reveals nothing else.
             let is_theirs = matches!(failure, Error::Config(_));
@@ -271,11 +272,11 @@ async fn show<W: World>(world: &W, app: &App, command: Command, began: Instant) 
     let subject = Subject::of(&command);
     let trigger = Trigger::Command(command);
     let looked = look_only(world, app, &trigger, &subject);
-    match tokio::time::timeout(BUDGET.saturating_sub(began.elapsed()), looked).await {
-        Err(_) => ephemeral("It takes longer than Slack waits: try again."),
-        Ok(Ok(Some(reply))) => ephemeral(&words_for_outsiders(&reply)),
-        Ok(Ok(None)) => ephemeral("What this would do is worked out only for people who may command the app."),
-        Ok(Err(failure)) => {
+    match in_time(began, looked).await {
+        None => ephemeral(TRY_AGAIN),
+        Some(Ok(Some(reply))) => ephemeral(&words_for_outsiders(&reply)),
+        Some(Ok(None)) => ephemeral("What this would do is worked out only for people who may command the app."),
+        Some(Err(failure)) => {
             error!(%failure, "a slash command of somebody who may not command failed");
             ephemeral(LOG_SAYS)
         }
@@ -307,7 +308,17 @@ async fn act_in_time<W: World>(world: &W, app: &App, command: Command, began: In
     let subject = Subject::of(&command);
     let trigger = Trigger::Command(command);
     let looked = look_for_a_person(world, app, &trigger, &subject);
-    tokio::time::timeout(BUDGET.saturating_sub(began.elapsed()), looked).await.map_or(Ok(None), |reply| reply.map(Some))
+    in_time(began, looked).await.transpose()
+}
+
+/// Runs something while Slack waits; `None` if it did not end in time.
+async fn in_time<T>(began: Instant, what: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(left(began), what).await.ok()
+}
+
+/// The rest of the time that the function works before it answers Slack.
+fn left(began: Instant) -> Duration {
+    BUDGET.saturating_sub(began.elapsed())
 }
 
 /// The answer to somebody who may not command. Nothing is recorded, and the app is not looked at.
