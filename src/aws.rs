@@ -1,5 +1,6 @@
-//! The real [`World`]: one client for each service, all on one HTTP connector. Each service has a file of its own, with
-//! narrow methods that speak the model's types; what they send and how they read answers is shown by recorded wire tests.
+//! The real [`World`]: one client for each service, all on one HTTP connector. Each service has a
+//! file of its own, with narrow methods that speak the model's types; what they send and how they
+//! read answers is shown by recorded wire tests.
 
 mod blob;
 mod bounded;
@@ -22,7 +23,9 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::{Connector, tls};
-use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnectorSettings, SharedHttpConnector, http_client_fn,
+};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -43,14 +46,18 @@ use crate::slack::api::{Api, is_response_url};
 use crate::slack::team::Installation;
 use crate::stack::{EventsWanted, Stack, StackEvents};
 use crate::state::State;
-use crate::world::{Action, Applied, Asked, Listener, Question, Secret, Snapshot, Subject, TagsWanted, Version, World};
+use crate::world::{
+    Action, Applied, Asked, Listener, Question, Secret, Snapshot, Subject, TagsWanted, Version,
+    World,
+};
 use cache::{Cache, Caches};
 use ecr::Newest;
 use slack::TokenId;
 
 /// How long a sandbox may go on with a configuration that it has read.
 const CONFIGURATION_AGE: Duration = Duration::from_secs(60);
-/// Well under the function's own time: what is slower than this is tried again, or fails and is retried by Lambda.
+/// Well under the function's own time: what is slower than this is tried again, or fails and is
+/// retried by Lambda.
 const CONNECT: Duration = Duration::from_secs(2);
 const ATTEMPT: Duration = Duration::from_secs(5);
 const OPERATION: Duration = Duration::from_secs(15);
@@ -101,9 +108,17 @@ impl Aws {
         let sdk = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http_client_fn(move |_, _| shared.clone()))
             .timeout_config(
-                TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).operation_timeout(OPERATION).build(),
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT)
+                    .operation_attempt_timeout(ATTEMPT)
+                    .operation_timeout(OPERATION)
+                    .build(),
             )
-            .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(100)).with_max_backoff(Duration::from_secs(2)))
+            .retry_config(
+                RetryConfig::standard()
+                    .with_initial_backoff(Duration::from_millis(100))
+                    .with_max_backoff(Duration::from_secs(2)),
+            )
             .load()
             .await;
         Self::new(&sdk, http, settings)
@@ -112,7 +127,8 @@ impl Aws {
     /// Clients of this SDK configuration.
     pub fn new(sdk: &SdkConfig, http: SharedHttpConnector, settings: Settings) -> Self {
         let bounded = SharedHttpConnector::new(bounded::Bounded(http.clone()));
-        let ecr = aws_sdk_ecr::config::Builder::from(sdk).http_client(http_client_fn(move |_, _| bounded.clone()));
+        let ecr = aws_sdk_ecr::config::Builder::from(sdk)
+            .http_client(http_client_fn(move |_, _| bounded.clone()));
         Self {
             cloudformation: aws_sdk_cloudformation::Client::new(sdk),
             dynamodb: aws_sdk_dynamodb::Client::new(sdk),
@@ -137,14 +153,16 @@ impl Aws {
 }
 
 impl Aws {
-    /// Reads all apps anew. A parameter whose name is not that of a repository is skipped. Each page is parsed at once, so that only
-    /// the parsed apps stay in memory.
+    /// Reads all apps anew. A parameter whose name is not that of a repository is skipped. Each
+    /// page is parsed at once, so that only the parsed apps stay in memory.
     async fn read_apps(&self) -> Result<AllApps, Error> {
         let began = Instant::now();
         let path = self.settings.apps_path();
         let mut apps = BTreeMap::new();
         let take = |name: String, json: String| {
-            if let Some(repository) = name.strip_prefix(&path).and_then(|app| app.parse::<Repository>().ok()) {
+            if let Some(repository) =
+                name.strip_prefix(&path).and_then(|app| app.parse::<Repository>().ok())
+            {
                 let app = App::parse(&repository, &name, &json);
                 apps.insert(repository, app);
             }
@@ -173,14 +191,17 @@ impl Aws {
     }
 }
 
-/// What a mutex guards. No write under one of these stops halfway, so that a panic elsewhere leaves the value whole.
+/// What a mutex guards. No write under one of these stops halfway, so that a panic elsewhere leaves
+/// the value whole.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// Copies the list of apps for a caller that keeps it.
 fn owned(apps: &[(Repository, Result<App, ConfigError>)]) -> Vec<(Repository, Result<App, Error>)> {
-    apps.iter().map(|(repository, app)| (repository.clone(), app.clone().map_err(Error::from))).collect()
+    apps.iter()
+        .map(|(repository, app)| (repository.clone(), app.clone().map_err(Error::from)))
+        .collect()
 }
 
 impl World for Aws {
@@ -210,7 +231,8 @@ impl World for Aws {
     async fn app_now(&self, repository: &Repository) -> Result<Option<App>, Error> {
         let name = self.source(repository);
         let began = Instant::now();
-        // A repository without configuration is not remembered: it may get one before its next push.
+        // A repository without configuration is not remembered: it may get one before its next
+        // push.
         let Some(json) = self.parameter(&name).await? else { return Ok(None) };
         let app = App::parse(repository, &name, &json)?;
         locked(&self.apps).insert(repository.clone(), (began, app.clone()));
@@ -274,7 +296,11 @@ impl World for Aws {
         self.read_unfinished().await
     }
 
-    async fn keep_unfinished(&self, unfinished: &Unfinished, version: &Version) -> Result<Applied, Error> {
+    async fn keep_unfinished(
+        &self,
+        unfinished: &Unfinished,
+        version: &Version,
+    ) -> Result<Applied, Error> {
         self.write_unfinished(unfinished, version).await
     }
 
@@ -282,18 +308,29 @@ impl World for Aws {
         Ok(self.versioned_state(repository).await?.0)
     }
 
-    async fn states(&self, repositories: &[Repository]) -> Result<BTreeMap<Repository, Result<State, Error>>, Error> {
+    async fn states(
+        &self,
+        repositories: &[Repository],
+    ) -> Result<BTreeMap<Repository, Result<State, Error>>, Error> {
         self.read_states(repositories).await
     }
 
-    async fn watch(&self, app: &App, wanted: &EventsWanted) -> Result<(Option<Stack>, StackEvents), Error> {
-        let events = self.patiently("cloudformation:DescribeStackEvents", || self.stack_events(&app.config.stack, wanted));
+    async fn watch(
+        &self,
+        app: &App,
+        wanted: &EventsWanted,
+    ) -> Result<(Option<Stack>, StackEvents), Error> {
+        let events = self.patiently("cloudformation:DescribeStackEvents", || {
+            self.stack_events(&app.config.stack, wanted)
+        });
         let (stack, events) = join(self.stack(&app.config.stack), events).await;
         Ok((stack?, events?))
     }
 
     async fn public_url(&self) -> Result<Option<PublicUrl>, Error> {
-        self.public_url.get(|_, age| age < CONFIGURATION_AGE, async || self.read_public_url().await).await
+        self.public_url
+            .get(|_, age| age < CONFIGURATION_AGE, async || self.read_public_url().await)
+            .await
     }
 
     async fn observe(&self, app: &App, subject: &Subject) -> Result<Snapshot, Error> {
@@ -301,17 +338,29 @@ impl World for Aws {
             return self.glance(app).await;
         }
         let at = self.now();
-        let state = try_join(self.versioned_state(&app.repository), self.command(&app.repository, subject.command.as_deref()));
+        let state = try_join(
+            self.versioned_state(&app.repository),
+            self.command(&app.repository, subject.command.as_deref()),
+        );
         let digest = subject.digest.as_ref();
         let tags_of = async {
             match digest.filter(|_| app.config.commit_from.contains(&CommitSource::Tag)) {
-                Some(digest) => Ok(Some((digest, self.tags_of(&app.repository, digest).await?.unwrap_or_default()))),
+                Some(digest) => Ok(Some((
+                    digest,
+                    self.tags_of(&app.repository, digest).await?.unwrap_or_default(),
+                ))),
                 None => Ok(None),
             }
         };
         let mutability = async { Ok(self.mutability(&app.repository).await) };
-        let (images, tags_of, stack, ((state, version), command), mutability) =
-            try_join5(self.candidates(app, digest), tags_of, self.stack(&app.config.stack), state, mutability).await?;
+        let (images, tags_of, stack, ((state, version), command), mutability) = try_join5(
+            self.candidates(app, digest),
+            tags_of,
+            self.stack(&app.config.stack),
+            state,
+            mutability,
+        )
+        .await?;
         let mut tags = Tags::default();
         if let Some((digest, its)) = tags_of {
             tags.insert_all_of(digest, its);
@@ -319,7 +368,11 @@ impl World for Aws {
         let source_tag = &app.config.source_tag;
         let newest = match images.newest(digest, source_tag) {
             Newest::Known(newest) => newest,
-            Newest::Ambiguous => self.tags_named(&app.repository, &[source_tag.clone()].into()).await?.remove(source_tag).flatten(),
+            Newest::Ambiguous => self
+                .tags_named(&app.repository, &[source_tag.clone()].into())
+                .await?
+                .remove(source_tag)
+                .flatten(),
         };
         tags.insert(source_tag.clone(), newest.clone());
         Ok(Snapshot {
@@ -357,7 +410,9 @@ impl World for Aws {
                 (seen.stack, seen.events) = (stack, Some(events));
             }
             Question::Tags(TagsWanted { named, of }) => {
-                let of = try_join_all(of.iter().map(async |digest| Ok((digest, self.tags_of(&app.repository, digest).await?))));
+                let of = try_join_all(of.iter().map(async |digest| {
+                    Ok((digest, self.tags_of(&app.repository, digest).await?))
+                }));
                 let (named, of) = try_join(self.tags_named(&app.repository, named), of).await?;
                 seen.note_tags(
                     &app.config.source_tag,
@@ -383,12 +438,18 @@ impl World for Aws {
 
     async fn apply(&self, app: &App, action: &Action, version: &Version) -> Result<Applied, Error> {
         match action {
-            Action::Save(records) | Action::Mark(records) => self.save(&app.repository, records, version).await,
+            Action::Save(records) | Action::Mark(records) => {
+                self.save(&app.repository, records, version).await
+            }
             Action::CheckTags(tags) => self.check_tags(&app.repository, tags).await,
             Action::PutTag { image, tag } => self.put_tag(&app.repository, image, tag).await,
             Action::UpdateStack(update) => self.update_stack(app, update).await,
-            Action::CreateChangeSet { update, name } => self.create_change_set(app, update, name).await,
-            Action::ExecuteChangeSet { token, arn } => self.execute_change_set(app, token, arn).await,
+            Action::CreateChangeSet { update, name } => {
+                self.create_change_set(app, update, name).await
+            }
+            Action::ExecuteChangeSet { token, arn } => {
+                self.execute_change_set(app, token, arn).await
+            }
             Action::DeleteChangeSet(id) => self.delete_change_set(app, id).await,
             Action::CancelUpdate(token) => self.cancel_update(app, token).await,
             // The channel was told at the first try; only the topic is tried again.
@@ -406,12 +467,16 @@ impl World for Aws {
 }
 
 impl Aws {
-    /// What a look reads that most likely finds nothing to do: three calls. What runs is known before the tags are asked for, so
-    /// that one call answers for the newest and the running one.
+    /// What a look reads that most likely finds nothing to do: three calls. What runs is known
+    /// before the tags are asked for, so that one call answers for the newest and the running one.
     async fn glance(&self, app: &App) -> Result<Snapshot, Error> {
         let at = self.now();
-        let ((state, version), stack) = try_join(self.versioned_state(&app.repository), self.stack(&app.config.stack)).await?;
-        let value = stack.as_ref().and_then(|stack| stack.value(&app.config.parameter)).filter(|value| app.config.is_production_tag(value));
+        let ((state, version), stack) =
+            try_join(self.versioned_state(&app.repository), self.stack(&app.config.stack)).await?;
+        let value = stack
+            .as_ref()
+            .and_then(|stack| stack.value(&app.config.parameter))
+            .filter(|value| app.config.is_production_tag(value));
         let running = value.and_then(|value| value.parse().ok());
         let named = [app.config.source_tag.clone()].into_iter().chain(running).collect();
         let holders = self.tags_if_there(&app.repository, &named).await?;
@@ -424,20 +489,35 @@ impl Aws {
 }
 
 /// Sorts a failed call by what to do about it: a denied one names the action that the role lacks.
-fn failed<E>(action: &'static str, resource: impl Into<String>, error: &SdkError<E, HttpResponse>) -> Error
+fn failed<E>(
+    action: &'static str,
+    resource: impl Into<String>,
+    error: &SdkError<E, HttpResponse>,
+) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     let resource = resource.into();
     let (code, message) = match error.as_service_error() {
-        Some(service) => (service.code().unwrap_or("no error code"), service.message().unwrap_or("no message").to_owned()),
+        Some(service) => (
+            service.code().unwrap_or("no error code"),
+            service.message().unwrap_or("no message").to_owned(),
+        ),
         None => return Error::Aws { action, resource, message: on_the_way(error) },
     };
     if matches!(
         code,
-        "AccessDenied" | "AccessDeniedException" | "AuthorizationError" | "AuthorizationErrorException" | "UnauthorizedOperation"
+        "AccessDenied"
+            | "AccessDeniedException"
+            | "AuthorizationError"
+            | "AuthorizationErrorException"
+            | "UnauthorizedOperation"
     ) {
-        return Error::Denied { action: missing_action(&message).unwrap_or(action).to_owned(), resource, message };
+        return Error::Denied {
+            action: missing_action(&message).unwrap_or(action).to_owned(),
+            resource,
+            message,
+        };
     }
     Error::Aws { action, resource, message: format!("{code}: {message}") }
 }
@@ -467,7 +547,8 @@ where
     cut(&sentence)
 }
 
-/// `… is not authorized to perform: ecr:PutImage on resource: …`: not always the action of the call itself.
+/// `… is not authorized to perform: ecr:PutImage on resource: …`: not always the action of the call
+/// itself.
 fn missing_action(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once("not authorized to perform: ")?;
     let action = rest.split_whitespace().next()?;

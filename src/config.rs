@@ -1,5 +1,6 @@
-//! What users configure: [`Settings`], the function's environment, and [`App`], one repository's JSON in Parameter Store.
-//! Both are read whole and checked whole: an error names the parameter, the key and what was expected. No I/O here.
+//! What users configure: [`Settings`], the function's environment, and [`App`], one repository's
+//! JSON in Parameter Store. Both are read whole and checked whole: an error names the parameter,
+//! the key and what was expected. No I/O here.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -22,7 +23,8 @@ pub const DEFAULT_SLACK_API: &str = "https://slack.com/api/";
 pub struct Settings {
     /// `STATE_TABLE`: the DynamoDB table of all records.
     pub state_table: String,
-    /// `PARAMETER_PREFIX`: the root of the configuration in Parameter Store, without a trailing slash.
+    /// `PARAMETER_PREFIX`: the root of the configuration in Parameter Store, without a trailing
+    /// slash.
     pub parameter_prefix: String,
     /// `NOTIFICATION_TOPIC_ARN`: where people hear of promotions; `None` when empty or unset.
     pub notification_topic: Option<String>,
@@ -43,11 +45,19 @@ impl Settings {
             problem: expected.to_owned(),
         };
         if !prefix.starts_with('/') {
-            return Err(wrong("PARAMETER_PREFIX", "expected a name that starts with `/`, such as `/ecr-promoter`"));
+            return Err(wrong(
+                "PARAMETER_PREFIX",
+                "expected a name that starts with `/`, such as `/ecr-promoter`",
+            ));
         }
         Ok(Self {
-            state_table: set("STATE_TABLE")
-                .ok_or_else(|| wrong("STATE_TABLE", "it is not set; expected the name of the DynamoDB table that template.yaml creates"))?,
+            state_table: set("STATE_TABLE").ok_or_else(|| {
+                wrong(
+                    "STATE_TABLE",
+                    "it is not set; expected the name of the \
+                    DynamoDB table that template.yaml creates",
+                )
+            })?,
             parameter_prefix: prefix.trim_end_matches('/').to_owned(),
             notification_topic: set("NOTIFICATION_TOPIC_ARN"),
             slack_api_url: set("SLACK_API_URL").unwrap_or_else(|| DEFAULT_SLACK_API.to_owned()),
@@ -92,7 +102,8 @@ pub struct App {
     pub config: Config,
 }
 
-/// The JSON of one app's configuration. Unknown keys are errors: a misspelt guard must not be no guard.
+/// The JSON of one app's configuration. Unknown keys are errors: a misspelt guard must not be no
+/// guard.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -199,7 +210,8 @@ pub struct Approval {
     pub required: u32,
     /// After how many hours a request can no longer be approved.
     pub expires_hours: u32,
-    /// Whether a mail link may decide; absent = yes, unless `approvers` or `required` asks for identities.
+    /// Whether a mail link may decide; absent = yes, unless `approvers` or `required` asks for
+    /// identities.
     pub links: Option<bool>,
 }
 
@@ -212,7 +224,13 @@ impl Approval {
 
 impl Default for Approval {
     fn default() -> Self {
-        Self { slack_channel: None, approvers: Vec::new(), required: 1, expires_hours: 72, links: None }
+        Self {
+            slack_channel: None,
+            approvers: Vec::new(),
+            required: 1,
+            expires_hours: 72,
+            links: None,
+        }
     }
 }
 
@@ -307,7 +325,8 @@ impl fmt::Display for ConfigError {
 }
 
 impl Config {
-    /// Whether a value is a production tag: one that ecr-promoter makes. The source tag never is, since it moves.
+    /// Whether a value is a production tag: one that ecr-promoter makes. The source tag never is,
+    /// since it moves.
     pub fn is_production_tag(&self, value: &str) -> bool {
         let is_own = value.len() > self.tag_prefix.len() && value.starts_with(&self.tag_prefix);
         is_own && value != self.source_tag.as_str() && value.parse::<Tag>().is_ok()
@@ -319,17 +338,29 @@ impl App {
     pub fn parse(repository: &Repository, source: &str, json: &str) -> Result<Self, ConfigError> {
         let wrong = |Mistake { key, problem }| {
             let example = key.as_deref().map_or_else(|| Some(EXAMPLE.to_owned()), example_of);
-            let next_step = example.map(|example| format!(" Write for example {example}")).unwrap_or_default();
-            ConfigError { place: format!("Parameter Store {source}"), key, problem: problem + &next_step }
+            let next_step =
+                example.map(|example| format!(" Write for example {example}")).unwrap_or_default();
+            ConfigError {
+                place: format!("Parameter Store {source}"),
+                key,
+                problem: problem + &next_step,
+            }
         };
         let node = json::parse(json).map_err(wrong)?;
         if !matches!(node, Node::Object(_)) {
-            return Err(wrong(Mistake { key: None, problem: format!("found {node}; expected a JSON object.") }));
+            return Err(wrong(Mistake {
+                key: None,
+                problem: format!("found {node}; expected a JSON object."),
+            }));
         }
         let config: Config = json::read(&node).map_err(wrong)?;
         let app = Self { repository: repository.clone(), source: source.to_owned(), config };
         app.check().map_err(|ConfigError { key, problem, .. }| {
-            let found = key.as_deref().and_then(|key| node.at(key)).map(|value| format!("found {value}; ")).unwrap_or_default();
+            let found = key
+                .as_deref()
+                .and_then(|key| node.at(key))
+                .map(|value| format!("found {value}; "))
+                .unwrap_or_default();
             wrong(Mistake { key, problem: format!("{found}{problem}.") })
         })?;
         Ok(app)
@@ -373,12 +404,20 @@ impl App {
 
     /// An error about this configuration as a whole.
     pub fn whole(&self, problem: impl Into<String>) -> ConfigError {
-        ConfigError { place: format!("Parameter Store {}", self.source), key: None, problem: problem.into() }
+        ConfigError {
+            place: format!("Parameter Store {}", self.source),
+            key: None,
+            problem: problem.into(),
+        }
     }
 
     /// An error about one key of this configuration.
     pub fn error(&self, key: &str, problem: impl Into<String>) -> ConfigError {
-        ConfigError { place: format!("Parameter Store {}", self.source), key: Some(key.to_owned()), problem: problem.into() }
+        ConfigError {
+            place: format!("Parameter Store {}", self.source),
+            key: Some(key.to_owned()),
+            problem: problem.into(),
+        }
     }
 
     fn check(&self) -> Result<(), ConfigError> {
@@ -386,9 +425,14 @@ impl App {
         let ensure = |holds: bool, key: &str, expected: &str| {
             if holds { Ok(()) } else { Err(self.error(key, expected)) }
         };
-        ensure(is_stack(&c.stack), "stack", "expected the name or the ARN of a CloudFormation stack")?;
         ensure(
-            (1..=255).contains(&c.parameter.len()) && c.parameter.bytes().all(|b| b.is_ascii_alphanumeric()),
+            is_stack(&c.stack),
+            "stack",
+            "expected the name or the ARN of a CloudFormation stack",
+        )?;
+        ensure(
+            (1..=255).contains(&c.parameter.len())
+                && c.parameter.bytes().all(|b| b.is_ascii_alphanumeric()),
             "parameter",
             "expected the name of a stack parameter (letters and digits)",
         )?;
@@ -396,18 +440,26 @@ impl App {
         ensure(
             longest.parse::<Tag>().is_ok(),
             "tag_prefix",
-            "expected the start of a tag (at most 75 letters, digits, `_`, `.`, `-`, not starting with `.` or `-`)",
+            "expected the start of a tag (at most 75 letters, digits, `_`, `.`, `-`, not starting \
+             with `.` or `-`)",
         )?;
-        ensure(!c.commit_from.is_empty(), "commit_from", "expected at least one of `tag`, `annotation`, `label`, `digest`")?;
+        ensure(
+            !c.commit_from.is_empty(),
+            "commit_from",
+            "expected at least one of `tag`, `annotation`, `label`, `digest`",
+        )?;
         let a = &c.approval;
         ensure(a.required >= 1, "approval.required", "expected a number of people, at least 1")?;
         ensure(
             a.approvers.is_empty() || a.required as usize <= a.approvers.len(),
             "approval.required",
-            "expected no more people than `approval.approvers` lists, or nothing could ever be approved",
+            "expected no more people than `approval.approvers` lists, or nothing could ever be \
+             approved",
         )?;
         ensure(
-            a.approvers.iter().all(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric())),
+            a.approvers
+                .iter()
+                .all(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric())),
             "approval.approvers",
             "expected Slack user ids, such as `U024BE7LH`",
         )?;
@@ -419,16 +471,22 @@ impl App {
         ensure(
             a.slack_channel.as_deref().is_none_or(is_channel),
             "approval.slack_channel",
-            "expected the channel's id (`C…` or `G…`), not its name, which Slack does not say of private channels. In Slack, open the \
+            "expected the channel's id (`C…` or `G…`), not its name, which Slack does not say of \
+             private channels. In Slack, open the \
              channel and click on its name: the id is at the end of the tab *About*",
         )?;
         ensure(
             !a.needs_identity() || a.slack_channel.is_some(),
             "approval.slack_channel",
-            "expected a channel's id, such as `C024BE91L`: with `approval.approvers`, or `approval.required` above 1, people decide in \
+            "expected a channel's id, such as `C024BE91L`: with `approval.approvers`, or \
+             `approval.required` above 1, people decide in \
              Slack only, and without a channel nobody is asked there",
         )?;
-        ensure((1..=8760).contains(&a.expires_hours), "approval.expires_hours", "expected 1-8760 hours")?;
+        ensure(
+            (1..=8760).contains(&a.expires_hours),
+            "approval.expires_hours",
+            "expected 1-8760 hours",
+        )?;
         if let Some(guard) = &c.guard {
             ensure(
                 guard.allowed_changes.iter().all(|change| is_resource_type(change)),
@@ -438,12 +496,23 @@ impl App {
         }
         if let Some(rollback) = &c.rollback {
             ensure(rollback.alarms.len() <= 5, "rollback.alarms", "expected at most 5 alarms")?;
-            ensure(rollback.alarms.iter().all(|arn| arn.starts_with("arn:")), "rollback.alarms", "expected the ARNs of CloudWatch alarms")?;
-            ensure(rollback.monitor_minutes.is_none_or(|m| m <= 180), "rollback.monitor_minutes", "expected 0-180 minutes")?;
+            ensure(
+                rollback.alarms.iter().all(|arn| arn.starts_with("arn:")),
+                "rollback.alarms",
+                "expected the ARNs of CloudWatch alarms",
+            )?;
+            ensure(
+                rollback.monitor_minutes.is_none_or(|m| m <= 180),
+                "rollback.monitor_minutes",
+                "expected 0-180 minutes",
+            )?;
         }
         ensure(
             c.repository_url.as_deref().is_none_or(|url| {
-                url.starts_with("https://") && !url.contains(|c: char| c.is_whitespace() || c.is_control() || "<>|\"".contains(c))
+                url.starts_with("https://")
+                    && !url.contains(|c: char| {
+                        c.is_whitespace() || c.is_control() || "<>|\"".contains(c)
+                    })
             }),
             "repository_url",
             "expected an https:// address",
@@ -453,12 +522,18 @@ impl App {
 
 /// Whether a configured name or ARN means the stack with this ARN.
 pub fn names_stack(own: &str, stack_id: &str) -> bool {
-    // `…:stack/<name>/<uuid>`; a configured ARN may leave out the last part, and then means every stack of that name.
-    let name = stack_id.split_once(":stack/").map(|(_, rest)| rest.split('/').next().unwrap_or_default());
-    own == stack_id || Some(own) == name || own.starts_with("arn:") && stack_id.strip_prefix(own).is_some_and(|rest| rest.starts_with('/'))
+    // `…:stack/<name>/<uuid>`; a configured ARN may leave out the last part, and then means every
+    // stack of that name.
+    let name =
+        stack_id.split_once(":stack/").map(|(_, rest)| rest.split('/').next().unwrap_or_default());
+    own == stack_id
+        || Some(own) == name
+        || own.starts_with("arn:")
+            && stack_id.strip_prefix(own).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html>: `[a-zA-Z][-a-zA-Z0-9]*`, 128.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html>:
+/// `[a-zA-Z][-a-zA-Z0-9]*`, 128.
 fn is_stack(text: &str) -> bool {
     let is_name = |name: &str| {
         (1..=128).contains(&name.len())
@@ -471,20 +546,28 @@ fn is_stack(text: &str) -> bool {
             let parts: Vec<&str> = rest.splitn(5, ':').collect();
             parts.len() == 5
                 && parts[1] == "cloudformation"
-                && parts[4].strip_prefix("stack/").is_some_and(|r| is_name(r.split('/').next().unwrap_or_default()))
+                && parts[4]
+                    .strip_prefix("stack/")
+                    .is_some_and(|r| is_name(r.split('/').next().unwrap_or_default()))
         }
     }
 }
 
-/// Whether this is a channel's id: `C…`, or `G…` for an older private channel. Names of channels have no capital letters in Slack.
+/// Whether this is a channel's id: `C…`, or `G…` for an older private channel. Names of channels
+/// have no capital letters in Slack.
 fn is_channel(text: &str) -> bool {
-    (2..=64).contains(&text.len()) && text.starts_with(['C', 'G']) && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+    (2..=64).contains(&text.len())
+        && text.starts_with(['C', 'G'])
+        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
 fn is_resource_type(change: &str) -> bool {
     let kind = change.strip_suffix(":Replacement").unwrap_or(change);
     kind.split("::").count() >= 2
-        && kind.split("::").all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"@_-".contains(&b)))
+        && kind.split("::").all(|part| {
+            !part.is_empty()
+                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"@_-".contains(&b))
+        })
 }
 
 #[cfg(test)]
@@ -517,32 +600,73 @@ mod tests {
     #[test]
     fn an_error_names_the_parameter_the_key_and_what_was_expected() {
         refuses("", &["not valid JSON", "line 1", r#"{"stack": "web"}"#]);
-        refuses("[\"web\"]", &["found a list of `web`; expected a JSON object", r#"{"stack": "web"}"#]);
+        refuses(
+            "[\"web\"]",
+            &["found a list of `web`; expected a JSON object", r#"{"stack": "web"}"#],
+        );
         refuses("{", &["line 1, column 1"]);
         refuses("{}", &["key `stack`", "it is missing", r#""stack": "web""#]);
         refuses(r#"{"stack":"web"} x"#, &["not valid JSON", "column 17"]);
-        refuses(r#"{"stack":"web","stak":1}"#, &["key `stak`", "did you mean `stack`?", "`source_tag`"]);
-        refuses(r#"{"stack":5}"#, &["key `stack`", "found `5`; expected a text in quotes", r#""stack": "web""#]);
-        refuses(r#"{"stack":"my stack"}"#, &["key `stack`", "found the text `my stack`; expected the name or the ARN"]);
-        refuses(r#"{"stack":"web","mode":"automatic"}"#, &["key `mode`", "found the text `automatic`", "did you mean `auto`?"]);
-        refuses(r#"{"stack":"web","source_tag":"a b"}"#, &["key `source_tag`", "an image tag", r#""source_tag": "latest""#]);
+        refuses(
+            r#"{"stack":"web","stak":1}"#,
+            &["key `stak`", "did you mean `stack`?", "`source_tag`"],
+        );
+        refuses(
+            r#"{"stack":5}"#,
+            &["key `stack`", "found `5`; expected a text in quotes", r#""stack": "web""#],
+        );
+        refuses(
+            r#"{"stack":"my stack"}"#,
+            &["key `stack`", "found the text `my stack`; expected the name or the ARN"],
+        );
+        refuses(
+            r#"{"stack":"web","mode":"automatic"}"#,
+            &["key `mode`", "found the text `automatic`", "did you mean `auto`?"],
+        );
+        refuses(
+            r#"{"stack":"web","source_tag":"a b"}"#,
+            &["key `source_tag`", "an image tag", r#""source_tag": "latest""#],
+        );
         refuses(r#"{"stack":"web","tag_prefix":"prod/"}"#, &["key `tag_prefix`", "start of a tag"]);
-        refuses(r#"{"stack":"web","commit_from":["git"]}"#, &["key `commit_from[0]`", "`annotation`", r#""commit_from": ["tag""#]);
-        refuses(r#"{"stack":"web","approval":{"required":"2"}}"#, &["key `approval.required`", "the text `2`", "a whole number"]);
-        refuses(r#"{"stack":"web","approval":{"required":-1}}"#, &["key `approval.required`", "found `-1`", r#""required": 1"#]);
-        refuses(r#"{"stack":"web","approval":{"slack_channel":"C1","approvers":["U1"],"required":2}}"#, &["key `approval.required`"]);
-        refuses(r#"{"stack":"web","rollback":{"monitor_minutes":181}}"#, &["key `rollback.monitor_minutes`", "found `181`", "0-180"]);
-        refuses(r#"{"stack":"web","guard":{"allowed_changes":["ECS"]}}"#, &["key `guard.allowed_changes`", "a list of `ECS`"]);
+        refuses(
+            r#"{"stack":"web","commit_from":["git"]}"#,
+            &["key `commit_from[0]`", "`annotation`", r#""commit_from": ["tag""#],
+        );
+        refuses(
+            r#"{"stack":"web","approval":{"required":"2"}}"#,
+            &["key `approval.required`", "the text `2`", "a whole number"],
+        );
+        refuses(
+            r#"{"stack":"web","approval":{"required":-1}}"#,
+            &["key `approval.required`", "found `-1`", r#""required": 1"#],
+        );
+        refuses(
+            r#"{"stack":"web","approval":{"slack_channel":"C1","approvers":["U1"],"required":2}}"#,
+            &["key `approval.required`"],
+        );
+        refuses(
+            r#"{"stack":"web","rollback":{"monitor_minutes":181}}"#,
+            &["key `rollback.monitor_minutes`", "found `181`", "0-180"],
+        );
+        refuses(
+            r#"{"stack":"web","guard":{"allowed_changes":["ECS"]}}"#,
+            &["key `guard.allowed_changes`", "a list of `ECS`"],
+        );
         refuses(r#"{"stack":"web","guard":{}}"#, &["key `guard.allowed_changes`", "it is missing"]);
-        refuses(r#"{"stack":"web","repository_url":"javascript:x"}"#, &["key `repository_url`", "https://"]);
+        refuses(
+            r#"{"stack":"web","repository_url":"javascript:x"}"#,
+            &["key `repository_url`", "https://"],
+        );
         refuses(r#"{"stack":"web","stack":"api"}"#, &["key `stack`", "twice"]);
     }
 
     #[test]
     fn what_is_no_json_is_told_with_line_and_column_and_without_a_key() {
-        for json in
-            ["{\"stack\": \"web\",\n}", "{\"stack\": \"web\"\n \"mode\": \"auto\"}", "{\"stack\": \"web\",\n\"approval\": {\"required\": 2"]
-        {
+        for json in [
+            "{\"stack\": \"web\",\n}",
+            "{\"stack\": \"web\"\n \"mode\": \"auto\"}",
+            "{\"stack\": \"web\",\n\"approval\": {\"required\": 2",
+        ] {
             refuses(json, &["not valid JSON", "at line 2, column "]);
             let error = parse(json).expect_err("refused");
             assert!(!error.contains("key `"), "{error}");
@@ -552,12 +676,19 @@ mod tests {
     #[test]
     fn every_key_has_an_example_that_is_right() {
         for (key, value) in EXAMPLES {
-            let mut members = key.split('.').rev().fold((*value).to_owned(), |inner, member| format!("{{\"{member}\": {inner}}}"));
+            let mut members = key
+                .split('.')
+                .rev()
+                .fold((*value).to_owned(), |inner, member| format!("{{\"{member}\": {inner}}}"));
             if *key != "stack" {
                 members = members.replacen('{', r#"{"stack": "web", "#, 1);
             }
             // Where identities count, people decide in Slack only.
-            let members = members.replacen(r#""approvers""#, r#""slack_channel": "C024BE91L", "approvers""#, 1);
+            let members = members.replacen(
+                r#""approvers""#,
+                r#""slack_channel": "C024BE91L", "approvers""#,
+                1,
+            );
             parse(&members).unwrap_or_else(|error| panic!("{key}: {error}"));
         }
         let keys = parse(r#"{"stack": "web", "?": 1}"#).expect_err("refused");
@@ -568,34 +699,68 @@ mod tests {
 
     #[test]
     fn a_channel_is_named_by_its_id() {
-        let with = |channel: &str| format!(r#"{{"stack":"web","approval":{{"slack_channel":"{channel}"}}}}"#);
+        let with = |channel: &str| {
+            format!(r#"{{"stack":"web","approval":{{"slack_channel":"{channel}"}}}}"#)
+        };
         for good in ["C024BE91L", "G024BE91L", "C1"] {
             assert!(parse(&with(good)).is_ok(), "{good}");
         }
-        for bad in
-            ["", "C", "#releases", "releases", "C releases", "c024be91l", "D024BE91L", "U024BE7LH", "https://acme.slack.com/C024BE91L"]
-        {
-            refuses(&with(bad), &["key `approval.slack_channel`", "the channel's id (`C…` or `G…`)", "*About*"]);
+        for bad in [
+            "",
+            "C",
+            "#releases",
+            "releases",
+            "C releases",
+            "c024be91l",
+            "D024BE91L",
+            "U024BE7LH",
+            "https://acme.slack.com/C024BE91L",
+        ] {
+            refuses(
+                &with(bad),
+                &["key `approval.slack_channel`", "the channel's id (`C…` or `G…`)", "*About*"],
+            );
         }
     }
 
     #[test]
     fn approvals_that_can_never_be_given_are_refused() {
         let with = |approval: &str| format!(r#"{{"stack":"web","approval":{approval}}}"#);
-        assert!(parse(&with(r#"{"slack_channel":"C1","approvers":["U1","U2"],"required":2}"#)).is_ok());
+        assert!(
+            parse(&with(r#"{"slack_channel":"C1","approvers":["U1","U2"],"required":2}"#)).is_ok()
+        );
         assert!(parse(&with(r#"{"slack_channel":"C1","required":2}"#)).is_ok());
-        refuses(&with(r#"{"slack_channel":"C1","approvers":["U1","U1"]}"#), &["key `approval.approvers`", "each person once"]);
-        refuses(&with(r#"{"slack_channel":"C1","approvers":["U1","U2","U1"],"required":3}"#), &["key `approval.approvers`"]);
-        refuses(&with(r#"{"slack_channel":"C1","approvers":["U1"],"required":2}"#), &["key `approval.required`"]);
+        refuses(
+            &with(r#"{"slack_channel":"C1","approvers":["U1","U1"]}"#),
+            &["key `approval.approvers`", "each person once"],
+        );
+        refuses(
+            &with(r#"{"slack_channel":"C1","approvers":["U1","U2","U1"],"required":3}"#),
+            &["key `approval.approvers`"],
+        );
+        refuses(
+            &with(r#"{"slack_channel":"C1","approvers":["U1"],"required":2}"#),
+            &["key `approval.required`"],
+        );
         refuses(&with(r#"{"slack_channel":"C1","required":0}"#), &["key `approval.required`"]);
-        for without in [r#"{"approvers":["U1"]}"#, r#"{"required":2}"#, r#"{"approvers":["U1","U2"],"required":2}"#] {
-            refuses(&with(without), &["key `approval.slack_channel`", "people decide in Slack only"]);
+        for without in [
+            r#"{"approvers":["U1"]}"#,
+            r#"{"required":2}"#,
+            r#"{"approvers":["U1","U2"],"required":2}"#,
+        ] {
+            refuses(
+                &with(without),
+                &["key `approval.slack_channel`", "people decide in Slack only"],
+            );
         }
     }
 
     #[test]
     fn a_stack_may_be_an_arn() {
-        assert!(parse(r#"{"stack":"arn:aws:cloudformation:us-east-1:012345678912:stack/web/1a2b"}"#).is_ok());
+        assert!(
+            parse(r#"{"stack":"arn:aws:cloudformation:us-east-1:012345678912:stack/web/1a2b"}"#)
+                .is_ok()
+        );
         assert!(parse(r#"{"stack":"arn:aws:s3:::web"}"#).is_err());
     }
 
@@ -603,7 +768,10 @@ mod tests {
     fn settings_say_what_is_missing() {
         let vars = |name: &str| (name == "STATE_TABLE").then(|| "table".to_owned());
         let settings = Settings::from_vars(vars).expect("valid");
-        assert_eq!(settings.app_parameter(&"team/web".parse().expect("valid")), "/ecr-promoter/apps/team/web");
+        assert_eq!(
+            settings.app_parameter(&"team/web".parse().expect("valid")),
+            "/ecr-promoter/apps/team/web"
+        );
         assert_eq!(settings.notification_topic, None);
         let error = Settings::from_vars(|_| None).expect_err("refused").to_string();
         assert!(error.contains("STATE_TABLE"), "{error}");

@@ -1,5 +1,6 @@
-//! Everything that makes an invocation a function error: Lambda tries it again twice and then hands it, with this message, to
-//! the on-failure queue. One line that names the operation, the resource and the cause; never a secret.
+//! Everything that makes an invocation a function error: Lambda tries it again twice and then hands
+//! it, with this message, to the on-failure queue. One line that names the operation, the resource
+//! and the cause; never a secret.
 
 use lambda_runtime::Diagnostic;
 
@@ -21,7 +22,9 @@ pub enum Error {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The function may not make a call.
-    #[error("{action} on {resource} was denied: give the function's role `{action}` for it ({message})")]
+    #[error(
+        "{action} on {resource} was denied: give the function's role `{action}` for it ({message})"
+    )]
     Denied {
         /// The IAM action that is missing.
         action: String,
@@ -57,7 +60,10 @@ pub enum Error {
         cause: Box<Error>,
     },
     /// Other invocations kept changing the app's state.
-    #[error("`{repository}` kept changing while it was looked at ({rounds} times); the next look goes on")]
+    #[error(
+        "`{repository}` kept changing while it was looked at ({rounds} times); the next look goes \
+         on"
+    )]
     Contended {
         /// The app.
         repository: String,
@@ -103,6 +109,9 @@ impl Error {
 
 impl From<Error> for Diagnostic {
     fn from(error: Error) -> Self {
-        Diagnostic { error_type: error.kind().to_owned(), error_message: plain(&error.to_string(), LONGEST) }
+        Diagnostic {
+            error_type: error.kind().to_owned(),
+            error_message: plain(&error.to_string(), LONGEST),
+        }
     }
 }

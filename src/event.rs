@@ -1,5 +1,6 @@
-//! The only router of raw payloads: what came becomes an [`Event`], or an error with the nearest right word and an example.
-//! Each sender has a file of its own; their wire formats stop here. No I/O here.
+//! The only router of raw payloads: what came becomes an [`Event`], or an error with the nearest
+//! right word and an example. Each sender has a file of its own; their wire formats stop here. No
+//! I/O here.
 
 mod cloudformation;
 pub mod command;
@@ -68,11 +69,13 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// Reads account and region off the function's ARN, `arn:aws:lambda:<region>:<account>:function:<name>`. A tool that runs
-    /// the function locally may have none, and then there is nothing to compare an event with.
+    /// Reads account and region off the function's ARN,
+    /// `arn:aws:lambda:<region>:<account>:function:<name>`. A tool that runs the function locally
+    /// may have none, and then there is nothing to compare an event with.
     pub fn new(request_id: String, function_arn: &str, now: Timestamp) -> Self {
         let parts: Vec<&str> = function_arn.split(':').collect();
-        let part = |at: usize| (parts.len() >= 7 && parts[2] == "lambda").then(|| parts[at].to_owned());
+        let part =
+            |at: usize| (parts.len() >= 7 && parts[2] == "lambda").then(|| parts[at].to_owned());
         Self { request_id, account: part(4), region: part(3), now, deadline: None }
     }
 }
@@ -80,7 +83,8 @@ impl Invocation {
 /// A payload that is not understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{problem} For example: `promote web 9fceb02`, or in JSON {{\"action\": \"promote\", \"repository\": \"web\", \"commit\": \"9fceb02\"}}"
+    "{problem} For example: `promote web 9fceb02`, or in JSON {{\"action\": \"promote\", \
+     \"repository\": \"web\", \"commit\": \"9fceb02\"}}"
 )]
 pub struct NotUnderstood {
     /// A sentence that says what is wrong with it, and the nearest right word.
@@ -95,7 +99,8 @@ impl NotUnderstood {
     }
 }
 
-/// The part of an EventBridge event that is read. Its time is not: nothing depends on it, and AWS's samples have impossible times.
+/// The part of an EventBridge event that is read. Its time is not: nothing depends on it, and AWS's
+/// samples have impossible times.
 struct Envelope<'a> {
     detail_type: &'a str,
     account: Option<&'a str>,
@@ -105,14 +110,24 @@ struct Envelope<'a> {
 
 impl<'a> Envelope<'a> {
     fn read(raw: &'a Value) -> Result<Self, NotUnderstood> {
-        let detail_type = raw["detail-type"].as_str().ok_or_else(|| NotUnderstood::new("an event of EventBridge has no `detail-type`"))?;
-        Ok(Self { detail_type, account: raw["account"].as_str(), region: raw["region"].as_str(), detail: &raw["detail"] })
+        let detail_type = raw["detail-type"]
+            .as_str()
+            .ok_or_else(|| NotUnderstood::new("an event of EventBridge has no `detail-type`"))?;
+        Ok(Self {
+            detail_type,
+            account: raw["account"].as_str(),
+            region: raw["region"].as_str(),
+            detail: &raw["detail"],
+        })
     }
 
     /// Why it comes from another account or region than the function's, if it does.
     fn is_elsewhere(&self, invocation: &Invocation) -> Option<String> {
-        let differs = |own: &Option<String>, its: Option<&str>| own.is_some() && own.as_deref() != its;
-        let other = |name: &str, its: Option<&str>| format!("it comes from another {name}: {}", cut(its.unwrap_or("none")));
+        let differs =
+            |own: &Option<String>, its: Option<&str>| own.is_some() && own.as_deref() != its;
+        let other = |name: &str, its: Option<&str>| {
+            format!("it comes from another {name}: {}", cut(its.unwrap_or("none")))
+        };
         if differs(&invocation.account, self.account) {
             return Some(other("account", self.account));
         }
@@ -121,7 +136,10 @@ impl<'a> Envelope<'a> {
 }
 
 /// Reads a payload: one event, or one for each SNS record, each understood or not on its own.
-pub fn parse(raw: &Value, invocation: &Invocation) -> Result<Vec<Result<Event, NotUnderstood>>, NotUnderstood> {
+pub fn parse(
+    raw: &Value,
+    invocation: &Invocation,
+) -> Result<Vec<Result<Event, NotUnderstood>>, NotUnderstood> {
     let Value::Object(fields) = raw else {
         return Err(NotUnderstood::new("the payload is not a JSON object"));
     };
@@ -130,30 +148,50 @@ pub fn parse(raw: &Value, invocation: &Invocation) -> Result<Vec<Result<Event, N
             "aws.ecr" => Ok(vec![ecr::parse(raw, invocation)]),
             "aws.cloudformation" => Ok(vec![cloudformation::parse(raw, invocation)]),
             // EventBridge's own schedule, by a rule or by the Scheduler.
-            "aws.events" | "aws.scheduler" if raw["detail-type"] == "Scheduled Event" => Ok(vec![Ok(Event::Due { only_open_work: false })]),
-            other => Err(NotUnderstood::new(format!("an event of source `{}` was not expected", cut(other)))),
+            "aws.events" | "aws.scheduler" if raw["detail-type"] == "Scheduled Event" => {
+                Ok(vec![Ok(Event::Due { only_open_work: false })])
+            }
+            other => Err(NotUnderstood::new(format!(
+                "an event of source `{}` was not expected",
+                cut(other)
+            ))),
         };
     }
     if fields.contains_key("Records") {
         return sns::parse(raw);
     }
-    if fields.get("action").is_some_and(|action| action == "reconcile") && !fields.contains_key("repository") {
+    if fields.get("action").is_some_and(|action| action == "reconcile")
+        && !fields.contains_key("repository")
+    {
         return Ok(vec![command::due(raw)]);
     }
     if fields.get("action").is_some_and(|action| action == "board") {
         return Ok(vec![command::board(raw)]);
     }
     if fields.contains_key("action") {
-        return Ok(vec![Command::from_json(raw, command::Sender::Direct { request_id: &invocation.request_id }).map(Event::Command)]);
+        return Ok(vec![
+            Command::from_json(raw, command::Sender::Direct { request_id: &invocation.request_id })
+                .map(Event::Command),
+        ]);
     }
     let keys: Vec<&str> = fields.keys().map(String::as_str).collect();
     if keys.is_empty() {
-        return Err(NotUnderstood::new("the payload is an empty object: expected an event, or a command in `action`"));
+        return Err(NotUnderstood::new(
+            "the payload is an empty object: expected an event, or a command in `action`",
+        ));
     }
-    let meant = keys.iter().find_map(|key| Some((key, nearest(key, ["action", "source", "detail-type", "Records"])?)));
+    let meant = keys
+        .iter()
+        .find_map(|key| Some((key, nearest(key, ["action", "source", "detail-type", "Records"])?)));
     Err(NotUnderstood::new(match meant {
-        Some((key, meant)) => format!("a payload with the key `{}` was not expected: did you mean `{meant}`?", cut(key)),
-        None => format!("a payload with the keys {} was not expected", cut(&format!("`{}`", keys.join("`, `")))),
+        Some((key, meant)) => format!(
+            "a payload with the key `{}` was not expected: did you mean `{meant}`?",
+            cut(key)
+        ),
+        None => format!(
+            "a payload with the keys {} was not expected",
+            cut(&format!("`{}`", keys.join("`, `")))
+        ),
     }))
 }
 

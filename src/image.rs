@@ -1,5 +1,6 @@
-//! An image: its manifest as ECR stores it, the commit it says it was built from, and the tag it gets in production.
-//! CONTRACT: the manifest's bytes are never changed, since one changed byte is another image. No I/O here.
+//! An image: its manifest as ECR stores it, the commit it says it was built from, and the tag it
+//! gets in production. CONTRACT: the manifest's bytes are never changed, since one changed byte is
+//! another image. No I/O here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +11,8 @@ use wildmatch::WildMatch;
 use crate::config::{CommitSource, Config};
 use crate::model::{Commit, Digest, Tag};
 
-/// The media types of all manifests that are promoted: without them named, ECR may convert or leave out an image.
+/// The media types of all manifests that are promoted: without them named, ECR may convert or leave
+/// out an image.
 pub const MEDIA_TYPES: [&str; 4] = [
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -18,10 +20,13 @@ pub const MEDIA_TYPES: [&str; 4] = [
     "application/vnd.oci.image.index.v1+json",
 ];
 
-/// The media types of an image's config. A Helm chart, a signature or any other artifact has another one.
-const CONFIG_TYPES: [&str; 2] = ["application/vnd.docker.container.image.v1+json", "application/vnd.oci.image.config.v1+json"];
+/// The media types of an image's config. A Helm chart, a signature or any other artifact has
+/// another one.
+const CONFIG_TYPES: [&str; 2] =
+    ["application/vnd.docker.container.image.v1+json", "application/vnd.oci.image.config.v1+json"];
 
-/// How many platforms of an index are looked at: its children are foreign words, and each costs three calls.
+/// How many platforms of an index are looked at: its children are foreign words, and each costs
+/// three calls.
 pub const MOST_PLATFORMS: usize = 32;
 
 /// The annotation and label that name the commit.
@@ -48,41 +53,66 @@ pub struct Image {
 pub enum ConfigLocation {
     /// A single image: the digest of its config blob.
     Blob(Digest),
-    /// An index: the digests of its platform images, each once, and no more than [`MOST_PLATFORMS`].
+    /// An index: the digests of its platform images, each once, and no more than
+    /// [`MOST_PLATFORMS`].
     Platforms(Vec<Digest>),
     /// Nothing that could carry a label.
     Nowhere,
-    /// Not a container image, and never a candidate: its type, such as that of a Helm chart or a signature.
+    /// Not a container image, and never a candidate: its type, such as that of a Helm chart or a
+    /// signature.
     Artifact(String),
 }
 
 impl Image {
     /// Reads a manifest; `Err` says why it is not what its digest or format promises.
-    pub fn parse(digest: &Digest, manifest: String, media_type: Option<String>) -> Result<Self, String> {
+    pub fn parse(
+        digest: &Digest,
+        manifest: String,
+        media_type: Option<String>,
+    ) -> Result<Self, String> {
         let actual = Digest::of(manifest.as_bytes());
         if actual != *digest {
-            return Err(format!("the manifest's sha256 is {actual}, not {digest}: ECR answered another or a converted manifest"));
+            return Err(format!(
+                "the manifest's sha256 is {actual}, not {digest}: ECR answered another or a \
+                 converted manifest"
+            ));
         }
-        let body: Manifest = serde_json::from_str(&manifest).map_err(|e| format!("the manifest of {digest} cannot be read: {e}"))?;
-        let media_type =
-            media_type.or(body.media_type).ok_or_else(|| format!("neither ECR nor the manifest of {digest} says its media type"))?;
+        let body: Manifest = serde_json::from_str(&manifest)
+            .map_err(|e| format!("the manifest of {digest} cannot be read: {e}"))?;
+        let media_type = media_type.or(body.media_type).ok_or_else(|| {
+            format!("neither ECR nor the manifest of {digest} says its media type")
+        })?;
         if !MEDIA_TYPES.contains(&media_type.as_str()) {
-            return Err(format!("{digest} is a `{media_type}`, which cannot be promoted; expected one of {}", MEDIA_TYPES.join(", ")));
+            return Err(format!(
+                "{digest} is a `{media_type}`, which cannot be promoted; expected one of {}",
+                MEDIA_TYPES.join(", ")
+            ));
         }
-        let config = match (body.artifact_type.filter(|kind| !kind.is_empty()), body.manifests, body.config) {
-            // Two tools may read such a manifest differently, and run different things.
-            (_, Some(_), Some(_)) => return Err(format!("{digest} is an image and an index at once, which cannot be promoted")),
-            (Some(kind), _, _) => ConfigLocation::Artifact(kind),
-            (None, Some(Platforms(platforms)), None) if platforms.is_empty() => {
-                ConfigLocation::Artifact("an index without an image".to_owned())
-            }
-            (None, Some(Platforms(platforms)), None) => ConfigLocation::Platforms(platforms),
-            (None, None, Some(config)) => match config.media_type {
-                Some(kind) if !CONFIG_TYPES.contains(&kind.as_str()) => ConfigLocation::Artifact(kind),
-                Some(_) | None => config.digest.and_then(|text| text.parse().ok()).map_or(ConfigLocation::Nowhere, ConfigLocation::Blob),
-            },
-            (None, None, None) => ConfigLocation::Nowhere,
-        };
+        let config =
+            match (body.artifact_type.filter(|kind| !kind.is_empty()), body.manifests, body.config)
+            {
+                // Two tools may read such a manifest differently, and run different things.
+                (_, Some(_), Some(_)) => {
+                    return Err(format!(
+                        "{digest} is an image and an index at once, which cannot be promoted"
+                    ));
+                }
+                (Some(kind), _, _) => ConfigLocation::Artifact(kind),
+                (None, Some(Platforms(platforms)), None) if platforms.is_empty() => {
+                    ConfigLocation::Artifact("an index without an image".to_owned())
+                }
+                (None, Some(Platforms(platforms)), None) => ConfigLocation::Platforms(platforms),
+                (None, None, Some(config)) => match config.media_type {
+                    Some(kind) if !CONFIG_TYPES.contains(&kind.as_str()) => {
+                        ConfigLocation::Artifact(kind)
+                    }
+                    Some(_) | None => config
+                        .digest
+                        .and_then(|text| text.parse().ok())
+                        .map_or(ConfigLocation::Nowhere, ConfigLocation::Blob),
+                },
+                (None, None, None) => ConfigLocation::Nowhere,
+            };
         let annotation = body.annotations.and_then(Labels::commit);
         Ok(Self { digest: digest.clone(), manifest, media_type, annotation, config })
     }
@@ -124,12 +154,16 @@ struct Reference {
 }
 
 impl Descriptor {
-    /// The child's digest, if it is an image for a platform and no attestation, signature or SOCI index beside one.
+    /// The child's digest, if it is an image for a platform and no attestation, signature or SOCI
+    /// index beside one.
     fn image(self) -> Option<Digest> {
         let is_image = self.media_type.is_none_or(|kind| MEDIA_TYPES.contains(&kind.as_str()));
         let is_artifact = self.artifact_type.is_some_and(|kind| !kind.is_empty());
-        let is_unknown = self.platform.is_some_and(|p| [p.os, p.architecture].iter().any(|part| part.as_deref() == Some("unknown")));
-        let is_attestation = is_unknown || self.annotations.is_some_and(|annotations| annotations.kind.is_some());
+        let is_unknown = self.platform.is_some_and(|p| {
+            [p.os, p.architecture].iter().any(|part| part.as_deref() == Some("unknown"))
+        });
+        let is_attestation =
+            is_unknown || self.annotations.is_some_and(|annotations| annotations.kind.is_some());
         self.digest.filter(|_| is_image && !is_artifact && !is_attestation)?.parse().ok()
     }
 }
@@ -148,7 +182,9 @@ impl<'de> Deserialize<'de> for Platforms {
             fn visit_seq<A: SeqAccess<'de>>(self, mut children: A) -> Result<Platforms, A::Error> {
                 let mut platforms = Vec::new();
                 while let Some(child) = children.next_element::<Descriptor>()? {
-                    let new = child.image().filter(|digest| platforms.len() < MOST_PLATFORMS && !platforms.contains(digest));
+                    let new = child.image().filter(|digest| {
+                        platforms.len() < MOST_PLATFORMS && !platforms.contains(digest)
+                    });
                     platforms.extend(new);
                 }
                 Ok(Platforms(platforms))
@@ -198,12 +234,14 @@ pub struct TagMutability {
 impl TagMutability {
     /// Whether this tag can be moved.
     pub fn can_move(&self, tag: &Tag) -> bool {
-        let is_excluded = self.exclusions.iter().any(|filter| WildMatch::new(filter).matches(tag.as_str()));
+        let is_excluded =
+            self.exclusions.iter().any(|filter| WildMatch::new(filter).matches(tag.as_str()));
         self.is_immutable == is_excluded
     }
 }
 
-/// Which tag is on which image, as far as that was read: a repository may have 100,000 tags, and a look needs a few of them.
+/// Which tag is on which image, as far as that was read: a repository may have 100,000 tags, and a
+/// look needs a few of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tags {
     /// What a tag is on; `None` where it is on no image.
@@ -247,21 +285,30 @@ impl Tags {
         self.holder(tag).flatten() == Some(digest)
     }
 
-    /// The commit that a digest's tags name; none where they name several. The outer `None`: its tags were not read.
+    /// The commit that a digest's tags name; none where they name several. The outer `None`: its
+    /// tags were not read.
     pub fn commit(&self, digest: &Digest, config: &Config) -> Option<Option<Commit>> {
         if !self.are_all && !self.whole.contains(digest) {
             return None;
         }
         let own = format!("{}{}", config.tag_prefix, digest.short());
-        let tags = self.holders.iter().filter(|(_, on)| on.as_ref() == Some(digest)).map(|(tag, _)| tag);
-        let named: BTreeSet<Commit> = tags.filter(|tag| tag.as_str() != own && **tag != config.source_tag).filter_map(commit_in).collect();
+        let tags =
+            self.holders.iter().filter(|(_, on)| on.as_ref() == Some(digest)).map(|(tag, _)| tag);
+        let named: BTreeSet<Commit> = tags
+            .filter(|tag| tag.as_str() != own && **tag != config.source_tag)
+            .filter_map(commit_in)
+            .collect();
         let longest = named.iter().max_by_key(|commit| commit.as_str().len());
-        Some(longest.filter(|longest| named.iter().all(|commit| longest.agrees_with(commit))).cloned())
+        Some(
+            longest
+                .filter(|longest| named.iter().all(|commit| longest.agrees_with(commit)))
+                .cloned(),
+        )
     }
 }
 
-/// The commit that a tag names, if it does: 40 hex digits, or 7-39 with a letter among them, alone or after `<word>_`. A number of seven
-/// digits is more likely a build number or a date.
+/// The commit that a tag names, if it does: 40 hex digits, or 7-39 with a letter among them, alone
+/// or after `<word>_`. A number of seven digits is more likely a build number or a date.
 pub fn commit_in(tag: &Tag) -> Option<Commit> {
     let text = tag.as_str();
     let last = match text.rsplit_once('_') {
@@ -284,8 +331,14 @@ pub enum CommitOf {
     NeedsTags,
 }
 
-/// Looks for the commit in the configured order; `label` is what the image config said, once it was read.
-pub fn commit_of(image: &Image, tags: &Tags, label: Option<&Option<Commit>>, config: &Config) -> CommitOf {
+/// Looks for the commit in the configured order; `label` is what the image config said, once it was
+/// read.
+pub fn commit_of(
+    image: &Image,
+    tags: &Tags,
+    label: Option<&Option<Commit>>,
+    config: &Config,
+) -> CommitOf {
     if matches!(image.config, ConfigLocation::Artifact(_)) {
         return CommitOf::Known(None);
     }
@@ -310,17 +363,30 @@ pub fn commit_of(image: &Image, tags: &Tags, label: Option<&Option<Commit>>, con
     CommitOf::Known(None)
 }
 
-/// The tag that this image has, or is to get, in production: a tag never changes its meaning, so where the plain one is
-/// on another digest (the commit was built twice), the digest becomes part of it, and then a number. `taken` are tags that it must
-/// not get. A tag of which nothing is known counts as free: whoever puts it finds out.
-pub fn production_tag(digest: &Digest, commit: Option<&Commit>, tags: &Tags, taken: &BTreeSet<Tag>, config: &Config) -> Option<Tag> {
+/// The tag that this image has, or is to get, in production: a tag never changes its meaning, so
+/// where the plain one is on another digest (the commit was built twice), the digest becomes part
+/// of it, and then a number. `taken` are tags that it must not get. A tag of which nothing is known
+/// counts as free: whoever puts it finds out.
+pub fn production_tag(
+    digest: &Digest,
+    commit: Option<&Commit>,
+    tags: &Tags,
+    taken: &BTreeSet<Tag>,
+    config: &Config,
+) -> Option<Tag> {
     let prefix = &config.tag_prefix;
     let names = match commit {
-        Some(commit) => vec![format!("{prefix}{commit}"), format!("{prefix}{commit}-{}", digest.short())],
-        None => vec![format!("{prefix}{}", digest.short()), format!("{prefix}{}", &digest.as_str()["sha256:".len()..])],
+        Some(commit) => {
+            vec![format!("{prefix}{commit}"), format!("{prefix}{commit}-{}", digest.short())]
+        }
+        None => vec![
+            format!("{prefix}{}", digest.short()),
+            format!("{prefix}{}", &digest.as_str()["sha256:".len()..]),
+        ],
     };
     // Somebody may have put all of these on other images: that blocks nobody.
-    let more: Vec<String> = (2..=9).filter_map(|number| Some(format!("{}-{number}", names.last()?))).collect();
+    let more: Vec<String> =
+        (2..=9).filter_map(|number| Some(format!("{}-{number}", names.last()?))).collect();
     let names = names.iter().chain(&more).filter_map(|name| name.parse().ok());
     let names: Vec<Tag> = names.filter(|tag| !taken.contains(tag)).collect();
     let has = names.iter().find(|tag| tags.is_on(tag, digest));

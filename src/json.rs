@@ -1,9 +1,13 @@
-//! Reads JSON that people write into a type, and tells mistakes in the users' words instead of Rust's. No I/O here.
+//! Reads JSON that people write into a type, and tells mistakes in the users' words instead of
+//! Rust's. No I/O here.
 
 use std::fmt;
 
 use serde::de::value::{BorrowedStrDeserializer, MapDeserializer, SeqDeserializer};
-use serde::de::{self, Deserialize, Deserializer, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::de::{
+    self, Deserialize, Deserializer, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
+    Visitor,
+};
 use serde::forward_to_deserialize_any;
 use serde_json::{Number, Value};
 
@@ -12,7 +16,8 @@ use crate::nearest::did_you_mean;
 /// How much of a value an error shows.
 const SHOWN: usize = 100;
 
-/// A JSON value as it was written. An object keeps both entries of a repeated key, so that this is an error.
+/// A JSON value as it was written. An object keeps both entries of a repeated key, so that this is
+/// an error.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Node {
     /// `null`.
@@ -32,7 +37,8 @@ pub enum Node {
 /// What is wrong with a JSON text, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
-    /// The key, as a path (`approval.required`); `None` where the whole is wrong, or is not valid JSON.
+    /// The key, as a path (`approval.required`); `None` where the whole is wrong, or is not valid
+    /// JSON.
     pub key: Option<String>,
     /// Sentences that say what was found, what was expected, and the nearest right word.
     pub problem: String,
@@ -54,14 +60,15 @@ pub fn parse(text: &str) -> Result<Node, Mistake> {
 pub fn syntax(error: &serde_json::Error) -> String {
     let (line, column) = (error.line(), error.column());
     let words = error.to_string();
-    let why = match words.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&words) {
-        "key must be a string" => "a key must be in double quotes",
-        "trailing comma" => "nothing follows a comma",
-        "trailing characters" => "more follows where it should end",
-        "recursion limit exceeded" => "too many brackets within each other",
-        why if why.starts_with("EOF") => "it ends too early",
-        why => why,
-    };
+    let why =
+        match words.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&words) {
+            "key must be a string" => "a key must be in double quotes",
+            "trailing comma" => "nothing follows a comma",
+            "trailing characters" => "more follows where it should end",
+            "recursion limit exceeded" => "too many brackets within each other",
+            why if why.starts_with("EOF") => "it ends too early",
+            why => why,
+        };
     format!("it is not valid JSON: {why}, at line {line}, column {column}.")
 }
 
@@ -82,7 +89,9 @@ impl Node {
     /// The value at this path, as errors write it: `approval.approvers[0]`.
     pub fn at(&self, path: &str) -> Option<&Node> {
         path.split(['.', '[']).try_fold(self, |node, step| match node {
-            Node::Object(members) => members.iter().find(|(key, _)| key == step).map(|(_, value)| value),
+            Node::Object(members) => {
+                members.iter().find(|(key, _)| key == step).map(|(_, value)| value)
+            }
             Node::List(items) => items.get(step.strip_suffix(']')?.parse::<usize>().ok()?),
             Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) => None,
         })
@@ -113,10 +122,15 @@ impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Node::List(items) => {
-                let items: Vec<String> = items.iter().map(|item| item.as_text().map_or_else(|| item.to_string(), str::to_owned)).collect();
+                let items: Vec<String> = items
+                    .iter()
+                    .map(|item| item.as_text().map_or_else(|| item.to_string(), str::to_owned))
+                    .collect();
                 write!(f, "a list of `{}`", cut(&items.join("`, `")))
             }
-            Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) | Node::Object(_) => f.write_str(&shown(self.found())),
+            Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) | Node::Object(_) => {
+                f.write_str(&shown(self.found()))
+            }
         }
     }
 }
@@ -129,7 +143,9 @@ impl From<&Value> for Node {
             Value::Number(number) => Node::Number(number.clone()),
             Value::String(text) => Node::Text(text.clone()),
             Value::Array(items) => Node::List(items.iter().map(Node::from).collect()),
-            Value::Object(members) => Node::Object(members.iter().map(|(key, value)| (key.clone(), Node::from(value))).collect()),
+            Value::Object(members) => Node::Object(
+                members.iter().map(|(key, value)| (key.clone(), Node::from(value))).collect(),
+            ),
         }
     }
 }
@@ -166,7 +182,9 @@ impl<'de> Visitor<'de> for AsNode {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Node, E> {
-        Number::from_f64(value).map(Node::Number).ok_or_else(|| E::custom("the number is too large"))
+        Number::from_f64(value)
+            .map(Node::Number)
+            .ok_or_else(|| E::custom("the number is too large"))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Node, E> {
@@ -204,7 +222,9 @@ impl<'de> Deserializer<'de> for &'de Node {
             },
             Node::Text(text) => visitor.visit_borrowed_str(text),
             Node::List(items) => visitor.visit_seq(SeqDeserializer::new(items.iter())),
-            Node::Object(members) => visitor.visit_map(MapDeserializer::new(members.iter().map(|(key, value)| (key.as_str(), value)))),
+            Node::Object(members) => visitor.visit_map(MapDeserializer::new(
+                members.iter().map(|(key, value)| (key.as_str(), value)),
+            )),
         }
     }
 
@@ -212,19 +232,41 @@ impl<'de> Deserializer<'de> for &'de Node {
         if matches!(self, Node::Null) { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Problem> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Problem> {
         visitor.visit_newtype_struct(self)
     }
 
     /// Refuses a list: serde would take its items for the members of an object.
-    fn deserialize_struct<V: Visitor<'de>>(self, _: &'static str, _: &'static [&'static str], visitor: V) -> Result<V::Value, Problem> {
-        if let Node::Object(_) = self { self.deserialize_any(visitor) } else { Err(de::Error::invalid_type(self.found(), &visitor)) }
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Problem> {
+        if let Node::Object(_) = self {
+            self.deserialize_any(visitor)
+        } else {
+            Err(de::Error::invalid_type(self.found(), &visitor))
+        }
     }
 
-    fn deserialize_enum<V: Visitor<'de>>(self, _: &'static str, words: &'static [&'static str], visitor: V) -> Result<V::Value, Problem> {
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        words: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Problem> {
         match self.as_text() {
             Some(word) => visitor.visit_enum(BorrowedStrDeserializer::new(word)),
-            None => Err(Problem::new(format!("found {}; expected {}.", shown(self.found()), listed(words)))),
+            None => Err(Problem::new(format!(
+                "found {}; expected {}.",
+                shown(self.found()),
+                listed(words)
+            ))),
         }
     }
 
@@ -279,7 +321,11 @@ impl de::Error for Problem {
 
     fn unknown_variant(word: &str, words: &'static [&'static str]) -> Self {
         let end = did_you_mean(word, words.iter().copied());
-        Self::new(format!("found {}; expected {}{end}", shown(Unexpected::Str(word)), listed(words)))
+        Self::new(format!(
+            "found {}; expected {}{end}",
+            shown(Unexpected::Str(word)),
+            listed(words)
+        ))
     }
 
     fn unknown_field(key: &str, keys: &'static [&'static str]) -> Self {
@@ -309,8 +355,12 @@ fn shown(found: Unexpected<'_>) -> String {
         Unexpected::Seq => "a list".to_owned(),
         Unexpected::Map => "an object".to_owned(),
         // These come from other formats than JSON.
-        Unexpected::Char(_) | Unexpected::Bytes(_) | Unexpected::Enum | Unexpected::Other(_) => found.to_string(),
-        Unexpected::NewtypeStruct | Unexpected::UnitVariant | Unexpected::NewtypeVariant => found.to_string(),
+        Unexpected::Char(_) | Unexpected::Bytes(_) | Unexpected::Enum | Unexpected::Other(_) => {
+            found.to_string()
+        }
+        Unexpected::NewtypeStruct | Unexpected::UnitVariant | Unexpected::NewtypeVariant => {
+            found.to_string()
+        }
         Unexpected::TupleVariant | Unexpected::StructVariant => found.to_string(),
     }
 }
@@ -337,7 +387,8 @@ fn listed(words: &[&str]) -> String {
 }
 
 fn cut(text: &str) -> String {
-    let plain: String = text.chars().take(SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let plain: String =
+        text.chars().take(SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().count() > SHOWN { plain + "…" } else { plain }
 }
 
@@ -379,11 +430,16 @@ mod tests {
 
     #[test]
     fn what_is_right_is_read() {
-        let node = parse(r#"{"stack": "web", "mode": "auto", "people": {"required": 2, "links": null, "names": ["a"]}}"#).expect("JSON");
+        let node = parse(
+            r#"{"stack": "web", "mode": "auto", "people": {"required": 2, "links": null, "names": ["a"]}}"#,
+        ).expect("JSON");
         let app: App = read(&node).expect("an app");
         assert!(matches!(app.mode, Some(Mode::Auto)));
         assert_eq!((app.people.required, app.people.links, app.people.names.len()), (2, None, 1));
-        assert_eq!(Node::from(&json!({"a": [1, -1, 1.5, true, null, "x"]})), parse(r#"{"a":[1,-1,1.5,true,null,"x"]}"#).expect("JSON"));
+        assert_eq!(
+            Node::from(&json!({"a": [1, -1, 1.5, true, null, "x"]})),
+            parse(r#"{"a":[1,-1,1.5,true,null,"x"]}"#).expect("JSON")
+        );
     }
 
     #[test]
@@ -453,8 +509,14 @@ mod tests {
     #[test]
     fn a_path_leads_to_what_was_written() {
         let node = parse(r#"{"people": {"names": ["a", "b"]}, "n": 5}"#).expect("JSON");
-        assert_eq!(node.at("people.names[1]").map(Node::to_string).as_deref(), Some("the text `b`"));
-        assert_eq!(node.at("people.names").map(Node::to_string).as_deref(), Some("a list of `a`, `b`"));
+        assert_eq!(
+            node.at("people.names[1]").map(Node::to_string).as_deref(),
+            Some("the text `b`")
+        );
+        assert_eq!(
+            node.at("people.names").map(Node::to_string).as_deref(),
+            Some("a list of `a`, `b`")
+        );
         assert_eq!(node.at("n").map(Node::to_string).as_deref(), Some("`5`"));
         for path in ["people.nobody", "people.names[2]", "n.m", ""] {
             assert_eq!(node.at(path), None, "{path}");
@@ -463,7 +525,9 @@ mod tests {
 
     #[test]
     fn what_strangers_write_stays_on_its_line_and_is_cut() {
-        let words = mistake(&json!({ "stack": "web", "mode": format!("a\nb{}", "x".repeat(500)) }).to_string());
+        let words = mistake(
+            &json!({ "stack": "web", "mode": format!("a\nb{}", "x".repeat(500)) }).to_string(),
+        );
         assert!(!words.contains('\n') && words.len() < 300, "{words}");
         let words = mistake(&json!({ "k".repeat(500): 1 }).to_string());
         assert!(words.len() < 500, "{words}");

@@ -1,7 +1,8 @@
-//! ecr-promoter: an ECR push, or a command, retags that very image as `production_<commit>` and updates the CloudFormation
-//! stack's `ProductionTag`.
+//! ecr-promoter: an ECR push, or a command, retags that very image as `production_<commit>` and
+//! updates the CloudFormation stack's `ProductionTag`.
 //!
-//! It is a reconciler. Events say *when* to look, never *what is true*: every trigger leads to observe, decide, apply.
+//! It is a reconciler. Events say *when* to look, never *what is true*: every trigger leads to
+//! observe, decide, apply.
 //!
 //! ```text
 //! payload ─► event::parse ─► Event ─► World::observe ─► Snapshot ─► decide ─► Plan ─► World::apply, stage by stage
@@ -12,12 +13,16 @@
 //! The modules, in the order to read them:
 //!
 //! * [`text`]: foreign words on one plain line
-//! * [`nearest`], [`json`]: the right word for a misspelt one, and what is wrong with JSON, in people's words
-//! * [`model`], [`config`]: the words of the domain and what users configure; parsed once, valid from then on
+//! * [`nearest`], [`json`]: the right word for a misspelt one, and what is wrong with JSON, in
+//!   people's words
+//! * [`model`], [`config`]: the words of the domain and what users configure; parsed once, valid
+//!   from then on
 //! * [`event`]: what came
-//! * [`web`], [`slack`], [`link`]: what came over HTTP, Slack's side of the wire, and links that carry their own right
-//! * [`image`], [`stack`], [`review`], [`request`], [`state`], [`session`]: what is known of an image, of a stack and of what would
-//!   change in it, what people are asked, what is remembered, and who may use a board
+//! * [`web`], [`slack`], [`link`]: what came over HTTP, Slack's side of the wire, and links that
+//!   carry their own right
+//! * [`image`], [`stack`], [`review`], [`request`], [`state`], [`session`]: what is known of an
+//!   image, of a stack and of what would change in it, what people are asked, what is remembered,
+//!   and who may use a board
 //! * [`world`]: the port: what can be seen and what can be done
 //! * [`decide`]: the decision
 //! * [`handle`]: one invocation, in one direction

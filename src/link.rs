@@ -1,8 +1,9 @@
-//! Links whose bearer has a right. A link says what it is for, at which address and until when, and is signed with HMAC-SHA256. It is a
-//! secret, so it is never logged. Several keys may be valid at once: the secret can be changed while links are in use. No I/O here.
+//! Links whose bearer has a right. A link says what it is for, at which address and until when, and
+//! is signed with HMAC-SHA256. It is a secret, so it is never logged. Several keys may be valid at
+//! once: the secret can be changed while links are in use. No I/O here.
 //!
-//! The secret holds one key a line. The first one signs, and each of them verifies. The public address is a link's *audience*: another
-//! deployment with the same key refuses this one's links.
+//! The secret holds one key a line. The first one signs, and each of them verifies. The public
+//! address is a link's *audience*: another deployment with the same key refuses this one's links.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,9 +20,11 @@ use sha2::{Digest as _, Sha256};
 
 use crate::model::{Digest, Proof, RequestId, SessionId};
 
-/// The longest token, in bytes. No real one is longer, and longer ones are refused before they are read.
+/// The longest token, in bytes. No real one is longer, and longer ones are refused before they are
+/// read.
 const LONGEST: usize = 1_000;
-/// The shortest key, in characters. Whoever has a link could find a shorter key by trying, without asking the function.
+/// The shortest key, in characters. Whoever has a link could find a shorter key by trying, without
+/// asking the function.
 const SHORTEST_KEY: usize = 32;
 /// The length of a key's id, in bytes.
 const KEY_ID: usize = 6;
@@ -71,7 +74,8 @@ pub enum Invalid {
     Expired,
 }
 
-/// The function's own address: one host over HTTPS, with a `/` at its end. HTTP is accepted for this machine only, to try out pages.
+/// The function's own address: one host over HTTPS, with a `/` at its end. HTTP is accepted for
+/// this machine only, to try out pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl(String);
 
@@ -84,7 +88,10 @@ impl PublicUrl {
 
 /// The error for a text that is not the address of one site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected one line with the function's own address, such as `https://….lambda-url.<region>.on.aws/`")]
+#[error(
+    "expected one line with the function's own address, such as \
+     `https://….lambda-url.<region>.on.aws/`"
+)]
 pub struct NotPublic;
 
 impl FromStr for PublicUrl {
@@ -93,15 +100,21 @@ impl FromStr for PublicUrl {
     fn from_str(text: &str) -> Result<Self, NotPublic> {
         // A file that was put into the parameter ends with a line break.
         let text = text.trim();
-        let is_plain = text.bytes().all(|b| b.is_ascii_graphic()) && !text.contains(['?', '#', '@', '\\', '"', '<', '>']);
+        let is_plain = text.bytes().all(|b| b.is_ascii_graphic())
+            && !text.contains(['?', '#', '@', '\\', '"', '<', '>']);
         let uri: Uri = text.parse().map_err(|_| NotPublic)?;
         let authority = uri.authority().filter(|_| is_plain).ok_or(NotPublic)?;
         let host = authority.host().to_ascii_lowercase();
         let is_ip = host.starts_with('[') && host.ends_with(']');
-        let is_host =
-            is_ip || host.split('.').all(|label| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
+        let is_host = is_ip
+            || host.split('.').all(|label| {
+                !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            });
         let is_this_machine = ["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str());
-        let scheme = uri.scheme_str().filter(|scheme| *scheme == "https" || *scheme == "http" && is_this_machine).ok_or(NotPublic)?;
+        let scheme = uri
+            .scheme_str()
+            .filter(|scheme| *scheme == "https" || *scheme == "http" && is_this_machine)
+            .ok_or(NotPublic)?;
         if !is_host {
             return Err(NotPublic);
         }
@@ -137,7 +150,8 @@ pub struct Signer {
 /// A line of the secret that is too short. The words name the line, and show none of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "line {line} has fewer than {SHORTEST_KEY} characters: each line is a key that links are signed with, and a short one can be guessed"
+    "line {line} has fewer than {SHORTEST_KEY} characters: each line is a key that links are \
+     signed with, and a short one can be guessed"
 )]
 pub struct WeakKey {
     /// The line, from 1.
@@ -147,7 +161,12 @@ pub struct WeakKey {
 impl Signer {
     /// A signer with the keys that the secret holds, for links to this address.
     pub fn new(secret: &SecretString, audience: PublicUrl) -> Result<Self, WeakKey> {
-        let lines = secret.expose_secret().lines().map(str::trim).enumerate().filter(|(_, key)| !key.is_empty());
+        let lines = secret
+            .expose_secret()
+            .lines()
+            .map(str::trim)
+            .enumerate()
+            .filter(|(_, key)| !key.is_empty());
         let keys = lines.map(|(at, key)| {
             let is_long = key.chars().count() >= SHORTEST_KEY;
             if is_long { Ok(SecretString::from(key)) } else { Err(WeakKey { line: at + 1 }) }
@@ -198,7 +217,8 @@ impl<P> fmt::Debug for Claim<'_, P> {
 }
 
 impl<'a, P: Purpose> Claim<'a, P> {
-    /// Reads a token, without a key. A malformed or expired one is refused at once, so that it costs no call.
+    /// Reads a token, without a key. A malformed or expired one is refused at once, so that it
+    /// costs no call.
     pub fn parse(token: &'a str, now: Timestamp) -> Result<Self, Invalid> {
         let claim = Self::of_form(token).ok_or(Invalid::Forged)?;
         if now >= claim.until { Err(Invalid::Expired) } else { Ok(claim) }
@@ -211,7 +231,8 @@ impl<'a, P: Purpose> Claim<'a, P> {
         if parts.next().is_some() || !until.bytes().all(|b| b.is_ascii_digit()) {
             return None;
         }
-        // Strict: without padding, and without bits that mean nothing, so that no other text is the same token.
+        // Strict: without padding, and without bits that mean nothing, so that no other text is the
+        // same token.
         let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
         bytes(key_id).filter(|id| id.len() == KEY_ID)?;
         let signature = bytes(signature)?.try_into().ok()?;
@@ -222,7 +243,8 @@ impl<'a, P: Purpose> Claim<'a, P> {
 
     /// Returns what the link is for and until when, if this signer made it.
     pub fn verify(self, signer: &Signer) -> Result<(P, Timestamp), Invalid> {
-        let key = signer.keys.iter().find(|key| key_id(key) == self.key_id).ok_or(Invalid::Forged)?;
+        let key =
+            signer.keys.iter().find(|key| key_id(key) == self.key_id).ok_or(Invalid::Forged)?;
         let mac = signer.mac::<P>(key, self.signed).ok_or(Invalid::Forged)?;
         mac.verify_slice(&self.signature).map_err(|_| Invalid::Forged)?;
         Ok((self.what, self.until))
@@ -264,14 +286,21 @@ mod tests {
     }
 
     fn link() -> ApprovalLink {
-        ApprovalLink { request: format!("req-{}", "a".repeat(32)).parse().expect("an id"), digest: Digest::of(b"x") }
+        ApprovalLink {
+            request: format!("req-{}", "a".repeat(32)).parse().expect("an id"),
+            digest: Digest::of(b"x"),
+        }
     }
 
     fn token(keys: &str) -> String {
         signer(keys).mint(&link(), until()).expect("a key").expose().to_owned()
     }
 
-    fn verify<P: Purpose>(token: &str, now: Timestamp, signer: &Signer) -> Result<(P, Timestamp), Invalid> {
+    fn verify<P: Purpose>(
+        token: &str,
+        now: Timestamp,
+        signer: &Signer,
+    ) -> Result<(P, Timestamp), Invalid> {
         Claim::parse(token, now)?.verify(signer)
     }
 
@@ -291,16 +320,34 @@ mod tests {
         let both = format!("{TWO}\n{ONE}\n");
         assert!(verify::<ApprovalLink>(&token(ONE), now(), &signer(&both)).is_ok());
         assert!(verify::<ApprovalLink>(&token(&both), now(), &signer(TWO)).is_ok());
-        assert!(signer(" \n").mint(&link(), until()).is_none(), "an empty key is one that everybody knows");
+        assert!(
+            signer(" \n").mint(&link(), until()).is_none(),
+            "an empty key is one that everybody knows"
+        );
     }
 
     #[test]
     fn a_link_of_another_deployment_with_the_same_key_is_none_here() {
         let token = token(ONE);
-        for there in ["https://there.lambda-url.us-east-1.on.aws/", "https://here.lambda-url.us-east-1.on.aws/x/"] {
-            assert_eq!(verify::<ApprovalLink>(&token, now(), &at(there, ONE)), Err(Invalid::Forged), "{there}");
+        for there in [
+            "https://there.lambda-url.us-east-1.on.aws/",
+            "https://here.lambda-url.us-east-1.on.aws/x/",
+        ] {
+            assert_eq!(
+                verify::<ApprovalLink>(&token, now(), &at(there, ONE)),
+                Err(Invalid::Forged),
+                "{there}"
+            );
         }
-        assert!(verify::<ApprovalLink>(&token, now(), &at("https://HERE.lambda-url.us-east-1.on.aws", ONE)).is_ok(), "the same");
+        assert!(
+            verify::<ApprovalLink>(
+                &token,
+                now(),
+                &at("https://HERE.lambda-url.us-east-1.on.aws", ONE)
+            )
+            .is_ok(),
+            "the same"
+        );
     }
 
     #[test]
@@ -308,8 +355,14 @@ mod tests {
         let board = BoardLink { session: SessionId::of("1"), proof: Proof::of([1; 16]) };
         let token = signer(ONE).mint(&board, until()).expect("a key");
         assert_eq!(verify(token.expose(), now(), &signer(ONE)), Ok((board.clone(), until())));
-        assert_eq!(verify::<ApprovalLink>(token.expose(), now(), &signer(ONE)), Err(Invalid::Forged));
-        assert_eq!(format!("{token:?} {:?}", Claim::<BoardLink>::parse(token.expose(), now())), "Token Ok(Claim { .. })");
+        assert_eq!(
+            verify::<ApprovalLink>(token.expose(), now(), &signer(ONE)),
+            Err(Invalid::Forged)
+        );
+        assert_eq!(
+            format!("{token:?} {:?}", Claim::<BoardLink>::parse(token.expose(), now())),
+            "Token Ok(Claim { .. })"
+        );
 
         // Two kinds that carry the same are still two kinds.
         #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -322,7 +375,11 @@ mod tests {
 
     #[test]
     fn a_key_that_can_be_guessed_is_none() {
-        let weak = |secret: &str| Signer::new(&SecretString::from(secret), HERE.parse().expect("an address")).map(|_| ()).err();
+        let weak = |secret: &str| {
+            Signer::new(&SecretString::from(secret), HERE.parse().expect("an address"))
+                .map(|_| ())
+                .err()
+        };
         assert_eq!(weak(&"k".repeat(32)), None);
         assert_eq!(weak(&"k".repeat(31)), Some(WeakKey { line: 1 }));
         assert_eq!(weak(&format!("{ONE}\n\n  short  \n")), Some(WeakKey { line: 3 }));
@@ -364,9 +421,16 @@ mod tests {
             "é".repeat(50),
         ];
         for token in &bad {
-            assert_eq!(Claim::<ApprovalLink>::parse(token, now()).err(), Some(Invalid::Forged), "{token}");
+            assert_eq!(
+                Claim::<ApprovalLink>::parse(token, now()).err(),
+                Some(Invalid::Forged),
+                "{token}"
+            );
         }
-        assert_eq!(Claim::<ApprovalLink>::parse(&with(1, "1"), now()).err(), Some(Invalid::Expired));
+        assert_eq!(
+            Claim::<ApprovalLink>::parse(&with(1, "1"), now()).err(),
+            Some(Invalid::Expired)
+        );
     }
 
     #[test]
@@ -410,7 +474,12 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 2_000, rng_seed: RngSeed::Fixed(7), failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig {
+            cases: 2_000,
+            rng_seed: RngSeed::Fixed(7),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
 
         #[test]
         fn a_link_with_another_character_is_forged(at in 0_usize..1_000, other in "[A-Za-z0-9._-]") {

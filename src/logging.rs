@@ -1,5 +1,6 @@
-//! Logs: JSON where Lambda asks for it, at the level that it asks for. CONTRACT: no secret at any level, so what the SDK and
-//! its HTTP client say of their own wire is cut off whatever the level, and an event is one plain line, whatever foreign words are in it.
+//! Logs: JSON where Lambda asks for it, at the level that it asks for. CONTRACT: no secret at any
+//! level, so what the SDK and its HTTP client say of their own wire is cut off whatever the level,
+//! and an event is one plain line, whatever foreign words are in it.
 
 use std::io::{self, Write};
 
@@ -10,18 +11,34 @@ use tracing_subscriber::prelude::*;
 
 use crate::text::is_control;
 
-/// Starts logging to standard output, where Lambda reads it. `var` answers like `std::env::var(..).ok()`.
+/// Starts logging to standard output, where Lambda reads it. `var` answers like
+/// `std::env::var(..).ok()`.
 pub fn start(var: impl Fn(&str) -> Option<String>) {
-    let level = ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"].iter().find_map(|name| var(name)?.parse().ok()).unwrap_or(LevelFilter::INFO);
-    let is_json = var("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json"));
+    let level = ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"]
+        .iter()
+        .find_map(|name| var(name)?.parse().ok())
+        .unwrap_or(LevelFilter::INFO);
+    let is_json =
+        var("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json"));
     let subscriber = tracing_subscriber::registry();
     let started = if is_json {
-        let layer =
-            tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(|| PlainLines(io::stdout()));
-        try_start(subscriber.with(layer.with_filter(filter_fn(move |metadata| is_wanted(metadata, level)))))
+        let layer = tracing_subscriber::fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .with_writer(|| PlainLines(io::stdout()));
+        try_start(
+            subscriber
+                .with(layer.with_filter(filter_fn(move |metadata| is_wanted(metadata, level)))),
+        )
     } else {
-        let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(|| PlainLines(io::stdout()));
-        try_start(subscriber.with(layer.with_filter(filter_fn(move |metadata| is_wanted(metadata, level)))))
+        let layer = tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            .with_writer(|| PlainLines(io::stdout()));
+        try_start(
+            subscriber
+                .with(layer.with_filter(filter_fn(move |metadata| is_wanted(metadata, level)))),
+        )
     };
     if !started {
         tracing::warn!("logging was started before");
@@ -43,7 +60,12 @@ struct PlainLines<W>(W);
 impl<W: Write> Write for PlainLines<W> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
-        let line: String = text.trim_end_matches('\n').chars().map(|c| if is_control(c) { ' ' } else { c }).chain(['\n']).collect();
+        let line: String = text
+            .trim_end_matches('\n')
+            .chars()
+            .map(|c| if is_control(c) { ' ' } else { c })
+            .chain(['\n'])
+            .collect();
         self.0.write_all(line.as_bytes())?;
         Ok(event.len())
     }
@@ -60,9 +82,14 @@ mod tests {
     #[test]
     fn an_event_is_one_plain_line() {
         let mut lines = PlainLines(Vec::new());
-        for event in ["reason=\u{202e}a\nERROR b\u{2028}c\u{1b}[31m\n", "{\"reason\":\"\u{2066}d\"}\n"] {
+        for event in
+            ["reason=\u{202e}a\nERROR b\u{2028}c\u{1b}[31m\n", "{\"reason\":\"\u{2066}d\"}\n"]
+        {
             lines.write_all(event.as_bytes()).expect("written");
         }
-        assert_eq!(String::from_utf8(lines.0).expect("text"), "reason= a ERROR b c [31m\n{\"reason\":\" d\"}\n");
+        assert_eq!(
+            String::from_utf8(lines.0).expect("text"),
+            "reason= a ERROR b c [31m\n{\"reason\":\" d\"}\n"
+        );
     }
 }

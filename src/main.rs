@@ -31,11 +31,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// Makes every empty environment variable an unset one. `sam local` passes a variable that the template leaves out as an empty
-/// one, and the SDK, which reads dozens, takes an empty `AWS_ENDPOINT_URL` for an address. A running process cannot change its
-/// environment safely, so where there is an empty variable the executable starts anew without it.
+/// Makes every empty environment variable an unset one. `sam local` passes a variable that the
+/// template leaves out as an empty one, and the SDK, which reads dozens, takes an empty
+/// `AWS_ENDPOINT_URL` for an address. A running process cannot change its environment safely, so
+/// where there is an empty variable the executable starts anew without it.
 fn drop_empty_variables() -> io::Result<()> {
-    let (empty, set): (Vec<_>, Vec<_>) = std::env::vars_os().partition(|(_, value)| value.is_empty());
+    let (empty, set): (Vec<_>, Vec<_>) =
+        std::env::vars_os().partition(|(_, value)| value.is_empty());
     if empty.is_empty() {
         return Ok(());
     }
@@ -43,7 +45,8 @@ fn drop_empty_variables() -> io::Result<()> {
     Err(Command::new(std::env::current_exe()?).args(arguments).env_clear().envs(set).exec())
 }
 
-// One thread: a look is a handful of calls side by side, and Lambda gives one invocation at a time a fraction of a core.
+// One thread: a look is a handful of calls side by side, and Lambda gives one invocation at a time
+// a fraction of a core.
 #[tokio::main(flavor = "current_thread")]
 async fn run() -> Result<(), lambda_runtime::Error> {
     let var = |name: &str| std::env::var(name).ok();
@@ -57,12 +60,15 @@ async fn run() -> Result<(), lambda_runtime::Error> {
         let time = context.deadline().duration_since(SystemTime::now()).ok();
         aws.begin(time);
         let now = Timestamp::now();
-        let mut invocation = Invocation::new(context.request_id, &context.invoked_function_arn, now);
+        let mut invocation =
+            Invocation::new(context.request_id, &context.invoked_function_arn, now);
         invocation.deadline = time.and_then(|time| now.checked_add(time).ok());
         let handled = handle::handle(aws, &payload, &invocation).instrument(span.clone());
         let result = match time {
             // A function that Lambda stops gives no error of its own, and loses its sandbox.
-            Some(time) => tokio::time::timeout(time - MARGIN.min(time / 12), handled).await.unwrap_or_else(|_| Err(out_of_time())),
+            Some(time) => tokio::time::timeout(time - MARGIN.min(time / 12), handled)
+                .await
+                .unwrap_or_else(|_| Err(out_of_time())),
             None => handled.await,
         };
         result.map_err(|failure| {
@@ -74,5 +80,8 @@ async fn run() -> Result<(), lambda_runtime::Error> {
 }
 
 fn out_of_time() -> Error {
-    Error::OutOfTime { what: "the invocation".to_owned(), next: "the next attempt or the next look goes on" }
+    Error::OutOfTime {
+        what: "the invocation".to_owned(),
+        next: "the next attempt or the next look goes on",
+    }
 }

@@ -1,5 +1,5 @@
-//! Every sentence that people read, and its twin for machines. What comes from outside (commits, names, CloudFormation's
-//! words) is made plain and cut to size here. No I/O here.
+//! Every sentence that people read, and its twin for machines. What comes from outside (commits,
+//! names, CloudFormation's words) is made plain and cut to size here. No I/O here.
 
 pub mod reply;
 
@@ -31,14 +31,20 @@ pub struct Message {
     pub json: Value,
 }
 
-/// The words for a notice. `link` leads to the page of the request that it is about; it is for people only.
+/// The words for a notice. `link` leads to the page of the request that it is about; it is for
+/// people only.
 pub fn message(app: &App, notice: &Notice, link: Option<&str>) -> Message {
     let name = app.repository.as_str();
-    let what = image_name(notice.commit.as_ref(), notice.digest.as_ref()).unwrap_or_else(|| "the app".to_owned());
+    let what = image_name(notice.commit.as_ref(), notice.digest.as_ref())
+        .unwrap_or_else(|| "the app".to_owned());
     let headline = match notice.outcome {
-        Outcome::Promoted if notice.rolls_back.is_some() => format!("{name}: rolling back to {what}"),
+        Outcome::Promoted if notice.rolls_back.is_some() => {
+            format!("{name}: rolling back to {what}")
+        }
         Outcome::Promoted => format!("{name}: {what} is on its way to production"),
-        Outcome::Deployed if notice.rolls_back.is_some() => format!("{name}: rolled back to {what}{}", took(notice)),
+        Outcome::Deployed if notice.rolls_back.is_some() => {
+            format!("{name}: rolled back to {what}{}", took(notice))
+        }
         Outcome::Deployed => format!("{name}: {what} is in production{}", took(notice)),
         Outcome::Failed => format!("{name}: {what} did not reach production"),
         Outcome::Queued => format!("{name}: {what} waits for the stack"),
@@ -51,8 +57,12 @@ pub fn message(app: &App, notice: &Notice, link: Option<&str>) -> Message {
         Outcome::Approved => format!("{name}: {what} was approved, and needs more approvals"),
         Outcome::Rejected => format!("{name}: {what} was rejected"),
         Outcome::Expired => format!("{name}: nobody decided on {what} in time"),
-        Outcome::Unchanged if notice.digest.is_none() => format!("{name}: its configuration has changed"),
-        other @ (Outcome::Unchanged | Outcome::Refused | Outcome::Resumed) => format!("{name}: {other}"),
+        Outcome::Unchanged if notice.digest.is_none() => {
+            format!("{name}: its configuration has changed")
+        }
+        other @ (Outcome::Unchanged | Outcome::Refused | Outcome::Resumed) => {
+            format!("{name}: {other}")
+        }
     };
     let mut lines = vec![plain(&headline, 400), String::new(), plain(&notice.reason, REASON)];
     let mut fact = |label: &str, value: Option<String>| {
@@ -67,7 +77,12 @@ pub fn message(app: &App, notice: &Notice, link: Option<&str>) -> Message {
     fact("tag", notice.tag.as_ref().map(ToString::to_string));
     let before = if matches!(
         notice.outcome,
-        Outcome::ApprovalRequested | Outcome::Approved | Outcome::Rejected | Outcome::Expired | Outcome::Queued | Outcome::Blocked
+        Outcome::ApprovalRequested
+            | Outcome::Approved
+            | Outcome::Rejected
+            | Outcome::Expired
+            | Outcome::Queued
+            | Outcome::Blocked
     ) {
         "runs now"
     } else {
@@ -79,7 +94,9 @@ pub fn message(app: &App, notice: &Notice, link: Option<&str>) -> Message {
     fact("by", Some(notice.by.clone()));
     if !notice.changes.is_empty() {
         lines.extend([String::new(), "What it would change in the stack:".to_owned()]);
-        lines.extend(notice.changes.iter().take(CHANGES).map(|change| format!("- {}", plain(change, 300))));
+        lines.extend(
+            notice.changes.iter().take(CHANGES).map(|change| format!("- {}", plain(change, 300))),
+        );
         if let Some(more @ 1..) = notice.changes.len().checked_sub(CHANGES) {
             lines.push(format!("- and {more} more"));
         }
@@ -88,7 +105,8 @@ pub fn message(app: &App, notice: &Notice, link: Option<&str>) -> Message {
     if let Some(link) = link {
         lines.extend([
             String::new(),
-            "The page of this request. Whoever has its address can use it, so do not pass it on:".to_owned(),
+            "The page of this request. Whoever has its address can use it, so do not pass it on:"
+                .to_owned(),
             link.to_owned(),
         ]);
     }
@@ -104,7 +122,11 @@ fn next_step(app: &App, notice: &Notice) -> Vec<String> {
             lines.push(String::new());
             if app.config.approval.needs_identity() {
                 let need = app.config.approval.required;
-                let people = if need > 1 { format!("{need} people") } else { "one of the app's approvers".to_owned() };
+                let people = if need > 1 {
+                    format!("{need} people")
+                } else {
+                    "one of the app's approvers".to_owned()
+                };
                 lines.push(format!("It needs the approval of {people} in Slack."));
             } else {
                 lines.push("To decide, publish one of these to the approval topic:".to_owned());
@@ -114,11 +136,14 @@ fn next_step(app: &App, notice: &Notice) -> Vec<String> {
         }
         (Outcome::Expired, _) => {
             lines.push(String::new());
-            lines.push(format!("To be asked again, publish this to the approval topic: ask {name}"));
+            lines
+                .push(format!("To be asked again, publish this to the approval topic: ask {name}"));
         }
         (Outcome::Failed, Some(digest)) => {
             lines.push(String::new());
-            lines.push(format!("It is not tried again by itself. Push a fixed image, or: promote {name} {digest}"));
+            lines.push(format!(
+                "It is not tried again by itself. Push a fixed image, or: promote {name} {digest}"
+            ));
         }
         _ => {}
     }
@@ -126,7 +151,8 @@ fn next_step(app: &App, notice: &Notice) -> Vec<String> {
     if asks && notice.commit.is_none() && notice.digest.is_some() {
         lines.push(String::new());
         lines.push(
-            "The image does not say which commit it was built from, so its tag is made of its digest. Build it with \
+            "The image does not say which commit it was built from, so its tag is made of its \
+             digest. Build it with \
              `docker build --label org.opencontainers.image.revision=$(git rev-parse HEAD)`."
                 .to_owned(),
         );
@@ -160,7 +186,9 @@ fn machine(app: &App, notice: &Notice) -> Value {
 
 /// What people call an image: its commit, as git shows it, or its digest's first digits.
 pub(crate) fn image_name(commit: Option<&Commit>, digest: Option<&Digest>) -> Option<String> {
-    commit.map(|commit| commit.short().to_owned()).or_else(|| digest.map(|digest| format!("image {}", digest.short())))
+    commit
+        .map(|commit| commit.short().to_owned())
+        .or_else(|| digest.map(|digest| format!("image {}", digest.short())))
 }
 
 fn took(notice: &Notice) -> String {
@@ -182,7 +210,11 @@ fn compare(app: &App, notice: &Notice) -> Option<String> {
 }
 
 fn subject(headline: &str) -> String {
-    headline.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).take(SUBJECT).collect()
+    headline
+        .chars()
+        .map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' })
+        .take(SUBJECT)
+        .collect()
 }
 
 #[cfg(test)]
@@ -190,8 +222,12 @@ mod tests {
     use super::*;
 
     fn app() -> App {
-        App::parse(&"web".parse().expect("valid"), "test", r#"{"stack":"web","repository_url":"https://github.com/acme/web/"}"#)
-            .expect("valid")
+        App::parse(
+            &"web".parse().expect("valid"),
+            "test",
+            r#"{"stack":"web","repository_url":"https://github.com/acme/web/"}"#,
+        )
+        .expect("valid")
     }
 
     fn notice(outcome: Outcome, reason: &str) -> Notice {
@@ -236,7 +272,12 @@ mod tests {
     #[test]
     fn who_may_decide_is_told_and_only_words_that_would_do_it() {
         let app = |approval: &str| {
-            App::parse(&"web".parse().expect("valid"), "test", &format!(r#"{{"stack":"web","approval":{approval}}}"#)).expect("valid")
+            App::parse(
+                &"web".parse().expect("valid"),
+                "test",
+                &format!(r#"{{"stack":"web","approval":{approval}}}"#),
+            )
+            .expect("valid")
         };
         let asked = Notice {
             request: Some("req-0123456789abcdef0123456789abcdef".parse().expect("an id")),
@@ -244,7 +285,8 @@ mod tests {
             ..notice(Outcome::ApprovalRequested, "the app's mode is `approval`")
         };
         let anybody = sent(&app("{}"), &asked);
-        for words in ["approve web sha256:", "reject web sha256:", "until     2026-03-20T09:41:30Z"] {
+        for words in ["approve web sha256:", "reject web sha256:", "until     2026-03-20T09:41:30Z"]
+        {
             assert!(anybody.text.contains(words), "{words:?} is not in {}", anybody.text);
         }
         assert_eq!(anybody.json["request"], "req-0123456789abcdef0123456789abcdef");
@@ -253,7 +295,10 @@ mod tests {
         assert!(listed.contains("the approval of one of the app's approvers in Slack"), "{listed}");
         let several = sent(&app(r#"{"slack_channel":"C1","required":2}"#), &asked).text;
         assert!(several.contains("the approval of 2 people in Slack"), "{several}");
-        assert!(!listed.contains("approve web") && !several.contains("approve web"), "that would be refused");
+        assert!(
+            !listed.contains("approve web") && !several.contains("approve web"),
+            "that would be refused"
+        );
     }
 
     #[test]
@@ -264,12 +309,19 @@ mod tests {
             assert!(message.text.contains("\nruns now  production_e83c516\n"), "{}", message.text);
             assert_eq!(message.json["outcome"], json!(outcome));
             let last = message.text.lines().last().unwrap_or_default().to_owned();
-            [message.subject, message.text.lines().nth(2).unwrap_or_default().to_owned(), last].join("\n")
+            [message.subject, message.text.lines().nth(2).unwrap_or_default().to_owned(), last]
+                .join("\n")
         };
         let all = [
             told(Outcome::Approved, "approved by alice (Slack, UALICE): 1 of 2 people"),
-            told(Outcome::Rejected, "bob (Slack, UBOB) rejected it; an explicit `promote` still works"),
-            told(Outcome::Expired, "nobody decided on it until 2026-03-20T09:41:30Z: `ask web` asks again"),
+            told(
+                Outcome::Rejected,
+                "bob (Slack, UBOB) rejected it; an explicit `promote` still works",
+            ),
+            told(
+                Outcome::Expired,
+                "nobody decided on it until 2026-03-20T09:41:30Z: `ask web` asks again",
+            ),
         ];
         insta::assert_snapshot!(all.join("\n\n"), @r"
         web: 9fceb02 was approved, and needs more approvals
@@ -288,21 +340,33 @@ mod tests {
 
     #[test]
     fn a_deployment_tells_how_long_it_took() {
-        assert_eq!(message(&app(), &notice(Outcome::Deployed, ""), None).subject, "web: 9fceb02 is in production after 2 m 10 s");
+        assert_eq!(
+            message(&app(), &notice(Outcome::Deployed, ""), None).subject,
+            "web: 9fceb02 is in production after 2 m 10 s"
+        );
     }
 
     #[test]
     fn what_would_change_is_listed_a_line_each_and_not_without_end() {
-        let changes: Vec<String> = (0..102).map(|n| format!("Modify AWS::RDS::DBInstance Database{n}, replacement")).collect();
+        let changes: Vec<String> = (0..102)
+            .map(|n| format!("Modify AWS::RDS::DBInstance Database{n}, replacement"))
+            .collect();
         let sent = message(&app(), &Notice { changes, ..notice(Outcome::Blocked, "") }, None);
-        assert!(sent.text.contains("\n- Modify AWS::RDS::DBInstance Database0, replacement\n"), "{}", sent.text);
+        assert!(
+            sent.text.contains("\n- Modify AWS::RDS::DBInstance Database0, replacement\n"),
+            "{}",
+            sent.text
+        );
         assert!(sent.text.ends_with("Database99, replacement\n- and 2 more"), "{}", sent.text);
         assert_eq!(sent.json["changes"].as_array().map(Vec::len), Some(100));
     }
 
     #[test]
     fn a_rollback_is_told_as_one() {
-        let back = Notice { rolls_back: Some("production_bad".to_owned()), ..notice(Outcome::Promoted, "") };
+        let back = Notice {
+            rolls_back: Some("production_bad".to_owned()),
+            ..notice(Outcome::Promoted, "")
+        };
         assert_eq!(message(&app(), &back, None).subject, "web: rolling back to 9fceb02");
         assert_eq!(message(&app(), &back, None).json["rolls_back"], "production_bad");
     }
@@ -310,8 +374,16 @@ mod tests {
     #[test]
     fn an_image_without_a_commit_tells_how_to_add_the_label() {
         let unlabelled = Notice { commit: None, ..notice(Outcome::ApprovalRequested, "") };
-        assert!(message(&app(), &unlabelled, None).text.contains("--label org.opencontainers.image.revision="));
-        assert!(!message(&app(), &notice(Outcome::ApprovalRequested, ""), None).text.contains("--label"));
+        assert!(
+            message(&app(), &unlabelled, None)
+                .text
+                .contains("--label org.opencontainers.image.revision=")
+        );
+        assert!(
+            !message(&app(), &notice(Outcome::ApprovalRequested, ""), None)
+                .text
+                .contains("--label")
+        );
     }
 
     #[test]
@@ -325,8 +397,13 @@ mod tests {
             ..notice(Outcome::Failed, turned)
         };
         let sent = message(&app(), &hostile, None);
-        for (form, text) in [("subject", &sent.subject), ("text", &sent.text), ("JSON", &sent.json.to_string())] {
-            assert!(!text.contains(|c| crate::text::is_control(c) && c != '\n'), "{form}: {text:?}");
+        for (form, text) in
+            [("subject", &sent.subject), ("text", &sent.text), ("JSON", &sent.json.to_string())]
+        {
+            assert!(
+                !text.contains(|c| crate::text::is_control(c) && c != '\n'),
+                "{form}: {text:?}"
+            );
         }
         assert!(sent.text.contains("a b c d e f"), "{}", sent.text);
     }

@@ -130,7 +130,8 @@ text!(
 );
 
 text!(
-    /// Proves that a board's link was handed out by the function, and not made by somebody who has the link secret.
+    /// Proves that a board's link was handed out by the function, and not made by somebody who has
+    /// the link secret.
     Proof,
     "a proof (32 lower-case hex digits)",
     |text| text.len() == 32 && is_lower_hex(text)
@@ -170,16 +171,18 @@ impl Commit {
 }
 
 impl RequestId {
-    /// The id of an app's so-many-eth request: the same for whoever makes it, so that of two one wins.
+    /// The id of an app's so-many-eth request: the same for whoever makes it, so that of two one
+    /// wins.
     pub fn of(repository: &Repository, stack: &str, digest: &Digest, number: u64) -> Self {
-        let hash = hash_of(&["request", repository.as_str(), stack, digest.as_str(), &number.to_string()]);
+        let hash =
+            hash_of(&["request", repository.as_str(), stack, digest.as_str(), &number.to_string()]);
         Self(format!("req-{}", &hash[..32]))
     }
 }
 
 impl SessionId {
-    /// Returns the id of the session that this command asks for. Derived, not random: a command that is delivered again finds its
-    /// session, and gets no second one.
+    /// Returns the id of the session that this command asks for. Derived, not random: a command
+    /// that is delivered again finds its session, and gets no second one.
     pub fn of(command: &str) -> Self {
         let hash = hash_of(&["session", command]);
         Self(hash[..32].to_owned())
@@ -194,10 +197,23 @@ impl Proof {
 }
 
 impl Token {
-    /// The token of the promotion that these facts make: the same for every retry and every duplicate of it, another one
-    /// for every other promotion, a later one of the same image included, since `ended` has grown by then.
-    pub fn of(repository: &Repository, stack: &str, digest: &Digest, tag: &Tag, ended: u64) -> Self {
-        let hash = hash_of(&[repository.as_str(), stack, digest.as_str(), tag.as_str(), &ended.to_string()]);
+    /// The token of the promotion that these facts make: the same for every retry and every
+    /// duplicate of it, another one for every other promotion, a later one of the same image
+    /// included, since `ended` has grown by then.
+    pub fn of(
+        repository: &Repository,
+        stack: &str,
+        digest: &Digest,
+        tag: &Tag,
+        ended: u64,
+    ) -> Self {
+        let hash = hash_of(&[
+            repository.as_str(),
+            stack,
+            digest.as_str(),
+            tag.as_str(),
+            &ended.to_string(),
+        ]);
         Self(format!("ecr-promoter-{}", &hash[..40]))
     }
 
@@ -240,7 +256,9 @@ mod tests {
         for bad in ["", ".a", "-a", "a b", "a/b", &"a".repeat(129)] {
             assert!(bad.parse::<Tag>().is_err(), "{bad:?}");
         }
-        for bad in ["", "sha256:", "sha256:zz", &format!("sha256:{}", "A".repeat(64)), &"a".repeat(71)] {
+        for bad in
+            ["", "sha256:", "sha256:zz", &format!("sha256:{}", "A".repeat(64)), &"a".repeat(71)]
+        {
             assert!(bad.parse::<Digest>().is_err(), "{bad:?}");
         }
         for bad in ["abcdef", "ABCDEF1", "abcdefg", &"a".repeat(41)] {
@@ -250,7 +268,10 @@ mod tests {
 
     #[test]
     fn a_digest_is_that_of_the_bytes() {
-        assert_eq!(Digest::of(b"hello").as_str(), "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+        assert_eq!(
+            Digest::of(b"hello").as_str(),
+            "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+        );
         assert_eq!(Digest::of(b"hello").short(), "2cf24dba5fb0");
     }
 

@@ -2,24 +2,29 @@
 
 use strsim::osa_distance;
 
-/// The longest word that is compared. Comparing takes time, and a longer word is not a misspelt one.
+/// The longest word that is compared. Comparing takes time, and a longer word is not a misspelt
+/// one.
 const LONGEST: usize = 100;
 
-/// Returns the candidate that a misspelt word most likely means. It is close enough if one of the two begins with the other, or if at most
-/// a third of the letters differ. `None` where no candidate is, since a wrong guess helps nobody.
+/// Returns the candidate that a misspelt word most likely means. It is close enough if one of the
+/// two begins with the other, or if at most a third of the letters differ. `None` where no
+/// candidate is, since a wrong guess helps nobody.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     let length = word.chars().count();
     if length == 0 || length > LONGEST {
         return None;
     }
-    let close = candidates.into_iter().filter_map(|candidate| Some((distance(&word, length, candidate)?, candidate)));
+    let close = candidates
+        .into_iter()
+        .filter_map(|candidate| Some((distance(&word, length, candidate)?, candidate)));
     close.min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
 }
 
 /// The end of a sentence about a word that is not known: the nearest candidate, where one is close.
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
-    nearest(word, candidates).map_or_else(|| ".".to_owned(), |candidate| format!(": did you mean `{candidate}`?"))
+    nearest(word, candidates)
+        .map_or_else(|| ".".to_owned(), |candidate| format!(": did you mean `{candidate}`?"))
 }
 
 /// How many edits lie between the two, if few enough do.
@@ -62,7 +67,8 @@ mod tests {
 
     #[test]
     fn what_resembles_nothing_is_not_guessed_at() {
-        for word in ["", "x", "lorem", "deploy", "9fceb02", "web", "日本語", &"promote".repeat(100)] {
+        for word in ["", "x", "lorem", "deploy", "9fceb02", "web", "日本語", &"promote".repeat(100)]
+        {
             assert_eq!(nearest(word, COMMANDS), None, "{word}");
         }
         assert_eq!(nearest("web", []), None);
@@ -71,7 +77,10 @@ mod tests {
 
     #[test]
     fn the_closest_of_several_is_meant() {
-        assert_eq!(nearest("web-stagin", ["web", "web-staging", "web-staging-2"]), Some("web-staging"));
+        assert_eq!(
+            nearest("web-stagin", ["web", "web-staging", "web-staging-2"]),
+            Some("web-staging")
+        );
         assert_eq!(did_you_mean("prmote", COMMANDS), ": did you mean `promote`?");
         assert_eq!(did_you_mean("lorem", COMMANDS), ".");
     }

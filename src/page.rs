@@ -1,5 +1,6 @@
-//! Pages: plain HTML without script, readable in a second by somebody who was paged, on a phone or a desk, by light or in the
-//! dark, with or without eyes. Everything from outside is escaped by the template engine. No I/O here.
+//! Pages: plain HTML without script, readable in a second by somebody who was paged, on a phone or
+//! a desk, by light or in the dark, with or without eyes. Everything from outside is escaped by the
+//! template engine. No I/O here.
 
 pub mod approve;
 pub mod board;
@@ -43,13 +44,17 @@ pub fn page(status: u16, title: &str, refresh: Option<u32>, content: &Markup) ->
     };
     Response {
         status,
-        headers: vec![("content-type", "text/html; charset=utf-8".to_owned()), ("content-security-policy", content_security_policy())],
+        headers: vec![
+            ("content-type", "text/html; charset=utf-8".to_owned()),
+            ("content-security-policy", content_security_policy()),
+        ],
         body: document.into_string(),
         why: None,
     }
 }
 
-/// A sentence in which what stands between backticks is code, as in answers and messages. Everything is escaped, and one plain line.
+/// A sentence in which what stands between backticks is code, as in answers and messages.
+/// Everything is escaped, and one plain line.
 fn prose(text: &str) -> Markup {
     let text = &plain(text, LONGEST);
     let parts: Vec<&str> = text.split('`').collect();
@@ -66,13 +71,21 @@ fn prose(text: &str) -> Markup {
 
 /// An image as people call it.
 fn image(commit: Option<&Commit>, digest: &Digest) -> String {
-    commit.map_or_else(|| format!("image {}", digest.short()), |commit| format!("commit {}", commit.short()))
+    commit.map_or_else(
+        || format!("image {}", digest.short()),
+        |commit| format!("commit {}", commit.short()),
+    )
 }
 
 /// Without script nobody knows the reader's time zone, so it is said which one this is.
 fn readable(at: Timestamp) -> String {
     let text = at.to_string();
-    format!("{} UTC", text.split_once('.').map_or(text.trim_end_matches('Z'), |(whole, _)| whole).replace('T', " "))
+    format!(
+        "{} UTC",
+        text.split_once('.')
+            .map_or(text.trim_end_matches('Z'), |(whole, _)| whole)
+            .replace('T', " ")
+    )
 }
 
 /// For eyes and for machines.
@@ -88,7 +101,10 @@ pub fn notice(status: u16, title: &str, words: &str) -> Response {
 /// Nothing but the page's own style, and its own forms.
 fn content_security_policy() -> String {
     let hash = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
-    format!("default-src 'none'; style-src 'sha256-{hash}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+    format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; form-action 'self'; frame-ancestors \
+         'none'; base-uri 'none'"
+    )
 }
 
 #[cfg(test)]
@@ -98,7 +114,11 @@ mod tests {
     #[test]
     fn a_page_allows_its_own_style_and_nothing_else() {
         let page = notice(200, "Title", "words");
-        let (_, policy) = page.headers.iter().find(|(name, _)| *name == "content-security-policy").expect("a policy");
+        let (_, policy) = page
+            .headers
+            .iter()
+            .find(|(name, _)| *name == "content-security-policy")
+            .expect("a policy");
         assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
         assert!(!policy.contains("unsafe"), "{policy}");
         for absent in ["<script", "style=", " on", "http://", "https://"] {
@@ -109,7 +129,10 @@ mod tests {
 
     #[test]
     fn what_stands_between_backticks_is_code_and_still_text() {
-        assert_eq!(prose("mode is `<b>`, `x`").into_string(), "mode is <code>&lt;b&gt;</code>, <code>x</code>");
+        assert_eq!(
+            prose("mode is `<b>`, `x`").into_string(),
+            "mode is <code>&lt;b&gt;</code>, <code>x</code>"
+        );
         assert_eq!(prose("a ` alone").into_string(), "a ` alone");
         assert_eq!(prose("a\u{202e}b `c\u{2028}d`").into_string(), "a b <code>c d</code>");
     }
@@ -117,6 +140,10 @@ mod tests {
     #[test]
     fn what_comes_from_outside_is_text() {
         let page = notice(200, "<script>alert(1)</script>", "<b>\"bold\"</b> & more");
-        assert!(!page.body.contains("<script>alert") && !page.body.contains("<b>"), "{}", page.body);
+        assert!(
+            !page.body.contains("<script>alert") && !page.body.contains("<b>"),
+            "{}",
+            page.body
+        );
     }
 }

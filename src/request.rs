@@ -1,5 +1,6 @@
-//! A request: people are asked whether the candidate goes to production. Made once for each candidacy, bound to the digest, and
-//! kept with the state, so that of two decisions the one that is written first stands. No I/O here.
+//! A request: people are asked whether the candidate goes to production. Made once for each
+//! candidacy, bound to the digest, and kept with the state, so that of two decisions the one that
+//! is written first stands. No I/O here.
 
 use std::collections::BTreeSet;
 
@@ -40,7 +41,8 @@ pub struct Request {
     /// What it would change in the stack, where a guard had that looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<String>,
-    /// Short hashes of the lines that people were shown. If the update would change more by then, they are asked again.
+    /// Short hashes of the lines that people were shown. If the update would change more by then,
+    /// they are asked again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown_changes: Option<Vec<String>>,
     /// The policy that people were asked under; absent in what an older version wrote.
@@ -126,7 +128,9 @@ impl Progress {
     /// Whether nothing more comes of it.
     pub fn is_final(&self) -> bool {
         match self {
-            Progress::Pending | Progress::Approved | Progress::Waiting(_) | Progress::Deploying => false,
+            Progress::Pending | Progress::Approved | Progress::Waiting(_) | Progress::Deploying => {
+                false
+            }
             Progress::Rejected
             | Progress::Deployed(_)
             | Progress::Failed(_)
@@ -177,14 +181,16 @@ impl Request {
         self.is_approved && !self.progress.is_final()
     }
 
-    /// Its promotion ended without a verdict of CloudFormation's: what people said is what counts again.
+    /// Its promotion ended without a verdict of CloudFormation's: what people said is what counts
+    /// again.
     pub(crate) fn step_back(&mut self) {
         if !self.progress.is_final() {
             self.progress = if self.is_approved { Progress::Approved } else { Progress::Pending };
         }
     }
 
-    /// The policy for this request: the stricter of the policy that it was asked under and the present one.
+    /// The policy for this request: the stricter of the policy that it was asked under and the
+    /// present one.
     pub fn policy(&self, now: Policy) -> Policy {
         match &self.policy {
             Some(asked) => now.or_stricter(asked),
@@ -199,7 +205,12 @@ impl Request {
 
     /// Who said yes, or no, for people to read.
     pub fn who(&self, approves: bool) -> String {
-        self.votes.iter().filter(|vote| vote.approves == approves).map(|vote| vote.by.as_str()).collect::<Vec<_>>().join(", ")
+        self.votes
+            .iter()
+            .filter(|vote| vote.approves == approves)
+            .map(|vote| vote.by.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// What a notice about its promotion says of it.

@@ -1,5 +1,5 @@
-//! What the schedule remembers from one look to the next: the configured apps, and where to go on after a look ran out of time. Each is an
-//! item of its own in the table. No I/O here.
+//! What the schedule remembers from one look to the next: the configured apps, and where to go on
+//! after a look ran out of time. Each is an item of its own in the table. No I/O here.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +14,8 @@ pub struct Roster {
     pub apps: BTreeMap<Repository, Option<Trouble>>,
 }
 
-/// Why a configuration cannot be used: a fingerprint of the words. It is enough to tell each problem once, and short, since one item holds
-/// thousands of apps.
+/// Why a configuration cannot be used: a fingerprint of the words. It is enough to tell each
+/// problem once, and short, since one item holds thousands of apps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct Trouble(String);
@@ -30,7 +30,9 @@ impl Trouble {
 impl From<String> for Trouble {
     /// Earlier versions stored the words themselves.
     fn from(stored: String) -> Self {
-        let is_fingerprint = stored.strip_prefix('#').is_some_and(|hex| hex.len() == 12 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
+        let is_fingerprint = stored
+            .strip_prefix('#')
+            .is_some_and(|hex| hex.len() == 12 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
         if is_fingerprint { Self(stored) } else { Self::of(&stored) }
     }
 }
@@ -60,9 +62,12 @@ impl Unfinished {
         self.next.is_some() || self.again
     }
 
-    /// The apps to look at, in order: from `next` to the last one, and, where another round is due, then from the first one up to `next`.
+    /// The apps to look at, in order: from `next` to the last one, and, where another round is due,
+    /// then from the first one up to `next`.
     pub fn due(&self, names: impl IntoIterator<Item = Repository>) -> Vec<Repository> {
-        let Some(next) = &self.next else { return if self.again { names.into_iter().collect() } else { Vec::new() } };
+        let Some(next) = &self.next else {
+            return if self.again { names.into_iter().collect() } else { Vec::new() };
+        };
         let (mut due, earlier): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| name >= next);
         if self.again {
             due.extend(earlier);
@@ -75,16 +80,22 @@ impl Unfinished {
         let open = self.open.clone();
         match left {
             None => Self { next: None, again: false, open, ..*self },
-            Some(left) if self.next.as_ref().is_some_and(|next| left >= next) => Self { next: Some(left.clone()), open, ..*self },
+            Some(left) if self.next.as_ref().is_some_and(|next| left >= next) => {
+                Self { next: Some(left.clone()), open, ..*self }
+            }
             // The next round has begun, or no app of this round was finished.
-            Some(left) => Self { round: self.round + 1, next: Some(left.clone()), again: false, open },
+            Some(left) => {
+                Self { round: self.round + 1, next: Some(left.clone()), again: false, open }
+            }
         }
     }
 
-    /// Merges what two invocations wrote that began at the same place: the one that came further counts, and a due round is kept.
+    /// Merges what two invocations wrote that began at the same place: the one that came further
+    /// counts, and a due round is kept.
     pub fn or_further(self, other: &Self) -> Self {
         // A round without a next app is complete.
-        let is_further = (self.round, self.next.is_none(), &self.next) >= (other.round, other.next.is_none(), &other.next);
+        let is_further = (self.round, self.next.is_none(), &self.next)
+            >= (other.round, other.next.is_none(), &other.next);
         let again = if self.round == other.round {
             self.again || other.again
         } else if is_further {
@@ -92,7 +103,8 @@ impl Unfinished {
         } else {
             other.again
         };
-        let (round, next) = if is_further { (self.round, self.next) } else { (other.round, other.next.clone()) };
+        let (round, next) =
+            if is_further { (self.round, self.next) } else { (other.round, other.next.clone()) };
         Self { round, next, again, open: self.open }
     }
 }
@@ -129,7 +141,8 @@ mod tests {
         let stopped = at(7, Some("cc"), true);
         assert_eq!(stopped.due(names(&ALL)), names(&["cc", "dd", "aa", "bb"]));
         assert_eq!(stopped.after(Some(&name("dd"))), at(7, Some("dd"), true));
-        // Those that were looked at in this round come again in the next, before which nobody is forgotten.
+        // Those that were looked at in this round come again in the next, before which nobody is
+        // forgotten.
         assert_eq!(stopped.after(Some(&name("bb"))), at(8, Some("bb"), false));
         assert_eq!(stopped.after(None), at(7, None, false));
     }
@@ -185,10 +198,19 @@ mod tests {
                 let mut writes = Vec::new();
                 for _ in 0..=usize::from(random.u8(..4) == 0) {
                     let time_for = random.usize(8..20);
-                    due.iter().take(time_for).for_each(|name| looked_at[all.binary_search(name).expect("one of all")] += 1);
-                    writes.push(if due.is_empty() { seen.clone() } else { seen.after(due.get(time_for)) });
+                    due.iter().take(time_for).for_each(|name| {
+                        looked_at[all.binary_search(name).expect("one of all")] += 1
+                    });
+                    writes.push(if due.is_empty() {
+                        seen.clone()
+                    } else {
+                        seen.after(due.get(time_for))
+                    });
                 }
-                kept = writes.into_iter().reduce(|first, second| second.or_further(&first)).expect("one wrote");
+                kept = writes
+                    .into_iter()
+                    .reduce(|first, second| second.or_further(&first))
+                    .expect("one wrote");
             }
             assert!(looked_at.iter().all(|times| *times >= 5), "{looked_at:?}");
         }
@@ -196,10 +218,14 @@ mod tests {
 
     #[test]
     fn a_trouble_that_an_earlier_version_stored_in_full_is_the_same_trouble() {
-        let words = "configuration error in Parameter Store /ecr-promoter/apps/shop, key `stak`: unknown field";
-        let stored: Roster = serde_json::from_value(serde_json::json!({ "apps": { "web": null, "shop": words } })).expect("read");
+        let words = "configuration error in Parameter Store /ecr-promoter/apps/shop, key `stak`: \
+                     unknown field";
+        let stored: Roster =
+            serde_json::from_value(serde_json::json!({ "apps": { "web": null, "shop": words } }))
+                .expect("read");
         assert_eq!(stored.apps[&name("shop")], Some(Trouble::of(words)));
-        let again: Roster = serde_json::from_value(serde_json::to_value(&stored).expect("written")).expect("read");
+        let again: Roster =
+            serde_json::from_value(serde_json::to_value(&stored).expect("written")).expect("read");
         assert_eq!(again, stored);
         assert_ne!(Trouble::of(words), Trouble::of("another"));
         assert_eq!(String::from(Trouble::of(words)).len(), 13);

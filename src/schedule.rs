@@ -1,9 +1,10 @@
-//! Looks at many apps at the same time, while there is time. The next look goes on where the last one stopped. Also tells once what is
-//! wrong with the apps' configurations.
+//! Looks at many apps at the same time, while there is time. The next look goes on where the last
+//! one stopped. Also tells once what is wrong with the apps' configurations.
 //!
-//! A round through 5,000 apps takes 500 to 1,000 seconds at the 5 to 10 DescribeStacks a second that AWS gives (see
-//! `aws::patience`), and one invocation has 45: the hourly look begins it, and each look at open work, every five minutes, goes
-//! on with it. At 5 a second that is 225 apps a look, and all of them within two hours.
+//! A round through 5,000 apps takes 500 to 1,000 seconds at the 5 to 10 DescribeStacks a second
+//! that AWS gives (see `aws::patience`), and one invocation has 45: the hourly look begins it, and
+//! each look at open work, every five minutes, goes on with it. At 5 a second that is 225 apps a
+//! look, and all of them within two hours.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -30,7 +31,8 @@ const STATES: usize = 100;
 const READS: usize = 2;
 /// With less time than this left, no further app is looked at and nothing further is told.
 const LAST_START: SignedDuration = SignedDuration::from_secs(15);
-/// With less time than this left, looks are cut off, which is as safe as a crash. The rest of the time is for writing where to go on.
+/// With less time than this left, looks are cut off, which is as safe as a crash. The rest of the
+/// time is for writing where to go on.
 const CUT_OFF: SignedDuration = SignedDuration::from_secs(5);
 /// How many failures one error lists.
 const MOST_TOLD: usize = 20;
@@ -40,7 +42,8 @@ const ROUNDS: u32 = 4;
 /// The time that looks have.
 #[derive(Debug, Clone, Copy)]
 struct Time {
-    /// A look that began before this and did not end has failed, and is passed over: other apps must get their turn.
+    /// A look that began before this and did not end has failed, and is passed over: other apps
+    /// must get their turn.
     first_half: Timestamp,
     last_start: Timestamp,
     cut_off: Timestamp,
@@ -49,12 +52,20 @@ struct Time {
 impl Time {
     fn until(deadline: Option<Timestamp>, now: Timestamp) -> Self {
         let Some(deadline) = deadline else {
-            return Self { first_half: Timestamp::MAX, last_start: Timestamp::MAX, cut_off: Timestamp::MAX };
+            return Self {
+                first_half: Timestamp::MAX,
+                last_start: Timestamp::MAX,
+                cut_off: Timestamp::MAX,
+            };
         };
         let whole = deadline.duration_since(now);
         // A short invocation keeps back a share of its time instead.
         let before = |margin: SignedDuration, share: i32| deadline - margin.min(whole / share);
-        Self { first_half: now + whole / 2, last_start: before(LAST_START, 3), cut_off: before(CUT_OFF, 6) }
+        Self {
+            first_half: now + whole / 2,
+            last_start: before(LAST_START, 3),
+            cut_off: before(CUT_OFF, 6),
+        }
     }
 
     /// Runs something until looks are cut off; `None` if it did not end in time.
@@ -67,9 +78,15 @@ impl Time {
     }
 
     /// The same for a list that the looks need first.
-    async fn list<T>(self, now: Timestamp, list: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let out_of_time =
-            || Error::OutOfTime { what: "reading the list of apps".to_owned(), next: "the next looks go on with those that are known" };
+    async fn list<T>(
+        self,
+        now: Timestamp,
+        list: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let out_of_time = || Error::OutOfTime {
+            what: "reading the list of apps".to_owned(),
+            next: "the next looks go on with those that are known",
+        };
         self.limit(now, list).await.unwrap_or_else(|| Err(out_of_time()))
     }
 }
@@ -88,7 +105,8 @@ struct Looks {
     failures: Vec<Error>,
 }
 
-/// The schedule's look: at all configured apps, or at those with open work. Either also goes on with an unfinished round through all apps.
+/// The schedule's look: at all configured apps, or at those with open work. Either also goes on
+/// with an unfinished round through all apps.
 pub async fn look_at_configured<W: World>(
     world: &W,
     only_open_work: bool,
@@ -97,8 +115,11 @@ pub async fn look_at_configured<W: World>(
 ) -> Result<Reply, Error> {
     let time = Time::until(deadline, world.now());
     let (seen, version) = world.unfinished().await?;
-    let (after, mut looks) =
-        if only_open_work { look_often(world, &seen, time, &look).await } else { look_at_all(world, &seen, time, &look).await };
+    let (after, mut looks) = if only_open_work {
+        look_often(world, &seen, time, &look).await
+    } else {
+        look_at_all(world, &seen, time, &look).await
+    };
     if after != seen {
         looks.push(keep(world, after, version).await.map(|()| Looks::default()));
     }
@@ -108,11 +129,20 @@ pub async fn look_at_configured<W: World>(
 /// Where the next look goes on, and the results of a look's parts.
 type Parts = (Unfinished, Vec<Result<Looks, Error>>);
 
-/// The look at open work. While a round through all apps is unfinished, half of the looks at the same time are for that round.
-async fn look_often<W: World>(world: &W, seen: &Unfinished, time: Time, look: &impl AsyncFn(&App) -> Result<Reply, Error>) -> Parts {
+/// The look at open work. While a round through all apps is unfinished, half of the looks at the
+/// same time are for that round.
+async fn look_often<W: World>(
+    world: &W,
+    seen: &Unfinished,
+    time: Time,
+    look: &impl AsyncFn(&App) -> Result<Reply, Error>,
+) -> Parts {
     let side_by_side = if seen.is_due() { SIDE_BY_SIDE / 2 } else { SIDE_BY_SIDE };
-    let round = async { if seen.is_due() { Some(round(world, seen, side_by_side, time, look).await) } else { None } };
-    let (round, open) = join(round, look_at_open(world, seen.open.as_ref(), side_by_side, time, look)).await;
+    let round = async {
+        if seen.is_due() { Some(round(world, seen, side_by_side, time, look).await) } else { None }
+    };
+    let (round, open) =
+        join(round, look_at_open(world, seen.open.as_ref(), side_by_side, time, look)).await;
     let mut after = match &round {
         Some(Ok(round)) => seen.after(round.left.first()),
         Some(Err(_)) | None => seen.clone(),
@@ -123,11 +153,18 @@ async fn look_often<W: World>(world: &W, seen: &Unfinished, time: Time, look: &i
     (after, round.into_iter().chain([open]).collect())
 }
 
-/// The full look: begins a round through all apps. If a round is unfinished, that one goes on, and another one follows it.
-async fn look_at_all<W: World>(world: &W, seen: &Unfinished, time: Time, look: &impl AsyncFn(&App) -> Result<Reply, Error>) -> Parts {
+/// The full look: begins a round through all apps. If a round is unfinished, that one goes on, and
+/// another one follows it.
+async fn look_at_all<W: World>(
+    world: &W,
+    seen: &Unfinished,
+    time: Time,
+    look: &impl AsyncFn(&App) -> Result<Reply, Error>,
+) -> Parts {
     if seen.is_due() {
         let due = Unfinished { again: true, ..seen.clone() };
-        let (round, told) = join(round(world, &due, SIDE_BY_SIDE, time, look), list_and_tell(world, time)).await;
+        let (round, told) =
+            join(round(world, &due, SIDE_BY_SIDE, time, look), list_and_tell(world, time)).await;
         let after = round.as_ref().map_or(due.clone(), |round| due.after(round.left.first()));
         return (after, vec![round, told.map(|()| Looks::default())]);
     }
@@ -139,12 +176,14 @@ async fn look_at_all<W: World>(world: &W, seen: &Unfinished, time: Time, look: &
     apps.sort_by(|(a, _), (b, _)| a.cmp(b));
     let words = words(&apps);
     let due = apps.into_iter().map(|(repository, app)| (repository, Some(app))).collect();
-    let (told, all) = join(tell(world, &words, time), each(world, due, SIDE_BY_SIDE, time, look)).await;
+    let (told, all) =
+        join(tell(world, &words, time), each(world, due, SIDE_BY_SIDE, time, look)).await;
     let after = all.left.first().map_or(seen.clone(), |left| seen.after(Some(left)));
     (after, vec![told.map(|()| Looks::default()), Ok(all)])
 }
 
-/// Looks at the apps of one stack. The apps that there is no time for make it fail, so that Lambda tries again.
+/// Looks at the apps of one stack. The apps that there is no time for make it fail, so that Lambda
+/// tries again.
 pub async fn look_at_several<W: World>(
     world: &W,
     apps: Vec<App>,
@@ -158,7 +197,8 @@ pub async fn look_at_several<W: World>(
     report(vec![Ok(looks)])
 }
 
-/// Goes on with the round through all apps. The roster names the apps, so that no look waits until thousands of configurations are listed.
+/// Goes on with the round through all apps. The roster names the apps, so that no look waits until
+/// thousands of configurations are listed.
 async fn round<W: World>(
     world: &W,
     unfinished: &Unfinished,
@@ -184,11 +224,18 @@ async fn look_at_open<W: World>(
     look: &impl AsyncFn(&App) -> Result<Reply, Error>,
 ) -> Result<Looks, Error> {
     let list = async {
-        // The full look reports a configuration that cannot be read, once an hour. This look leaves it out.
-        let usable = world.known_apps().await?.into_iter().filter_map(|(repository, app)| Some((repository, app.ok()?)));
-        let (mut apps, earlier): (Vec<_>, Vec<_>) = usable.partition(|(repository, _)| from.is_none_or(|from| repository >= from));
+        // The full look reports a configuration that cannot be read, once an hour. This look leaves
+        // it out.
+        let usable = world
+            .known_apps()
+            .await?
+            .into_iter()
+            .filter_map(|(repository, app)| Some((repository, app.ok()?)));
+        let (mut apps, earlier): (Vec<_>, Vec<_>) =
+            usable.partition(|(repository, _)| from.is_none_or(|from| repository >= from));
         apps.extend(earlier);
-        let names: Vec<Repository> = apps.iter().map(|(repository, _)| repository.clone()).collect();
+        let names: Vec<Repository> =
+            apps.iter().map(|(repository, _)| repository.clone()).collect();
         Ok((apps, open_work(world, &names).await))
     };
     let (mut apps, mut found) = time.list(world.now(), list).await?;
@@ -208,7 +255,8 @@ struct OpenWork {
     failures: Vec<Error>,
 }
 
-/// Reads the states of these apps, a hundred at a time. States may be large, so only the names of apps with open work are kept.
+/// Reads the states of these apps, a hundred at a time. States may be large, so only the names of
+/// apps with open work are kept.
 async fn open_work<W: World>(world: &W, names: &[Repository]) -> OpenWork {
     let batches = stream::iter(names.chunks(STATES)).map(async |batch| {
         let mut found = OpenWork::default();
@@ -235,7 +283,8 @@ async fn open_work<W: World>(world: &W, names: &[Repository]) -> OpenWork {
     batches.buffered(READS).fold(OpenWork::default(), and).await
 }
 
-/// Looks at these apps, some at the same time, until there is no time for more. A failed look does not stop the others.
+/// Looks at these apps, some at the same time, until there is no time for more. A failed look does
+/// not stop the others.
 async fn each<W: World>(
     world: &W,
     due: Vec<Due>,
@@ -277,11 +326,19 @@ async fn each<W: World>(
 }
 
 fn out_of_time() -> Error {
-    Error::OutOfTime { what: "the look".to_owned(), next: "the next attempt or the next look goes on" }
+    Error::OutOfTime {
+        what: "the look".to_owned(),
+        next: "the next attempt or the next look goes on",
+    }
 }
 
-/// Writes where the next look goes on. If another invocation has written it meanwhile, the one that came further counts.
-async fn keep<W: World>(world: &W, mut unfinished: Unfinished, mut version: Version) -> Result<(), Error> {
+/// Writes where the next look goes on. If another invocation has written it meanwhile, the one that
+/// came further counts.
+async fn keep<W: World>(
+    world: &W,
+    mut unfinished: Unfinished,
+    mut version: Version,
+) -> Result<(), Error> {
     for _ in 0..ROUNDS {
         if world.keep_unfinished(&unfinished, &version).await? != Applied::Conflict {
             return Ok(());
@@ -293,7 +350,8 @@ async fn keep<W: World>(world: &W, mut unfinished: Unfinished, mut version: Vers
         }
         version = newer;
     }
-    // Other invocations wrote it, so nothing is lost: they came further, or go on from where this one began.
+    // Other invocations wrote it, so nothing is lost: they came further, or go on from where this
+    // one began.
     Ok(())
 }
 
@@ -305,11 +363,18 @@ async fn list_and_tell<W: World>(world: &W, time: Time) -> Result<(), Error> {
 
 /// Each app, and why its configuration cannot be used.
 fn words(apps: &[(Repository, Result<App, Error>)]) -> BTreeMap<Repository, Option<String>> {
-    apps.iter().map(|(repository, app)| (repository.clone(), app.as_ref().err().map(Error::to_string))).collect()
+    apps.iter()
+        .map(|(repository, app)| (repository.clone(), app.as_ref().err().map(Error::to_string)))
+        .collect()
 }
 
-/// Notifies people of configurations that cannot be used or are gone, and remembers which ones were told.
-async fn tell<W: World>(world: &W, apps: &BTreeMap<Repository, Option<String>>, time: Time) -> Result<(), Error> {
+/// Notifies people of configurations that cannot be used or are gone, and remembers which ones were
+/// told.
+async fn tell<W: World>(
+    world: &W,
+    apps: &BTreeMap<Repository, Option<String>>,
+    time: Time,
+) -> Result<(), Error> {
     let (before, version) = world.roster().await?;
     let notices = untold(&before, apps, |repository| world.source(repository), world.now());
     let tell = async |(app, notice): (App, Notice)| {
@@ -319,8 +384,13 @@ async fn tell<W: World>(world: &W, apps: &BTreeMap<Repository, Option<String>>, 
         let told = world.apply(&app, &Action::Tell(notice), &Version::default()).await;
         (app.repository, told.map(|_| true))
     };
-    let results: Vec<_> = stream::iter(notices.into_iter().map(tell)).buffer_unordered(SIDE_BY_SIDE).collect().await;
-    let untold = results.iter().filter(|(_, told)| !matches!(told, Ok(true))).map(|(repository, _)| repository.clone()).collect();
+    let results: Vec<_> =
+        stream::iter(notices.into_iter().map(tell)).buffer_unordered(SIDE_BY_SIDE).collect().await;
+    let untold = results
+        .iter()
+        .filter(|(_, told)| !matches!(told, Ok(true)))
+        .map(|(repository, _)| repository.clone())
+        .collect();
     let after = told(&before, apps, &untold);
     if after != before {
         // If this write is refused, another look has written the roster and told the same.
@@ -346,8 +416,9 @@ fn report(looks: Vec<Result<Looks, Error>>) -> Result<Reply, Error> {
     if left > 0 {
         info!(looked_at = done.len(), left, "out of time: the next look goes on");
     }
-    let failed =
-        |(repository, looked): &(Repository, Result<Option<Reply>, Error>)| Some(format!("`{repository}`: {}", looked.as_ref().err()?));
+    let failed = |(repository, looked): &(Repository, Result<Option<Reply>, Error>)| {
+        Some(format!("`{repository}`: {}", looked.as_ref().err()?))
+    };
     let messages: Vec<String> = done.iter().filter_map(failed).collect();
     let all = done.len();
     let results: Vec<Value> = done

@@ -1,6 +1,7 @@
-//! Board sessions: who may use a board, since when and until when. A session is written when Slack has confirmed a person, or when
-//! somebody who may invoke the function asks for a board. The board's link names the session, so whoever has stolen the link secret
-//! still cannot act as anybody. No I/O here.
+//! Board sessions: who may use a board, since when and until when. A session is written when Slack
+//! has confirmed a person, or when somebody who may invoke the function asks for a board. The
+//! board's link names the session, so whoever has stolen the link secret still cannot act as
+//! anybody. No I/O here.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,5 @@
-//! Slack's side of the wire. Everything that a stranger can send is checked here and nothing is decided here.
+//! Slack's side of the wire. Everything that a stranger can send is checked here and nothing is
+//! decided here.
 //!
 //! The parts, in the order in which a request meets them:
 //!
@@ -49,15 +50,18 @@ pub struct User {
 #[error("the body is not what Slack sends: {0}")]
 pub struct Unreadable(&'static str);
 
-/// The id of a team, user or channel. It becomes part of keys and messages, so it must be as plain as Slack makes it.
+/// The id of a team, user or channel. It becomes part of keys and messages, so it must be as plain
+/// as Slack makes it.
 fn id(text: String) -> Result<String, Unreadable> {
-    let is_id = (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    let is_id =
+        (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
     if is_id { Ok(text) } else { Err(Unreadable("an id is not valid")) }
 }
 
 /// What Slack hands out to come back with; kept, compared and sent back, never looked into.
 fn token(text: String) -> Result<String, Unreadable> {
-    let is_token = (1..=LONGEST_TOKEN).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    let is_token =
+        (1..=LONGEST_TOKEN).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
     if is_token { Ok(text) } else { Err(Unreadable("a trigger or a message's time is not valid")) }
 }
 

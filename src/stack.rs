@@ -58,9 +58,11 @@ impl Stack {
     /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html>
     pub fn phase(&self) -> Phase {
         match self.status.as_str() {
-            "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "UPDATE_ROLLBACK_COMPLETE" | "IMPORT_COMPLETE" | "IMPORT_ROLLBACK_COMPLETE" => {
-                Phase::AtRest
-            }
+            "CREATE_COMPLETE"
+            | "UPDATE_COMPLETE"
+            | "UPDATE_ROLLBACK_COMPLETE"
+            | "IMPORT_COMPLETE"
+            | "IMPORT_ROLLBACK_COMPLETE" => Phase::AtRest,
             "REVIEW_IN_PROGRESS" | "DELETE_IN_PROGRESS" => Phase::Leaving,
             "DELETE_COMPLETE" => Phase::Gone,
             status if status.ends_with("_IN_PROGRESS") => Phase::Busy,
@@ -89,7 +91,9 @@ pub struct StackEvent {
 impl StackEvent {
     /// Whether this update, or its cancel, caused it.
     pub fn is_of(&self, token: &Token) -> bool {
-        self.token.as_deref().is_some_and(|its| its == token.as_str() || its == token.of_cancel().as_str())
+        self.token
+            .as_deref()
+            .is_some_and(|its| its == token.as_str() || its == token.of_cancel().as_str())
     }
 }
 
@@ -102,7 +106,8 @@ pub enum UpdateEnd {
     Complete,
     /// It did not, and the stack went back or is stuck; with CloudFormation's first reason.
     Failed(String),
-    /// The events that were read do not reach back to the update, so they cannot tell whether CloudFormation accepted it.
+    /// The events that were read do not reach back to the update, so they cannot tell whether
+    /// CloudFormation accepted it.
     Unknown,
 }
 
@@ -130,8 +135,15 @@ impl From<Vec<StackEvent>> for StackEvents {
     }
 }
 
-/// Statuses of the stack with which an operation begins. A rollback is part of the operation that it undoes.
-const STARTS: [&str; 5] = ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "IMPORT_IN_PROGRESS", "DELETE_IN_PROGRESS", "REVIEW_IN_PROGRESS"];
+/// Statuses of the stack with which an operation begins. A rollback is part of the operation that
+/// it undoes.
+const STARTS: [&str; 5] = [
+    "CREATE_IN_PROGRESS",
+    "UPDATE_IN_PROGRESS",
+    "IMPORT_IN_PROGRESS",
+    "DELETE_IN_PROGRESS",
+    "REVIEW_IN_PROGRESS",
+];
 /// Statuses of the stack with which an operation ends that went through.
 const COMPLETE: [&str; 3] = ["UPDATE_COMPLETE", "CREATE_COMPLETE", "IMPORT_COMPLETE"];
 
@@ -146,15 +158,18 @@ impl StackEvent {
 }
 
 impl StackEvents {
-    /// How the update with this token ended; `None` if CloudFormation never accepted it. A stack runs one operation at a time, so the first
-    /// end after the update's start is its end, whatever token that event has: a cancel in the console has its own, or none.
+    /// How the update with this token ended; `None` if CloudFormation never accepted it. A stack
+    /// runs one operation at a time, so the first end after the update's start is its end, whatever
+    /// token that event has: a cancel in the console has its own, or none.
     pub fn end_of(&self, token: &Token) -> Option<UpdateEnd> {
-        let Some(start) = self.list.iter().position(|event| event.is_start() && event.is_of(token)) else {
+        let Some(start) = self.list.iter().position(|event| event.is_start() && event.is_of(token))
+        else {
             return self.end_without_start(token);
         };
         let newer = &self.list[..start];
         let oldest_first = |wanted: fn(&StackEvent) -> bool| newer.iter().rposition(wanted);
-        let end = oldest_first(StackEvent::is_end).filter(|end| oldest_first(StackEvent::is_start).is_none_or(|other| *end > other));
+        let end = oldest_first(StackEvent::is_end)
+            .filter(|end| oldest_first(StackEvent::is_start).is_none_or(|other| *end > other));
         Some(end.map_or(UpdateEnd::Running, |end| self.judge(end, start)))
     }
 
@@ -162,7 +177,9 @@ impl StackEvents {
     pub fn goes_back(&self, token: &Token) -> Option<String> {
         self.under_way().filter(|start| start.is_of(token))?;
         let start = self.list.iter().position(StackEvent::is_start)?;
-        let is_taken_back = self.list[..start].iter().any(|event| event.is_stack && event.status.contains("ROLLBACK"));
+        let is_taken_back = self.list[..start]
+            .iter()
+            .any(|event| event.is_stack && event.status.contains("ROLLBACK"));
         is_taken_back.then(|| first_failure(&self.list[..=start]))
     }
 
@@ -196,17 +213,22 @@ impl StackEvents {
 
     /// Whether these events tell all that is wanted, so that no older ones are needed.
     pub fn tell(&self, wanted: &EventsWanted) -> bool {
-        let tells_what_runs = match self.list.iter().find(|event| event.is_start() || event.is_end()) {
-            None => false,
-            Some(event) if event.is_start() => true,
-            Some(_) => self.newest_complete().is_some(),
-        };
-        let is_old_enough = wanted.since.is_some_and(|since| self.list.last().is_some_and(|oldest| oldest.at < since));
-        let has_start_of = |token: &Token| self.list.iter().any(|event| event.is_start() && event.is_of(token));
+        let tells_what_runs =
+            match self.list.iter().find(|event| event.is_start() || event.is_end()) {
+                None => false,
+                Some(event) if event.is_start() => true,
+                Some(_) => self.newest_complete().is_some(),
+            };
+        let is_old_enough = wanted
+            .since
+            .is_some_and(|since| self.list.last().is_some_and(|oldest| oldest.at < since));
+        let has_start_of =
+            |token: &Token| self.list.iter().any(|event| event.is_start() && event.is_of(token));
         tells_what_runs && (is_old_enough || wanted.starts_of.iter().all(has_start_of))
     }
 
-    /// How far the operation that is under way is: how many resources it has begun with, and how many of them are done.
+    /// How far the operation that is under way is: how many resources it has begun with, and how
+    /// many of them are done.
     pub fn progress(&self) -> Option<(usize, usize)> {
         self.under_way()?;
         let start = self.list.iter().position(StackEvent::is_start)?;
@@ -218,17 +240,25 @@ impl StackEvents {
     }
 }
 
-/// CloudFormation's own words for what went wrong first in an operation, whose events come newest first. A resource that only failed because
-/// another one failed is passed over.
+/// CloudFormation's own words for what went wrong first in an operation, whose events come newest
+/// first. A resource that only failed because another one failed is passed over.
 fn first_failure(operation: &[StackEvent]) -> String {
-    let telling = |event: &&StackEvent| event.reason.as_deref().is_some_and(|r| !r.is_empty() && !r.contains("update cancelled"));
+    let telling = |event: &&StackEvent| {
+        event.reason.as_deref().is_some_and(|r| !r.is_empty() && !r.contains("update cancelled"))
+    };
     let oldest_first = || operation.iter().rev().filter(telling);
     let failure = oldest_first().find(|event| !event.is_stack && event.status.ends_with("_FAILED"));
-    let on_stack =
-        || oldest_first().find(|event| event.is_stack && (event.status.contains("ROLLBACK") || event.status.ends_with("_FAILED")));
+    let on_stack = || {
+        oldest_first().find(|event| {
+            event.is_stack
+                && (event.status.contains("ROLLBACK") || event.status.ends_with("_FAILED"))
+        })
+    };
     match failure.or_else(on_stack) {
         Some(event) if event.is_stack => event.reason.clone().unwrap_or_default(),
-        Some(event) => format!("{}: {}", event.resource, event.reason.as_deref().unwrap_or_default()),
+        Some(event) => {
+            format!("{}: {}", event.resource, event.reason.as_deref().unwrap_or_default())
+        }
         None => "CloudFormation gave no reason; see the stack's events".to_owned(),
     }
 }
@@ -277,12 +307,25 @@ mod tests {
     fn a_rollback_tells_the_first_failure_and_not_its_echo() {
         let events = newest_first(vec![
             event("ours", "web", "UPDATE_IN_PROGRESS", "User Initiated"),
-            event("ours", "Alarm (AWS::CloudWatch::Alarm)", "UPDATE_FAILED", "Resource update cancelled"),
+            event(
+                "ours",
+                "Alarm (AWS::CloudWatch::Alarm)",
+                "UPDATE_FAILED",
+                "Resource update cancelled",
+            ),
             event("ours", "Service (AWS::ECS::Service)", "UPDATE_FAILED", "circuit breaker"),
-            event("ours", "web", "UPDATE_ROLLBACK_IN_PROGRESS", "The following resource(s) failed to update: [Service]."),
+            event(
+                "ours",
+                "web",
+                "UPDATE_ROLLBACK_IN_PROGRESS",
+                "The following resource(s) failed to update: [Service].",
+            ),
             event("ours", "web", "UPDATE_ROLLBACK_COMPLETE", ""),
         ]);
-        assert_eq!(events.end_of(&token("ours")), Some(UpdateEnd::Failed("Service (AWS::ECS::Service): circuit breaker".to_owned())));
+        assert_eq!(
+            events.end_of(&token("ours")),
+            Some(UpdateEnd::Failed("Service (AWS::ECS::Service): circuit breaker".to_owned()))
+        );
     }
 
     #[test]
@@ -292,7 +335,10 @@ mod tests {
             event("ours", "web", "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated rollback"),
             event("ours", "web", "UPDATE_ROLLBACK_COMPLETE", ""),
         ]);
-        assert_eq!(events.end_of(&token("ours")), Some(UpdateEnd::Failed("User Initiated rollback".to_owned())));
+        assert_eq!(
+            events.end_of(&token("ours")),
+            Some(UpdateEnd::Failed("User Initiated rollback".to_owned()))
+        );
     }
 
     fn by(token: Option<&str>, status: &str, reason: &str) -> StackEvent {
@@ -307,12 +353,18 @@ mod tests {
                 event("ours", "Service (AWS::ECS::Service)", "UPDATE_IN_PROGRESS", ""),
                 by(cancels, "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated"),
             ];
-            assert_eq!(newest_first(events.clone()).end_of(&token("ours")), Some(UpdateEnd::Running));
+            assert_eq!(
+                newest_first(events.clone()).end_of(&token("ours")),
+                Some(UpdateEnd::Running)
+            );
             events.push(by(cancels, "UPDATE_ROLLBACK_COMPLETE", ""));
             let failed = Some(UpdateEnd::Failed("User Initiated".to_owned()));
             assert_eq!(newest_first(events.clone()).end_of(&token("ours")), failed);
             // What comes after it is another operation's.
-            events.extend([by(None, "UPDATE_IN_PROGRESS", "User Initiated"), by(None, "UPDATE_COMPLETE", "")]);
+            events.extend([
+                by(None, "UPDATE_IN_PROGRESS", "User Initiated"),
+                by(None, "UPDATE_COMPLETE", ""),
+            ]);
             assert_eq!(newest_first(events.clone()).end_of(&token("ours")), failed);
             assert_eq!(newest_first(events).newest_complete().expect("one").token, None);
         }
@@ -329,14 +381,28 @@ mod tests {
 
     #[test]
     fn events_are_read_back_until_they_tell_what_runs_and_what_is_looked_for() {
-        let wanted = |starts: &[&str]| EventsWanted { starts_of: starts.iter().map(|text| token(text)).collect(), since: None };
-        let mut events = newest_first(vec![event("ours", "Service (AWS::ECS::Service)", "UPDATE_IN_PROGRESS", "")]);
+        let wanted = |starts: &[&str]| EventsWanted {
+            starts_of: starts.iter().map(|text| token(text)).collect(),
+            since: None,
+        };
+        let mut events = newest_first(vec![event(
+            "ours",
+            "Service (AWS::ECS::Service)",
+            "UPDATE_IN_PROGRESS",
+            "",
+        )]);
         assert!(!events.tell(&wanted(&[])), "resources alone tell nothing of the stack");
         events.list.push(by(Some("ours"), "UPDATE_IN_PROGRESS", ""));
         assert!(events.tell(&wanted(&["ours"])) && !events.tell(&wanted(&["ours", "older"])));
-        let later = EventsWanted { since: Some(Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(1)), ..wanted(&["older"]) };
+        let later = EventsWanted {
+            since: Some(Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(1)),
+            ..wanted(&["older"])
+        };
         assert!(events.tell(&later), "nothing older than that is needed");
-        let went_back = newest_first(vec![by(Some("ours"), "UPDATE_IN_PROGRESS", ""), by(None, "UPDATE_ROLLBACK_COMPLETE", "")]);
+        let went_back = newest_first(vec![
+            by(Some("ours"), "UPDATE_IN_PROGRESS", ""),
+            by(None, "UPDATE_ROLLBACK_COMPLETE", ""),
+        ]);
         assert!(!went_back.tell(&wanted(&["ours"])), "what runs comes from an older operation");
         assert!(went_back.under_way().is_none() && events.under_way().is_some());
     }

@@ -1,5 +1,6 @@
-//! What is remembered of an app between invocations: the `state` item of the table, one `history#…` item for each promotion
-//! that ended and one `command#…` item for each command that acted. Written by conditional writes only. No I/O here.
+//! What is remembered of an app between invocations: the `state` item of the table, one `history#…`
+//! item for each promotion that ended and one `command#…` item for each command that acted. Written
+//! by conditional writes only. No I/O here.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -17,8 +18,8 @@ pub use self::limits::kept_reason;
 const RECENT: usize = 20;
 /// How many failed images automation remembers not to retry.
 const FAILED: usize = 50;
-/// How many times a notice is tried at each look, before the tries become rarer. Lambda delivers a failed event three times, and the
-/// schedule looks every five minutes.
+/// How many times a notice is tried at each look, before the tries become rarer. Lambda delivers a
+/// failed event three times, and the schedule looks every five minutes.
 const QUICK_TRIES: u32 = 12;
 /// The first pause after that. Each further one is twice as long.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
@@ -31,7 +32,8 @@ const LONGEST_STALL: SignedDuration = SignedDuration::from_mins(2);
 /// The state of one app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
-    /// The configured stack that this is about, as the configuration writes it. Another stack is a first sight.
+    /// The configured stack that this is about, as the configuration writes it. Another stack is a
+    /// first sight.
     pub stack: String,
     /// The stack's id. Unlike its name, it tells whether the stack was deleted and made again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,7 +56,8 @@ pub struct State {
     /// Set while the running tag is not on the image that was promoted. People were told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_tag: Option<MovedTag>,
-    /// Promotions that have not ended: at most one that CloudFormation is at, and one that waits behind it.
+    /// Promotions that have not ended: at most one that CloudFormation is at, and one that waits
+    /// behind it.
     #[serde(default)]
     pub open: Vec<Promotion>,
     /// The last ones that ended.
@@ -63,10 +66,12 @@ pub struct State {
     /// Images whose promotion failed: automation does not try them again.
     #[serde(default)]
     pub failed: Vec<Digest>,
-    /// A candidate that a person turned away from, by a cancel or a rollback: automation waits for a newer one.
+    /// A candidate that a person turned away from, by a cancel or a rollback: automation waits for
+    /// a newer one.
     #[serde(default)]
     pub passed_over: Option<Digest>,
-    /// The candidate that was there when the schedule first saw the app: only its own push promotes it.
+    /// The candidate that was there when the schedule first saw the app: only its own push promotes
+    /// it.
     #[serde(default)]
     pub first_seen: Option<Digest>,
     /// While set, automation asks instead of acting.
@@ -103,7 +108,8 @@ pub struct ChangeSet {
     /// Its random name. An older version did not write it, and named the change set by the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Its ARN, as CreateChangeSet answered it. Only the change set with this ARN is the one that was asked for.
+    /// Its ARN, as CreateChangeSet answered it. Only the change set with this ARN is the one that
+    /// was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arn: Option<String>,
     /// When it was last to be made.
@@ -205,7 +211,8 @@ pub enum Basis {
 pub struct Policy {
     /// Whether people are asked.
     pub mode: Mode,
-    /// Slack user ids of those who may decide; empty = anyone of the installed team in the app's channel.
+    /// Slack user ids of those who may decide; empty = anyone of the installed team in the app's
+    /// channel.
     pub approvers: Vec<String>,
     /// How many different people must approve.
     pub required: u32,
@@ -221,7 +228,13 @@ impl Policy {
 
     /// Lists what has changed, each with the value before and now.
     pub fn changes_since(&self, before: &Policy) -> Vec<String> {
-        let list = |approvers: &[String]| if approvers.is_empty() { "anyone in the channel".to_owned() } else { approvers.join(", ") };
+        let list = |approvers: &[String]| {
+            if approvers.is_empty() {
+                "anyone in the channel".to_owned()
+            } else {
+                approvers.join(", ")
+            }
+        };
         let may = |links: bool| if links { "may decide" } else { "may not decide" };
         let mode = |mode: Mode| format!("`{mode}`");
         let all = [
@@ -234,12 +247,16 @@ impl Policy {
         changed.map(|(what, before, now)| format!("{what}: {before} before, {now} now")).collect()
     }
 
-    /// The stricter of this policy and the one that a question was asked under. The present list of people counts; where it is empty, the
-    /// question's own list.
+    /// The stricter of this policy and the one that a question was asked under. The present list of
+    /// people counts; where it is empty, the question's own list.
     pub fn or_stricter(self, asked: &Policy) -> Policy {
         Policy {
             mode: if asked.mode == Mode::Approval { Mode::Approval } else { self.mode },
-            approvers: if self.approvers.is_empty() { asked.approvers.clone() } else { self.approvers },
+            approvers: if self.approvers.is_empty() {
+                asked.approvers.clone()
+            } else {
+                self.approvers
+            },
             required: self.required.max(asked.required),
             links: self.links && asked.links,
         }
@@ -465,7 +482,8 @@ pub struct CommandRecord {
     /// The promotion that it asked for.
     #[serde(default)]
     pub token: Option<Token>,
-    /// What it answered; absent while that is not known, as the table's conditions expect it (a null would be there).
+    /// What it answered; absent while that is not known, as the table's conditions expect it (a
+    /// null would be there).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
 }
@@ -499,8 +517,9 @@ impl State {
         }
     }
 
-    /// The state for another stack or parameter in the app's configuration. What ran, failed or waited on the one before is dropped. What a
-    /// person decided, and what people are still to be told, is kept.
+    /// The state for another stack or parameter in the app's configuration. What ran, failed or
+    /// waited on the one before is dropped. What a person decided, and what people are still to be
+    /// told, is kept.
     pub fn elsewhere(self, stack: &str, parameter: &str) -> Self {
         Self {
             ended: self.ended,
@@ -515,9 +534,13 @@ impl State {
         }
     }
 
-    /// The production tags that the state remembers, each with its image: of what runs, waits or has lately ended.
+    /// The production tags that the state remembers, each with its image: of what runs, waits or
+    /// has lately ended.
     pub fn recorded(&self) -> impl Iterator<Item = (&str, &Digest)> {
-        let running = self.running.iter().filter_map(|running| Some((running.tag.as_str(), running.digest.as_ref()?)));
+        let running = self
+            .running
+            .iter()
+            .filter_map(|running| Some((running.tag.as_str(), running.digest.as_ref()?)));
         let open = self.open.iter().map(|open| (open.tag.as_str(), &open.digest));
         let recent = self.recent.iter().rev().map(|recent| (recent.tag.as_str(), &recent.digest));
         running.chain(open).chain(recent)
@@ -533,12 +556,17 @@ impl State {
             || !self.open.is_empty()
     }
 
-    /// Whether something is to go on by itself, so that the schedule looks at this app more often. What is blocked does not: a
-    /// person must act first, and then the stack's own event comes.
+    /// Whether something is to go on by itself, so that the schedule looks at this app more often.
+    /// What is blocked does not: a person must act first, and then the stack's own event comes.
     pub fn has_open_work(&self) -> bool {
-        let is_queued = self.waiting.as_ref().is_some_and(|waiting| waiting.outcome == Outcome::Queued);
+        let is_queued =
+            self.waiting.as_ref().is_some_and(|waiting| waiting.outcome == Outcome::Queued);
         let is_unshown = self.all_requests().any(Request::is_unshown);
-        is_queued || is_unshown || !self.open.is_empty() || !self.untold.is_empty() || self.change_sets.iter().any(|own| !own.is_removed)
+        is_queued
+            || is_unshown
+            || !self.open.is_empty()
+            || !self.untold.is_empty()
+            || self.change_sets.iter().any(|own| !own.is_removed)
     }
 
     /// The present request, then earlier ones.
@@ -553,7 +581,9 @@ impl State {
 
     /// What a notice says of the request that it is about.
     pub fn note(&mut self, notice: &Notice) {
-        let Some(request) = notice.request.as_ref().and_then(|id| self.request_mut(id)) else { return };
+        let Some(request) = notice.request.as_ref().and_then(|id| self.request_mut(id)) else {
+            return;
+        };
         request.note(notice);
     }
 
@@ -563,24 +593,44 @@ impl State {
             request.posted = Some(posted.clone());
             request.shown = Some(request.face());
         }
-        self.earlier_requests.retain(|request| request.is_unshown() || !request.progress.is_final());
+        self.earlier_requests
+            .retain(|request| request.is_unshown() || !request.progress.is_final());
     }
 
     /// Ends an open promotion: remembered by its token, and returned for the history.
-    pub fn end(&mut self, promotion: &Promotion, end: End, reason: impl Into<String>, now: Timestamp) -> Ended {
+    pub fn end(
+        &mut self,
+        promotion: &Promotion,
+        end: End,
+        reason: impl Into<String>,
+        now: Timestamp,
+    ) -> Ended {
         let reason = kept_reason(&reason.into());
         self.open.retain(|open| open.token != promotion.token);
         if matches!(end, End::Superseded | End::Blocked) {
-            // An earlier candidate's approval came to nothing; what people said of the present one still holds.
-            let is_its = |request: &&mut Request| promotion.request.as_ref() == Some(&request.id) && !request.progress.is_final();
+            // An earlier candidate's approval came to nothing; what people said of the present one
+            // still holds.
+            let is_its = |request: &&mut Request| {
+                promotion.request.as_ref() == Some(&request.id) && !request.progress.is_final()
+            };
             for request in self.earlier_requests.iter_mut().filter(is_its) {
                 request.progress = Progress::Superseded;
             }
-            if let Some(request) = self.request.as_mut().filter(|request| promotion.request.as_ref() == Some(&request.id)) {
+            if let Some(request) = self
+                .request
+                .as_mut()
+                .filter(|request| promotion.request.as_ref() == Some(&request.id))
+            {
                 request.step_back();
             }
         }
-        let ended = Ended { number: self.ended, promotion: promotion.clone().within_limits(), end, reason: reason.clone(), ended_at: now };
+        let ended = Ended {
+            number: self.ended,
+            promotion: promotion.clone().within_limits(),
+            end,
+            reason: reason.clone(),
+            ended_at: now,
+        };
         self.ended += 1;
         self.recent.push(Recent {
             token: promotion.token.clone(),
@@ -618,7 +668,12 @@ impl State {
 
 impl Notice {
     /// A notice that is about no particular image.
-    pub fn new(outcome: Outcome, by: impl Into<String>, reason: impl Into<String>, at: Timestamp) -> Self {
+    pub fn new(
+        outcome: Outcome,
+        by: impl Into<String>,
+        reason: impl Into<String>,
+        at: Timestamp,
+    ) -> Self {
         Self {
             outcome,
             digest: None,
@@ -641,7 +696,9 @@ impl Notice {
 
     /// Whether to try sending it now: at each look for some tries, then more and more rarely.
     pub fn is_due(&self, now: Timestamp) -> bool {
-        let Some(tried_at) = self.tried_at.filter(|_| self.tries >= QUICK_TRIES) else { return true };
+        let Some(tried_at) = self.tried_at.filter(|_| self.tries >= QUICK_TRIES) else {
+            return true;
+        };
         let pause = FIRST_PAUSE * 2_i32.pow((self.tries - QUICK_TRIES).min(10));
         now.duration_since(tried_at) >= pause.min(LONGEST_PAUSE)
     }
@@ -660,7 +717,8 @@ impl Notice {
 }
 
 impl Promotion {
-    /// By what right it goes. For a promotion of an older version, which did not write it, the way it came tells.
+    /// By what right it goes. For a promotion of an older version, which did not write it, the way
+    /// it came tells.
     pub fn basis(&self) -> Basis {
         let by_its_way = || match self.via {
             Via::Push | Via::Schedule => Basis::Automation,
@@ -668,7 +726,9 @@ impl Promotion {
             Via::Slack if self.request.is_some() => Basis::Votes,
             Via::Slack => Basis::Person,
         };
-        self.basis.unwrap_or_else(|| if self.rolls_back.is_some() { Basis::GoingBack } else { by_its_way() })
+        self.basis.unwrap_or_else(|| {
+            if self.rolls_back.is_some() { Basis::GoingBack } else { by_its_way() }
+        })
     }
 
     /// The notice that this promotion has this outcome.

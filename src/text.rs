@@ -1,10 +1,12 @@
-//! Makes foreign words (commits, names, CloudFormation's reasons, whatever a stranger typed) one plain line. Every mail, page, message and
-//! log line that shows such words gets them from here. No I/O here.
+//! Makes foreign words (commits, names, CloudFormation's reasons, whatever a stranger typed) one
+//! plain line. Every mail, page, message and log line that shows such words gets them from here. No
+//! I/O here.
 
-/// Makes one line of at most `most` characters; an ellipsis shows that there were more. Control characters become spaces, and invisible
-/// ones are left out.
+/// Makes one line of at most `most` characters; an ellipsis shows that there were more. Control
+/// characters become spaces, and invisible ones are left out.
 pub fn plain(text: &str, most: usize) -> String {
-    let mut chars = text.chars().filter(|c| !is_invisible(*c)).map(|c| if is_control(c) { ' ' } else { c });
+    let mut chars =
+        text.chars().filter(|c| !is_invisible(*c)).map(|c| if is_control(c) { ' ' } else { c });
     let mut line: String = chars.by_ref().take(most).collect();
     // The ellipsis takes the place of a character. With `most` 0, there is none to replace.
     if chars.next().is_some() && line.pop().is_some() {
@@ -13,26 +15,30 @@ pub fn plain(text: &str, most: usize) -> String {
     line
 }
 
-/// A claimed name with a mark, which says how it was claimed. If both together are too long, the name is cut and never the mark. `None` if
-/// the name has no visible character.
+/// A claimed name with a mark, which says how it was claimed. If both together are too long, the
+/// name is cut and never the mark. `None` if the name has no visible character.
 pub fn claimed(name: &str, mark: &str) -> Option<String> {
     let name = plain(name, LONGEST_LOOK).split_whitespace().collect::<Vec<_>>().join(" ");
     let name = plain(&name, LONGEST_CLAIMED.saturating_sub(mark.chars().count()));
     (!name.is_empty()).then(|| format!("{name} ({mark})"))
 }
 
-/// The longest name with its mark, in characters. Every place that shows who decided has room for this.
+/// The longest name with its mark, in characters. Every place that shows who decided has room for
+/// this.
 const LONGEST_CLAIMED: usize = 97;
 /// How many characters of a name are read.
 const LONGEST_LOOK: usize = 1_000;
 
-/// Characters that end a line, or turn round what follows them, so that one commit would read like another.
+/// Characters that end a line, or turn round what follows them, so that one commit would read like
+/// another.
 pub fn is_control(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}')
+    c.is_control()
+        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}')
 }
 
-/// Characters that nobody sees and that no language needs: two names that differ only in them look the same. The joiners U+200C
-/// and U+200D stay, since Persian, Hindi and emoji are written with them.
+/// Characters that nobody sees and that no language needs: two names that differ only in them look
+/// the same. The joiners U+200C and U+200D stay, since Persian, Hindi and emoji are written with
+/// them.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,
@@ -50,8 +56,8 @@ mod tests {
     #[test]
     fn what_ends_a_line_or_turns_it_round_is_a_space() {
         for c in [
-            '\0', '\t', '\n', '\r', '\u{1b}', '\u{7f}', '\u{85}', '\u{61c}', '\u{200e}', '\u{200f}', '\u{2028}', '\u{2029}', '\u{202a}',
-            '\u{202e}', '\u{2066}', '\u{2069}',
+            '\0', '\t', '\n', '\r', '\u{1b}', '\u{7f}', '\u{85}', '\u{61c}', '\u{200e}',
+            '\u{200f}', '\u{2028}', '\u{2029}', '\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}',
         ] {
             assert_eq!(plain(&format!("a{c}b"), 10), "a b", "{c:?}");
         }
@@ -60,25 +66,39 @@ mod tests {
     #[test]
     fn what_nobody_sees_is_left_out_and_what_a_language_needs_stays() {
         assert_eq!(plain("al\u{200b}i\u{ad}ce\u{feff}\u{2060}\u{e0041}", 10), "alice");
-        for needed in ["می\u{200c}خواهم", "क्\u{200d}ष", "👩\u{200d}🚀", "é", "日本語"] {
+        for needed in ["می\u{200c}خواهم", "क्\u{200d}ष", "👩\u{200d}🚀", "é", "日本語"]
+        {
             assert_eq!(plain(needed, 20), needed);
         }
     }
 
     #[test]
     fn what_is_too_long_is_cut_by_characters() {
-        assert_eq!((plain("abc", 3), plain("abcd", 3), plain("éé", 1)), ("abc".to_owned(), "ab…".to_owned(), "…".to_owned()));
-        assert_eq!((plain("a", 0), plain("", 0), plain("", 5)), (String::new(), String::new(), String::new()));
+        assert_eq!(
+            (plain("abc", 3), plain("abcd", 3), plain("éé", 1)),
+            ("abc".to_owned(), "ab…".to_owned(), "…".to_owned())
+        );
+        assert_eq!(
+            (plain("a", 0), plain("", 0), plain("", 5)),
+            (String::new(), String::new(), String::new())
+        );
         // Nothing visible was cut off.
         assert_eq!(plain("abc\u{200b}", 3), "abc");
     }
 
     #[test]
     fn a_claimed_name_keeps_its_mark_however_long_or_odd_it_is() {
-        assert_eq!(claimed(" Alice ", "claimed, by SNS").as_deref(), Some("Alice (claimed, by SNS)"));
+        assert_eq!(
+            claimed(" Alice ", "claimed, by SNS").as_deref(),
+            Some("Alice (claimed, by SNS)")
+        );
         let long = claimed(&"x".repeat(5_000), "claimed, by the approval link").expect("a name");
-        assert!(long.ends_with("x… (claimed, by the approval link)") && long.chars().count() <= 100, "{long}");
-        let spread = claimed(&format!("Alice{}Bob", " \u{a0}\n".repeat(40)), "claimed").expect("a name");
+        assert!(
+            long.ends_with("x… (claimed, by the approval link)") && long.chars().count() <= 100,
+            "{long}"
+        );
+        let spread =
+            claimed(&format!("Alice{}Bob", " \u{a0}\n".repeat(40)), "claimed").expect("a name");
         assert_eq!(spread, "Alice Bob (claimed)");
         assert_eq!(claimed("Alice\u{202e}", "claimed").as_deref(), Some("Alice (claimed)"));
         for nobody in ["", " \t", "\u{200b}", "\u{2066}\u{feff}\n"] {
@@ -87,7 +107,11 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(6), failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+        #![proptest_config(ProptestConfig {
+            rng_seed: RngSeed::Fixed(6),
+            failure_persistence: None,
+            ..ProptestConfig::with_cases(2000)
+        })]
 
         #[test]
         fn whatever_it_was_it_is_one_plain_line(text in proptest::collection::vec(any::<char>(), 0..60), most in 0_usize..70) {

@@ -1,5 +1,6 @@
-//! The one port between the decision and everything outside: what can be seen ([`Snapshot`], [`Question`]) and what can be
-//! done ([`Action`]). The real one is `aws`; the tests have one in memory.
+//! The one port between the decision and everything outside: what can be seen ([`Snapshot`],
+//! [`Question`]) and what can be done ([`Action`]). The real one is `aws`; the tests have one in
+//! memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +26,10 @@ use crate::stack::{EventsWanted, Stack, StackEvents};
 use crate::state::{CommandRecord, Ended, Notice, State};
 
 /// Everything outside, for one sandbox.
-#[expect(async_fn_in_trait, reason = "lambda_runtime::run has no Send bound on its handler's future")]
+#[expect(
+    async_fn_in_trait,
+    reason = "lambda_runtime::run has no Send bound on its handler's future"
+)]
 pub trait World {
     /// The time.
     fn now(&self) -> Timestamp;
@@ -43,14 +47,16 @@ pub trait World {
     async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error>;
     /// The same, at most 60 s old: for those who look again every few seconds.
     async fn known_apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error>;
-    /// The names of the apps, to suggest one for a misspelt name; empty if they cannot be read quickly.
+    /// The names of the apps, to suggest one for a misspelt name; empty if they cannot be read
+    /// quickly.
     async fn app_names(&self) -> Vec<String> {
         let apps = self.known_apps().await.unwrap_or_default();
         apps.into_iter().map(|(repository, _)| repository.to_string()).collect()
     }
     /// A secret, at most 60 s old; `None` where there is none.
     async fn secret(&self, secret: Secret) -> Result<Option<SecretString>, Error>;
-    /// Where the Slack app is installed, as Slack says; `None` without Slack's answer, and then nobody in Slack may vote or command.
+    /// Where the Slack app is installed, as Slack says; `None` without Slack's answer, and then
+    /// nobody in Slack may vote or command.
     async fn installation(&self) -> Option<Installation>;
     /// A board's session by its id.
     async fn session(&self, id: &SessionId) -> Result<Option<Session>, Error>;
@@ -62,20 +68,33 @@ pub trait World {
     fn is_response_url(&self, url: &str) -> bool;
     /// Says something to one person in Slack, if that can be done in time.
     async fn whisper(&self, to: &Listener, text: &str, within: Duration);
-    /// The apps that there were at the schedule's last full look, and what its next write is conditional on.
+    /// The apps that there were at the schedule's last full look, and what its next write is
+    /// conditional on.
     async fn roster(&self) -> Result<(Roster, Version), Error>;
     /// Remembers the apps that there are, if nobody else did since.
     async fn keep_roster(&self, roster: &Roster, version: &Version) -> Result<Applied, Error>;
-    /// Where the next look goes on, if the last one ran out of time, and what its next write is conditional on.
+    /// Where the next look goes on, if the last one ran out of time, and what its next write is
+    /// conditional on.
     async fn unfinished(&self) -> Result<(Unfinished, Version), Error>;
     /// Writes where the next look goes on, if nobody else did since.
-    async fn keep_unfinished(&self, unfinished: &Unfinished, version: &Version) -> Result<Applied, Error>;
+    async fn keep_unfinished(
+        &self,
+        unfinished: &Unfinished,
+        version: &Version,
+    ) -> Result<Applied, Error>;
     /// An app's state alone: one read.
     async fn state(&self, repository: &Repository) -> Result<Option<State>, Error>;
     /// The states of these apps, as few reads as possible. One that cannot be read hides no other.
-    async fn states(&self, repositories: &[Repository]) -> Result<BTreeMap<Repository, Result<State, Error>>, Error>;
+    async fn states(
+        &self,
+        repositories: &[Repository],
+    ) -> Result<BTreeMap<Repository, Result<State, Error>>, Error>;
     /// An app's stack and its events, read back until they tell what is wanted.
-    async fn watch(&self, app: &App, wanted: &EventsWanted) -> Result<(Option<Stack>, StackEvents), Error>;
+    async fn watch(
+        &self,
+        app: &App,
+        wanted: &EventsWanted,
+    ) -> Result<(Option<Stack>, StackEvents), Error>;
     /// The function's own address, at most 60 s old; `None` where nobody wrote it down.
     async fn public_url(&self) -> Result<Option<PublicUrl>, Error>;
     /// Makes links and verifies them; `None` where there is no key or no address.
@@ -85,7 +104,10 @@ pub trait World {
         Signer::new(&secret, url).map(Some).map_err(|weak| {
             let name = self.secret_source(Secret::Links);
             let mend = "aws ssm put-parameter --overwrite --type SecureString";
-            let problem = format!("{weak}. Make a new one with: {mend} --name {name} --value \"$(openssl rand -hex 32)\"");
+            let problem = format!(
+                "{weak}. Make a new one with: {mend} --name {name} --value \
+                                   \"$(openssl rand -hex 32)\""
+            );
             ConfigError { place: format!("Parameter Store {name}"), key: None, problem }.into()
         })
     }
@@ -137,7 +159,8 @@ pub struct Subject {
     pub digest: Option<Digest>,
     /// The command, whose earlier answer is looked for.
     pub command: Option<String>,
-    /// Most likely nothing is to be done: what only a promotion needs is then read when it is asked for.
+    /// Most likely nothing is to be done: what only a promotion needs is then read when it is asked
+    /// for.
     pub is_routine: bool,
 }
 
@@ -147,9 +170,16 @@ impl Subject {
         let (image, acts) = match &command.act {
             Act::Promote(image) | Act::Rollback(image) => (image.as_ref(), true),
             Act::Plan(image) => (image.as_ref(), false),
-            Act::Approve(Choice::Image(image)) | Act::Reject(Choice::Image(image)) => (Some(image), true),
+            Act::Approve(Choice::Image(image)) | Act::Reject(Choice::Image(image)) => {
+                (Some(image), true)
+            }
             Act::Approve(Choice::Request(_)) | Act::Reject(Choice::Request(_)) => (None, true),
-            Act::Cancel | Act::Hold(_) | Act::Resume | Act::Ask | Act::AskAgain(_) | Act::RollBackFrom(_) => (None, true),
+            Act::Cancel
+            | Act::Hold(_)
+            | Act::Resume
+            | Act::Ask
+            | Act::AskAgain(_)
+            | Act::RollBackFrom(_) => (None, true),
             Act::Status | Act::History | Act::Reconcile => (None, false),
         };
         let digest = match image {
@@ -175,7 +205,8 @@ pub struct Snapshot {
     pub stack: Option<Stack>,
     /// Who holds which tag, as far as it was read; `None` if the repository does not exist.
     pub tags: Option<Tags>,
-    /// Tags that were asked for by name, after the state and the stack were read: what is on them may be held against somebody.
+    /// Tags that were asked for by name, after the state and the stack were read: what is on them
+    /// may be held against somebody.
     pub asked_tags: BTreeSet<Tag>,
     /// The configuration was read once more, after the state.
     pub is_configuration_newer: bool,
@@ -268,7 +299,8 @@ pub struct Version(pub Option<String>);
 pub struct Tried {
     /// Tags that ECR said are on another digest.
     pub taken: BTreeSet<Tag>,
-    /// Searches by commit. They are kept, since one may take longer than the reads of a look may be old.
+    /// Searches by commit. They are kept, since one may take longer than the reads of a look may be
+    /// old.
     pub matches: BTreeMap<Commit, Matches>,
     /// An update that CloudFormation called "no updates".
     pub no_updates: Option<Token>,
@@ -301,7 +333,8 @@ pub enum Question {
     Configuration,
     /// The images built from this commit.
     Matches(Commit),
-    /// What the change set with this ARN would change. The read waits some seconds until CloudFormation has made it.
+    /// What the change set with this ARN would change. The read waits some seconds until
+    /// CloudFormation has made it.
     Review(String),
     /// What was promoted before.
     History,
@@ -321,9 +354,11 @@ pub struct TagsWanted {
 pub enum Action {
     /// Writes the records, all or none, if nobody wrote the state since it was read.
     Save(Box<Records>),
-    /// The same, where only what was told is lost if somebody else wrote first: then it may be told again.
+    /// The same, where only what was told is lost if somebody else wrote first: then it may be told
+    /// again.
     Mark(Box<Records>),
-    /// Looks whether each tag is on its image or on none, where PutImage would take it from another.
+    /// Looks whether each tag is on its image or on none, where PutImage would take it from
+    /// another.
     CheckTags(Vec<(Tag, Digest)>),
     /// Puts a tag on an image.
     PutTag {
@@ -348,7 +383,8 @@ pub enum Action {
         /// Its change set.
         arn: String,
     },
-    /// Removes a change set that is not needed any more, by its ARN, or by its name where that is not known.
+    /// Removes a change set that is not needed any more, by its ARN, or by its name where that is
+    /// not known.
     DeleteChangeSet(String),
     /// Cancels the update of this promotion, which is under way.
     CancelUpdate(Token),
@@ -361,12 +397,21 @@ pub enum Action {
 }
 
 impl Action {
-    /// Whether this asks CloudFormation to do something. CloudFormation does not know the state, so the reads must be recent.
+    /// Whether this asks CloudFormation to do something. CloudFormation does not know the state, so
+    /// the reads must be recent.
     pub fn rests_on_reads(&self) -> bool {
         match self {
-            Action::UpdateStack(_) | Action::CreateChangeSet { .. } | Action::ExecuteChangeSet { .. } | Action::CancelUpdate(_) => true,
-            Action::Save(_) | Action::Mark(_) | Action::PutTag { .. } | Action::DeleteChangeSet(_) => false,
-            Action::CheckTags(_) | Action::Tell(_) | Action::Show(_) | Action::KeepAnswer(_) => false,
+            Action::UpdateStack(_)
+            | Action::CreateChangeSet { .. }
+            | Action::ExecuteChangeSet { .. }
+            | Action::CancelUpdate(_) => true,
+            Action::Save(_)
+            | Action::Mark(_)
+            | Action::PutTag { .. }
+            | Action::DeleteChangeSet(_) => false,
+            Action::CheckTags(_) | Action::Tell(_) | Action::Show(_) | Action::KeepAnswer(_) => {
+                false
+            }
         }
     }
 
@@ -443,7 +488,8 @@ pub enum Applied {
 pub enum NotUpdated {
     /// The stack is busy, or this update was taken before.
     Contested,
-    /// CloudFormation has seen this token before: with this update, or with one that the state does not remember.
+    /// CloudFormation has seen this token before: with this update, or with one that the state does
+    /// not remember.
     KnownToken,
     /// *No updates are to be performed.*
     NothingToDo,

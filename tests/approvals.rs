@@ -1,4 +1,5 @@
-//! People decide: requests, votes and verdicts, by clicks, slash commands and messages, over an AWS and a Slack in memory.
+//! People decide: requests, votes and verdicts, by clicks, slash commands and messages, over an AWS
+//! and a Slack in memory.
 
 mod support;
 
@@ -10,8 +11,14 @@ use ecr_promoter::slack::team::Installation;
 use ecr_promoter::state::State;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use support::slack::{ALICE, BOB, Button, CHANNEL, MALLORY, TEAM, click, form, http, interaction, signature, signed, slash};
-use support::{Fault, Memory, answers, event, interleave, push_event, sns, stack_changed, survives_every_fault, tag};
+use support::slack::{
+    ALICE, BOB, Button, CHANNEL, MALLORY, TEAM, click, form, http, interaction, signature, signed,
+    slash,
+};
+use support::{
+    Fault, Memory, answers, event, interleave, push_event, sns, stack_changed,
+    survives_every_fault, tag,
+};
 
 /// A message on the approval topic, and what it answers.
 #[track_caller]
@@ -75,7 +82,13 @@ fn deployed(world: &Memory, commit: &str) -> Digest {
 #[track_caller]
 fn assert_nothing_was_promoted(world: &Memory) {
     assert_eq!((world.updates(), world.value().as_str()), (0, "production_old"));
-    assert!(!world.get().tags.keys().any(|tag| tag.as_str().starts_with("production_") && tag.as_str() != "production_old"));
+    assert!(
+        !world
+            .get()
+            .tags
+            .keys()
+            .any(|tag| tag.as_str().starts_with("production_") && tag.as_str() != "production_old")
+    );
 }
 
 #[track_caller]
@@ -108,7 +121,9 @@ fn actions(world: &Memory) -> Vec<String> {
 fn a_push_asks_once_on_the_topic_and_in_slack_and_never_again() {
     let world = asking();
     let digest = pushed(&world, "abc1234");
-    for payload in [push_event(&digest), push_event(&digest), tick(), event("scheduled"), stack_changed()] {
+    for payload in
+        [push_event(&digest), push_event(&digest), tick(), event("scheduled"), stack_changed()]
+    {
         world.invoke(&payload, "request").expect("an answer");
     }
     assert_eq!(world.told(), [Outcome::ApprovalRequested]);
@@ -116,8 +131,15 @@ fn a_push_asks_once_on_the_topic_and_in_slack_and_never_again() {
     assert_eq!(actions(&world), ["approve", "reject"]);
     let notice = world.get().told[0].clone();
     let asked = request(&world);
-    assert_eq!((notice.digest, notice.request, notice.expires_at), (Some(digest), Some(asked.id.clone()), Some(asked.expires_at)));
-    assert_eq!(button(&world, "approve").value, asked.id.as_str(), "a button carries nothing but the request's id");
+    assert_eq!(
+        (notice.digest, notice.request, notice.expires_at),
+        (Some(digest), Some(asked.id.clone()), Some(asked.expires_at))
+    );
+    assert_eq!(
+        button(&world, "approve").value,
+        asked.id.as_str(),
+        "a button carries nothing but the request's id"
+    );
     assert_eq!(look(&world, &tick()), None, "a question that was asked is no open work");
     assert_nothing_was_promoted(&world);
 }
@@ -130,8 +152,12 @@ fn the_question_says_what_would_run_what_runs_and_since_when() {
     let since = state(&world).running.expect("it runs").since.expect("a time").as_second();
     let digest = pushed(&world, "bbbbbbb");
     let words = world.newest_message().words();
-    for word in [digest.as_str(), "production_aaaaaaa", "https://github.com/acme/web/compare/aaaaaaa...bbbbbbb", &format!("!date^{since}^")]
-    {
+    for word in [
+        digest.as_str(),
+        "production_aaaaaaa",
+        "https://github.com/acme/web/compare/aaaaaaa...bbbbbbb",
+        &format!("!date^{since}^"),
+    ] {
         assert!(words.contains(word), "{word} is not in {words}");
     }
 }
@@ -141,7 +167,8 @@ fn an_approval_on_the_topic_names_the_digest_the_commit_or_the_request() {
     for way in 0..3 {
         let world = asking();
         let digest = pushed(&world, "abc1234");
-        let name = [digest.to_string(), "abc1234".to_owned(), request(&world).id.to_string()][way].clone();
+        let name =
+            [digest.to_string(), "abc1234".to_owned(), request(&world).id.to_string()][way].clone();
         says(&world, &format!("approve web {name}"), "promoted");
         assert_runs(&world, &digest, "abc1234");
         assert_eq!(world.headlines(), ["web: abc1234 is on its way to production"]);
@@ -154,7 +181,9 @@ fn an_approval_that_names_nothing_or_another_request_approves_nothing() {
     let world = asking();
     pushed(&world, "abc1234");
     let now = world.get().now;
-    world.invoke(&sns("approve web", "1", now), "1").expect_err("what was the candidate a moment ago may not be it any more");
+    world
+        .invoke(&sns("approve web", "1", now), "1")
+        .expect_err("what was the candidate a moment ago may not be it any more");
     says(&world, "approve web req-00000000000000000000000000000000", "refused");
     says(&world, "approve web fffffff", "refused");
     assert_nothing_was_promoted(&world);
@@ -168,7 +197,11 @@ fn a_click_promotes_and_the_message_says_who_and_how_it_ended() {
     assert_eq!(clicks(&world, ALICE, "approve"), None, "the message itself says it");
     assert_runs(&world, &digest, "abc1234");
     assert_eq!(world.headlines(), ["web: abc1234 is on its way to production"]);
-    assert!(world.newest_message().words().contains("Approved by <@UALICE>"), "{:#?}", world.newest_message());
+    assert!(
+        world.newest_message().words().contains("Approved by <@UALICE>"),
+        "{:#?}",
+        world.newest_message()
+    );
     world.get_mut().now += SignedDuration::from_secs(130);
     world.finish_update();
     answers(&world, &stack_changed(), "deployed");
@@ -195,8 +228,18 @@ fn a_second_click_and_a_duplicate_of_the_first_change_nothing() {
         world.clicks(ALICE, &approve, "2");
         world.clicks(BOB, &approve, "3");
         let said = world.clicks(BOB, &reject, "4").expect("the clicker is told");
-        assert!(said.contains(if is_late { "it runs already" } else { "alice (Slack, UALICE) approved it before" }), "{said}");
-        assert_eq!((world.updates(), world.told(), world.headlines(), world.get().history.len()), before);
+        assert!(
+            said.contains(if is_late {
+                "it runs already"
+            } else {
+                "alice (Slack, UALICE) approved it before"
+            }),
+            "{said}"
+        );
+        assert_eq!(
+            (world.updates(), world.told(), world.headlines(), world.get().history.len()),
+            before
+        );
     }
 }
 
@@ -208,10 +251,17 @@ fn the_message_gives_the_reason_where_it_failed() {
     world.fail_update("the service did not <stabilize>");
     answers(&world, &stack_changed(), "failed");
     let message = world.newest_message();
-    assert_eq!((message.headline.as_str(), message.buttons()), ("web: abc1234 did not reach production", vec![]));
+    assert_eq!(
+        (message.headline.as_str(), message.buttons()),
+        ("web: abc1234 did not reach production", vec![])
+    );
     assert!(message.words().contains("the service did not &lt;stabilize&gt;"), "{message:#?}");
     let outcome = look(&world, &event("scheduled"));
-    assert_eq!((outcome.as_deref(), world.updates()), (Some("failed"), 1), "it is not tried again by itself");
+    assert_eq!(
+        (outcome.as_deref(), world.updates()),
+        (Some("failed"), 1),
+        "it is not tried again by itself"
+    );
 }
 
 #[test]
@@ -225,7 +275,10 @@ fn what_failed_can_be_asked_for_and_approved_again() {
     let said = world.clicks(ALICE, &approve, "again").expect("the clicker is told");
     assert!(said.contains("failed (no)") && said.contains("`promote`"), "{said}");
     says(&world, "ask web", "approval_requested");
-    assert_eq!(world.headlines(), ["web: abc1234 did not reach production", "web: abc1234 waits for approval"]);
+    assert_eq!(
+        world.headlines(),
+        ["web: abc1234 did not reach production", "web: abc1234 waits for approval"]
+    );
     // Something is in the way when it is approved: it still goes out by itself afterwards.
     world.get_mut().status = "UPDATE_ROLLBACK_FAILED".to_owned();
     clicks(&world, ALICE, "approve");
@@ -244,9 +297,16 @@ fn the_message_says_who_cancelled() {
     world.fail_update("cancelled");
     answers(&world, &stack_changed(), "cancelled");
     let message = world.newest_message();
-    assert_eq!((message.headline.as_str(), message.buttons()), ("web: the promotion of abc1234 was cancelled", vec![]));
+    assert_eq!(
+        (message.headline.as_str(), message.buttons()),
+        ("web: the promotion of abc1234 was cancelled", vec![])
+    );
     assert!(message.words().contains("bob"), "{message:#?}");
-    assert_eq!(look(&world, &event("scheduled")).as_deref(), Some("held"), "and it is not asked for again by itself");
+    assert_eq!(
+        look(&world, &event("scheduled")).as_deref(),
+        Some("held"),
+        "and it is not asked for again by itself"
+    );
     says(&world, "approve web abc1234", "held");
     assert_eq!(world.updates(), 1);
 }
@@ -260,7 +320,10 @@ fn a_rejection_stands_against_an_approval_and_only_a_promote_goes_past_it() {
     let approve = button(&world, "approve");
     assert_eq!(clicks(&world, BOB, "reject"), None);
     let message = world.newest_message();
-    assert_eq!((message.headline.as_str(), message.buttons()), ("web: abc1234 was rejected", vec![]));
+    assert_eq!(
+        (message.headline.as_str(), message.buttons()),
+        ("web: abc1234 was rejected", vec![])
+    );
     assert!(message.words().contains("Rejected by <@UBOB>"), "{message:#?}");
     let said = world.clicks(ALICE, &approve, "late").expect("whose approval came too late is told");
     assert!(said.contains("bob (Slack, UBOB) rejected it"), "{said}");
@@ -285,7 +348,10 @@ fn a_rejected_image_is_asked_for_again_only_when_it_comes_back() {
     answers(&world, &push_event(&rejected), "approval_requested");
     says(&world, &format!("approve web {rejected}"), "promoted");
     assert_runs(&world, &rejected, "aaaaaaa");
-    assert_eq!(world.told().iter().filter(|outcome| **outcome == Outcome::ApprovalRequested).count(), 3);
+    assert_eq!(
+        world.told().iter().filter(|outcome| **outcome == Outcome::ApprovalRequested).count(),
+        3
+    );
 }
 
 #[test]
@@ -293,7 +359,10 @@ fn what_runs_cannot_be_rejected() {
     let world = asking();
     let digest = deployed(&world, "abc1234");
     let answer = says(&world, &format!("reject web {digest}"), "refused");
-    assert!(answer["reason"].as_str().is_some_and(|reason| reason.contains("`rollback`")), "{answer:#}");
+    assert!(
+        answer["reason"].as_str().is_some_and(|reason| reason.contains("`rollback`")),
+        "{answer:#}"
+    );
 }
 
 #[test]
@@ -305,7 +374,10 @@ fn a_vote_without_a_question_is_the_question_too() {
     let newer = world.push("bbbbbbb");
     says(&world, &format!("approve web {newer}"), "promoted");
     assert_runs(&world, &newer, "bbbbbbb");
-    assert_eq!(world.headlines(), ["web: abc1234 was rejected", "web: bbbbbbb is on its way to production"]);
+    assert_eq!(
+        world.headlines(),
+        ["web: abc1234 was rejected", "web: bbbbbbb is on its way to production"]
+    );
 }
 
 // Newer and older
@@ -316,14 +388,20 @@ fn an_older_requests_button_does_nothing_and_names_the_candidate() {
     let older = pushed(&world, "aaaaaaa");
     let (approve, reject) = (button(&world, "approve"), button(&world, "reject"));
     let newer = pushed(&world, "bbbbbbb");
-    assert_eq!(world.headlines(), ["web: aaaaaaa was superseded", "web: bbbbbbb waits for approval"]);
+    assert_eq!(
+        world.headlines(),
+        ["web: aaaaaaa was superseded", "web: bbbbbbb waits for approval"]
+    );
     assert!(world.messages()[0].buttons().is_empty());
     for (button, trigger) in [(&approve, "1"), (&reject, "2")] {
         let said = world.clicks(ALICE, button, trigger).expect("the clicker is told");
         assert!(said.contains("bbbbbbb") && said.contains(newer.as_str()), "{said}");
     }
     let answer = says(&world, &format!("approve web {older}"), "superseded");
-    assert!(answer["reason"].as_str().is_some_and(|reason| reason.contains(newer.as_str())), "{answer:#}");
+    assert!(
+        answer["reason"].as_str().is_some_and(|reason| reason.contains(newer.as_str())),
+        "{answer:#}"
+    );
     assert_nothing_was_promoted(&world);
     assert_eq!(request(&world).votes, []);
 }
@@ -337,14 +415,21 @@ fn an_approval_does_not_carry_over_to_another_build_of_the_commit() {
     assert!(world.clicks(ALICE, &approve, "1").is_some_and(|said| said.contains(second.as_str())));
     says(&world, &format!("approve web {first}"), "superseded");
     let answer = says(&world, "approve web abc1234", "refused");
-    assert!(answer["reason"].as_str().is_some_and(|reason| reason.contains("Name the digest")), "{answer:#}");
+    assert!(
+        answer["reason"].as_str().is_some_and(|reason| reason.contains("Name the digest")),
+        "{answer:#}"
+    );
     assert_nothing_was_promoted(&world);
 
     says(&world, &format!("approve web {second}"), "promoted");
     world.finish_update();
     answers(&world, &stack_changed(), "deployed");
     let third = pushed(&world, "abc1234");
-    assert_ne!(request(&world).tag.expect("a tag").as_str(), "production_abc1234", "that is on another image");
+    assert_ne!(
+        request(&world).tag.expect("a tag").as_str(),
+        "production_abc1234",
+        "that is on another image"
+    );
     answers(&world, &push_event(&third), "approval_requested");
     assert_eq!(world.updates(), 1);
 }
@@ -400,21 +485,36 @@ fn a_stranger_counts_for_nothing_and_leaves_no_trace() {
     pushed(&world, "abc1234");
     let before = (world.get().state.clone(), world.get().commands.clone(), world.headlines());
     for (action, trigger) in [("approve", "1"), ("reject", "2")] {
-        let said = world.clicks(MALLORY, &button(&world, action), trigger).expect("the stranger is told");
+        let said =
+            world.clicks(MALLORY, &button(&world, action), trigger).expect("the stranger is told");
         assert!(said.contains("mallory") && said.contains("`approval.approvers`"), "{said}");
     }
     let older = world.image("aaaaaaa");
-    for words in
-        ["web", "promote web", "approve web abc1234", "reject web abc1234", "rollback web", "hold web x", "resume web", "cancel web"]
-    {
+    for words in [
+        "web",
+        "promote web",
+        "approve web abc1234",
+        "reject web abc1234",
+        "rollback web",
+        "hold web x",
+        "resume web",
+        "cancel web",
+    ] {
         let said = world.writes(MALLORY, words, words);
-        assert!(said.contains("refused") && said.contains("`approval.approvers`"), "{words}: {said}");
+        assert!(
+            said.contains("refused") && said.contains("`approval.approvers`"),
+            "{words}: {said}"
+        );
     }
     assert!(world.writes(MALLORY, &format!("promote web {older}"), "older").contains("refused"));
     assert!(world.writes(MALLORY, "ask web", "ask").contains("refused"));
-    assert_eq!((world.get().state.clone(), world.get().commands.clone(), world.headlines()), before);
+    assert_eq!(
+        (world.get().state.clone(), world.get().commands.clone(), world.headlines()),
+        before
+    );
     assert_nothing_was_promoted(&world);
-    // The same message with the same trigger, from somebody who may, is not taken for the stranger's.
+    // The same message with the same trigger, from somebody who may, is not taken for the
+    // stranger's.
     clicks(&world, ALICE, "approve");
     assert_eq!(world.updates(), 1);
 }
@@ -433,7 +533,11 @@ fn two_of_two_must_approve_and_one_person_is_one_vote() {
     clicks(&world, MALLORY, "approve");
     world.writes(ALICE, "promote web", "promote");
     assert_nothing_was_promoted(&world);
-    assert_eq!(world.told(), [Outcome::ApprovalRequested, Outcome::Approved], "a vote is told once");
+    assert_eq!(
+        world.told(),
+        [Outcome::ApprovalRequested, Outcome::Approved],
+        "a vote is told once"
+    );
     assert_eq!(request(&world).votes.len(), 1);
     assert_eq!(clicks(&world, BOB, "approve"), None);
     assert_runs(&world, &digest, "abc1234");
@@ -474,10 +578,17 @@ fn where_identities_count_what_anybody_can_claim_is_refused_and_a_promote_is_not
         for action in ["approve", "reject"] {
             says(&world, &format!("{action} web {digest}"), "refused");
             for by in ["alice", ALICE, BOB] {
-                let command = json!({ "action": action, "repository": "web", "digest": digest, "by": by, "id": format!("{action}{by}") });
+                let command = json!({
+                    "action": action, "repository": "web", "digest": digest, "by": by,
+                    "id": format!("{action}{by}"),
+                });
                 answers(&world, &command, "refused");
                 let now = world.get().now;
-                answers(&world, &sns(&command.to_string(), &format!("{action}-{by}"), now), "refused");
+                answers(
+                    &world,
+                    &sns(&command.to_string(), &format!("{action}-{by}"), now),
+                    "refused",
+                );
             }
         }
         assert_nothing_was_promoted(&world);
@@ -493,9 +604,16 @@ fn where_identities_count_what_anybody_can_claim_is_refused_and_a_promote_is_not
 fn a_claimed_name_is_shown_as_claimed() {
     let world = asking();
     let digest = pushed(&world, "abc1234");
-    answers(&world, &json!({ "action": "approve", "repository": "web", "digest": digest, "by": "<!channel>" }), "promoted");
+    answers(
+        &world,
+        &json!({ "action": "approve", "repository": "web", "digest": digest, "by": "<!channel>" }),
+        "promoted",
+    );
     let message = world.newest_message();
-    assert!(message.words().contains("`&lt;!channel&gt; (claimed, by a direct invocation)`"), "{message:#?}");
+    assert!(
+        message.words().contains("`&lt;!channel&gt; (claimed, by a direct invocation)`"),
+        "{message:#?}"
+    );
 }
 
 #[test]
@@ -562,11 +680,18 @@ fn without_approvers_the_apps_own_channel_commands_it() {
     }
     let mut elsewhere = interaction(ALICE, &button(&world, "approve"), "1");
     elsewhere["channel"]["id"] = "C2".into();
-    let payload = signed("/slack/interactions", &form(&[("payload", &elsewhere.to_string())]), world.get().now);
+    let payload = signed(
+        "/slack/interactions",
+        &form(&[("payload", &elsewhere.to_string())]),
+        world.get().now,
+    );
     world.invoke(&payload, "1").expect("an answer");
     assert!(world.get().whispered.last().is_some_and(|said| said.contains(CHANNEL)));
     assert_eq!((world.get().state.clone(), world.get().commands.clone()), before);
-    assert!(world.writes(MALLORY, "web", "2").contains("promoted"), "anyone in that channel, which Slack calls `privategroup`");
+    assert!(
+        world.writes(MALLORY, "web", "2").contains("promoted"),
+        "anyone in that channel, which Slack calls `privategroup`"
+    );
     assert_runs(&world, &digest, "abc1234");
 }
 
@@ -576,8 +701,11 @@ fn a_channel_by_its_name_is_an_error_that_says_where_its_id_is() {
         let world = asking();
         world.get_mut().config["approval"]["slack_channel"] = name.into();
         let digest = world.push("abc1234");
-        let error = world.invoke(&push_event(&digest), "push").expect_err("it cannot be used").to_string();
-        for words in ["/ecr-promoter/apps/web", "key `approval.slack_channel`", "`C…` or `G…`", "*About*"] {
+        let error =
+            world.invoke(&push_event(&digest), "push").expect_err("it cannot be used").to_string();
+        for words in
+            ["/ecr-promoter/apps/web", "key `approval.slack_channel`", "`C…` or `G…`", "*About*"]
+        {
             assert!(error.contains(words), "{words} is not in {error}");
         }
         assert!(world.get().state.is_none());
@@ -600,10 +728,24 @@ fn a_slash_command_answers_help_and_what_it_does_not_understand() {
         assert!(world.writes(MALLORY, text, "1").contains("/promote rollback"));
     }
     assert!(world.writes(ALICE, "approve web", "2").contains("`help`"));
-    assert!(world.writes(ALICE, "promote nosuchapp", "3").contains("`nosuchapp` is not configured."));
-    assert!(world.writes(ALICE, "promote wbe", "4").contains("`wbe` is not configured: did you mean `web`?"));
-    assert!(world.writes(ALICE, "prmote web", "5").contains("`prmote` is not configured: did you mean `promote`?"));
-    assert!(world.writes(ALICE, "prmote web 9fceb02", "6").contains("`prmote` is no command: did you mean `promote`?"));
+    assert!(
+        world.writes(ALICE, "promote nosuchapp", "3").contains("`nosuchapp` is not configured.")
+    );
+    assert!(
+        world
+            .writes(ALICE, "promote wbe", "4")
+            .contains("`wbe` is not configured: did you mean `web`?")
+    );
+    assert!(
+        world
+            .writes(ALICE, "prmote web", "5")
+            .contains("`prmote` is not configured: did you mean `promote`?")
+    );
+    assert!(
+        world
+            .writes(ALICE, "prmote web 9fceb02", "6")
+            .contains("`prmote` is no command: did you mean `promote`?")
+    );
     assert!(world.writes(ALICE, "status wbe", "7").contains("did you mean `web`?"));
     assert!(world.writes(ALICE, "promote <!channel>", "4").contains("&lt;!channel&gt;"));
     assert!(world.writes(ALICE, "status web", "5").contains("production_old"));
@@ -633,8 +775,14 @@ fn four_days_later_it_has_expired_and_asked_again_it_can_be_approved() {
     assert_eq!(world.clicks(ALICE, &again, "2"), None);
     world.clicks(BOB, &again, "3");
     assert_eq!(world.told()[2..], [Outcome::ApprovalRequested], "two clicks are one question");
-    assert_eq!(world.headlines(), ["web: nobody decided on abc1234 in time", "web: abc1234 waits for approval"]);
-    assert!(world.clicks(ALICE, &approve, "4").is_some_and(|said| said.contains(digest.as_str())), "the old button stays old");
+    assert_eq!(
+        world.headlines(),
+        ["web: nobody decided on abc1234 in time", "web: abc1234 waits for approval"]
+    );
+    assert!(
+        world.clicks(ALICE, &approve, "4").is_some_and(|said| said.contains(digest.as_str())),
+        "the old button stays old"
+    );
     assert_nothing_was_promoted(&world);
     assert_eq!(clicks(&world, ALICE, "approve"), None);
     assert_runs(&world, &digest, "abc1234");
@@ -745,14 +893,24 @@ fn what_is_approved_while_the_stack_is_busy_goes_next_whatever_is_pushed_meanwhi
     answers(&world, &push_event(&approved), "queued");
     assert_eq!(world.told(), [Outcome::ApprovalRequested, Outcome::Queued], "told once");
     let newer = pushed(&world, "bbbbbbb");
-    assert_eq!(world.headlines(), ["web: aaaaaaa was approved and waits", "web: bbbbbbb waits for approval"]);
+    assert_eq!(
+        world.headlines(),
+        ["web: aaaaaaa was approved and waits", "web: bbbbbbb waits for approval"]
+    );
     world.finish_update();
     answers(&world, &stack_changed(), "promoted");
     assert_runs(&world, &approved, "aaaaaaa");
-    assert_eq!(world.headlines(), ["web: aaaaaaa is on its way to production", "web: bbbbbbb waits for approval"]);
+    assert_eq!(
+        world.headlines(),
+        ["web: aaaaaaa is on its way to production", "web: bbbbbbb waits for approval"]
+    );
     world.finish_update();
     world.invoke(&stack_changed(), "request").expect("an answer");
-    assert!(world.headlines()[0].starts_with("web: aaaaaaa is in production"), "{:?}", world.headlines());
+    assert!(
+        world.headlines()[0].starts_with("web: aaaaaaa is in production"),
+        "{:?}",
+        world.headlines()
+    );
     assert_eq!(request(&world).progress, Progress::Pending);
     clicks(&world, ALICE, "approve");
     assert_runs(&world, &newer, "bbbbbbb");
@@ -777,7 +935,10 @@ fn of_two_approved_images_the_newer_goes_and_the_olders_message_says_so() {
     clicks(&world, ALICE, "approve");
     let newer = pushed(&world, "bbbbbbb");
     clicks(&world, ALICE, "approve");
-    assert_eq!(world.headlines(), ["web: aaaaaaa was superseded", "web: bbbbbbb was approved and waits"]);
+    assert_eq!(
+        world.headlines(),
+        ["web: aaaaaaa was superseded", "web: bbbbbbb was approved and waits"]
+    );
     world.finish_update();
     answers(&world, &stack_changed(), "promoted");
     assert_runs(&world, &newer, "bbbbbbb");
@@ -818,7 +979,10 @@ fn where_a_guard_is_set_the_question_lists_the_changes_and_leaves_no_change_set(
     let world = guarded(forbidden());
     let digest = pushed(&world, "abc1234");
     answers(&world, &push_event(&digest), "approval_requested");
-    let list = ["Modify AWS::ECS::TaskDefinition Task, replacement", "Modify AWS::RDS::DBInstance Database, replacement"];
+    let list = [
+        "Modify AWS::ECS::TaskDefinition Task, replacement",
+        "Modify AWS::RDS::DBInstance Database, replacement",
+    ];
     assert_eq!(world.get().told[0].changes, list);
     let words = world.newest_message().words();
     assert!(list.iter().all(|change| words.contains(change)), "{words}");
@@ -837,7 +1001,10 @@ fn what_is_approved_and_blocked_goes_out_without_another_approval_once_the_way_i
         assert_eq!(look(&world, &event("scheduled")).as_deref(), Some("blocked"));
     }
     let message = world.newest_message();
-    assert_eq!((message.headline.as_str(), message.buttons()), ("web: abc1234 was approved and waits", vec![]));
+    assert_eq!(
+        (message.headline.as_str(), message.buttons()),
+        ("web: abc1234 was approved and waits", vec![])
+    );
     assert!(message.words().contains("AWS::RDS::DBInstance"), "{message:#?}");
     assert_eq!(world.told(), [Outcome::ApprovalRequested, Outcome::Blocked], "told once");
     assert_nothing_was_promoted(&world);
@@ -854,7 +1021,10 @@ fn what_blocks_two_images_alike_is_told_of_both() {
     for (commit, told) in [("aaaaaaa", 2), ("bbbbbbb", 4)] {
         pushed(&world, commit);
         clicks(&world, ALICE, "approve");
-        assert_eq!(world.newest_message().headline, format!("web: {commit} was approved and waits"));
+        assert_eq!(
+            world.newest_message().headline,
+            format!("web: {commit} was approved and waits")
+        );
         assert_eq!(world.told().len(), told, "{:?}", world.told());
     }
     assert_eq!(world.headlines()[0], "web: aaaaaaa was superseded");
@@ -866,7 +1036,10 @@ fn what_is_approved_and_blocked_can_be_cancelled() {
     let digest = pushed(&world, "abc1234");
     clicks(&world, ALICE, "approve");
     let answer = says(&world, &format!("reject web {digest}"), "unchanged");
-    assert!(answer["reason"].as_str().is_some_and(|reason| reason.contains("`cancel`")), "{answer:#}");
+    assert!(
+        answer["reason"].as_str().is_some_and(|reason| reason.contains("`cancel`")),
+        "{answer:#}"
+    );
     assert!(world.writes(BOB, "cancel web", "1").contains("cancelled"));
     assert_eq!(world.newest_message().headline, "web: the promotion of abc1234 was cancelled");
     assert_eq!(world.told().last(), Some(&Outcome::Cancelled));
@@ -904,7 +1077,11 @@ fn a_rollback_or_an_older_image_turns_away_from_what_was_approved_and_waits() {
                 world.invoke(&payload, "request").expect("an answer");
             }
             assert_runs(&world, &first, "aaaaaaa");
-            assert_eq!(world.headlines().last().map(String::as_str), Some("web: the promotion of ccccccc was cancelled"), "{words}");
+            assert_eq!(
+                world.headlines().last().map(String::as_str),
+                Some("web: the promotion of ccccccc was cancelled"),
+                "{words}"
+            );
             assert!(state(&world).hold.is_some());
         }
     }
@@ -919,7 +1096,11 @@ fn slack_being_down_stops_no_promotion_and_loses_no_question() {
     let digest = pushed(&world, "abc1234");
     assert_eq!(world.told(), [Outcome::ApprovalRequested], "the topic tells");
     assert_eq!(world.headlines(), [""; 0]);
-    assert_eq!(look(&world, &tick()).as_deref(), Some("approval_requested"), "a question that was not posted is open work");
+    assert_eq!(
+        look(&world, &tick()).as_deref(),
+        Some("approval_requested"),
+        "a question that was not posted is open work"
+    );
     world.get_mut().slack_is_down = false;
     for _ in 0..3 {
         look(&world, &tick());
@@ -939,15 +1120,20 @@ fn slack_being_down_stops_no_promotion_and_loses_no_question() {
         look(&world, &tick());
     }
     assert_eq!(world.headlines().len(), 1, "no second message");
-    assert!(world.headlines()[0].starts_with("web: abc1234 is in production after"), "{:?}", world.headlines());
+    assert!(
+        world.headlines()[0].starts_with("web: abc1234 is in production after"),
+        "{:?}",
+        world.headlines()
+    );
     assert_eq!(look(&world, &tick()), None);
 }
 
 #[test]
 fn what_was_decided_while_slack_was_down_is_shown_when_it_is_back() {
-    for (words, headline) in
-        [("approve web abc1234", "web: abc1234 is on its way to production"), ("reject web abc1234", "web: abc1234 was rejected")]
-    {
+    for (words, headline) in [
+        ("approve web abc1234", "web: abc1234 is on its way to production"),
+        ("reject web abc1234", "web: abc1234 was rejected"),
+    ] {
         let world = asking();
         world.get_mut().slack_is_down = true;
         pushed(&world, "abc1234");
@@ -980,9 +1166,11 @@ fn a_question_that_could_not_be_posted_goes_where_the_configuration_says_now() {
     world.get_mut().config["approval"]["slack_channel"] = "C0RIGHT".into();
     world.get_mut().slack_is_down = false;
     look(&world, &tick());
-    let shown: Vec<Option<String>> = world.get().slack.values().map(|request| request.channel.clone()).collect();
+    let shown: Vec<Option<String>> =
+        world.get().slack.values().map(|request| request.channel.clone()).collect();
     assert_eq!(shown, [Some("C0RIGHT".to_owned())]);
-    // And a question that was asked before there was a channel is shown in the one that there is now.
+    // And a question that was asked before there was a channel is shown in the one that there is
+    // now.
     let world = Memory::new("approval");
     pushed(&world, "abc1234");
     let world = world.in_slack(&json!({}));
@@ -1016,7 +1204,11 @@ fn the_roll_back_button_goes_back_only_from_what_runs() {
     world.finish_update();
     answers(&world, &stack_changed(), "deployed");
     world.clicks(BOB, &of_third, "3");
-    assert_eq!((world.updates(), world.value().as_str()), (4, "production_bbbbbbb"), "a second click goes no further");
+    assert_eq!(
+        (world.updates(), world.value().as_str()),
+        (4, "production_bbbbbbb"),
+        "a second click goes no further"
+    );
     assert_ne!(first.as_str(), "");
     let next = pushed(&world, "ddddddd");
     assert!(state(&world).hold.is_some(), "{next}");
@@ -1031,7 +1223,11 @@ fn a_question_survives_every_fault_at_every_call() {
             look(world, &tick());
         }
         let times = world.told().len();
-        assert!((1..=2).contains(&times), "the question is asked, twice at worst: {:?}", world.told());
+        assert!(
+            (1..=2).contains(&times),
+            "the question is asked, twice at worst: {:?}",
+            world.told()
+        );
         assert_eq!(world.get().told[0].digest.as_ref(), Some(digest));
         assert!((1..=2).contains(&world.headlines().len()), "{:?}", world.headlines());
         assert_eq!(actions(world), ["approve", "reject"]);
@@ -1068,14 +1264,24 @@ fn carried_out_once(world: &Memory, digest: &Digest) {
     for _ in 0..2 {
         look(world, &tick());
     }
-    assert!(world.headlines().iter().all(|headline| headline.starts_with("web: abc1234 is in production")), "{:?}", world.headlines());
+    assert!(
+        world
+            .headlines()
+            .iter()
+            .all(|headline| headline.starts_with("web: abc1234 is in production")),
+        "{:?}",
+        world.headlines()
+    );
     assert_eq!(look(world, &tick()), None);
 }
 
 #[test]
 fn an_approval_survives_every_fault_at_every_call() {
-    let by_sns = |world: &Memory, digest: &Digest| sns(&format!("approve web {digest}"), "message-1", world.get().now);
-    let by_click = |world: &Memory, _: &Digest| click(world, ALICE, &button(world, "approve"), "trigger-1");
+    let by_sns = |world: &Memory, digest: &Digest| {
+        sns(&format!("approve web {digest}"), "message-1", world.get().now)
+    };
+    let by_click =
+        |world: &Memory, _: &Digest| click(world, ALICE, &button(world, "approve"), "trigger-1");
     survives_every_fault(|| asked(asking()), by_sns, carried_out_once);
     survives_every_fault(|| asked(asking()), by_click, carried_out_once);
     survives_every_fault(|| asked(guarded(allowed())), by_click, carried_out_once);
@@ -1083,7 +1289,8 @@ fn an_approval_survives_every_fault_at_every_call() {
 
 #[test]
 fn a_rejection_survives_every_fault_at_every_call() {
-    let by_click = |world: &Memory, _: &Digest| click(world, BOB, &button(world, "reject"), "trigger-1");
+    let by_click =
+        |world: &Memory, _: &Digest| click(world, BOB, &button(world, "reject"), "trigger-1");
     survives_every_fault(
         || asked(asking()),
         by_click,
@@ -1105,7 +1312,8 @@ fn a_rejection_survives_every_fault_at_every_call() {
 
 #[test]
 fn a_vote_of_two_survives_every_fault_at_every_call() {
-    let by_click = |world: &Memory, _: &Digest| click(world, ALICE, &button(world, "approve"), "trigger-1");
+    let by_click =
+        |world: &Memory, _: &Digest| click(world, ALICE, &button(world, "approve"), "trigger-1");
     survives_every_fault(
         || asked(of_two(2)),
         by_click,
@@ -1134,7 +1342,8 @@ fn settle(world: &Memory) {
         for payload in [stack_changed(), event("scheduled")] {
             world.invoke(&payload, "look").expect("an answer");
         }
-        if world.get().in_flight.is_none() && before == (world.get().state.clone(), world.updates()) {
+        if world.get().in_flight.is_none() && before == (world.get().state.clone(), world.updates())
+        {
             return;
         }
     }
@@ -1152,14 +1361,23 @@ fn every_interleaving(start: &Memory, payloads: &[Value], check: impl Fn(&Memory
 /// Whichever was written first stands, and everything agrees with it.
 fn assert_one_verdict(world: &Memory) {
     let request = request(world);
-    let (yes, no) = (request.votes.iter().filter(|vote| vote.approves).count(), request.votes.iter().filter(|vote| !vote.approves).count());
+    let (yes, no) = (
+        request.votes.iter().filter(|vote| vote.approves).count(),
+        request.votes.iter().filter(|vote| !vote.approves).count(),
+    );
     let headline = world.newest_message().headline;
     if no == 1 {
-        assert_eq!((yes, request.progress, headline.as_str()), (0, Progress::Rejected, "web: abc1234 was rejected"));
+        assert_eq!(
+            (yes, request.progress, headline.as_str()),
+            (0, Progress::Rejected, "web: abc1234 was rejected")
+        );
         assert_nothing_was_promoted(world);
         assert!(!world.told().contains(&Outcome::Promoted));
     } else {
-        assert_eq!((yes, no, world.updates(), world.value().as_str()), (1, 0, 1, "production_abc1234"));
+        assert_eq!(
+            (yes, no, world.updates(), world.value().as_str()),
+            (1, 0, 1, "production_abc1234")
+        );
         assert!(headline.starts_with("web: abc1234 is in production"), "{headline}");
         assert!(!world.told().contains(&Outcome::Rejected));
     }
@@ -1170,7 +1388,10 @@ fn assert_one_verdict(world: &Memory) {
 fn every_interleaving_of_an_approval_and_a_rejection_is_one_verdict() {
     let (world, digest) = asked(asking());
     let now = world.get().now;
-    let by_sns = [sns(&format!("approve web {digest}"), "1", now), sns(&format!("reject web {digest}"), "2", now)];
+    let by_sns = [
+        sns(&format!("approve web {digest}"), "1", now),
+        sns(&format!("reject web {digest}"), "2", now),
+    ];
     every_interleaving(&world, &by_sns, assert_one_verdict);
 }
 
@@ -1201,11 +1422,19 @@ fn every_interleaving_of_an_approval_and_a_newer_push_runs_what_was_approved_or_
     let approve = sns(&format!("approve web {approved}"), "1", world.get().now);
     let newer = world.push("bbbbbbb");
     every_interleaving(&world, &[approve, push_event(&newer)], |world| {
-        assert!(["production_old", "production_abc1234"].contains(&world.value().as_str()), "{}", world.value());
+        assert!(
+            ["production_old", "production_abc1234"].contains(&world.value().as_str()),
+            "{}",
+            world.value()
+        );
         assert_eq!(request(world).digest, newer);
         assert_eq!(request(world).progress, Progress::Pending);
         let first = &world.headlines()[0];
-        assert!(first == "web: abc1234 was superseded" || world.value() == "production_abc1234", "{first} {}", world.value());
+        assert!(
+            first == "web: abc1234 was superseded" || world.value() == "production_abc1234",
+            "{first} {}",
+            world.value()
+        );
     });
 }
 
@@ -1223,7 +1452,11 @@ fn a_newer_push_between_any_two_calls_of_an_approval_runs_what_was_approved_or_n
             support::run(handler).expect("the sandbox lives").expect("an answer");
         }
         settle(&world);
-        assert!(["production_old", "production_abc1234"].contains(&world.value().as_str()), "{} after {steps}", world.value());
+        assert!(
+            ["production_old", "production_abc1234"].contains(&world.value().as_str()),
+            "{} after {steps}",
+            world.value()
+        );
         assert_eq!(request(&world).digest, newer, "after {steps} steps");
         let progress = request(&world).progress;
         assert_eq!(progress, Progress::Pending, "after {steps} steps");
@@ -1245,12 +1478,29 @@ fn is_refused(world: &Memory, payload: &Value, what: &str) {
     let status = answer["statusCode"].as_u64().expect("a status");
     assert!((400..500).contains(&status), "{what}: {answer:#}");
     for call in &world.get().calls[calls..] {
-        assert!(["GetParameter", "GetItem", "Slack auth.test"].iter().any(|read| call.starts_with(read)), "{what}: {call}");
+        assert!(
+            ["GetParameter", "GetItem", "Slack auth.test"]
+                .iter()
+                .any(|read| call.starts_with(read)),
+            "{what}: {call}"
+        );
     }
     let (before, after) = (before.get(), world.get());
-    assert_eq!((&before.state, &before.commands, &before.updates), (&after.state, &after.commands, &after.updates), "{what}");
-    assert_eq!((before.told.len(), &before.slack, &before.whispered), (after.told.len(), &after.slack, &after.whispered), "{what}");
-    assert_eq!((&before.tags, &before.history, &before.asked), (&after.tags, &after.history, &after.asked), "{what}");
+    assert_eq!(
+        (&before.state, &before.commands, &before.updates),
+        (&after.state, &after.commands, &after.updates),
+        "{what}"
+    );
+    assert_eq!(
+        (before.told.len(), &before.slack, &before.whispered),
+        (after.told.len(), &after.slack, &after.whispered),
+        "{what}"
+    );
+    assert_eq!(
+        (&before.tags, &before.history, &before.asked),
+        (&after.tags, &after.history, &after.asked),
+        "{what}"
+    );
 }
 
 #[test]
@@ -1258,8 +1508,15 @@ fn what_is_not_signed_by_slack_now_is_refused() {
     let (world, _) = asked(asking());
     let now = world.get().now;
     let at = now.as_second();
-    let payload = form(&[("payload", &interaction(ALICE, &button(&world, "approve"), "1").to_string())]);
-    let words = form(&[("team_id", TEAM), ("channel_id", CHANNEL), ("user_id", ALICE), ("text", "promote web"), ("trigger_id", "1")]);
+    let payload =
+        form(&[("payload", &interaction(ALICE, &button(&world, "approve"), "1").to_string())]);
+    let words = form(&[
+        ("team_id", TEAM),
+        ("channel_id", CHANNEL),
+        ("user_id", ALICE),
+        ("text", "promote web"),
+        ("trigger_id", "1"),
+    ]);
     for (path, body) in [("/slack/interactions", &payload), ("/slack/commands", &words)] {
         let right = signature("signing-secret", &at.to_string(), body);
         let with = |timestamp: &str, signature: &str| http(path, body, timestamp, signature);
@@ -1269,23 +1526,48 @@ fn what_is_not_signed_by_slack_now_is_refused() {
         let mut untimed = with(&at.to_string(), &right);
         untimed["headers"].as_object_mut().expect("headers").remove("x-slack-request-timestamp");
         is_refused(&world, &untimed, "without a time");
-        for wrong in ["", "v0=", "v0=zz", &right[3..], &right.to_uppercase(), &format!("{right}0"), &right[..60], "☃"] {
+        for wrong in [
+            "",
+            "v0=",
+            "v0=zz",
+            &right[3..],
+            &right.to_uppercase(),
+            &format!("{right}0"),
+            &right[..60],
+            "☃",
+        ] {
             is_refused(&world, &with(&at.to_string(), wrong), wrong);
         }
         for secret in ["", "another-secret", "xoxb-1"] {
-            is_refused(&world, &with(&at.to_string(), &signature(secret, &at.to_string(), body)), secret);
+            is_refused(
+                &world,
+                &with(&at.to_string(), &signature(secret, &at.to_string(), body)),
+                secret,
+            );
         }
         for other in [at - 600, at + 600, at - 301, at + 301, 0, i64::MAX] {
-            is_refused(&world, &with(&other.to_string(), &signature("signing-secret", &other.to_string(), body)), "at another time");
+            is_refused(
+                &world,
+                &with(&other.to_string(), &signature("signing-secret", &other.to_string(), body)),
+                "at another time",
+            );
         }
         is_refused(&world, &with(&(at - 1).to_string(), &right), "another time than was signed");
-        is_refused(&world, &http(path, &format!("{body}&x=1"), &at.to_string(), &right), "another body than was signed");
+        is_refused(
+            &world,
+            &http(path, &format!("{body}&x=1"), &at.to_string(), &right),
+            "another body than was signed",
+        );
         is_refused(&world, &with("now", &signature("signing-secret", "now", body)), "no time");
         for missing in [None, Some(String::new())] {
             let unset = world.fork();
             unset.get_mut().secrets.signing = missing;
             is_refused(&unset, &with(&at.to_string(), &right), "no secret is configured");
-            is_refused(&unset, &with(&at.to_string(), &signature("", &at.to_string(), body)), "an empty secret");
+            is_refused(
+                &unset,
+                &with(&at.to_string(), &signature("", &at.to_string(), body)),
+                "an empty secret",
+            );
         }
     }
     assert_nothing_was_promoted(&world);
@@ -1296,29 +1578,48 @@ fn what_slack_signed_and_is_not_for_us_is_refused() {
     let (world, _) = asked(asking());
     let right = interaction(ALICE, &button(&world, "approve"), "1");
     let now = world.get().now;
-    let posted = |interaction: &Value| signed("/slack/interactions", &form(&[("payload", &interaction.to_string())]), now);
+    let posted = |interaction: &Value| {
+        signed("/slack/interactions", &form(&[("payload", &interaction.to_string())]), now)
+    };
     let with = |pointer: &str, value: Value| {
         let mut changed = right.clone();
         *changed.pointer_mut(pointer).expect(pointer) = value;
         posted(&changed)
     };
-    for made_up in ["", "1", "req-", "req-00000000000000000000000000000000", "web", "../web", "{\"digest\":1}"] {
+    for made_up in
+        ["", "1", "req-", "req-00000000000000000000000000000000", "web", "../web", "{\"digest\":1}"]
+    {
         is_refused(&world, &with("/actions/0/value", made_up.into()), made_up);
     }
     is_refused(&world, &with("/user/team_id", "T2".into()), "a guest of another team");
-    for hostile in
-        ["https://evil.example/x", "http://169.254.169.254/latest/meta-data", "file:///etc/passwd", "https://hooks.slack.com.evil.example/"]
-    {
+    for hostile in [
+        "https://evil.example/x",
+        "http://169.254.169.254/latest/meta-data",
+        "file:///etc/passwd",
+        "https://hooks.slack.com.evil.example/",
+    ] {
         is_refused(&world, &with("/response_url", hostile.into()), hostile);
     }
     is_refused(&world, &with("/user", Value::Null), "nobody");
     is_refused(&world, &with("/trigger_id", Value::Null), "no trigger");
-    for body in ["", "payload", "payload={", "payload=%7B%7D", "{\"action\":\"promote\",\"repository\":\"web\"}"] {
+    for body in [
+        "",
+        "payload",
+        "payload={",
+        "payload=%7B%7D",
+        "{\"action\":\"promote\",\"repository\":\"web\"}",
+    ] {
         is_refused(&world, &signed("/slack/interactions", body, now), body);
         is_refused(&world, &signed("/slack/commands", body, now), body);
     }
     let mut hostile = slash(&world, CHANNEL, ALICE, "promote web", "1");
-    let fields = [("team_id", TEAM), ("channel_id", CHANNEL), ("user_id", ALICE), ("text", "promote web"), ("trigger_id", "1")];
+    let fields = [
+        ("team_id", TEAM),
+        ("channel_id", CHANNEL),
+        ("user_id", ALICE),
+        ("text", "promote web"),
+        ("trigger_id", "1"),
+    ];
     hostile["body"] = Value::Null;
     is_refused(&world, &hostile, "no body");
     let hostile = form(&[&fields[..], &[("response_url", "https://evil.example/x")]].concat());
@@ -1327,14 +1628,28 @@ fn what_slack_signed_and_is_not_for_us_is_refused() {
 }
 
 /// The click and the slash command of somebody whom these fields describe.
-fn from(world: &Memory, team: Option<&str>, own_team: Option<&str>, organisation: Option<&str>, user: &str, trigger: &str) -> [Value; 2] {
+fn from(
+    world: &Memory,
+    team: Option<&str>,
+    own_team: Option<&str>,
+    organisation: Option<&str>,
+    user: &str,
+    trigger: &str,
+) -> [Value; 2] {
     let now = world.get().now;
     let mut click = interaction(user, &button(world, "approve"), trigger);
     click["team"] = team.map_or(Value::Null, |team| json!({ "id": team }));
     click["user"]["team_id"] = json!(own_team);
-    click["enterprise"] = organisation.map_or(Value::Null, |id| json!({ "id": id, "name": "Acme" }));
+    click["enterprise"] =
+        organisation.map_or(Value::Null, |id| json!({ "id": id, "name": "Acme" }));
     let click = signed("/slack/interactions", &form(&[("payload", &click.to_string())]), now);
-    let fields = [("team_id", team.unwrap_or("T9")), ("channel_id", CHANNEL), ("user_id", user), ("text", "web"), ("trigger_id", trigger)];
+    let fields = [
+        ("team_id", team.unwrap_or("T9")),
+        ("channel_id", CHANNEL),
+        ("user_id", user),
+        ("text", "web"),
+        ("trigger_id", trigger),
+    ];
     let organisation = organisation.map(|id| ("enterprise_id", id));
     let words = form(&fields.into_iter().chain(organisation).collect::<Vec<_>>());
     [click, signed("/slack/commands", &words, now)]
@@ -1343,7 +1658,12 @@ fn from(world: &Memory, team: Option<&str>, own_team: Option<&str>, organisation
 #[test]
 fn people_of_other_teams_count_for_nothing_also_before_the_first_message() {
     let (world, _) = asked(asking());
-    for (team, own_team) in [(Some(TEAM), Some("T2")), (Some("T2"), Some("T2")), (Some("T2"), Some(TEAM)), (Some("T2"), None)] {
+    for (team, own_team) in [
+        (Some(TEAM), Some("T2")),
+        (Some("T2"), Some("T2")),
+        (Some("T2"), Some(TEAM)),
+        (Some("T2"), None),
+    ] {
         for organisation in [None, Some("E1")] {
             let [click, words] = from(&world, team, own_team, organisation, ALICE, "1");
             is_refused(&world, &click, "a click of another team");
@@ -1357,7 +1677,13 @@ fn people_of_other_teams_count_for_nothing_also_before_the_first_message() {
     // Nothing was posted yet that would say which team this is.
     let fresh = asking();
     fresh.push("abc1234");
-    let words = form(&[("team_id", "T2"), ("channel_id", CHANNEL), ("user_id", ALICE), ("text", "web"), ("trigger_id", "1")]);
+    let words = form(&[
+        ("team_id", "T2"),
+        ("channel_id", CHANNEL),
+        ("user_id", ALICE),
+        ("text", "web"),
+        ("trigger_id", "1"),
+    ]);
     let now = fresh.get().now;
     is_refused(&fresh, &signed("/slack/commands", &words, now), "before the first message");
     assert_nothing_was_promoted(&world);
@@ -1374,7 +1700,11 @@ fn without_slacks_word_where_the_app_is_installed_nobody_counts() {
     let told = world.get().whispered.last().cloned().expect("told");
     assert!(told.contains("Nothing was done") && told.contains("Try again"), "{told}");
     let answer = world.invoke(&words, "1").expect("an answer");
-    assert!(answer["statusCode"] == 200 && answer["body"].as_str().is_some_and(|body| body.contains("Nothing was done")), "{answer}");
+    assert!(
+        answer["statusCode"] == 200
+            && answer["body"].as_str().is_some_and(|body| body.contains("Nothing was done")),
+        "{answer}"
+    );
     assert_eq!((world.get().state.clone(), world.get().commands.clone()), before);
     assert!(world.writes(ALICE, "help", "2").contains("/promote rollback"), "help is no secret");
     world.get_mut().installation = Some(Installation { team: TEAM.to_owned(), organisation: None });
@@ -1385,7 +1715,9 @@ fn without_slacks_word_where_the_app_is_installed_nobody_counts() {
 #[test]
 fn people_of_other_teams_of_the_organisation_count_where_they_are_listed() {
     let grid = || Some(Installation { team: TEAM.to_owned(), organisation: Some("E1".to_owned()) });
-    for (team, own_team) in [(Some(TEAM), Some("T2")), (Some("T2"), Some("T2")), (None, Some("T2")), (None, None)] {
+    for (team, own_team) in
+        [(Some(TEAM), Some("T2")), (Some("T2"), Some("T2")), (None, Some("T2")), (None, None)]
+    {
         let (world, digest) = asked(of_two(1));
         world.get_mut().installation = grid();
         let [click, words] = from(&world, team, own_team, Some("E1"), MALLORY, "1");
@@ -1421,16 +1753,28 @@ fn a_check_of_the_certificate_is_answered_and_does_nothing() {
         ("trigger_id", "1"),
     ]);
     for path in ["/slack/commands", "/slack/interactions"] {
-        for request in [http(path, &body, "", ""), http(path, &body, "1", "v0=0"), signed(path, &body, now), signed(path, &commanding, now)]
-        {
+        for request in [
+            http(path, &body, "", ""),
+            http(path, &body, "1", "v0=0"),
+            signed(path, &body, now),
+            signed(path, &commanding, now),
+        ] {
             assert_eq!(world.invoke(&request, "check").expect("an answer")["statusCode"], 200);
         }
         for other in ["ssl_check=0", "ssl_check", "ssl_check=1&ssl_check=1", "x=ssl_check%3D1"] {
             is_refused(&world, &http(path, other, "", ""), other);
         }
-        is_refused(&world, &http(path, &format!("ssl_check=1&x={}", "x".repeat(5_000)), "", ""), "a large one");
+        is_refused(
+            &world,
+            &http(path, &format!("ssl_check=1&x={}", "x".repeat(5_000)), "", ""),
+            "a large one",
+        );
     }
-    assert_eq!((world.get().calls.len(), world.get().state.is_none()), (0, true), "nothing was even read");
+    assert_eq!(
+        (world.get().calls.len(), world.get().state.is_none()),
+        (0, true),
+        "nothing was even read"
+    );
 }
 
 #[test]
@@ -1443,20 +1787,42 @@ fn who_may_not_command_looks_and_changes_nothing() {
     world.push("bcd2345");
     let before = world.fork();
     let calls = world.get().calls.len();
-    for words in ["plan web", &format!("plan web {digest}"), "status web", "history web", "reconcile web", "promote web", "cancel web"] {
+    for words in [
+        "plan web",
+        &format!("plan web {digest}"),
+        "status web",
+        "history web",
+        "reconcile web",
+        "promote web",
+        "cancel web",
+    ] {
         let said = world.writes(MALLORY, words, words);
         for secret in ["arn:", "did not stabilize", "UPDATE_", "DynamoDB", "table"] {
             assert!(!said.contains(secret), "{words}: {said}");
         }
     }
-    let reads = ["GetParameter", "GetItem", "BatchGetImage", "ListImages", "DescribeStacks", "DescribeStackEvents", "DescribeChangeSet"];
+    let reads = [
+        "GetParameter",
+        "GetItem",
+        "BatchGetImage",
+        "ListImages",
+        "DescribeStacks",
+        "DescribeStackEvents",
+        "DescribeChangeSet",
+    ];
     let own = ["Query", "DescribeImages", "Tags", "Slack auth.test"];
     for call in &world.get().calls[calls..] {
         assert!(reads.iter().chain(&own).any(|read| call.starts_with(read)), "{call}");
     }
     let (before, after) = (before.get(), world.get());
-    assert_eq!((&before.state, &before.commands, &before.change_sets), (&after.state, &after.commands, &after.change_sets));
-    assert_eq!((before.told.len(), &before.slack, &before.history), (after.told.len(), &after.slack, &after.history));
+    assert_eq!(
+        (&before.state, &before.commands, &before.change_sets),
+        (&after.state, &after.commands, &after.change_sets)
+    );
+    assert_eq!(
+        (before.told.len(), &before.slack, &before.history),
+        (after.told.len(), &after.slack, &after.history)
+    );
 }
 
 #[test]
@@ -1464,10 +1830,14 @@ fn who_may_not_command_is_told_no_names_of_what_failed() {
     let (world, _) = asked(of_two(1));
     for words in ["plan web", "status web", "history web"] {
         let at = world.get().calls.len();
-        // The secret, the team and the configuration are read before; then comes the first read of the look.
+        // The secret, the team and the configuration are read before; then comes the first read of
+        // the look.
         world.get_mut().fault = Some((at + 3, Fault::Before));
         let said = world.writes(MALLORY, words, words);
-        assert!(said.contains("the function's log says why") && !said.contains("GetItem"), "{words}: {said}");
+        assert!(
+            said.contains("the function's log says why") && !said.contains("GetItem"),
+            "{words}: {said}"
+        );
         world.get_mut().fault = None;
     }
 }
@@ -1488,9 +1858,17 @@ fn no_path_method_or_body_is_a_command() {
     let (world, digest) = asked(asking());
     let command = json!({ "action": "promote", "repository": "web", "digest": digest }).to_string();
     let now = world.get().now;
-    for path in
-        ["", "/", "/promote", "/slack", "/slack/interactions/", "/slack//commands", "/SLACK/commands", "/approve/web", "/../slack/commands"]
-    {
+    for path in [
+        "",
+        "/",
+        "/promote",
+        "/slack",
+        "/slack/interactions/",
+        "/slack//commands",
+        "/SLACK/commands",
+        "/approve/web",
+        "/../slack/commands",
+    ] {
         is_refused(&world, &signed(path, &command, now), path);
         is_refused(&world, &signed(path, "promote web", now), path);
     }
@@ -1504,15 +1882,18 @@ fn no_path_method_or_body_is_a_command() {
     }
     // Whatever else the payload looks like, as long as it is an HTTP request.
     let mut both = signed("/", "", now);
-    both.as_object_mut()
-        .expect("an object")
-        .extend(json!({ "action": "promote", "repository": "web" }).as_object().expect("an object").clone());
+    both.as_object_mut().expect("an object").extend(
+        json!({ "action": "promote", "repository": "web" }).as_object().expect("an object").clone(),
+    );
     is_refused(&world, &both, "a command beside it");
     let mut sns_too = signed("/", "", now);
     sns_too["Records"] = sns("promote web", "1", now)["Records"].clone();
     is_refused(&world, &sns_too, "a record beside it");
     let mut event_too = signed("/slack/commands", "", now);
-    event_too.as_object_mut().expect("an object").extend(push_event(&digest).as_object().expect("an object").clone());
+    event_too
+        .as_object_mut()
+        .expect("an object")
+        .extend(push_event(&digest).as_object().expect("an object").clone());
     event_too["version"] = "2.0".into();
     is_refused(&world, &event_too, "an event beside it");
     let mut broken = signed("/slack/commands", "x", now);
@@ -1525,11 +1906,20 @@ fn no_path_method_or_body_is_a_command() {
 fn words_from_outside_are_shown_as_they_are_and_to_nobody_as_markup() {
     let world = Memory::new("auto").in_slack(&json!({}));
     let hostile = "<!channel> <script>alert(1)</script> \u{1b}[31m \u{202e}x & <@U1>";
-    answers(&world, &json!({ "action": "hold", "repository": "web", "reason": hostile, "by": hostile, "id": "1" }), "held");
+    answers(
+        &world,
+        &json!({
+            "action": "hold", "repository": "web", "reason": hostile, "by": hostile, "id": "1",
+        }),
+        "held",
+    );
     pushed(&world, "abc1234");
     for said in [world.newest_message().words(), world.writes(ALICE, "status web", "1")] {
         assert!(said.contains("&lt;!channel&gt; &lt;script&gt;alert(1)&lt;/script&gt;"), "{said}");
-        assert!(!said.contains("<!channel") && !said.contains("<script") && !said.contains("<@U1"), "{said}");
+        assert!(
+            !said.contains("<!channel") && !said.contains("<script") && !said.contains("<@U1"),
+            "{said}"
+        );
         assert!(!said.contains(['\u{1b}', '\u{202e}']) && !said.contains("u001b"), "{said}");
     }
 }

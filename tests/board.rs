@@ -35,9 +35,13 @@ impl Page {
     fn text(&self) -> String {
         let main = self.body.split_once("<main>").map_or(self.body.as_str(), |(_, main)| main);
         let mut text = String::new();
-        let blocks = ["<p", "<h", "<dt", "<li", "<tr", "<td", "<th", "<dd", "<button", "<section", "<label", "<nav", "<caption"];
+        let blocks = [
+            "<p", "<h", "<dt", "<li", "<tr", "<td", "<th", "<dd", "<button", "<section", "<label",
+            "<nav", "<caption",
+        ];
         for (at, part) in main.split('<').enumerate() {
-            let (tag, words) = if at == 0 { ("", part) } else { part.split_once('>').unwrap_or((part, "")) };
+            let (tag, words) =
+                if at == 0 { ("", part) } else { part.split_once('>').unwrap_or((part, "")) };
             let opens = format!("<{tag}");
             if blocks.iter().any(|block| opens.starts_with(block)) {
                 text.push('\n');
@@ -52,12 +56,19 @@ impl Page {
     }
 
     fn links(&self) -> Vec<String> {
-        self.body.split("href=\"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())).collect()
+        self.body
+            .split("href=\"")
+            .skip(1)
+            .filter_map(|rest| Some(rest.split_once('"')?.0.to_owned()))
+            .collect()
     }
 
     #[track_caller]
     fn link(&self, words: &str) -> String {
-        self.links().into_iter().find(|link| link.contains(words)).unwrap_or_else(|| panic!("no link with {words:?}: {:?}", self.links()))
+        self.links()
+            .into_iter()
+            .find(|link| link.contains(words))
+            .unwrap_or_else(|| panic!("no link with {words:?}: {:?}", self.links()))
     }
 
     fn is_refreshed(&self) -> bool {
@@ -74,7 +85,8 @@ impl Page {
 /// An app in this mode whose approvers are alice and bob.
 fn with_approvers(mode: &str) -> Memory {
     let world = Memory::new(mode);
-    world.get_mut().config["approval"] = json!({ "slack_channel": "C1", "approvers": ["UALICE", "UBOB"] });
+    world.get_mut().config["approval"] =
+        json!({ "slack_channel": "C1", "approvers": ["UALICE", "UBOB"] });
     world
 }
 
@@ -102,25 +114,37 @@ fn board_in_slack(world: &Memory, user: &str) -> String {
 fn path(answer: &Value) -> String {
     assert_eq!(answer["action"], "board");
     let url = answer["url"].as_str().expect("an address");
-    url.strip_prefix("https://").and_then(|url| url.strip_prefix(HOST)).expect("at the public address").to_owned()
+    url.strip_prefix("https://")
+        .and_then(|url| url.strip_prefix(HOST))
+        .expect("at the public address")
+        .to_owned()
 }
 
 /// What makes links with the world's key.
 fn signer() -> Signer {
-    Signer::new(&SecretString::from(LINK_SECRET), PUBLIC_URL.parse().expect("an address")).expect("a key")
+    Signer::new(&SecretString::from(LINK_SECRET), PUBLIC_URL.parse().expect("an address"))
+        .expect("a key")
 }
 
 /// A slash command, signed now; each is another one.
 fn slash(world: &Memory, user: &str, text: &str) -> Value {
     let trigger = format!("1.{}", world.get().calls.len());
-    let fields =
-        [("team_id", "T1"), ("channel_id", "C9"), ("user_id", user), ("user_name", "someone"), ("text", text), ("trigger_id", &trigger)];
+    let fields = [
+        ("team_id", "T1"),
+        ("channel_id", "C9"),
+        ("user_id", user),
+        ("user_name", "someone"),
+        ("text", text),
+        ("trigger_id", &trigger),
+    ];
     let body = form(&fields);
     let timestamp = world.get().now.as_second().to_string();
     let mut mac = Hmac::<Sha256>::new_from_slice(b"signing-secret").expect("a key of any length");
     mac.update(format!("v0:{timestamp}:{body}").as_bytes());
-    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    let headers = json!({ "x-slack-request-timestamp": timestamp, "x-slack-signature": format!("v0={hex}") });
+    let hex: String =
+        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let headers =
+        json!({ "x-slack-request-timestamp": timestamp, "x-slack-signature": format!("v0={hex}") });
     http("POST", "/slack/commands", &headers, &body)
 }
 
@@ -143,14 +167,17 @@ fn http(method: &str, address: &str, headers: &Value, body: &str) -> Value {
 
 #[track_caller]
 fn browse(world: &Memory, method: &str, address: &str, headers: &Value, body: &str) -> Page {
-    let answer = world.invoke(&http(method, address, headers, body), "http").expect("an HTTP answer");
+    let answer =
+        world.invoke(&http(method, address, headers, body), "http").expect("an HTTP answer");
     let page = Page {
         status: answer["statusCode"].as_u64().expect("a status"),
         body: answer["body"].as_str().expect("a body").to_owned(),
         headers: answer["headers"].clone(),
     };
     let policy = page.headers["content-security-policy"].as_str().expect("a policy");
-    for part in ["default-src 'none'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"] {
+    for part in
+        ["default-src 'none'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"]
+    {
         assert!(policy.contains(part), "{method} {}: {policy}", page.status);
     }
     assert_eq!(page.headers["cache-control"], "no-store");
@@ -168,20 +195,27 @@ fn is_for_everybody(body: &str) {
     for absent in ["<script", " style=", " onclick", "javascript:"] {
         assert!(!body.contains(absent), "{absent} is in {body}");
     }
-    let levels: Vec<u32> = body.split("<h").skip(1).filter_map(|rest| rest.chars().next()?.to_digit(10)).collect();
+    let levels: Vec<u32> =
+        body.split("<h").skip(1).filter_map(|rest| rest.chars().next()?.to_digit(10)).collect();
     assert_eq!(levels.iter().filter(|level| **level == 1).count(), 1, "one title: {levels:?}");
-    assert!(levels[0] == 1 && levels.windows(2).all(|pair| pair[1] <= pair[0] + 1), "headings in order: {levels:?}");
+    assert!(
+        levels[0] == 1 && levels.windows(2).all(|pair| pair[1] <= pair[0] + 1),
+        "headings in order: {levels:?}"
+    );
     let count = |words: &str| body.matches(words).count();
     assert_eq!(count("<table"), count("<caption"), "{body}");
     assert_eq!(count("<th>") + count("<th "), count("scope=\""), "{body}");
     assert_eq!(count("<input type=\"text\""), count("<label "), "{body}");
     assert_eq!((count("<main>"), count("<html lang=\"en\">")), (1, 1));
-    let mut ids: Vec<&str> = body.split(" id=\"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0)).collect();
+    let mut ids: Vec<&str> =
+        body.split(" id=\"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0)).collect();
     let all = ids.len();
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), all, "an id is there twice: {body}");
-    for label in body.split("aria-labelledby=\"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0)) {
+    for label in
+        body.split("aria-labelledby=\"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0))
+    {
         assert!(ids.contains(&label), "nothing has the id {label}");
     }
 }
@@ -194,7 +228,9 @@ fn get(world: &Memory, address: &str) -> Page {
 /// The form of the page, as a browser sends it.
 #[track_caller]
 fn post(world: &Memory, address: &str, fields: &[(&str, &str)]) -> Page {
-    let headers = json!({ "host": HOST, "origin": format!("https://{HOST}"), "sec-fetch-site": "same-origin" });
+    let headers = json!({
+        "host": HOST, "origin": format!("https://{HOST}"), "sec-fetch-site": "same-origin",
+    });
     browse(world, "POST", address, &headers, &form(fields))
 }
 
@@ -205,7 +241,8 @@ fn does(world: &Memory, address: &str, more: &[(&str, &str)]) -> Page {
     assert_eq!(page.status, 200, "{}", page.text());
     assert!(!page.is_refreshed(), "a form that goes away while somebody types");
     let once = page.once();
-    let fields: Vec<(&str, &str)> = [("once", once.as_str())].into_iter().chain(more.iter().copied()).collect();
+    let fields: Vec<(&str, &str)> =
+        [("once", once.as_str())].into_iter().chain(more.iter().copied()).collect();
     post(world, address, &fields)
 }
 
@@ -213,7 +250,8 @@ fn does(world: &Memory, address: &str, more: &[(&str, &str)]) -> Page {
 #[track_caller]
 fn forces(world: &Memory, address: &str, more: &[(&str, &str)]) -> Page {
     let once = "0123456789abcdef0123456789abcdef";
-    let fields: Vec<(&str, &str)> = [("once", once)].into_iter().chain(more.iter().copied()).collect();
+    let fields: Vec<(&str, &str)> =
+        [("once", once)].into_iter().chain(more.iter().copied()).collect();
     post(world, address, &fields)
 }
 
@@ -247,8 +285,10 @@ fn a_board_is_given_for_fifteen_minutes_to_whoever_may_invoke() {
     assert_eq!(answer.as_object().map(|fields| fields.len()), Some(3), "{answer}");
     let board = path(&answer);
     assert_eq!(get(&world, &board).status, 200);
-    get(&world, &board).says("You look as somebody who may invoke the function, until 2026-03-17 09:56:30 UTC");
-    get(&world, &board_by_invocation(&world)).says("You look as carol (claimed), who may invoke the function");
+    get(&world, &board)
+        .says("You look as somebody who may invoke the function, until 2026-03-17 09:56:30 UTC");
+    get(&world, &board_by_invocation(&world))
+        .says("You look as carol (claimed), who may invoke the function");
 }
 
 #[test]
@@ -267,10 +307,16 @@ fn a_board_is_not_for_sns_and_takes_nothing_else() {
     let world = Memory::new("approval");
     let now = world.get().now;
     for message in ["board", "board web", r#"{"action":"board"}"#] {
-        let error = world.invoke(&sns(message, "1", now), "sns").expect_err("nobody would get it").to_string();
+        let error = world
+            .invoke(&sns(message, "1", now), "sns")
+            .expect_err("nobody would get it")
+            .to_string();
         assert!(error.contains("SNS answers nobody"), "{error}");
     }
-    for payload in [json!({ "action": "board", "repository": "web" }), json!({ "action": "board", "by": null })] {
+    for payload in [
+        json!({ "action": "board", "repository": "web" }),
+        json!({ "action": "board", "by": null }),
+    ] {
         world.invoke(&payload, "direct").expect_err("not understood");
     }
 }
@@ -300,10 +346,18 @@ fn a_board_with_another_character_is_no_board() {
     let last = if board.ends_with('A') { "B" } else { "A" };
     let forged = format!("{}{last}", &board[..board.len() - 1]);
     let before = everything(&world);
-    for address in [forged.clone(), format!("{forged}/app/web"), format!("{forged}/act/hold/web"), "/board/x".to_owned()] {
+    for address in [
+        forged.clone(),
+        format!("{forged}/app/web"),
+        format!("{forged}/act/hold/web"),
+        "/board/x".to_owned(),
+    ] {
         assert_eq!(get(&world, &address).status, 404, "{address}");
     }
-    assert_eq!(forces(&world, &format!("{forged}/act/approve/web?image={digest}"), &[]).status, 404);
+    assert_eq!(
+        forces(&world, &format!("{forged}/act/approve/web?image={digest}"), &[]).status,
+        404
+    );
     assert_eq!(everything(&world), before);
 }
 
@@ -311,7 +365,8 @@ fn a_board_with_another_character_is_no_board() {
 fn an_approval_links_token_is_no_board() {
     let world = Memory::new("approval");
     pushed(&world, "abc1234");
-    let request = world.get().state.as_ref().and_then(|(state, _)| state.request.clone()).expect("a request");
+    let request =
+        world.get().state.as_ref().and_then(|(state, _)| state.request.clone()).expect("a request");
     let link = ApprovalLink { request: request.id, digest: request.digest };
     let token = signer().mint(&link, request.expires_at).expect("a key");
     assert_eq!(get(&world, &format!("/board/{}", token.expose())).status, 404);
@@ -323,8 +378,12 @@ fn the_link_secret_alone_makes_nobody() {
     let digest = pushed(&world, "abc1234");
     let board = board_in_slack(&world, "UALICE");
     let known = world.get().sessions.values().next().cloned().expect("a session");
-    assert_eq!((known.slack.as_ref().map(|origin| origin.user.as_str()), known.by.as_str()), (Some("UALICE"), "someone"));
-    // Whoever has the secret signs what they like: of a session that was never written, or whose proof they cannot know.
+    assert_eq!(
+        (known.slack.as_ref().map(|origin| origin.user.as_str()), known.by.as_str()),
+        (Some("UALICE"), "someone")
+    );
+    // Whoever has the secret signs what they like: of a session that was never written, or whose
+    // proof they cannot know.
     let until = world.get().now + SignedDuration::from_mins(15);
     let made_up = [
         BoardLink { session: SessionId::of("mallory"), proof: Proof::of([1; 16]) },
@@ -333,15 +392,28 @@ fn the_link_secret_alone_makes_nobody() {
     let before = everything(&world);
     for link in &made_up {
         let forged = format!("/board/{}", signer().mint(link, until).expect("a key").expose());
-        for address in [forged.clone(), format!("{forged}/app/web"), format!("{forged}/act/approve/web?image={digest}")] {
+        for address in [
+            forged.clone(),
+            format!("{forged}/app/web"),
+            format!("{forged}/act/approve/web?image={digest}"),
+        ] {
             assert_eq!(get(&world, &address).status, 404, "{address}");
         }
-        assert_eq!(forces(&world, &format!("{forged}/act/approve/web?image={digest}"), &[]).status, 404);
+        assert_eq!(
+            forces(&world, &format!("{forged}/act/approve/web?image={digest}"), &[]).status,
+            404
+        );
     }
     assert_eq!(everything(&world), before);
     // And a session ends when it was said to, whatever the link says.
     assert_eq!(get(&world, &board).status, 200);
-    let longer = format!("/board/{}", signer().mint(&known.link(), until + SignedDuration::from_hours(1)).expect("a key").expose());
+    let longer = format!(
+        "/board/{}",
+        signer()
+            .mint(&known.link(), until + SignedDuration::from_hours(1))
+            .expect("a key")
+            .expose()
+    );
     fifteen_minutes_and_a_second_go_by(&world);
     assert_eq!(get(&world, &longer).status, 404);
 }
@@ -360,7 +432,10 @@ fn a_command_that_comes_again_gets_no_second_link() {
         assert!(again.contains("a link is given once") && !again.contains("/board/"), "{again}");
     }
     assert_eq!(world.get().sessions.len(), 1);
-    assert!(board_in_slack(&world, "UALICE").starts_with("/board/"), "another command gets another one");
+    assert!(
+        board_in_slack(&world, "UALICE").starts_with("/board/"),
+        "another command gets another one"
+    );
 }
 
 #[test]
@@ -380,9 +455,25 @@ fn what_cannot_be_a_link_causes_no_call() {
     let world = Memory::new("approval");
     let board = board_by_invocation(&world);
     let calls = world.get().calls.len();
-    let expired = format!("{}.1.{}", &board["/board/".len()..][..8], board.splitn(3, '.').nth(2).expect("the rest"));
-    for token in ["x", "x.y.z.a", "AAAAAAAA.9999999999.e30.AAAA", &"a".repeat(3_000), &board["/board/".len() + 1..], "%00", "../.."] {
-        for address in [format!("/board/{token}"), format!("/board/{token}/app/web"), format!("/approve/{token}")] {
+    let expired = format!(
+        "{}.1.{}",
+        &board["/board/".len()..][..8],
+        board.splitn(3, '.').nth(2).expect("the rest")
+    );
+    for token in [
+        "x",
+        "x.y.z.a",
+        "AAAAAAAA.9999999999.e30.AAAA",
+        &"a".repeat(3_000),
+        &board["/board/".len() + 1..],
+        "%00",
+        "../..",
+    ] {
+        for address in [
+            format!("/board/{token}"),
+            format!("/board/{token}/app/web"),
+            format!("/approve/{token}"),
+        ] {
             assert_eq!(get(&world, &address).status, 404, "{address}");
         }
     }
@@ -396,8 +487,11 @@ fn a_link_secret_that_can_be_guessed_is_an_error_that_says_the_mend() {
     let board = board_by_invocation(&world);
     for secret in ["short", &format!("{LINK_SECRET}\nshort")] {
         world.get_mut().link_secret = Some(secret.to_owned());
-        let error = world.invoke(&json!({ "action": "board" }), "board").expect_err("no link").to_string();
-        for words in ["/ecr-promoter/link-secret", "fewer than 32 characters", "openssl rand -hex 32"] {
+        let error =
+            world.invoke(&json!({ "action": "board" }), "board").expect_err("no link").to_string();
+        for words in
+            ["/ecr-promoter/link-secret", "fewer than 32 characters", "openssl rand -hex 32"]
+        {
             assert!(error.contains(words), "{words} is not in {error}");
         }
         assert_eq!(get(&world, &board).status, 500, "closed, also for links of the other key");
@@ -410,7 +504,11 @@ fn a_link_secret_that_can_be_guessed_is_an_error_that_says_the_mend() {
 fn the_list_shows_all_apps_and_what_waits_comes_first() {
     let world = Memory::new("approval");
     let held = State {
-        hold: Some(Hold { by: "alice".to_owned(), at: world.get().now, reason: "release freeze".to_owned() }),
+        hold: Some(Hold {
+            by: "alice".to_owned(),
+            at: world.get().now,
+            reason: "release freeze".to_owned(),
+        }),
         ..State::new("held", "ProductionTag")
     };
     world.get_mut().others = [
@@ -453,8 +551,16 @@ fn the_list_shows_all_apps_and_what_waits_comes_first() {
     ecr-promoter
     ");
     assert!(!page.is_refreshed(), "nothing is under way");
-    let calls: Vec<String> = world.get().calls[calls..].iter().filter(|call| *call != "GetParameter secret").cloned().collect();
-    assert_eq!(calls, ["PutItem session", "GetItem session", "GetParametersByPath", "BatchGetItem"], "nothing is under way");
+    let calls: Vec<String> = world.get().calls[calls..]
+        .iter()
+        .filter(|call| *call != "GetParameter secret")
+        .cloned()
+        .collect();
+    assert_eq!(
+        calls,
+        ["PutItem session", "GetItem session", "GetParametersByPath", "BatchGetItem"],
+        "nothing is under way"
+    );
     assert_eq!(get(&world, &page.link("/app/team/held")).status, 200);
     get(&world, &page.link("/app/wrong")).says("cannot be used").says("expected a text in quotes");
 }
@@ -557,8 +663,13 @@ fn an_app_is_shown_in_full() {
     ecr-promoter
     ");
     assert_eq!(page.link("compare"), "https://github.com/acme/web/compare/bbbbbbb...abc1234");
-    let acts: Vec<String> = page.acts().iter().map(|act| act.split_once("/act/").expect("an act").1.to_owned()).collect();
-    let kinds: Vec<&str> = acts.iter().map(|act| act.split_once('/').expect("a repository").0).collect();
+    let acts: Vec<String> = page
+        .acts()
+        .iter()
+        .map(|act| act.split_once("/act/").expect("an act").1.to_owned())
+        .collect();
+    let kinds: Vec<&str> =
+        acts.iter().map(|act| act.split_once('/').expect("a repository").0).collect();
     assert_eq!(kinds, ["approve", "reject", "promote", "rollback", "hold", "rollback"]);
 }
 
@@ -600,7 +711,10 @@ fn a_listed_user_approves_and_rejects() {
         page.says(want);
         let state = world.get().state.clone().expect("kept").0;
         let votes = state.request.as_ref().expect("a request").votes.clone();
-        assert_eq!(votes.iter().map(|vote| vote.user.as_deref()).collect::<Vec<_>>(), [Some("UALICE")]);
+        assert_eq!(
+            votes.iter().map(|vote| vote.user.as_deref()).collect::<Vec<_>>(),
+            [Some("UALICE")]
+        );
         let sent: Vec<&Digest> = state.open.iter().map(|open| &open.digest).collect();
         assert_eq!(sent, if act == "approve" { vec![&digest] } else { vec![] });
         assert_eq!(world.updates(), sent.len());
@@ -619,7 +733,8 @@ fn a_listed_user_promotes_rolls_back_holds_resumes_and_cancels() {
     get(&world, &app).says("release freeze").says("someone (Slack, UALICE)");
     does(&world, &get(&world, &app).link("/act/resume/"), &[]).says("resumed");
 
-    let back = does(&world, &get(&world, &app).link(&format!("/act/rollback/web?image={first}")), &[]);
+    let back =
+        does(&world, &get(&world, &app).link(&format!("/act/rollback/web?image={first}")), &[]);
     back.says("promoted");
     assert_eq!(world.value(), "production_aaaaaaa");
     does(&world, &get(&world, &app).link("/act/cancel/"), &[]).says("cancelled");
@@ -657,7 +772,9 @@ fn another_ones_board_shows_and_cannot_act() {
     let board = board_in_slack(&world, "UMALLORY");
     let app = get(&world, &format!("{board}/app/web"));
     assert_eq!(app.status, 200);
-    app.says("abc1234").says("You can look, and change nothing: UMALLORY is not one of the app's `approval.approvers`.");
+    app.says("abc1234").says(
+        "You can look, and change nothing: UMALLORY is not one of the app's `approval.approvers`.",
+    );
     assert_eq!(app.acts(), [""; 0]);
     let before = everything(&world);
     let acts = [
@@ -677,7 +794,8 @@ fn another_ones_board_shows_and_cannot_act() {
         assert_eq!(page.status, 403, "{act}");
         page.says("You may not do this");
         assert!(!page.body.contains("<form"), "{act}");
-        let reason: &[(&str, &str)] = if act.starts_with("hold") { &[("reason", "x")] } else { &[] };
+        let reason: &[(&str, &str)] =
+            if act.starts_with("hold") { &[("reason", "x")] } else { &[] };
         let forced = forces(&world, &address, reason);
         assert_eq!(forced.status, 409, "{act}");
         forced.says("refused");
@@ -692,7 +810,11 @@ fn who_is_let_in_by_iam_may_do_all_but_decide_where_slack_proves_who_decides() {
     let board = board_by_invocation(&world);
     let app = get(&world, &format!("{board}/app/web"));
     app.says("You cannot approve or reject");
-    assert!(!app.acts().iter().any(|act| act.contains("approve") || act.contains("reject")), "{:?}", app.acts());
+    assert!(
+        !app.acts().iter().any(|act| act.contains("approve") || act.contains("reject")),
+        "{:?}",
+        app.acts()
+    );
     let before = everything(&world);
     for act in ["approve", "reject"] {
         let address = format!("{board}/act/{act}/web?image={digest}");
@@ -722,8 +844,11 @@ fn a_vote_on_the_board_is_one_of_several() {
     let world = with_approvers("approval");
     world.get_mut().config["approval"]["required"] = json!(2);
     let digest = pushed(&world, "abc1234");
-    let address = |user: &str, act: &str| format!("{}/act/{act}/web?image={digest}", board_in_slack(&world, user));
-    get(&world, &address("UALICE", "promote")).says("This is your vote for commit abc1234: 2 people must approve it.");
+    let address = |user: &str, act: &str| {
+        format!("{}/act/{act}/web?image={digest}", board_in_slack(&world, user))
+    };
+    get(&world, &address("UALICE", "promote"))
+        .says("This is your vote for commit abc1234: 2 people must approve it.");
     does(&world, &address("UALICE", "approve"), &[]).says("approved").says("1 of 2 people");
     does(&world, &address("UALICE", "promote"), &[]).says("1 of 2 people");
     assert_eq!(world.updates(), 0);
@@ -776,7 +901,11 @@ fn a_form_of_another_site_or_of_no_page_does_nothing() {
         json!({ "host": HOST, "sec-fetch-site": "cross-site" }),
         json!({ "host": HOST, "origin": "null" }),
     ] {
-        assert_eq!(browse(&world, "POST", &approve, &headers, &form(&[("once", once)])).status, 403, "{headers}");
+        assert_eq!(
+            browse(&world, "POST", &approve, &headers, &form(&[("once", once)])).status,
+            403,
+            "{headers}"
+        );
     }
     let twice = [("once", once), ("once", once)];
     for fields in [
@@ -862,19 +991,30 @@ fn markup_in_what_comes_from_outside_is_text() {
         let request = state.request.as_mut().expect("a request");
         request.why = evil.to_owned();
         request.changes = vec![evil.to_owned()];
-        state.hold = Some(Hold { by: evil.to_owned(), at: Timestamp::UNIX_EPOCH, reason: evil.to_owned() });
+        state.hold =
+            Some(Hold { by: evil.to_owned(), at: Timestamp::UNIX_EPOCH, reason: evil.to_owned() });
         state.running.as_mut().expect("something runs").by = evil.to_owned();
         state.running.as_mut().expect("something runs").tag = evil.to_owned();
         state.trouble = Some(evil.to_owned());
         inner.parameters.insert("ProductionTag".to_owned(), evil.to_owned());
-        inner.others = [("wrong".parse().expect("a name"), (json!({ "stack": "x", evil: 1 }), None))].into();
+        inner.others =
+            [("wrong".parse().expect("a name"), (json!({ "stack": "x", evil: 1 }), None))].into();
     }
     let board = board_in_slack(&world, "UALICE");
     world.get_mut().sessions.values_mut().for_each(|session| session.by = evil.to_owned());
-    for address in [board.clone(), format!("{board}/app/web"), format!("{board}/app/wrong"), format!("{board}/act/hold/web")] {
+    for address in [
+        board.clone(),
+        format!("{board}/app/web"),
+        format!("{board}/app/wrong"),
+        format!("{board}/act/hold/web"),
+    ] {
         let page = get(&world, &address);
         assert!(page.body.contains("&lt;img"), "{address}: it is shown");
-        assert!(!page.body.contains("<img") && !page.body.contains("\"'&"), "{address}: {}", page.body);
+        assert!(
+            !page.body.contains("<img") && !page.body.contains("\"'&"),
+            "{address}: {}",
+            page.body
+        );
     }
     let held = does(&world, &format!("{board}/act/hold/web"), &[("reason", evil)]);
     assert!(held.body.contains("&lt;img") && !held.body.contains("<img"), "{}", held.body);
@@ -898,7 +1038,11 @@ fn a_board_in_slack_is_for_its_reader_alone_and_carries_their_rights() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(11), failure_persistence: None, ..ProptestConfig::with_cases(600) })]
+    #![proptest_config(ProptestConfig {
+        rng_seed: RngSeed::Fixed(11),
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(600)
+    })]
 
     #[test]
     fn no_address_makes_it_panic_and_every_unknown_one_is_a_4xx(

@@ -1,5 +1,6 @@
-//! The real binary in a Lambda of our own, against the AWS emulator at `EMULATOR_URL`, through a proxy that notes every call
-//! and lets chosen ones go wrong. Without `EMULATOR_URL` every test says that it was left out.
+//! The real binary in a Lambda of our own, against the AWS emulator at `EMULATOR_URL`, through a
+//! proxy that notes every call and lets chosen ones go wrong. Without `EMULATOR_URL` every test
+//! says that it was left out.
 
 mod emulator {
     // The stage.

@@ -20,7 +20,8 @@ const HOST: &str = "example.lambda-url.us-east-1.on.aws";
 
 /// Makes links to this address with the world's key.
 fn signer(address: &str) -> Signer {
-    Signer::new(&SecretString::from(LINK_SECRET), address.parse().expect("an address")).expect("a key")
+    Signer::new(&SecretString::from(LINK_SECRET), address.parse().expect("an address"))
+        .expect("a key")
 }
 
 /// The address that the message about the present request carries.
@@ -29,7 +30,10 @@ fn link(world: &Memory) -> String {
     let (state, _) = inner.state.as_ref().expect("a state");
     let request = state.request.as_ref().expect("a request");
     let link = ApprovalLink { request: request.id.clone(), digest: request.digest.clone() };
-    format!("/approve/{}", signer(PUBLIC_URL).mint(&link, request.expires_at).expect("a key").expose())
+    format!(
+        "/approve/{}",
+        signer(PUBLIC_URL).mint(&link, request.expires_at).expect("a key").expose()
+    )
 }
 
 fn asked(config: &Value) -> (Memory, Digest) {
@@ -56,7 +60,12 @@ fn send(world: &Memory, method: &str, path: &str, more: &[(&str, &str)], body: &
         "rawPath": path,
         "rawQueryString": "",
         "headers": headers,
-        "requestContext": { "http": { "method": method, "path": path, "sourceIp": "203.0.113.9", "userAgent": "Mozilla/5.0 (test)" } },
+        "requestContext": {
+            "http": {
+                "method": method, "path": path, "sourceIp": "203.0.113.9",
+                "userAgent": "Mozilla/5.0 (test)",
+            },
+        },
         "body": body,
         "isBase64Encoded": false,
     });
@@ -64,7 +73,10 @@ fn send(world: &Memory, method: &str, path: &str, more: &[(&str, &str)], body: &
     let headers = answer["headers"].as_object().expect("headers");
     Page {
         status: answer["statusCode"].as_u64().expect("a status"),
-        headers: headers.iter().map(|(name, value)| (name.clone(), value.as_str().expect("text").to_owned())).collect(),
+        headers: headers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.as_str().expect("text").to_owned()))
+            .collect(),
         body: answer["body"].as_str().expect("a body").to_owned(),
     }
 }
@@ -96,7 +108,18 @@ fn opening_a_link_shows_and_changes_nothing_however_often() {
     let before = world.get().state.clone();
     for _ in 0..3 {
         let page = get(&world, &path);
-        says(&page, 200, &["abc1234", digest.as_str(), "production_old", "Approve", "Reject", "Kept and shown as claimed"]);
+        says(
+            &page,
+            200,
+            &[
+                "abc1234",
+                digest.as_str(),
+                "production_old",
+                "Approve",
+                "Reject",
+                "Kept and shown as claimed",
+            ],
+        );
         let head = send(&world, "HEAD", &path, &[], "");
         assert_eq!((head.status, head.body.as_str()), (200, ""));
     }
@@ -107,7 +130,11 @@ fn opening_a_link_shows_and_changes_nothing_however_often() {
 fn the_form_decides_once_under_a_claimed_name() {
     let (world, digest) = asked(&json!({}));
     let path = link(&world);
-    says(&post(&world, &path, APPROVE), 200, &["promoted", "Alice (claimed, by the approval link)"]);
+    says(
+        &post(&world, &path, APPROVE),
+        200,
+        &["promoted", "Alice (claimed, by the approval link)"],
+    );
     assert_eq!((world.updates(), world.value().as_str()), (1, "production_abc1234"));
     says(&post(&world, &path, APPROVE), 200, &["promoted"]);
     says(&post(&world, &path, REJECT), 409, &["approved it before"]);
@@ -157,7 +184,11 @@ fn a_link_that_may_only_look_cannot_decide() {
         }
         let inner = world.get();
         let (state, _) = inner.state.as_ref().expect("a state");
-        assert_eq!((inner.updates.len(), &state.request.as_ref().expect("a request").progress), (0, &Progress::Pending), "{config}");
+        assert_eq!(
+            (inner.updates.len(), &state.request.as_ref().expect("a request").progress),
+            (0, &Progress::Pending),
+            "{config}"
+        );
     }
 }
 
@@ -186,11 +217,16 @@ fn a_form_of_another_site_or_without_a_decision_decides_nothing() {
         vec![("origin", "https://evil.example")],
         vec![("origin", "null")],
         vec![("sec-fetch-site", "cross-site")],
-        vec![("sec-fetch-site", "same-site"), ("origin", "https://example.lambda-url.us-east-1.on.aws")],
+        vec![
+            ("sec-fetch-site", "same-site"),
+            ("origin", "https://example.lambda-url.us-east-1.on.aws"),
+        ],
     ] {
         says(&send(&world, "POST", &path, &headers, APPROVE), 403, &["another page"]);
     }
-    for body in ["", "decision=maybe", "name=Alice", "{\"action\":\"promote\",\"repository\":\"web\"}"] {
+    for body in
+        ["", "decision=maybe", "name=Alice", "{\"action\":\"promote\",\"repository\":\"web\"}"]
+    {
         says(&post(&world, &path, body), 400, &[]);
     }
     assert_eq!(world.updates(), 0);
@@ -219,7 +255,12 @@ fn every_answer_carries_the_headers_that_keep_it_to_itself() {
     ];
     for page in &pages {
         let policy = &page.headers["content-security-policy"];
-        for part in ["default-src 'none'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"] {
+        for part in [
+            "default-src 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        ] {
             assert!(policy.contains(part), "{part} is not in {policy}");
         }
         assert_eq!(page.headers["cache-control"], "no-store");
@@ -249,7 +290,8 @@ fn a_link_of_a_secret_that_was_replaced_is_none() {
     let path = link(&world);
     world.get_mut().link_secret = Some("another-secret-0123456789abcdef0123456789".to_owned());
     says(&post(&world, &path, APPROVE), 404, &[]);
-    world.get_mut().link_secret = Some(format!("another-secret-0123456789abcdef0123456789\n{LINK_SECRET}"));
+    world.get_mut().link_secret =
+        Some(format!("another-secret-0123456789abcdef0123456789\n{LINK_SECRET}"));
     says(&post(&world, &path, APPROVE), 200, &["promoted"]);
 }
 
@@ -257,7 +299,12 @@ fn a_link_of_a_secret_that_was_replaced_is_none() {
 fn whoever_decides_gives_a_name() {
     let (world, _) = asked(&json!({}));
     let path = link(&world);
-    for name in ["decision=approve", "decision=approve&name=", "decision=reject&name=%20%09", "decision=approve&name=%E2%80%8B%0A"] {
+    for name in [
+        "decision=approve",
+        "decision=approve&name=",
+        "decision=reject&name=%20%09",
+        "decision=approve&name=%E2%80%8B%0A",
+    ] {
         says(&post(&world, &path, name), 400, &["the form gives no name", "<form"]);
     }
     let inner = world.get();
@@ -269,22 +316,41 @@ fn a_decision_keeps_where_it_came_from_and_that_its_name_is_claimed() {
     let (world, digest) = asked(&json!({}));
     let path = link(&world);
     let name = format!("Alice\u{202e} (Slack, UALICE){}", "x".repeat(500));
-    let body = form_urlencoded::Serializer::new(String::new()).append_pair("decision", "approve").append_pair("name", &name).finish();
+    let body = form_urlencoded::Serializer::new(String::new())
+        .append_pair("decision", "approve")
+        .append_pair("name", &name)
+        .finish();
     says(&post(&world, &path, &body), 200, &["promoted"]);
-    let status = world.invoke(&json!({ "action": "status", "repository": "web" }), "status").expect("a report");
+    let status = world
+        .invoke(&json!({ "action": "status", "repository": "web" }), "status")
+        .expect("a report");
     let vote = &status["request"]["votes"][0];
     let by = vote["by"].as_str().expect("a name");
-    assert!(by.starts_with("Alice (Slack, UALICE)xx") && by.ends_with("… (claimed, by the approval link)"), "{by}");
+    assert!(
+        by.starts_with("Alice (Slack, UALICE)xx")
+            && by.ends_with("… (claimed, by the approval link)"),
+        "{by}"
+    );
     assert_eq!(vote["trace"], json!({ "address": "203.0.113.9", "agent": "Mozilla/5.0 (test)" }));
     // Whoever is asked about it later finds it in the history, and on every message the mark.
     world.finish_update();
     world.invoke(&push_event(&digest), "request").expect("an answer");
-    let history = world.invoke(&json!({ "action": "history", "repository": "web" }), "history").expect("a report");
+    let history = world
+        .invoke(&json!({ "action": "history", "repository": "web" }), "history")
+        .expect("a report");
     assert_eq!(history["promotions"][0]["votes"][0]["trace"]["address"], "203.0.113.9");
-    let app = App::parse(&"web".parse().expect("a name"), "test", &world.get().config.to_string()).expect("valid");
-    for notice in world.get().told.iter().filter(|notice| notice.outcome != Outcome::ApprovalRequested) {
+    let app = App::parse(&"web".parse().expect("a name"), "test", &world.get().config.to_string())
+        .expect("valid");
+    for notice in
+        world.get().told.iter().filter(|notice| notice.outcome != Outcome::ApprovalRequested)
+    {
         let told = message(&app, notice, None);
-        assert!(told.text.contains("(claimed, by the approval link)") && !told.text.contains('\u{202e}'), "{}", told.text);
+        assert!(
+            told.text.contains("(claimed, by the approval link)")
+                && !told.text.contains('\u{202e}'),
+            "{}",
+            told.text
+        );
     }
     let (state, _) = world.get().state.clone().expect("a state");
     let (_, blocks) = card(&app, state.request.as_ref().expect("a request"));

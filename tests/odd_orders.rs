@@ -1,5 +1,5 @@
-//! Odd orders of commands, upgrades in the middle of things, and configurations that move: what ends in the right place all the
-//! same. Over the AWS in memory.
+//! Odd orders of commands, upgrades in the middle of things, and configurations that move: what
+//! ends in the right place all the same. Over the AWS in memory.
 
 mod support;
 
@@ -172,8 +172,11 @@ fn where_identities_count_the_default_rollback_goes_past_what_somebody_set_by_ha
 }
 
 #[test]
-fn a_command_at_the_first_sight_of_an_app_lets_the_schedule_promote_nothing_that_was_there_before() {
-    for words in ["ask web", "hold web freeze", "promote web 0ddba11", "cancel web", "reject web aaaaaaa"] {
+fn a_command_at_the_first_sight_of_an_app_lets_the_schedule_promote_nothing_that_was_there_before()
+{
+    for words in
+        ["ask web", "hold web freeze", "promote web 0ddba11", "cancel web", "reject web aaaaaaa"]
+    {
         let world = Memory::new("auto");
         world.push("aaaaaaa");
         let message = sns(words, "first", world.get().now);
@@ -251,7 +254,12 @@ fn what_waits_and_is_gone_with_its_tag_waits_no_more() {
 
 #[test]
 fn what_is_promoted_again_while_its_cancelled_update_goes_back_follows() {
-    for (mode, first) in [("approval", "cancel web"), ("auto", "cancel web"), ("approval", "rollback web"), ("auto", "rollback web")] {
+    for (mode, first) in [
+        ("approval", "cancel web"),
+        ("auto", "cancel web"),
+        ("approval", "rollback web"),
+        ("auto", "rollback web"),
+    ] {
         let world = Memory::new(mode);
         tick(&world);
         let digest = world.push("aaaaaaa");
@@ -279,8 +287,11 @@ fn a_resume_waits_for_nothing_where_the_newest_was_there_before() {
 #[test]
 fn what_was_approved_and_would_change_more_by_now_is_not_sent_after_a_newer_push_either() {
     let world = Memory::new("approval").in_slack(&json!({}));
-    world.get_mut().config["guard"] =
-        json!({ "allowed_changes": ["AWS::ECS::TaskDefinition:Replacement", "AWS::RDS::DBInstance:Replacement"] });
+    world.get_mut().config["guard"] = json!({
+        "allowed_changes": [
+            "AWS::ECS::TaskDefinition:Replacement", "AWS::RDS::DBInstance:Replacement",
+        ],
+    });
     world.get_mut().would_change.list = vec![change("AWS::ECS::TaskDefinition", "Task")];
     let digest = world.push("aaaaaaa");
     answers(&world, &push_event(&digest), "approval_requested");
@@ -298,7 +309,8 @@ fn what_was_approved_and_would_change_more_by_now_is_not_sent_after_a_newer_push
 #[test]
 fn an_upgrade_while_a_change_set_is_made_goes_on_and_leaves_none_behind() {
     let world = Memory::new("auto");
-    world.get_mut().config["guard"] = json!({ "allowed_changes": ["AWS::ECS::TaskDefinition:Replacement"] });
+    world.get_mut().config["guard"] =
+        json!({ "allowed_changes": ["AWS::ECS::TaskDefinition:Replacement"] });
     world.get_mut().would_change.list = vec![change("AWS::ECS::TaskDefinition", "Task")];
     world.get_mut().looks_of_a_review = 3;
     tick(&world);
@@ -345,7 +357,10 @@ fn an_upgrade_in_the_middle_of_anything_goes_on() {
     downgrade(&world);
     answers(&world, &push_event(&digest), "approval_requested");
     command(&world, &format!("approve web {digest}"), "promoted");
-    assert_eq!(world.told().iter().filter(|outcome| **outcome == Outcome::ApprovalRequested).count(), 1);
+    assert_eq!(
+        world.told().iter().filter(|outcome| **outcome == Outcome::ApprovalRequested).count(),
+        1
+    );
 }
 
 #[test]
@@ -425,7 +440,9 @@ fn a_rollback_and_a_change_of_mind_while_an_update_goes_back_by_itself_follow() 
     command(&world, "promote web", "queued");
     let told = world.get().told.last().cloned().expect("a notice");
     assert_eq!(told.outcome, Outcome::Queued);
-    assert!(world.get().told.iter().any(|notice| notice.outcome == Outcome::Failed && notice.reason.contains("User Initiated")));
+    assert!(world.get().told.iter().any(
+        |notice| notice.outcome == Outcome::Failed && notice.reason.contains("User Initiated")
+    ));
     come_to_rest(&world);
     assert_eq!(runs(&world), second);
     command(&world, "rollback web", "promoted");
@@ -482,7 +499,10 @@ fn where_the_list_is_emptied_only_the_questions_own_people_decide_on_it() {
     }
     world.writes(MALLORY, "promote web", "promote");
     let request = state(&world).request.expect("a request");
-    assert_eq!((request.votes.len(), request.progress), (0, ecr_promoter::request::Progress::Pending));
+    assert_eq!(
+        (request.votes.len(), request.progress),
+        (0, ecr_promoter::request::Progress::Pending)
+    );
     for user in [ALICE, BOB] {
         world.clicks(user, &message.button("approve"), user);
     }

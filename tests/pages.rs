@@ -1,6 +1,7 @@
-//! The pages in a real headless Chromium, served by the real binary through a function URL of our own. Each page that a test comes
-//! by is checked: the console, its HTML, how it fits, and accessibility. Without Chromium, its driver or `EMULATOR_URL` every test
-//! says that it was left out.
+//! The pages in a real headless Chromium, served by the real binary through a function URL of our
+//! own. Each page that a test comes by is checked: the console, its HTML, how it fits, and
+//! accessibility. Without Chromium, its driver or `EMULATOR_URL` every test says that it was left
+//! out.
 
 /// The stage of tests/emulator.rs.
 #[expect(dead_code, reason = "the pages need a part of it")]

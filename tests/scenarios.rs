@@ -1,5 +1,5 @@
-//! Whole invocations over an AWS in memory: a payload in, everything that came of it out. The main ones are tried with a fault
-//! at every call, and delivered again as Lambda would.
+//! Whole invocations over an AWS in memory: a payload in, everything that came of it out. The main
+//! ones are tried with a fault at every call, and delivered again as Lambda would.
 
 mod support;
 
@@ -30,7 +30,8 @@ fn a_push_is_promoted_in_three_round_trips() {
     assert_eq!(answer["tag"], "production_abc1234");
     assert_eq!(answer["previous_tag"], "production_old");
     assert_eq!(answer["stack"], "web");
-    // The reads run side by side, then the state beside the tag, then the update; telling comes after the fact.
+    // The reads run side by side, then the state beside the tag, then the update; telling comes
+    // after the fact.
     insta::assert_snapshot!(world.get().calls.join("\n"), @r"
     GetParameter
     GetItem state
@@ -75,11 +76,23 @@ fn an_older_push_is_superseded_and_changes_nothing() {
 #[test]
 fn an_ignored_event_reads_at_most_the_configuration() {
     let world = Memory::new("auto");
-    for name in ["ecr-delete", "ecr-push-failure", "ecr-push-untagged", "ecr-push-other-account", "ecr-image-scan", "sns-notification"] {
+    for name in [
+        "ecr-delete",
+        "ecr-push-failure",
+        "ecr-push-untagged",
+        "ecr-push-other-account",
+        "ecr-image-scan",
+        "sns-notification",
+    ] {
         answers(&world, &event(name), "ignored");
     }
     assert!(world.get().calls.is_empty());
-    for name in ["ecr-push-production-tag", "ecr-push-signature", "ecr-push-other-tag", "ecr-push-unknown-repository"] {
+    for name in [
+        "ecr-push-production-tag",
+        "ecr-push-signature",
+        "ecr-push-other-tag",
+        "ecr-push-unknown-repository",
+    ] {
         answers(&world, &event(name), "ignored");
     }
     assert!(world.get().calls.iter().all(|call| call == "GetParameter"), "{:?}", world.get().calls);
@@ -94,7 +107,10 @@ fn in_approval_mode_people_are_asked_once_and_nothing_else_is_touched() {
     }
     assert_eq!(world.told(), [Outcome::ApprovalRequested]);
     let notice = world.get().told[0].clone();
-    assert_eq!((notice.digest, notice.previous_tag.as_deref()), (Some(digest.clone()), Some("production_old")));
+    assert_eq!(
+        (notice.digest, notice.previous_tag.as_deref()),
+        (Some(digest.clone()), Some("production_old"))
+    );
     assert_eq!((world.updates(), world.value().as_str()), (0, "production_old"));
     assert_eq!(world.get().tags.get(&tag("production_abc1234")), None);
     answers(&world, &event("command-promote"), "promoted");
@@ -117,7 +133,9 @@ fn a_busy_stack_is_waited_for_without_waiting() {
 
 #[test]
 fn a_stack_that_a_person_must_mend_blocks() {
-    for status in ["UPDATE_ROLLBACK_FAILED", "ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS", "DELETE_IN_PROGRESS"] {
+    for status in
+        ["UPDATE_ROLLBACK_FAILED", "ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS", "DELETE_IN_PROGRESS"]
+    {
         let world = Memory::new("auto");
         world.get_mut().status = status.to_owned();
         let digest = world.push("abc1234");
@@ -134,7 +152,9 @@ fn a_promotion_that_rolled_back_is_told_once_and_only_people_try_it_again() {
     answers(&world, &push_event(&digest), "promoted");
     world.fail_update("the service did not stabilize");
     let answer = answers(&world, &push_event(&digest), "failed");
-    assert!(answer["closed"][0]["reason"].as_str().expect("a reason").contains("did not stabilize"));
+    assert!(
+        answer["closed"][0]["reason"].as_str().expect("a reason").contains("did not stabilize")
+    );
     answers(&world, &push_event(&digest), "failed");
     assert_eq!((world.updates(), world.told()), (1, vec![Outcome::Promoted, Outcome::Failed]));
     answers(&world, &event("command-promote"), "promoted");
@@ -148,7 +168,11 @@ fn an_older_commit_can_be_promoted_on_purpose_and_then_pushes_ask() {
     let world = Memory::new("auto");
     let older = world.push("aaaaaaa");
     world.push("bbbbbbb");
-    answers(&world, &json!({"action": "promote", "repository": "web", "commit": "aaaaaaa"}), "promoted");
+    answers(
+        &world,
+        &json!({"action": "promote", "repository": "web", "commit": "aaaaaaa"}),
+        "promoted",
+    );
     world.finish_update();
     let newest = world.push("ccccccc");
     answers(&world, &push_event(&newest), "approval_requested");
@@ -169,7 +193,11 @@ fn a_command_acts_once() {
     let answer = answers(&world, &message, "promoted");
     world.finish_update();
     let second = world.push("bbbbbbb");
-    assert_eq!(world.invoke(&message, "another request").expect("an answer"), answer, "it answers what it answered");
+    assert_eq!(
+        world.invoke(&message, "another request").expect("an answer"),
+        answer,
+        "it answers what it answered"
+    );
     assert_eq!(world.updates(), 1);
     assert_runs(&world, &first, "aaaaaaa");
     answers(&world, &sns("promote web", "message-2", now), "promoted");
@@ -199,8 +227,12 @@ fn what_cannot_be_found_is_refused_in_words() {
         (json!({"tag": "v9"}), "has the tag `v9`"),
         (json!({"digest": Digest::of(b"gone")}), "cannot be pulled"),
     ] {
-        let mut command = json!({"action": "promote", "repository": "web", "id": image.to_string()});
-        command.as_object_mut().expect("an object").extend(image.as_object().expect("an object").clone());
+        let mut command =
+            json!({"action": "promote", "repository": "web", "id": image.to_string()});
+        command
+            .as_object_mut()
+            .expect("an object")
+            .extend(image.as_object().expect("an object").clone());
         let answer = answers(&world, &command, "refused");
         assert!(answer["reason"].as_str().expect("a reason").contains(words), "{answer:#}");
     }
@@ -231,7 +263,10 @@ fn no_updates_although_the_value_differs_is_a_failure_with_its_cause() {
     world.get_mut().next_update = Some(NotUpdated::NothingToDo);
     let digest = world.push("abc1234");
     let answer = answers(&world, &push_event(&digest), "failed");
-    assert!(answer["reason"].as_str().expect("a reason").contains("AWS::LanguageExtensions"), "{answer:#}");
+    assert!(
+        answer["reason"].as_str().expect("a reason").contains("AWS::LanguageExtensions"),
+        "{answer:#}"
+    );
     assert_eq!(world.told(), [Outcome::Failed]);
     answers(&world, &push_event(&digest), "failed");
     assert_eq!(world.updates(), 0);
@@ -240,7 +275,9 @@ fn no_updates_although_the_value_differs_is_a_failure_with_its_cause() {
 #[test]
 fn what_cloudformation_refuses_for_good_has_failed() {
     let world = Memory::new("auto");
-    world.get_mut().next_update = Some(NotUpdated::Refused("ValidationError: Parameter ProductionTag failed to satisfy".to_owned()));
+    world.get_mut().next_update = Some(NotUpdated::Refused(
+        "ValidationError: Parameter ProductionTag failed to satisfy".to_owned(),
+    ));
     let digest = world.push("abc1234");
     let answer = answers(&world, &push_event(&digest), "failed");
     assert!(answer["reason"].as_str().expect("a reason").contains("failed to satisfy"));
@@ -258,7 +295,11 @@ fn a_commit_that_was_built_twice_gets_a_tag_of_its_own() {
     let answer = answers(&world, &push_event(&second), "promoted");
     let suffixed = format!("production_abc1234-{}", second.short());
     assert_eq!(answer["tag"], suffixed);
-    assert_eq!(world.get().tags.get(&tag("production_abc1234")), Some(&first), "a tag never changes its meaning");
+    assert_eq!(
+        world.get().tags.get(&tag("production_abc1234")),
+        Some(&first),
+        "a tag never changes its meaning"
+    );
     assert_eq!(world.value(), suffixed);
 }
 
@@ -280,13 +321,24 @@ fn reports_change_nothing() {
     let world = Memory::new("approval");
     let digest = world.push("abc1234");
     let plan = world.invoke(&event("command-plan"), "request").expect("a plan");
-    assert_eq!((&plan["would"], &plan["tag"], &plan["digest"]), (&json!("promoted"), &json!("production_abc1234"), &json!(digest)));
+    assert_eq!(
+        (&plan["would"], &plan["tag"], &plan["digest"]),
+        (&json!("promoted"), &json!("production_abc1234"), &json!(digest))
+    );
     let status = world.invoke(&event("command-status"), "request").expect("a status");
-    assert_eq!((&status["running"]["tag"], &status["newest"]["digest"]), (&json!("production_old"), &json!(digest)));
+    assert_eq!(
+        (&status["running"]["tag"], &status["newest"]["digest"]),
+        (&json!("production_old"), &json!(digest))
+    );
     let history = world.invoke(&event("command-history"), "request").expect("a history");
     assert_eq!(history["promotions"], json!([]));
     let inner = world.get();
-    assert!(inner.state.is_none() && inner.commands.is_empty() && inner.updates.is_empty() && inner.told.is_empty());
+    assert!(
+        inner.state.is_none()
+            && inner.commands.is_empty()
+            && inner.updates.is_empty()
+            && inner.told.is_empty()
+    );
 }
 
 #[test]
@@ -305,7 +357,14 @@ fn history_tells_what_by_whom_and_how_it_ended() {
         .as_array()
         .expect("a list")
         .iter()
-        .map(|p| format!("{} {} by {}", p["commit"].as_str().expect("a commit"), p["outcome"].as_str().expect("an outcome"), p["by"]))
+        .map(|p| {
+            format!(
+                "{} {} by {}",
+                p["commit"].as_str().expect("a commit"),
+                p["outcome"].as_str().expect("an outcome"),
+                p["by"]
+            )
+        })
         .collect();
     insta::assert_snapshot!(told.join("\n"), @r#"
     ccccccc promoted by "push of `latest`"
@@ -326,7 +385,11 @@ fn promoted_once(world: &Memory, digest: &Digest) {
     assert_runs(world, digest, "abc1234");
     assert_eq!(world.updates(), 1, "one update");
     assert!(!world.told().is_empty(), "people were told");
-    assert_eq!(world.get().tags.values().filter(|on| *on == digest).count(), 2, "`latest` and one production tag");
+    assert_eq!(
+        world.get().tags.values().filter(|on| *on == digest).count(),
+        2,
+        "`latest` and one production tag"
+    );
 }
 
 fn asked(world: &Memory, digest: &Digest) {
@@ -347,7 +410,11 @@ fn survives_every_fault(story: &Story) {
 }
 
 /// The same in a world of its own, in which `abc1234` was just pushed.
-fn survives_every_fault_in(new: impl Fn() -> Memory, payload: fn(&Memory, &Digest) -> Value, end: impl Fn(&Memory, &Digest)) {
+fn survives_every_fault_in(
+    new: impl Fn() -> Memory,
+    payload: fn(&Memory, &Digest) -> Value,
+    end: impl Fn(&Memory, &Digest),
+) {
     let pushed = || {
         let world = new();
         let digest = world.push("abc1234");
@@ -359,20 +426,35 @@ fn survives_every_fault_in(new: impl Fn() -> Memory, payload: fn(&Memory, &Diges
 #[test]
 fn a_push_survives_every_fault_at_every_call() {
     for finishes_at_once in [true, false] {
-        survives_every_fault(&Story { mode: "auto", payload: |_, digest| push_event(digest), finishes_at_once, end: promoted_once });
+        survives_every_fault(&Story {
+            mode: "auto",
+            payload: |_, digest| push_event(digest),
+            finishes_at_once,
+            end: promoted_once,
+        });
     }
 }
 
 #[test]
 fn a_question_survives_every_fault_at_every_call() {
-    survives_every_fault(&Story { mode: "approval", payload: |_, digest| push_event(digest), finishes_at_once: false, end: asked });
+    survives_every_fault(&Story {
+        mode: "approval",
+        payload: |_, digest| push_event(digest),
+        finishes_at_once: false,
+        end: asked,
+    });
 }
 
 #[test]
 fn a_command_survives_every_fault_at_every_call() {
     for finishes_at_once in [true, false] {
         let payload = |world: &Memory, _: &Digest| sns("promote web", "message-1", world.get().now);
-        survives_every_fault(&Story { mode: "approval", payload, finishes_at_once, end: promoted_once });
+        survives_every_fault(&Story {
+            mode: "approval",
+            payload,
+            finishes_at_once,
+            end: promoted_once,
+        });
     }
 }
 
@@ -432,7 +514,10 @@ fn the_stacks_event_ends_a_promotion_and_tells_how_long_it_took() {
     world.get_mut().now += jiff::SignedDuration::from_secs(130);
     world.finish_update();
     let answer = answers(&world, &stack_changed(), "deployed");
-    assert_eq!((&answer["commit"], &answer["closed"][0]["outcome"]), (&json!("abc1234"), &json!("deployed")));
+    assert_eq!(
+        (&answer["commit"], &answer["closed"][0]["outcome"]),
+        (&json!("abc1234"), &json!("deployed"))
+    );
     assert!((130..140).contains(&world.get().told[1].took_seconds.expect("a time")));
     answers(&world, &stack_changed(), "unchanged");
     assert_eq!(world.told(), [Outcome::Promoted, Outcome::Deployed]);
@@ -442,7 +527,8 @@ fn the_stacks_event_ends_a_promotion_and_tells_how_long_it_took() {
 fn a_stack_of_no_app_is_ignored() {
     let world = Memory::new("auto");
     let mut foreign = stack_changed();
-    foreign["detail"]["stack-id"] = "arn:aws:cloudformation:us-east-1:012345678912:stack/web-other/1".into();
+    foreign["detail"]["stack-id"] =
+        "arn:aws:cloudformation:us-east-1:012345678912:stack/web-other/1".into();
     answers(&world, &foreign, "ignored");
 }
 
@@ -481,7 +567,16 @@ fn thirty_one_pushes_during_an_update_are_two_updates() {
     answers(&world, &stack_changed(), "deployed");
     assert_eq!(world.updates(), 2);
     assert_runs(&world, &newest, "abcde31");
-    assert_eq!(world.told(), [Outcome::Promoted, Outcome::Queued, Outcome::Deployed, Outcome::Promoted, Outcome::Deployed]);
+    assert_eq!(
+        world.told(),
+        [
+            Outcome::Promoted,
+            Outcome::Queued,
+            Outcome::Deployed,
+            Outcome::Promoted,
+            Outcome::Deployed
+        ]
+    );
 }
 
 #[test]
@@ -539,7 +634,8 @@ fn a_missing_parameter_is_told_once_by_the_schedule_and_fails_each_time() {
     let world = Memory::new("auto");
     world.get_mut().config["parameter"] = "Nope".into();
     for _ in 0..3 {
-        let error = world.invoke(&event("scheduled"), "request").expect_err("a function error").to_string();
+        let error =
+            world.invoke(&event("scheduled"), "request").expect_err("a function error").to_string();
         assert!(error.contains("`web`") && error.contains("`Nope`"), "{error}");
     }
     assert_eq!(world.told(), [Outcome::Blocked]);
@@ -560,7 +656,8 @@ fn a_configuration_that_does_not_parse_or_was_deleted_is_told_once() {
     world.invoke(&event("scheduled"), "request").expect("an answer");
     world.get_mut().config["stak"] = "web".into();
     for _ in 0..3 {
-        let error = world.invoke(&event("scheduled"), "request").expect_err("a function error").to_string();
+        let error =
+            world.invoke(&event("scheduled"), "request").expect_err("a function error").to_string();
         assert!(error.contains("/ecr-promoter/apps/web") && error.contains("`stak`"), "{error}");
     }
     assert_eq!(world.told(), [Outcome::Blocked]);
@@ -611,7 +708,10 @@ fn rollback_does_not_toggle() {
     answers(&world, &stack_changed(), "deployed");
     assert_runs(&world, &first, "aaaaaaa");
     let answer = answers(&world, &command("rollback web", "2", &world), "promoted");
-    assert_eq!(answer["tag"], "production_old", "further back, to what ran before the first promotion");
+    assert_eq!(
+        answer["tag"], "production_old",
+        "further back, to what ran before the first promotion"
+    );
     world.finish_update();
     answers(&world, &stack_changed(), "deployed");
     answers(&world, &command("rollback web", "3", &world), "refused");
@@ -642,7 +742,10 @@ fn rollback_during_our_own_update_cancels_it_at_once() {
     let third = world.push("ccccccc");
     answers(&world, &push_event(&third), "promoted");
     answers(&world, &command("rollback web", "1", &world), "cancelled");
-    assert_eq!((world.get().cancels, world.get().status.as_str()), (1, "UPDATE_ROLLBACK_IN_PROGRESS"));
+    assert_eq!(
+        (world.get().cancels, world.get().status.as_str()),
+        (1, "UPDATE_ROLLBACK_IN_PROGRESS")
+    );
     world.fail_update("cancelled");
     world.invoke(&stack_changed(), "request").expect("an answer");
     assert_runs(&world, &second, "bbbbbbb");
@@ -754,9 +857,14 @@ fn hold_asks_and_resume_acts_at_the_next_look() {
     let third = world.push("ccccccc");
     answers(&world, &push_event(&third), "approval_requested");
     let status = world.invoke(&event("command-status"), "request").expect("a status");
-    assert_eq!((&status["hold"]["reason"], &status["hold"]["by"]), (&json!("release freeze"), &json!("SNS")));
+    assert_eq!(
+        (&status["hold"]["reason"], &status["hold"]["by"]),
+        (&json!("release freeze"), &json!("SNS"))
+    );
     answers(&world, &command("resume web", "2", &world), "resumed");
-    let looked = world.invoke(&json!({"action": "reconcile", "only_open_work": true}), "request").expect("an answer");
+    let looked = world
+        .invoke(&json!({"action": "reconcile", "only_open_work": true}), "request")
+        .expect("an answer");
     assert_eq!(looked["results"][0]["outcome"], "promoted");
     assert_runs(&world, &third, "ccccccc");
 }
@@ -767,7 +875,9 @@ fn an_older_commit_that_was_promoted_on_purpose_survives_looks() {
     let (first, _) = two_deployed(&world);
     answers(&world, &command("promote web aaaaaaa", "1", &world), "promoted");
     world.finish_update();
-    for payload in [stack_changed(), event("scheduled"), event("scheduled"), event("command-reconcile")] {
+    for payload in
+        [stack_changed(), event("scheduled"), event("scheduled"), event("command-reconcile")]
+    {
         world.invoke(&payload, "request").expect("an answer");
     }
     assert_runs(&world, &first, "aaaaaaa");
@@ -779,10 +889,17 @@ fn an_older_commit_that_was_promoted_on_purpose_survives_looks() {
 const TASK: &str = "AWS::ECS::TaskDefinition";
 
 fn change(kind: &str, resource: &str, replacement: Replacement) -> Change {
-    Change { action: "Modify".to_owned(), kind: kind.to_owned(), resource: resource.to_owned(), within: None, replacement }
+    Change {
+        action: "Modify".to_owned(),
+        kind: kind.to_owned(),
+        resource: resource.to_owned(),
+        within: None,
+        replacement,
+    }
 }
 
-/// An app whose promotions may replace its task definition, and whose stack's next update would do this.
+/// An app whose promotions may replace its task definition, and whose stack's next update would do
+/// this.
 fn guarded(mode: &str, list: Vec<Change>) -> Memory {
     let world = Memory::new(mode);
     world.get_mut().config["guard"] = json!({ "allowed_changes": [format!("{TASK}:Replacement")] });
@@ -795,7 +912,10 @@ fn allowed() -> Vec<Change> {
 }
 
 fn forbidden() -> Vec<Change> {
-    vec![change(TASK, "Task", Replacement::Yes), change("AWS::RDS::DBInstance", "Database", Replacement::Yes)]
+    vec![
+        change(TASK, "Task", Replacement::Yes),
+        change("AWS::RDS::DBInstance", "Database", Replacement::Yes),
+    ]
 }
 
 #[test]
@@ -806,22 +926,36 @@ fn a_guard_that_holds_is_one_update() {
     assert_eq!(answer["changes"], json!(["Modify AWS::ECS::TaskDefinition Task, replacement"]));
     answers(&world, &push_event(&digest), "promoted");
     world.finish_update();
-    assert_eq!(answers(&world, &push_event(&digest), "unchanged")["closed"][0]["outcome"], "deployed");
+    assert_eq!(
+        answers(&world, &push_event(&digest), "unchanged")["closed"][0]["outcome"],
+        "deployed"
+    );
     promoted_once(&world, &digest);
     assert!(world.get().change_sets.is_empty());
-    assert!(!world.get().calls.contains(&"UpdateStack".to_owned()), "past the guard: {:?}", world.get().calls);
+    assert!(
+        !world.get().calls.contains(&"UpdateStack".to_owned()),
+        "past the guard: {:?}",
+        world.get().calls
+    );
 }
 
 #[test]
 fn a_guard_that_would_be_broken_blocks_with_every_change_and_leaves_nothing_behind() {
     let world = guarded("auto", forbidden());
     let digest = world.push("abc1234");
-    let list = json!(["Modify AWS::ECS::TaskDefinition Task, replacement", "Modify AWS::RDS::DBInstance Database, replacement"]);
+    let list = json!([
+        "Modify AWS::ECS::TaskDefinition Task, replacement",
+        "Modify AWS::RDS::DBInstance Database, replacement"
+    ]);
     let promote = sns("promote web", "message-1", world.get().now);
     for payload in [push_event(&digest), push_event(&digest), promote] {
         assert_eq!(answers(&world, &payload, "blocked")["changes"], list);
         assert_eq!((world.updates(), world.get().change_sets.len()), (0, 0));
-        assert_eq!(world.get().tags.values().filter(|on| **on == digest).count(), 1, "no production tag");
+        assert_eq!(
+            world.get().tags.values().filter(|on| **on == digest).count(),
+            1,
+            "no production tag"
+        );
     }
     // Once for the push, however often it comes, and once for the command.
     assert_eq!(world.told(), [Outcome::Blocked, Outcome::Blocked]);
@@ -862,7 +996,12 @@ fn a_slow_review_is_left_to_the_schedule() {
         assert_eq!(world.updates(), 0);
         let tick = json!({ "action": "reconcile", "only_open_work": true });
         let looked = world.invoke(&tick, "tick").expect("an answer");
-        let outcomes: Vec<&str> = looked["results"].as_array().expect("a list").iter().filter_map(|r| r["outcome"].as_str()).collect();
+        let outcomes: Vec<&str> = looked["results"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|r| r["outcome"].as_str())
+            .collect();
         if outcomes == ["queued"] {
             world.invoke(&tick, "tick").expect("an answer");
         }
@@ -927,7 +1066,10 @@ fn somebody_elses_change_set_is_named_where_ours_deletes_it() {
     world.get_mut().change_sets.insert("by-hand".to_owned(), None);
     let digest = world.push("abc1234");
     let answer = answers(&world, &push_event(&digest), "promoted");
-    assert!(answer["reason"].as_str().is_some_and(|reason| reason.contains("by-hand")), "{answer:#}");
+    assert!(
+        answer["reason"].as_str().is_some_and(|reason| reason.contains("by-hand")),
+        "{answer:#}"
+    );
     assert!(world.get().told[0].reason.contains("by-hand"));
 }
 
@@ -939,7 +1081,10 @@ fn an_ssm_typed_parameter_that_would_resolve_to_something_new_blocks_without_a_g
     world.get_mut().would_change.causes = vec!["AppName".to_owned()];
     let digest = world.push("abc1234");
     let answer = answers(&world, &push_event(&digest), "blocked");
-    assert!(answer["reason"].as_str().is_some_and(|reason| reason.contains("`AppName`")), "{answer:#}");
+    assert!(
+        answer["reason"].as_str().is_some_and(|reason| reason.contains("`AppName`")),
+        "{answer:#}"
+    );
     world.get_mut().would_change.resolved = vec![("AppName".to_owned(), "old".to_owned())];
     answers(&world, &push_event(&digest), "promoted");
 }
@@ -966,7 +1111,8 @@ fn a_guarded_push_or_command_survives_every_fault_at_every_call() {
         assert!(world.get().change_sets.is_empty(), "{:?}", world.get().change_sets);
     };
     let push: fn(&Memory, &Digest) -> Value = |_, digest| push_event(digest);
-    let command: fn(&Memory, &Digest) -> Value = |world, _| sns("promote web", "message-1", world.get().now);
+    let command: fn(&Memory, &Digest) -> Value =
+        |world, _| sns("promote web", "message-1", world.get().now);
     for payload in [push, command] {
         survives_every_fault_in(|| guarded("auto", allowed()), payload, promoted);
     }

@@ -1,5 +1,5 @@
-//! What others do, in the console and in the registry, while promotions are under way: every input that once ended in the wrong
-//! place. Over the AWS in memory.
+//! What others do, in the console and in the registry, while promotions are under way: every input
+//! that once ended in the wrong place. Over the AWS in memory.
 
 mod support;
 
@@ -8,7 +8,9 @@ use ecr_promoter::model::Digest;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use support::steps::{command, fail, finish, runs, state, tick};
-use support::{Fault, Memory, answers, event, every_interleaving, push_event, sns, survives_every_fault, tag};
+use support::{
+    Fault, Memory, answers, event, every_interleaving, push_event, sns, survives_every_fault, tag,
+};
 
 /// A stack that the old script left at `latest`, which CI moves, with `aaaaaaa` running.
 fn adopted_at_latest(mode: &str) -> (Memory, Digest) {
@@ -32,7 +34,11 @@ fn deploy(world: &Memory, commit: &str) -> Digest {
 fn what_runs_by_a_tag_that_moves_is_pinned_by_the_first_push_or_command() {
     let (world, _) = adopted_at_latest("auto");
     tick(&world);
-    assert_eq!((world.value().as_str(), world.updates()), ("latest", 0), "the schedule leaves it alone");
+    assert_eq!(
+        (world.value().as_str(), world.updates()),
+        ("latest", 0),
+        "the schedule leaves it alone"
+    );
     let newest = world.get().tags[&tag("latest")].clone();
     answers(&world, &push_event(&newest), "promoted");
     assert_eq!(world.value(), "production_aaaaaaa");
@@ -114,7 +120,10 @@ fn a_running_tag_that_somebody_moves_is_told_once_and_holds_the_app() {
     assert_eq!(world.updates(), 1);
     command(&world, "promote web", "promoted");
     finish(&world);
-    assert_eq!((world.value(), runs(&world)), (format!("production_aaaaaaa-{}", first.short()), first));
+    assert_eq!(
+        (world.value(), runs(&world)),
+        (format!("production_aaaaaaa-{}", first.short()), first)
+    );
     assert_eq!(state(&world).hold, None);
 }
 
@@ -151,14 +160,18 @@ fn of_two_builds_of_a_commit_none_takes_the_others_tag() {
                 }
                 tick(world);
             }
-            assert_eq!((runs(world), state(world).running.and_then(|running| running.digest)), (newer.clone(), Some(newer.clone())));
+            assert_eq!(
+                (runs(world), state(world).running.and_then(|running| running.digest)),
+                (newer.clone(), Some(newer.clone()))
+            );
         });
     }
 }
 
 #[test]
 fn two_pushes_of_one_commit_at_the_same_moment_run_the_newer() {
-    // Each handler reads `latest` while it is on its own image: the older build's handler is as far as any step when the newer comes.
+    // Each handler reads `latest` while it is on its own image: the older build's handler is as far
+    // as any step when the newer comes.
     for steps in 0..12 {
         let world = Memory::new("auto");
         world.get_mut().is_immutable = false;
@@ -237,7 +250,10 @@ fn a_tag_that_an_image_gets_after_the_question_does_not_rename_the_promotion() {
     answers(&world, &push_event(&digest), "approval_requested");
     world.move_tag("fedcba9", Some(&digest));
     let answer = command(&world, &format!("approve web {digest}"), "promoted");
-    assert_eq!((answer["commit"].as_str(), answer["tag"].as_str()), (Some("abc1234"), Some("production_abc1234")));
+    assert_eq!(
+        (answer["commit"].as_str(), answer["tag"].as_str()),
+        (Some("abc1234"), Some("production_abc1234"))
+    );
 }
 
 // Whose operation it was
@@ -254,7 +270,12 @@ fn an_update_that_somebody_cancels_in_the_console_has_failed_and_the_app_goes_on
         world.fail_update("cancelled");
         tick(&world);
         world.invoke(&event("command-status"), "request").expect("a status");
-        assert_eq!(world.told().iter().filter(|outcome| **outcome == Outcome::Failed).count(), 1, "{token:?}: {:?}", world.told());
+        assert_eq!(
+            world.told().iter().filter(|outcome| **outcome == Outcome::Failed).count(),
+            1,
+            "{token:?}: {:?}",
+            world.told()
+        );
         assert!(state(&world).open.is_empty());
         answers(&world, &push_event(&first), "failed");
         let next = world.push("bbbbbbb");
@@ -290,8 +311,15 @@ fn a_promotion_that_the_configuration_leaves_behind_is_told_and_in_the_history()
     tick(&world);
     assert!(world.told().contains(&Outcome::Superseded), "{:?}", world.told());
     let inner = world.get();
-    assert_eq!(inner.history.values().map(|ended| ended.end.outcome()).collect::<Vec<_>>(), [Outcome::Superseded]);
-    assert!(inner.told.iter().any(|notice| notice.reason.contains("`AppName`")), "{:?}", inner.told);
+    assert_eq!(
+        inner.history.values().map(|ended| ended.end.outcome()).collect::<Vec<_>>(),
+        [Outcome::Superseded]
+    );
+    assert!(
+        inner.told.iter().any(|notice| notice.reason.contains("`AppName`")),
+        "{:?}",
+        inner.told
+    );
 }
 
 #[test]
@@ -302,11 +330,15 @@ fn a_hold_outlives_another_name_of_its_stack_and_another_stack() {
         command(&world, "hold web freeze", "held");
         world.get_mut().config["stack"] = stack.into();
         if stack == "other" {
-            world.get_mut().stack_id = "arn:aws:cloudformation:us-east-1:012345678912:stack/other/2".to_owned();
+            world.get_mut().stack_id =
+                "arn:aws:cloudformation:us-east-1:012345678912:stack/other/2".to_owned();
         }
         let next = world.push("bbbbbbb");
         answers(&world, &push_event(&next), "approval_requested");
-        assert_eq!((world.updates(), state(&world).hold.map(|hold| hold.reason)), (1, Some("freeze".to_owned())));
+        assert_eq!(
+            (world.updates(), state(&world).hold.map(|hold| hold.reason)),
+            (1, Some("freeze".to_owned()))
+        );
     }
 }
 
@@ -334,19 +366,34 @@ fn a_policy_that_changes_is_told_once_with_before_and_after() {
     deploy(&world, "aaaaaaa");
     let before = world.told().len();
     world.get_mut().config["mode"] = "approval".into();
-    configure(&world, json!({ "slack_channel": "C1", "approvers": ["UALICE", "UBOB"], "required": 2 }));
+    configure(
+        &world,
+        json!({ "slack_channel": "C1", "approvers": ["UALICE", "UBOB"], "required": 2 }),
+    );
     for _ in 0..3 {
         tick(&world);
     }
     let told = world.get().told[before..].to_vec();
     assert_eq!(told.len(), 1, "{told:?}");
-    for words in ["mode: `auto` before, `approval` now", "approvers: anyone in the channel before, UALICE, UBOB now", "1 before, 2 now"] {
+    for words in [
+        "mode: `auto` before, `approval` now",
+        "approvers: anyone in the channel before, UALICE, UBOB now",
+        "1 before, 2 now",
+    ] {
         assert!(told[0].reason.contains(words), "{words}: {}", told[0].reason);
     }
     // Removed in silence, that is.
     configure(&world, json!({ "slack_channel": "C1" }));
     tick(&world);
-    assert!(world.get().told.last().expect("told").reason.contains("UALICE, UBOB before, anyone in the channel now"));
+    assert!(
+        world
+            .get()
+            .told
+            .last()
+            .expect("told")
+            .reason
+            .contains("UALICE, UBOB before, anyone in the channel now")
+    );
 }
 
 #[test]
@@ -385,14 +432,24 @@ fn a_rollback_goes_only_to_what_ran_before_where_identities_count() {
     world.push("aaaaaaa");
     command(&world, "promote web", "promoted");
     finish(&world);
-    configure(&world, json!({ "slack_channel": "C1", "approvers": ["UALICE", "UBOB"], "required": 2 }));
+    configure(
+        &world,
+        json!({ "slack_channel": "C1", "approvers": ["UALICE", "UBOB"], "required": 2 }),
+    );
     let unapproved = world.push("bbbbbbb");
     world.move_tag("v2", Some(&unapproved));
     for image in [unapproved.as_str(), "bbbbbbb", "latest", "v2"] {
         let answer = command(&world, &format!("rollback web {image}"), "refused");
-        assert!(answer["reason"].as_str().expect("a reason").contains("never ran here"), "{image}: {answer:#}");
+        assert!(
+            answer["reason"].as_str().expect("a reason").contains("never ran here"),
+            "{image}: {answer:#}"
+        );
     }
-    assert_eq!((world.updates(), state(&world).hold), (1, None), "a refused rollback leaves no trace");
+    assert_eq!(
+        (world.updates(), state(&world).hold),
+        (1, None),
+        "a refused rollback leaves no trace"
+    );
     // What ran when the app was first seen, and what was deployed, can be gone back to.
     command(&world, "rollback web", "promoted");
     finish(&world);
@@ -432,7 +489,13 @@ fn what_waits_and_cannot_be_pulled_any_more_has_failed_and_newer_pushes_go_on() 
             world.delete_image(&gone);
         }
         finish(&world);
-        let told = world.get().told.iter().find(|notice| notice.outcome == Outcome::Failed).cloned().expect("it is told");
+        let told = world
+            .get()
+            .told
+            .iter()
+            .find(|notice| notice.outcome == Outcome::Failed)
+            .cloned()
+            .expect("it is told");
         assert_eq!(told.digest, Some(gone));
         world.invoke(&push_event(&newest), "request").expect("an answer");
         if world.get().in_flight.is_some() {
@@ -512,7 +575,8 @@ fn a_command_takes_effect_though_the_topic_cannot_be_reached() {
 fn five_hundred_forbidden_changes_leave_the_state_small() {
     let world = Memory::new("auto");
     world.get_mut().config["guard"] = json!({ "allowed_changes": ["AWS::ECS::TaskDefinition"] });
-    let change = |n: usize| support::change("AWS::CloudWatch::Alarm", &format!("{}{n}", "Alarm".repeat(40)));
+    let change =
+        |n: usize| support::change("AWS::CloudWatch::Alarm", &format!("{}{n}", "Alarm".repeat(40)));
     world.get_mut().would_change.list = (0..500).map(change).collect();
     for build in 0..20 {
         let digest = world.push(&format!("abc{build:04}"));
@@ -554,9 +618,11 @@ fn a_rollback_right_after_an_update_that_nobody_has_looked_at_goes_back() {
 fn a_misspelt_commit_or_tag_is_answered_with_the_one_that_may_have_been_meant() {
     let world = Memory::new("auto");
     deploy(&world, "abc1234");
-    for (words, meant) in
-        [("promote web abc1243", "abc1234"), ("promote web production_abc1243", "production_abc1234"), ("promote web lates", "latest")]
-    {
+    for (words, meant) in [
+        ("promote web abc1243", "abc1234"),
+        ("promote web production_abc1243", "production_abc1234"),
+        ("promote web lates", "latest"),
+    ] {
         let answer = command(&world, words, "refused");
         let reason = answer["reason"].as_str().expect("a reason");
         assert!(reason.contains(&format!("did you mean `{meant}`?")), "{words}: {reason}");
@@ -580,7 +646,10 @@ fn an_id_answers_only_the_command_that_it_was_kept_with() {
 #[test]
 fn to_ask_again_keeps_what_people_have_said() {
     let world = Memory::new("approval");
-    configure(&world, json!({ "slack_channel": "C1", "approvers": ["UALICE", "UBOB"], "required": 2 }));
+    configure(
+        &world,
+        json!({ "slack_channel": "C1", "approvers": ["UALICE", "UBOB"], "required": 2 }),
+    );
     let digest = world.push("aaaaaaa");
     answers(&world, &push_event(&digest), "approval_requested");
     let before = state(&world).request.expect("a request");
@@ -594,12 +663,19 @@ fn tags_that_a_pusher_squats_block_nobody() {
     let world = Memory::new("auto");
     let other = world.image("fffffff");
     let digest = world.push("abc1234");
-    for name in ["production_abc1234".to_owned(), format!("production_abc1234-{}", digest.short())] {
+    for name in ["production_abc1234".to_owned(), format!("production_abc1234-{}", digest.short())]
+    {
         world.get_mut().tags.insert(tag(&name), other.clone());
     }
     let answer = answers(&world, &push_event(&digest), "promoted");
     assert_eq!(answer["tag"], format!("production_abc1234-{}-2", digest.short()));
-    assert!(answer["reason"].as_str().expect("a reason").contains("`production_abc1234` is, or was, on another image"), "{answer:#}");
+    assert!(
+        answer["reason"]
+            .as_str()
+            .expect("a reason")
+            .contains("`production_abc1234` is, or was, on another image"),
+        "{answer:#}"
+    );
     assert!(world.get().told[0].reason.contains("on another image"));
 }
 
@@ -613,5 +689,8 @@ fn a_running_tag_that_somebody_deletes_is_told_and_a_persons_word_gives_the_imag
     assert_eq!(world.told(), [Outcome::Promoted, Outcome::Deployed, Outcome::Held]);
     command(&world, "promote web", "promoted");
     finish(&world);
-    assert_eq!((world.value(), runs(&world)), (format!("production_aaaaaaa-{}", first.short()), first));
+    assert_eq!(
+        (world.value(), runs(&world)),
+        (format!("production_aaaaaaa-{}", first.short()), first)
+    );
 }

@@ -1,4 +1,5 @@
-//! Text as the message of an SNS record: in words or in JSON, it becomes a command or is told what would be understood.
+//! Text as the message of an SNS record: in words or in JSON, it becomes a command or is told what
+//! would be understood.
 #![no_main]
 
 use ecr_promoter::event::{self, Invocation};

@@ -1,5 +1,6 @@
-//! Bytes through the whole edge: the function URL, Slack's signature, a click, a slash command, and what is done with their
-//! words. Nothing may panic, and nobody but the fuzzer's luck knows the secret.
+//! Bytes through the whole edge: the function URL, Slack's signature, a click, a slash command, and
+//! what is done with their words. Nothing may panic, and nobody but the fuzzer's luck knows the
+//! secret.
 #![no_main]
 
 use ecr_promoter::slack::{api, escape, interaction, signature, slash};

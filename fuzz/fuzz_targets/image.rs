@@ -1,5 +1,5 @@
-//! Bytes as the manifest and as the config of an image: what a pusher can write. Nothing may panic, and no index has more platforms
-//! than are looked at.
+//! Bytes as the manifest and as the config of an image: what a pusher can write. Nothing may panic,
+//! and no index has more platforms than are looked at.
 #![no_main]
 
 use ecr_promoter::image::{ConfigLocation, Image, MEDIA_TYPES, MOST_PLATFORMS, label};

@@ -1,8 +1,9 @@
-//! Keeps a value in the sandbox for a while, and a failed read for some seconds: otherwise strangers could cause reads as fast as they
-//! like.
+//! Keeps a value in the sandbox for a while, and a failed read for some seconds: otherwise
+//! strangers could cause reads as fast as they like.
 //!
-//! The age counts from the start of the read. Of the monotonic clock and the wall clock, the one that shows the greater age counts: while a
-//! sandbox is frozen, its monotonic clock may stand still.
+//! The age counts from the start of the read. Of the monotonic clock and the wall clock, the one
+//! that shows the greater age counts: while a sandbox is frozen, its monotonic clock may stand
+//! still.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -113,7 +114,8 @@ impl Since {
         Self { monotonic: Instant::now(), wall: SystemTime::now() }
     }
 
-    /// How long ago it was; `None` where the wall clock was set back, since the age is then unknown.
+    /// How long ago it was; `None` where the wall clock was set back, since the age is then
+    /// unknown.
     fn age(&self) -> Option<Duration> {
         Some(self.wall.elapsed().ok()?.max(self.monotonic.elapsed()))
     }
@@ -127,7 +129,11 @@ mod tests {
 
     const AGE: Duration = Duration::from_secs(60);
 
-    async fn get(cache: &Cache<u32>, reads: &Cell<u32>, answer: Result<u32, Error>) -> Result<u32, Error> {
+    async fn get(
+        cache: &Cache<u32>,
+        reads: &Cell<u32>,
+        answer: Result<u32, Error>,
+    ) -> Result<u32, Error> {
         let read = async || {
             reads.set(reads.get() + 1);
             answer

@@ -1,12 +1,13 @@
-//! The state table. Reads are strongly consistent; each write of the state carries a new nonce and is conditional on the
-//! nonce that was read, so that of two writers one wins. A failed condition may be the writer's own first try, whose answer was
-//! lost: then the item carries its nonce.
+//! The state table. Reads are strongly consistent; each write of the state carries a new nonce and
+//! is conditional on the nonce that was read, so that of two writers one wins. A failed condition
+//! may be the writer's own first try, whose answer was lost: then the item carries its nonce.
 
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    AttributeValue, CancellationReason, KeysAndAttributes, Put,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::future::try_join_all;
@@ -91,24 +92,34 @@ fn parts(roster: &Roster) -> (Part, Vec<Part>) {
 
 impl Aws {
     /// An app's state, and what its next write is conditional on.
-    pub(super) async fn versioned_state(&self, repository: &Repository) -> Result<(Option<State>, Version), Error> {
+    pub(super) async fn versioned_state(
+        &self,
+        repository: &Repository,
+    ) -> Result<(Option<State>, Version), Error> {
         let (state, version) = self.versioned(repository.as_str(), STATE).await?.unzip();
         Ok((state, version.unwrap_or_default()))
     }
 
     /// The states of these apps: 100 a call, which is all that the service takes.
-    pub(super) async fn read_states(&self, repositories: &[Repository]) -> Result<BTreeMap<Repository, Result<State, Error>>, Error> {
+    pub(super) async fn read_states(
+        &self,
+        repositories: &[Repository],
+    ) -> Result<BTreeMap<Repository, Result<State, Error>>, Error> {
         let reads = repositories.chunks(BATCH).map(|batch| self.batch(batch));
         Ok(try_join_all(reads).await?.into_iter().flatten().collect())
     }
 
-    async fn batch(&self, repositories: &[Repository]) -> Result<Vec<(Repository, Result<State, Error>)>, Error> {
+    async fn batch(
+        &self,
+        repositories: &[Repository],
+    ) -> Result<Vec<(Repository, Result<State, Error>)>, Error> {
         let resource = || format!("items `{STATE}` in table `{}`", self.settings.state_table);
         let keys = repositories.iter().map(|repository| {
             let key = [("app", repository.to_string()), ("item", STATE.to_owned())];
             key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value))).into()
         });
-        let asked = KeysAndAttributes::builder().set_keys(Some(keys.collect())).consistent_read(true);
+        let asked =
+            KeysAndAttributes::builder().set_keys(Some(keys.collect())).consistent_read(true);
         let asked = asked.build().map_err(|error| unreadable(resource(), &error))?;
         let mut left = HashMap::from([(self.settings.state_table.clone(), asked)]);
         let mut states = Vec::new();
@@ -118,9 +129,13 @@ impl Aws {
             }
             let request = self.dynamodb.batch_get_item().set_request_items(Some(left));
             let output = self.patiently("dynamodb:BatchGetItem", || request.clone().send()).await;
-            let output = output.map_err(|error| failed("dynamodb:BatchGetItem", resource(), &error))?;
+            let output =
+                output.map_err(|error| failed("dynamodb:BatchGetItem", resource(), &error))?;
             for item in output.responses.unwrap_or_default().into_values().flatten() {
-                let app = item.get("app").and_then(|app| app.as_s().ok()).and_then(|app| app.parse::<Repository>().ok());
+                let app = item
+                    .get("app")
+                    .and_then(|app| app.as_s().ok())
+                    .and_then(|app| app.parse::<Repository>().ok());
                 let app = app.ok_or_else(|| unreadable(resource(), &"an item has no app"))?;
                 let state = read(app.as_str(), STATE, item);
                 states.push((app, state));
@@ -137,11 +152,15 @@ impl Aws {
     /// The apps that there were, and what the next write is conditional on.
     pub(super) async fn read_roster(&self) -> Result<(Roster, Version), Error> {
         for _ in 0..ROSTER_ROUNDS {
-            let Some((first, version)) = self.versioned(ROSTER, ROSTER).await? else { return Ok(Default::default()) };
+            let Some((first, version)) = self.versioned(ROSTER, ROSTER).await? else {
+                return Ok(Default::default());
+            };
             let Part { mut apps, parts } = first;
             let names: Vec<String> = (1..parts).map(roster_part).collect();
             let further = try_join_all(names.iter().map(|name| self.item(ROSTER, name))).await?;
-            let is_whole = further.iter().all(|item| item.as_ref().is_some_and(|item| nonce_of(item) == version.0));
+            let is_whole = further
+                .iter()
+                .all(|item| item.as_ref().is_some_and(|item| nonce_of(item) == version.0));
             if is_whole {
                 for (name, item) in names.iter().zip(further.into_iter().flatten()) {
                     apps.extend(read::<Part>(ROSTER, name, item)?.apps);
@@ -154,7 +173,11 @@ impl Aws {
     }
 
     /// Writes the configured apps: one item, or several items in one transaction.
-    pub(super) async fn write_roster(&self, roster: &Roster, version: &Version) -> Result<Applied, Error> {
+    pub(super) async fn write_roster(
+        &self,
+        roster: &Roster,
+        version: &Version,
+    ) -> Result<Applied, Error> {
         let nonce = (self.nonce)()?;
         let resource = self.resource(ROSTER, ROSTER);
         let (first, further) = parts(roster);
@@ -172,7 +195,11 @@ impl Aws {
     }
 
     /// Writes where the next look goes on.
-    pub(super) async fn write_unfinished(&self, unfinished: &Unfinished, version: &Version) -> Result<Applied, Error> {
+    pub(super) async fn write_unfinished(
+        &self,
+        unfinished: &Unfinished,
+        version: &Version,
+    ) -> Result<Applied, Error> {
         let nonce = (self.nonce)()?;
         let resource = self.resource(UNFINISHED, UNFINISHED);
         let put = if_unchanged(self.put(UNFINISHED, UNFINISHED, unfinished, &nonce)?, version);
@@ -185,20 +212,28 @@ impl Aws {
         self.record(&asked_partition(id), ASKED).await
     }
 
-    /// How a request is found by its id. Kept longer than it can be approved: an old button is still told what became of it.
-    fn put_asked(&self, repository: &Repository, request: &Request, nonce: &str) -> Result<PutBuilder, Error> {
+    /// How a request is found by its id. Kept longer than it can be approved: an old button is
+    /// still told what became of it.
+    fn put_asked(
+        &self,
+        repository: &Repository,
+        request: &Request,
+        nonce: &str,
+    ) -> Result<PutBuilder, Error> {
         let asked = Asked { repository: repository.clone(), digest: request.digest.clone() };
         let expires_at = request.expires_at.as_second() + ASKED_DAYS * 24 * 60 * 60;
         let put = self.put(&asked_partition(&request.id), ASKED, &asked, nonce)?;
         Ok(put.item("expires_at", AttributeValue::N(expires_at.to_string())))
     }
 
-    /// Reads a board's session. Strongly consistent, so that a session is found right after it was written.
+    /// Reads a board's session. Strongly consistent, so that a session is found right after it was
+    /// written.
     pub(super) async fn read_session(&self, id: &SessionId) -> Result<Option<Session>, Error> {
         self.record(&session_partition(id), SESSION).await
     }
 
-    /// Writes a board's session, unless one with this id exists: a command that is delivered twice gets one link.
+    /// Writes a board's session, unless one with this id exists: a command that is delivered twice
+    /// gets one link.
     pub(super) async fn write_session(&self, session: &Session) -> Result<Applied, Error> {
         let nonce = (self.nonce)()?;
         let partition = session_partition(&session.id);
@@ -206,21 +241,37 @@ impl Aws {
         let put = self.put(&partition, SESSION, session, &nonce)?;
         let put = put.item("expires_at", AttributeValue::N(session.until.as_second().to_string()));
         let put = if_unchanged(put, &Version::default());
-        Ok(if self.write(vec![put], &nonce, &resource).await? { Applied::Done } else { Applied::Conflict })
+        Ok(if self.write(vec![put], &nonce, &resource).await? {
+            Applied::Done
+        } else {
+            Applied::Conflict
+        })
     }
 
     /// The record of a command that was carried out before.
-    pub(super) async fn command(&self, repository: &Repository, id: Option<&str>) -> Result<Option<CommandRecord>, Error> {
+    pub(super) async fn command(
+        &self,
+        repository: &Repository,
+        id: Option<&str>,
+    ) -> Result<Option<CommandRecord>, Error> {
         let Some(id) = id else { return Ok(None) };
         self.record(repository.as_str(), &command_key(id)).await
     }
 
-    async fn record<T: DeserializeOwned>(&self, partition: &str, key: &str) -> Result<Option<T>, Error> {
+    async fn record<T: DeserializeOwned>(
+        &self,
+        partition: &str,
+        key: &str,
+    ) -> Result<Option<T>, Error> {
         Ok(self.versioned(partition, key).await?.map(|(record, _)| record))
     }
 
     /// A record, and what its next write is conditional on.
-    async fn versioned<T: DeserializeOwned>(&self, partition: &str, key: &str) -> Result<Option<(T, Version)>, Error> {
+    async fn versioned<T: DeserializeOwned>(
+        &self,
+        partition: &str,
+        key: &str,
+    ) -> Result<Option<(T, Version)>, Error> {
         let Some(item) = self.item(partition, key).await? else { return Ok(None) };
         let version = Version(nonce_of(&item));
         Ok(Some((read(partition, key, item)?, version)))
@@ -235,7 +286,9 @@ impl Aws {
             .key("item", AttributeValue::S(key.to_owned()))
             .consistent_read(true);
         let output = self.patiently("dynamodb:GetItem", || request.clone().send()).await;
-        Ok(output.map_err(|error| failed("dynamodb:GetItem", self.resource(partition, key), &error))?.item)
+        Ok(output
+            .map_err(|error| failed("dynamodb:GetItem", self.resource(partition, key), &error))?
+            .item)
     }
 
     /// The last promotions that ended, newest first.
@@ -258,14 +311,22 @@ impl Aws {
         while ended.len() < HISTORY
             && let Some(item) = pages.next().await
         {
-            let item = item.map_err(|error| failed("dynamodb:Query", self.resource(repository.as_str(), "history#"), &error))?;
+            let item = item.map_err(|error| {
+                failed("dynamodb:Query", self.resource(repository.as_str(), "history#"), &error)
+            })?;
             ended.push(read(repository.as_str(), "history#", item)?);
         }
         Ok(ended)
     }
 
-    /// Writes all of these or none: the state if it is still as it was read, the command if nobody carried it out before.
-    pub(super) async fn save(&self, repository: &Repository, records: &Records, version: &Version) -> Result<Applied, Error> {
+    /// Writes all of these or none: the state if it is still as it was read, the command if nobody
+    /// carried it out before.
+    pub(super) async fn save(
+        &self,
+        repository: &Repository,
+        records: &Records,
+        version: &Version,
+    ) -> Result<Applied, Error> {
         let nonce = (self.nonce)()?;
         let mut puts = Vec::new();
         if let Some(state) = &records.state {
@@ -275,13 +336,22 @@ impl Aws {
             puts.push(self.put_asked(repository, request, &nonce)?);
         }
         for ended in &records.history {
-            puts.push(self.put(repository.as_str(), &format!("history#{:010}", ended.number), ended, &nonce)?);
+            puts.push(self.put(
+                repository.as_str(),
+                &format!("history#{:010}", ended.number),
+                ended,
+                &nonce,
+            )?);
         }
         if let Some(command) = &records.command {
             let put = self.put_command(repository, command, &nonce)?;
             puts.push(
-                put.condition_expression("attribute_not_exists(app) OR attribute_not_exists(answer)")
-                    .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld),
+                put.condition_expression(
+                    "attribute_not_exists(app) OR attribute_not_exists(answer)",
+                )
+                .return_values_on_condition_check_failure(
+                    ReturnValuesOnConditionCheckFailure::AllOld,
+                ),
             );
         }
         let resource = self.resource(repository.as_str(), STATE);
@@ -294,7 +364,11 @@ impl Aws {
     }
 
     /// Keeps a command's answer beside its id.
-    pub(super) async fn keep_answer(&self, repository: &Repository, record: &CommandRecord) -> Result<Applied, Error> {
+    pub(super) async fn keep_answer(
+        &self,
+        repository: &Repository,
+        record: &CommandRecord,
+    ) -> Result<Applied, Error> {
         let nonce = (self.nonce)()?;
         let resource = self.resource(repository.as_str(), &command_key(&record.id));
         self.write(vec![self.put_command(repository, record, &nonce)?], &nonce, &resource).await?;
@@ -302,8 +376,17 @@ impl Aws {
     }
 
     /// Writes all of these or none. Answers whether they were written.
-    async fn write(&self, puts: Vec<PutBuilder>, nonce: &str, resource: &str) -> Result<bool, Error> {
-        let puts: Vec<Put> = puts.into_iter().map(PutBuilder::build).collect::<Result<_, _>>().map_err(|e| incomplete(resource, &e))?;
+    async fn write(
+        &self,
+        puts: Vec<PutBuilder>,
+        nonce: &str,
+        resource: &str,
+    ) -> Result<bool, Error> {
+        let puts: Vec<Put> = puts
+            .into_iter()
+            .map(PutBuilder::build)
+            .collect::<Result<_, _>>()
+            .map_err(|e| incomplete(resource, &e))?;
         match <[Put; 1]>::try_from(puts) {
             Ok([put]) => self.put_one(put, nonce, resource).await,
             Err(puts) => self.put_all(puts, nonce, resource).await,
@@ -319,10 +402,16 @@ impl Aws {
             .set_item(Some(put.item))
             .set_condition_expression(put.condition_expression)
             .set_expression_attribute_values(put.expression_attribute_values)
-            .set_return_values_on_condition_check_failure(put.return_values_on_condition_check_failure);
-        let Err(error) = self.patiently("dynamodb:PutItem", || request.clone().send()).await else { return Ok(true) };
+            .set_return_values_on_condition_check_failure(
+                put.return_values_on_condition_check_failure,
+            );
+        let Err(error) = self.patiently("dynamodb:PutItem", || request.clone().send()).await else {
+            return Ok(true);
+        };
         match error.as_service_error() {
-            Some(aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(failure)) => {
+            Some(
+                aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(failure),
+            ) => {
                 Ok(failure.item.as_ref().is_some_and(|item| is_own(item, nonce)))
             }
             // Somebody's transaction is at the same item.
@@ -334,10 +423,17 @@ impl Aws {
     /// Whether all were written.
     async fn put_all(&self, puts: Vec<Put>, nonce: &str, resource: &str) -> Result<bool, Error> {
         let items = puts.into_iter().map(|put| TransactWriteItem::builder().put(put).build());
-        let sent = self.dynamodb.transact_write_items().set_transact_items(Some(items.collect())).send().await;
+        let sent = self
+            .dynamodb
+            .transact_write_items()
+            .set_transact_items(Some(items.collect()))
+            .send()
+            .await;
         let Err(error) = sent else { return Ok(true) };
         match error.as_service_error() {
-            Some(aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+            Some(
+                aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException(cancelled),
+            ) => {
                 let failures: Vec<&CancellationReason> =
                     cancelled.cancellation_reasons().iter().filter(|reason| !matches!(reason.code(), None | Some("None"))).collect();
                 let is = |code: &str| failures.iter().all(|reason| reason.code() == Some(code));
@@ -354,7 +450,13 @@ impl Aws {
         }
     }
 
-    fn put(&self, partition: &str, key: &str, record: &impl Serialize, nonce: &str) -> Result<PutBuilder, Error> {
+    fn put(
+        &self,
+        partition: &str,
+        key: &str,
+        record: &impl Serialize,
+        nonce: &str,
+    ) -> Result<PutBuilder, Error> {
         let resource = self.resource(partition, key);
         let item: Item = serde_dynamo::to_item(record).map_err(|e| incomplete(&resource, &e))?;
         Ok(Put::builder()
@@ -365,7 +467,12 @@ impl Aws {
             .item("nonce", AttributeValue::S(nonce.to_owned())))
     }
 
-    fn put_command(&self, repository: &Repository, command: &CommandRecord, nonce: &str) -> Result<PutBuilder, Error> {
+    fn put_command(
+        &self,
+        repository: &Repository,
+        command: &CommandRecord,
+        nonce: &str,
+    ) -> Result<PutBuilder, Error> {
         let expires_at = command.at.as_second() + COMMAND_DAYS * 24 * 60 * 60;
         let put = self.put(repository.as_str(), &command_key(&command.id), command, nonce)?;
         Ok(put.item("expires_at", AttributeValue::N(expires_at.to_string())))
@@ -376,7 +483,8 @@ impl Aws {
     }
 }
 
-/// Draws the nonce of one write. It comes from the operating system, so that two sandboxes never draw the same.
+/// Draws the nonce of one write. It comes from the operating system, so that two sandboxes never
+/// draw the same.
 pub(super) fn new_nonce() -> Result<String, Error> {
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).map_err(|error| Error::Unexpected {
@@ -388,10 +496,13 @@ pub(super) fn new_nonce() -> Result<String, Error> {
 
 /// Only if nobody wrote it since it was read.
 fn if_unchanged(put: PutBuilder, version: &Version) -> PutBuilder {
-    let put = put.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    let put =
+        put.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
     match &version.0 {
         None => put.condition_expression("attribute_not_exists(app)"),
-        Some(read) => put.condition_expression("nonce = :read").expression_attribute_values(":read", AttributeValue::S(read.clone())),
+        Some(read) => put
+            .condition_expression("nonce = :read")
+            .expression_attribute_values(":read", AttributeValue::S(read.clone())),
     }
 }
 
@@ -429,7 +540,10 @@ fn unreadable(resource: String, error: &dyn std::fmt::Display) -> Error {
 }
 
 fn incomplete(resource: &str, error: &dyn std::fmt::Display) -> Error {
-    Error::Unexpected { resource: resource.to_owned(), problem: format!("it cannot be written: {error}") }
+    Error::Unexpected {
+        resource: resource.to_owned(),
+        problem: format!("it cannot be written: {error}"),
+    }
 }
 
 #[cfg(test)]

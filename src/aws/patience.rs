@@ -1,9 +1,11 @@
-//! Repeats calls that AWS throttles. The SDK tries a call three times within a second, and fewer times once many calls have used up its
-//! allowance of retries. A call that is still throttled then is repeated here, until shortly before the invocation must end.
+//! Repeats calls that AWS throttles. The SDK tries a call three times within a second, and fewer
+//! times once many calls have used up its allowance of retries. A call that is still throttled then
+//! is repeated here, until shortly before the invocation must end.
 //!
-//! Rates assumed, all for one account and region. Parameter Store: 40 a second for GetParameter and GetParametersByPath
-//! together, unless its higher throughput is switched on (published). ECR: BatchGetImage 2,000 and PutImage 10 a second
-//! (published). CloudFormation publishes none: users report 5 to 10 DescribeStacks a second.
+//! Rates assumed, all for one account and region. Parameter Store: 40 a second for GetParameter and
+//! GetParametersByPath together, unless its higher throughput is switched on (published). ECR:
+//! BatchGetImage 2,000 and PutImage 10 a second (published). CloudFormation publishes none: users
+//! report 5 to 10 DescribeStacks a second.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +18,14 @@ use tokio::time::{Instant, timeout_at};
 use super::{Aws, locked};
 use crate::error::Error;
 
-/// The time that is kept back, at most, to report that a call was throttled to the end; a tenth of a short invocation. Looks at many apps
-/// are cut off before that, and go on later instead of failing.
+/// The time that is kept back, at most, to report that a call was throttled to the end; a tenth of
+/// a short invocation. Looks at many apps are cut off before that, and go on later instead of
+/// failing.
 const MARGIN: Duration = Duration::from_secs(3);
 /// How long calls are repeated where the end of the invocation is not known.
 const WITHOUT_DEADLINE: Duration = Duration::from_secs(10);
-/// The longest pauses before the first and before each later repetition. Each is drawn at random, so that a crowd of sandboxes
-/// spreads out.
+/// The longest pauses before the first and before each later repetition. Each is drawn at random,
+/// so that a crowd of sandboxes spreads out.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -65,9 +68,14 @@ impl Aws {
         self.deadline().is_none_or(|deadline| left(&deadline) >= needed.min(deadline.whole / 2))
     }
 
-    /// Makes a call, and repeats it while AWS throttles it and the invocation has time. Calls of one action that were throttled wait in
-    /// line, so that they do not all ask AWS at once. New ones join at the end, so each gets its turn.
-    pub(super) async fn patiently<T, E, F>(&self, action: &'static str, call: impl Fn() -> F) -> F::Output
+    /// Makes a call, and repeats it while AWS throttles it and the invocation has time. Calls of
+    /// one action that were throttled wait in line, so that they do not all ask AWS at once. New
+    /// ones join at the end, so each gets its turn.
+    pub(super) async fn patiently<T, E, F>(
+        &self,
+        action: &'static str,
+        call: impl Fn() -> F,
+    ) -> F::Output
     where
         F: Future<Output = Result<T, E>>,
         E: Throttled,
@@ -80,7 +88,8 @@ impl Aws {
         }
         let mut longest = FIRST_PAUSE;
         loop {
-            // On the heap: one call's future is large, and futures inside futures would carry it in every look.
+            // On the heap: one call's future is large, and futures inside futures would carry it in
+            // every look.
             let error = match Box::pin(call()).await {
                 Err(error) if error.is_throttled() => error,
                 answer => return answer,
@@ -103,7 +112,9 @@ impl Aws {
     fn patience_ends(&self) -> Instant {
         let now = Instant::now();
         match self.deadline() {
-            Some(deadline) => deadline.at.checked_sub(MARGIN.min(deadline.whole / 10)).unwrap_or(now),
+            Some(deadline) => {
+                deadline.at.checked_sub(MARGIN.min(deadline.whole / 10)).unwrap_or(now)
+            }
             None => now + WITHOUT_DEADLINE,
         }
     }
@@ -121,7 +132,10 @@ pub(super) trait Throttled {
 
 impl<E: ProvideErrorMetadata> Throttled for SdkError<E, HttpResponse> {
     fn is_throttled(&self) -> bool {
-        let is_by_code = self.as_service_error().and_then(ProvideErrorMetadata::code).is_some_and(|code| THROTTLED.contains(&code));
+        let is_by_code = self
+            .as_service_error()
+            .and_then(ProvideErrorMetadata::code)
+            .is_some_and(|code| THROTTLED.contains(&code));
         is_by_code || self.raw_response().is_some_and(|response| response.status().as_u16() == 429)
     }
 }
@@ -129,7 +143,11 @@ impl<E: ProvideErrorMetadata> Throttled for SdkError<E, HttpResponse> {
 /// For a read that makes several calls: the message begins with the code of the call that failed.
 impl Throttled for Error {
     fn is_throttled(&self) -> bool {
-        let code = if let Error::Aws { message, .. } = self { message.split_once(": ").map(|(code, _)| code) } else { None };
+        let code = if let Error::Aws { message, .. } = self {
+            message.split_once(": ").map(|(code, _)| code)
+        } else {
+            None
+        };
         code.is_some_and(|code| THROTTLED.contains(&code))
     }
 }
@@ -144,7 +162,9 @@ mod tests {
     use serde_json::json;
 
     use super::super::wire::cloudformation::ask;
-    use super::super::wire::{Recording, app, connect, form_error, json_error, json_request, ok, ok_json};
+    use super::super::wire::{
+        Recording, app, connect, form_error, json_error, json_request, ok, ok_json,
+    };
     use crate::world::World;
 
     const NAME: &str = "/ecr-promoter/apps/web";
@@ -174,7 +194,10 @@ mod tests {
     async fn a_stack_is_waited_for_too() {
         let named = || ask("DescribeStacks", &[("StackName", "web")]);
         let throttled = || (named(), form_error(400, "Throttling", "Rate exceeded"));
-        let stack = (named(), ok("<DescribeStacksResponse><DescribeStacksResult/></DescribeStacksResponse>"));
+        let stack = (
+            named(),
+            ok("<DescribeStacksResponse><DescribeStacksResult/></DescribeStacksResponse>"),
+        );
         let (aws, wire) = connect(std::iter::repeat_with(throttled).take(4).chain([stack]));
         aws.begin(Some(Duration::from_secs(60)));
         assert_eq!(aws.stack("web").await.expect("read"), None);
@@ -186,11 +209,24 @@ mod tests {
         let stack = || ask("DescribeStacks", &[("StackName", "web")]);
         let events = || ask("DescribeStackEvents", &[("StackName", "web")]);
         let throttled = || (events(), form_error(400, "Throttling", "Rate exceeded"));
-        let none = ok("<DescribeStackEventsResponse><DescribeStackEventsResult/></DescribeStackEventsResponse>");
-        let seen = (stack(), ok("<DescribeStacksResponse><DescribeStacksResult/></DescribeStacksResponse>"));
-        let (aws, wire) = connect([seen].into_iter().chain(std::iter::repeat_with(throttled).take(4)).chain([(events(), none)]));
+        let none = ok(
+            "<DescribeStackEventsResponse><DescribeStackEventsResult/></DescribeStackEventsResponse>",
+        );
+        let seen = (
+            stack(),
+            ok("<DescribeStacksResponse><DescribeStacksResult/></DescribeStacksResponse>"),
+        );
+        let (aws, wire) = connect(
+            [seen]
+                .into_iter()
+                .chain(std::iter::repeat_with(throttled).take(4))
+                .chain([(events(), none)]),
+        );
         aws.begin(Some(Duration::from_secs(60)));
-        let (stack, events) = aws.watch(&app(&json!({ "stack": "web" })), &crate::stack::EventsWanted::default()).await.expect("read");
+        let (stack, events) = aws
+            .watch(&app(&json!({ "stack": "web" })), &crate::stack::EventsWanted::default())
+            .await
+            .expect("read");
         assert_eq!((stack, events.list.len()), (None, 0));
         wire.relaxed_requests_match();
     }
@@ -219,13 +255,19 @@ mod tests {
         let (aws, wire) = connect(std::iter::repeat_with(throttled).take(3));
         aws.begin(Some(Duration::from_millis(20)));
         let words = aws.parameter(NAME).await.expect_err("throttled to the end").to_string();
-        assert_eq!(words, format!("ssm:GetParameter on parameter `{NAME}` failed: ThrottlingException: Rate exceeded"));
+        assert_eq!(
+            words,
+            format!(
+                "ssm:GetParameter on parameter `{NAME}` failed: ThrottlingException: Rate exceeded"
+            )
+        );
         wire.relaxed_requests_match();
     }
 
     #[tokio::test]
     async fn what_fails_for_another_cause_is_not_repeated() {
-        let (aws, wire) = connect([(get_parameter(), json_error("InvalidKeyId", "no such key", &json!({})))]);
+        let (aws, wire) =
+            connect([(get_parameter(), json_error("InvalidKeyId", "no such key", &json!({})))]);
         aws.begin(Some(Duration::from_secs(60)));
         aws.parameter(NAME).await.expect_err("it failed");
         wire.relaxed_requests_match();

@@ -1,5 +1,6 @@
-//! Secrets: SecureStrings of Parameter Store, in a type that cannot be printed. A sandbox keeps a secret for a minute, whether or not it is
-//! used. After that minute, a secret that was replaced or deleted is not accepted any more; no deployment is needed.
+//! Secrets: SecureStrings of Parameter Store, in a type that cannot be printed. A sandbox keeps a
+//! secret for a minute, whether or not it is used. After that minute, a secret that was replaced or
+//! deleted is not accepted any more; no deployment is needed.
 
 use std::time::Duration;
 
@@ -16,21 +17,30 @@ use crate::error::Error;
 const SECRET_AGE: Duration = Duration::from_secs(60);
 
 impl Aws {
-    /// Returns a secret by its parameter's name; `None` if it is missing or empty. A missing one is remembered for seconds only, since
-    /// somebody may be adding it.
+    /// Returns a secret by its parameter's name; `None` if it is missing or empty. A missing one is
+    /// remembered for seconds only, since somebody may be adding it.
     pub(crate) async fn secret_named(&self, name: &str) -> Result<Option<SecretString>, Error> {
-        let is_good = |secret: &Option<SecretString>, age| age < if secret.is_some() { SECRET_AGE } else { FAILURE_AGE };
+        let is_good = |secret: &Option<SecretString>, age| {
+            age < if secret.is_some() { SECRET_AGE } else { FAILURE_AGE }
+        };
         self.secrets.of(name.to_owned()).get(is_good, async || self.read_secret(name).await).await
     }
 
     async fn read_secret(&self, name: &str) -> Result<Option<SecretString>, Error> {
         let resource = format!("parameter `{name}`");
-        let parameter = match self.ssm.get_parameter().name(name).with_decryption(true).send().await {
+        let parameter = match self.ssm.get_parameter().name(name).with_decryption(true).send().await
+        {
             Ok(output) => output.parameter,
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_parameter_not_found()) => None,
-            // The SDK's error quotes an answer that it cannot read, and this answer holds the secret.
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_parameter_not_found()) => {
+                None
+            }
+            // The SDK's error quotes an answer that it cannot read, and this answer holds the
+            // secret.
             Err(SdkError::ResponseError(_)) => {
-                return Err(Error::Unexpected { resource, problem: "the answer of ssm:GetParameter cannot be read".to_owned() });
+                return Err(Error::Unexpected {
+                    resource,
+                    problem: "the answer of ssm:GetParameter cannot be read".to_owned(),
+                });
             }
             Err(error) => return Err(failed("ssm:GetParameter", resource, &error)),
         };
@@ -38,17 +48,21 @@ impl Aws {
         if parameter.r#type != Some(ParameterType::SecureString) {
             return Err(not_secure(name).into());
         }
-        // A file that was put into the parameter ends with a line break, which is no part of any of these secrets.
+        // A file that was put into the parameter ends with a line break, which is no part of any of
+        // these secrets.
         let secret = parameter.value.as_deref().map(str::trim).filter(|secret| !secret.is_empty());
         Ok(secret.map(SecretString::from))
     }
 }
 
-/// The error for a parameter of another type. Everybody who may read parameters could read it, so a new secret is needed.
+/// The error for a parameter of another type. Everybody who may read parameters could read it, so a
+/// new secret is needed.
 fn not_secure(name: &str) -> ConfigError {
     let problem = format!(
-        "expected a SecureString: a parameter of another type is stored in plain text, and its value is no secret any more. Replace it \
-         by a new value, since the type of a parameter cannot be changed: aws ssm delete-parameter --name {name} && aws ssm \
+        "expected a SecureString: a parameter of another type is stored in plain text, and its \
+         value is no secret any more. Replace it \
+         by a new value, since the type of a parameter cannot be changed: aws ssm \
+         delete-parameter --name {name} && aws ssm \
          put-parameter --type SecureString --name {name} --value \"$NEW_VALUE\""
     );
     ConfigError { place: format!("Parameter Store {name}"), key: None, problem }
@@ -61,7 +75,9 @@ mod tests {
     use secrecy::ExposeSecret;
     use serde_json::json;
 
-    use super::super::wire::{Recording, answer, connect, denied, json_error, json_request, ok, ok_json, replay};
+    use super::super::wire::{
+        Recording, answer, connect, denied, json_error, json_request, ok, ok_json, replay,
+    };
     use super::*;
 
     const NAME: &str = "/ecr-promoter/slack/bot-token";
@@ -71,7 +87,14 @@ mod tests {
     }
 
     fn is(value: &str) -> Recording {
-        (asked(), ok_json(&json!({ "Parameter": { "Name": NAME, "Type": "SecureString", "Value": value, "Version": 1 } })))
+        (
+            asked(),
+            ok_json(&json!({
+                "Parameter": {
+                    "Name": NAME, "Type": "SecureString", "Value": value, "Version": 1,
+                },
+            })),
+        )
     }
 
     fn missing() -> Recording {
@@ -103,7 +126,11 @@ mod tests {
             aws.secrets.grow_older(SECRET_AGE).await;
             for _ in 0..10 {
                 let words = aws.secret_named(NAME).await.expect_err("it failed").to_string();
-                assert_eq!(words, "ssm:GetParameter on parameter `/ecr-promoter/slack/bot-token` failed: InvalidKeyId: no such key");
+                assert_eq!(
+                    words,
+                    "ssm:GetParameter on parameter `/ecr-promoter/slack/bot-token` \
+                                   failed: InvalidKeyId: no such key"
+                );
             }
             aws.secrets.grow_older(FAILURE_AGE).await;
             assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("new"));
@@ -135,10 +162,20 @@ mod tests {
     #[tokio::test]
     async fn a_secret_in_plain_text_is_none_and_the_error_says_the_mend() {
         for kind in [json!("String"), json!("StringList"), json!(null)] {
-            let parameter = json!({ "Parameter": { "Name": NAME, "Type": kind, "Value": "xoxb-1", "Version": 1 } });
-            let error = replay([(asked(), ok_json(&parameter))], async |aws| aws.secret_named(NAME).await).await.expect_err("refused");
+            let parameter = json!({
+                "Parameter": { "Name": NAME, "Type": kind, "Value": "xoxb-1", "Version": 1 },
+            });
+            let error =
+                replay([(asked(), ok_json(&parameter))], async |aws| aws.secret_named(NAME).await)
+                    .await
+                    .expect_err("refused");
             let words = error.to_string();
-            for part in [NAME, "SecureString", "aws ssm delete-parameter", "aws ssm put-parameter --type SecureString"] {
+            for part in [
+                NAME,
+                "SecureString",
+                "aws ssm delete-parameter",
+                "aws ssm put-parameter --type SecureString",
+            ] {
                 assert!(words.contains(part), "{part} is not in {words}");
             }
             assert!(!words.contains("xoxb-1"), "{words}");
@@ -155,7 +192,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_denied_call_names_the_action_that_is_missing() {
-        let words = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: kms:Decrypt on resource: x";
+        let words = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to \
+                     perform: kms:Decrypt on resource: x";
         let answer = json_error("AccessDeniedException", words, &json!({}));
         let result = replay([(asked(), answer)], async |aws| aws.secret_named(NAME).await).await;
         assert_eq!(denied(result), ("kms:Decrypt".to_owned(), format!("parameter `{NAME}`")));
@@ -171,7 +209,11 @@ mod tests {
         let (aws, _) = connect(unreadable);
         let error = aws.secret_named(NAME).await.expect_err("it cannot be read");
         assert!(!format!("{error} {error:?}").contains("xoxb-1"), "{error:?}");
-        let (aws, _) = connect([(asked(), answer(500, "xoxb-1")), (asked(), answer(500, "xoxb-1")), (asked(), answer(500, "xoxb-1"))]);
+        let (aws, _) = connect([
+            (asked(), answer(500, "xoxb-1")),
+            (asked(), answer(500, "xoxb-1")),
+            (asked(), answer(500, "xoxb-1")),
+        ]);
         let error = aws.secret_named(NAME).await.expect_err("it cannot be read");
         assert!(!format!("{error} {error:?}").contains("xoxb-1"), "{error:?}");
     }

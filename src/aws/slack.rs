@@ -1,5 +1,5 @@
-//! Slack, as the bot. CONTRACT: Slack being down stops no promotion and loses no request, so nothing here is an error: what
-//! could not be shown is tried again at the next look.
+//! Slack, as the bot. CONTRACT: Slack being down stops no promotion and loses no request, so
+//! nothing here is an error: what could not be shown is tried again at the next look.
 
 use std::time::Duration;
 
@@ -22,11 +22,14 @@ use crate::world::{Applied, Listener, Secret};
 
 /// For one message, its retries included: an invocation has better things to do.
 const WITHIN: Duration = Duration::from_secs(5);
-/// How long Slack's failure to say where the app is installed is remembered. It is short, since people who click wait for it.
+/// How long Slack's failure to say where the app is installed is remembered. It is short, since
+/// people who click wait for it.
 pub(super) const SILENCE_AGE: Duration = Duration::from_secs(3);
-/// How long Slack may take to say where the app is installed: a click waits for it, and Slack waits for the click's answer.
+/// How long Slack may take to say where the app is installed: a click waits for it, and Slack waits
+/// for the click's answer.
 const INSTALLATION_WITHIN: Duration = Duration::from_secs(1);
-/// What Slack says of a message that is not there any more: nobody will ever see it, and that is final.
+/// What Slack says of a message that is not there any more: nobody will ever see it, and that is
+/// final.
 const GONE: [&str; 3] = ["message_not_found", "cant_update_message", "is_archived"];
 
 /// A hash of a token: enough to recognise the token, and it reveals nothing.
@@ -44,22 +47,31 @@ impl Aws {
     pub(super) async fn show(&self, app: &App, request: &Request) -> Applied {
         let Some(channel) = &request.channel else { return Applied::PutOff };
         let (text, blocks) = card(app, request);
-        let mut body = json!({ "channel": channel, "text": text, "blocks": blocks, "unfurl_links": false, "unfurl_media": false });
+        let mut body = json!({
+            "channel": channel, "text": text, "blocks": blocks, "unfurl_links": false,
+            "unfurl_media": false,
+        });
         let method = match &request.posted {
             None => "chat.postMessage",
             Some(posted) => {
-                body = json!({ "channel": posted.channel, "ts": posted.ts, "text": body["text"], "blocks": body["blocks"] });
+                body = json!({
+                    "channel": posted.channel, "ts": posted.ts, "text": body["text"],
+                    "blocks": body["blocks"],
+                });
                 "chat.update"
             }
         };
         let answer = self.slack_call(app, method, &body).await;
         if let (Some(Ok(_)), None) = (&answer, &request.posted) {
-            // Whoever clicks on the message is compared with this. It is read now, since a click has no time for it.
+            // Whoever clicks on the message is compared with this. It is read now, since a click
+            // has no time for it.
             self.ask_installation().await;
         }
         match (answer, &request.posted) {
             (Some(Ok(_)), Some(posted)) => Applied::Shown(posted.clone()),
-            (Some(Err(Failure::Refused(code))), Some(posted)) if GONE.contains(&code.as_str()) => Applied::Shown(posted.clone()),
+            (Some(Err(Failure::Refused(code))), Some(posted)) if GONE.contains(&code.as_str()) => {
+                Applied::Shown(posted.clone())
+            }
             (Some(Ok(answer)), None) => match (answer["channel"].as_str(), answer["ts"].as_str()) {
                 (Some(channel), Some(ts)) => Applied::Shown(Posted {
                     channel: channel.to_owned(),
@@ -67,7 +79,8 @@ impl Aws {
                     team: answer["message"]["team"].as_str().map(str::to_owned),
                 }),
                 _ => {
-                    warn!(repository = %app.repository, "Slack did not say where it put the message");
+                    warn!(repository = %app.repository, "Slack did not say where it put the \
+                        message");
                     Applied::PutOff
                 }
             },
@@ -75,9 +88,14 @@ impl Aws {
         }
     }
 
-    /// Posts what became so without a request (a hold, a rollback, a promotion in mode `auto`) to the app's channel.
+    /// Posts what became so without a request (a hold, a rollback, a promotion in mode `auto`) to
+    /// the app's channel.
     pub(super) async fn post(&self, app: &App, notice: &Notice) {
-        let Some(channel) = app.config.approval.slack_channel.as_ref().filter(|_| notice.request.is_none()) else { return };
+        let Some(channel) =
+            app.config.approval.slack_channel.as_ref().filter(|_| notice.request.is_none())
+        else {
+            return;
+        };
         let words = message(app, notice, None);
         let text = |text: &str| json!({ "type": "plain_text", "text": text, "emoji": false });
         let by = format!("by {}", notice.by);
@@ -85,7 +103,14 @@ impl Aws {
             "channel": channel,
             "text": escape(&words.subject, 200),
             "blocks": [
-                { "type": "section", "text": text(&format!("{}\n{}", escape(&words.subject, 200), escape(&notice.reason, 1_000))) },
+                {
+                    "type": "section",
+                    "text": text(
+                        &format!(
+                            "{}\n{}", escape(&words.subject, 200), escape(&notice.reason, 1_000),
+                        ),
+                    ),
+                },
                 { "type": "context", "elements": [text(&escape(&by, 300))] },
             ],
         });
@@ -94,7 +119,12 @@ impl Aws {
     }
 
     /// `None` where there is no token to call with.
-    async fn slack_call(&self, app: &App, method: &str, body: &Value) -> Option<Result<Value, Failure>> {
+    async fn slack_call(
+        &self,
+        app: &App,
+        method: &str,
+        body: &Value,
+    ) -> Option<Result<Value, Failure>> {
         let token = self.bot_token(app).await?;
         let answer = self.slack.call(method, &token, body, WITHIN).await;
         if let Err(failure) = &answer {
@@ -108,7 +138,8 @@ impl Aws {
         match self.secret_named(&name).await {
             Ok(Some(token)) => Some(token),
             Ok(None) => {
-                warn!(repository = %app.repository, "`approval.slack_channel` is set, and there is no bot token in Parameter Store {name}");
+                warn!(repository = %app.repository, "`approval.slack_channel` is set, and there \
+                    is no bot token in Parameter Store {name}");
                 None
             }
             Err(error) => {
@@ -118,8 +149,9 @@ impl Aws {
         }
     }
 
-    /// Asks Slack where the app is installed, once for each token: the token of another team's app needs an answer of its own. `None`
-    /// without Slack's answer; it is then asked again after some seconds.
+    /// Asks Slack where the app is installed, once for each token: the token of another team's app
+    /// needs an answer of its own. `None` without Slack's answer; it is then asked again after some
+    /// seconds.
     pub(super) async fn ask_installation(&self) -> Option<Installation> {
         let name = self.settings.secret_parameter(Secret::SlackBotToken);
         let token = match self.secret_named(&name).await {
@@ -135,7 +167,8 @@ impl Aws {
         };
         let id = TokenId::of(&token);
         let ask = async || {
-            let answer = self.slack.call("auth.test", &token, &json!({}), INSTALLATION_WITHIN).await;
+            let answer =
+                self.slack.call("auth.test", &token, &json!({}), INSTALLATION_WITHIN).await;
             let asked = answer.map(|answer| Installation::parse(&answer));
             let problem = match asked {
                 Ok(Some(installation)) => return Ok((TokenId::of(&token), installation)),
@@ -147,7 +180,8 @@ impl Aws {
         match self.installation.get(|(known, _), _| *known == id, ask).await {
             Ok((_, installation)) => Some(installation),
             Err(error) => {
-                warn!(%error, "nobody in Slack counts: Slack does not say where the app is installed");
+                warn!(%error, "nobody in Slack counts: Slack does not say where the app is \
+                               installed");
                 None
             }
         }
@@ -158,13 +192,17 @@ impl Aws {
         let text = escape_lines(text, 2_000);
         let told = match (&to.response_url, &to.channel) {
             (Some(url), _) => {
-                let body = json!({ "response_type": "ephemeral", "replace_original": false, "mrkdwn": false, "text": text });
+                let body = json!({
+                    "response_type": "ephemeral", "replace_original": false, "mrkdwn": false,
+                    "text": text,
+                });
                 self.slack.respond(url, &body, within).await
             }
             (None, Some(channel)) => {
                 let name = self.settings.secret_parameter(Secret::SlackBotToken);
                 let Ok(Some(token)) = self.secret_named(&name).await else { return };
-                let body = json!({ "channel": channel, "user": to.user, "mrkdwn": false, "text": text });
+                let body =
+                    json!({ "channel": channel, "user": to.user, "mrkdwn": false, "text": text });
                 self.slack.call("chat.postEphemeral", &token, &body, within).await.map(drop)
             }
             (None, None) => return,

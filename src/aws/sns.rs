@@ -34,7 +34,10 @@ impl Aws {
                 .data_type("String")
                 .string_value(value)
                 .build()
-                .map_err(|e| Error::Unexpected { resource: "sns:Publish".to_owned(), problem: e.to_string() })
+                .map_err(|e| Error::Unexpected {
+                    resource: "sns:Publish".to_owned(),
+                    problem: e.to_string(),
+                })
         };
         self.sns
             .publish()
@@ -52,9 +55,11 @@ impl Aws {
 }
 
 impl Aws {
-    /// The address of the page of a request that people are asked about; none where links are not set up.
+    /// The address of the page of a request that people are asked about; none where links are not
+    /// set up.
     async fn approval_link(&self, app: &App, notice: &Notice) -> Option<String> {
-        let link = ApprovalLink { request: notice.request.clone()?, digest: notice.digest.clone()? };
+        let link =
+            ApprovalLink { request: notice.request.clone()?, digest: notice.digest.clone()? };
         let until = notice.expires_at.filter(|_| notice.outcome == Outcome::ApprovalRequested)?;
         match self.signer().await {
             Ok(signer) => signer?.address(&link, until),
@@ -140,16 +145,25 @@ mod tests {
         let (repository, outcome) = (("repository", "web"), ("outcome", "approval_requested"));
         let (aws, wire) = connect([(publish([repository, outcome]), response)]);
         let result = aws.tell(&web_app(), &notice()).await;
-        let sent: Vec<_> = wire.actual_requests().map(|request| request.body().bytes().expect("in memory").to_vec()).collect();
-        let either =
-            [publish([repository, outcome]), publish([outcome, repository])].map(|form| form.body().bytes().expect("in memory").to_vec());
-        assert!(sent.len() == 1 && either.contains(&sent[0]), "{}", String::from_utf8_lossy(&sent.concat()));
+        let sent: Vec<_> = wire
+            .actual_requests()
+            .map(|request| request.body().bytes().expect("in memory").to_vec())
+            .collect();
+        let either = [publish([repository, outcome]), publish([outcome, repository])]
+            .map(|form| form.body().bytes().expect("in memory").to_vec());
+        assert!(
+            sent.len() == 1 && either.contains(&sent[0]),
+            "{}",
+            String::from_utf8_lossy(&sent.concat())
+        );
         result
     }
 
     #[tokio::test]
     async fn a_notice_is_text_for_people_and_json_for_machines_with_attributes_to_filter_by() {
-        let answer = ok("<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>");
+        let answer = ok(
+            "<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>",
+        );
         assert_eq!(tell_and_check(answer).await.expect("published"), Applied::Done);
     }
 
@@ -163,13 +177,19 @@ mod tests {
 
     #[tokio::test]
     async fn a_topic_that_does_not_exist_is_an_error_that_names_it() {
-        let error = tell_and_check(form_error(404, "NotFound", "Topic does not exist")).await.expect_err("it failed");
-        assert_eq!(error.to_string(), format!("sns:Publish on topic `{TOPIC}` failed: NotFound: Topic does not exist"));
+        let error = tell_and_check(form_error(404, "NotFound", "Topic does not exist"))
+            .await
+            .expect_err("it failed");
+        assert_eq!(
+            error.to_string(),
+            format!("sns:Publish on topic `{TOPIC}` failed: NotFound: Topic does not exist")
+        );
     }
 
     #[tokio::test]
     async fn a_denied_call_names_the_action_that_is_missing() {
-        let words = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: SNS:Publish on resource: x";
+        let words = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to \
+                     perform: SNS:Publish on resource: x";
         let result = tell_and_check(form_error(403, "AuthorizationError", words)).await;
         assert_eq!(denied(result), ("SNS:Publish".to_owned(), format!("topic `{TOPIC}`")));
     }

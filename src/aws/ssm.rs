@@ -11,7 +11,9 @@ impl Aws {
         let request = self.ssm.get_parameter().name(name);
         match self.patiently("ssm:GetParameter", || request.clone().send()).await {
             Ok(output) => Ok(output.parameter.and_then(|parameter| parameter.value)),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_parameter_not_found()) => Ok(None),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_parameter_not_found()) => {
+                Ok(None)
+            }
             Err(error) => Err(failed("ssm:GetParameter", format!("parameter `{name}`"), &error)),
         }
     }
@@ -19,18 +21,31 @@ impl Aws {
     /// The function's own address; `None` if nobody wrote it down.
     pub(super) async fn read_public_url(&self) -> Result<Option<PublicUrl>, Error> {
         let name = self.settings.public_url_parameter();
-        let Some(text) = self.parameter(&name).await?.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
+        let Some(text) = self.parameter(&name).await?.filter(|text| !text.trim().is_empty()) else {
+            return Ok(None);
+        };
         let place = format!("Parameter Store {name}");
-        let wrong = |e: NotPublic| ConfigError { place, key: None, problem: format!("{e}; template.yaml writes it") };
+        let wrong = |e: NotPublic| ConfigError {
+            place,
+            key: None,
+            problem: format!("{e}; template.yaml writes it"),
+        };
         Ok(Some(text.parse().map_err(wrong)?))
     }
 
-    /// Hands over the name and value of each parameter under a path: 10 a page, which is all that the service gives.
-    pub(super) async fn parameters(&self, path: &str, mut take: impl FnMut(String, String)) -> Result<(), Error> {
+    /// Hands over the name and value of each parameter under a path: 10 a page, which is all that
+    /// the service gives.
+    pub(super) async fn parameters(
+        &self,
+        path: &str,
+        mut take: impl FnMut(String, String),
+    ) -> Result<(), Error> {
         let mut request = self.ssm.get_parameters_by_path().path(path).recursive(true);
         loop {
             let page = self.patiently("ssm:GetParametersByPath", || request.clone().send()).await;
-            let page = page.map_err(|error| failed("ssm:GetParametersByPath", format!("path `{path}`"), &error))?;
+            let page = page.map_err(|error| {
+                failed("ssm:GetParametersByPath", format!("path `{path}`"), &error)
+            })?;
             for parameter in page.parameters.unwrap_or_default() {
                 if let Some((name, value)) = parameter.name.zip(parameter.value) {
                     take(name, value);
@@ -62,15 +77,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_parameter_is_its_value() {
-        let parameter = json!({ "Parameter": { "Name": NAME, "Type": "String", "Value": "{}", "Version": 1 } });
-        let found = replay([(get_parameter(NAME), ok_json(&parameter))], async |aws| aws.parameter(NAME).await).await;
+        let parameter =
+            json!({ "Parameter": { "Name": NAME, "Type": "String", "Value": "{}", "Version": 1 } });
+        let found = replay([(get_parameter(NAME), ok_json(&parameter))], async |aws| {
+            aws.parameter(NAME).await
+        })
+        .await;
         assert_eq!(found.expect("read"), Some("{}".to_owned()));
     }
 
     #[tokio::test]
     async fn a_missing_parameter_is_none() {
         let missing = json_error("ParameterNotFound", "", &json!({}));
-        let found = replay([(get_parameter(NAME), missing)], async |aws| aws.parameter(NAME).await).await;
+        let found =
+            replay([(get_parameter(NAME), missing)], async |aws| aws.parameter(NAME).await).await;
         assert_eq!(found.expect("not an error"), None);
     }
 
@@ -78,14 +98,20 @@ mod tests {
     async fn a_denied_call_names_the_action_that_is_missing() {
         let read = async |words: &str| {
             let answer = json_error("AccessDeniedException", words, &json!({}));
-            denied(replay([(get_parameter(NAME), answer)], async |aws| aws.parameter(NAME).await).await)
+            denied(
+                replay([(get_parameter(NAME), answer)], async |aws| aws.parameter(NAME).await)
+                    .await,
+            )
         };
         let resource = format!("parameter `{NAME}`");
-        let own = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: ssm:GetParameter on resource: \
-                   arn:aws:ssm:us-east-1:012345678912:parameter/ecr-promoter/apps/web because no identity-based policy allows it";
+        let own = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: \
+                   ssm:GetParameter on resource: \
+                   arn:aws:ssm:us-east-1:012345678912:parameter/ecr-promoter/apps/web because no \
+                   identity-based policy allows it";
         assert_eq!(read(own).await, ("ssm:GetParameter".to_owned(), resource.clone()));
         // Not always the call's own: a policy may let Parameter Store read and not decrypt.
-        let other = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: kms:Decrypt on resource: x";
+        let other = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to \
+                     perform: kms:Decrypt on resource: x";
         assert_eq!(read(other).await, ("kms:Decrypt".to_owned(), resource.clone()));
         assert_eq!(read("").await, ("ssm:GetParameter".to_owned(), resource));
     }
@@ -93,14 +119,20 @@ mod tests {
     #[tokio::test]
     async fn any_other_failure_is_told_in_the_words_of_the_service() {
         let answer = json_error("InvalidKeyId", "no such key", &json!({}));
-        let result = replay([(get_parameter(NAME), answer)], async |aws| aws.parameter(NAME).await).await;
+        let result =
+            replay([(get_parameter(NAME), answer)], async |aws| aws.parameter(NAME).await).await;
         let message = result.expect_err("it failed").to_string();
-        assert_eq!(message, "ssm:GetParameter on parameter `/ecr-promoter/apps/web` failed: InvalidKeyId: no such key");
+        assert_eq!(
+            message,
+            "ssm:GetParameter on parameter `/ecr-promoter/apps/web` failed: InvalidKeyId: no such \
+             key"
+        );
     }
 
     #[tokio::test]
     async fn a_throttled_read_is_tried_again() {
-        let throttled = (get_parameter(NAME), json_error("ThrottlingException", "Rate exceeded", &json!({})));
+        let throttled =
+            (get_parameter(NAME), json_error("ThrottlingException", "Rate exceeded", &json!({})));
         let parameter = (get_parameter(NAME), ok_json(&json!({ "Parameter": { "Value": "{}" } })));
         let found = replay([throttled, parameter], async |aws| aws.parameter(NAME).await).await;
         assert_eq!(found.expect("read"), Some("{}".to_owned()));
@@ -109,11 +141,15 @@ mod tests {
     #[tokio::test]
     async fn an_app_is_read_under_the_prefix_and_only_once() {
         let parameter = json!({ "Parameter": { "Value": r#"{"stack":"web"}"# } });
-        let (mut aws, wire) = connect([(get_parameter("/tools/promoter/apps/web"), ok_json(&parameter))]);
+        let (mut aws, wire) =
+            connect([(get_parameter("/tools/promoter/apps/web"), ok_json(&parameter))]);
         aws.settings.parameter_prefix = "/tools/promoter".to_owned();
         for _ in 0..2 {
             let app = aws.app(&web()).await.expect("read").expect("there is one");
-            assert_eq!((app.source.as_str(), app.config.stack.as_str()), ("/tools/promoter/apps/web", "web"));
+            assert_eq!(
+                (app.source.as_str(), app.config.stack.as_str()),
+                ("/tools/promoter/apps/web", "web")
+            );
         }
         wire.relaxed_requests_match();
     }
@@ -121,10 +157,14 @@ mod tests {
     #[tokio::test]
     async fn the_public_address_is_kept_for_a_minute_and_gets_its_last_slash() {
         let is = |url: &str| {
-            let parameter = json!({ "Parameter": { "Name": "/ecr-promoter/public-url", "Type": "String", "Value": url } });
+            let parameter = json!({
+                "Parameter": { "Name": "/ecr-promoter/public-url", "Type": "String", "Value": url },
+            });
             (get_parameter("/ecr-promoter/public-url"), ok_json(&parameter))
         };
-        let read = async |aws: &Aws| World::public_url(aws).await.expect("read").map(|url| url.as_str().to_owned());
+        let read = async |aws: &Aws| {
+            World::public_url(aws).await.expect("read").map(|url| url.as_str().to_owned())
+        };
         replay([is("https://one.example"), is("https://two.example/\n"), is(" ")], async |aws| {
             for expected in [Some("https://one.example/"), Some("https://two.example/"), None] {
                 assert_eq!(read(aws).await.as_deref(), expected);
@@ -133,8 +173,14 @@ mod tests {
             }
         })
         .await;
-        let error = replay([is("http://one.example/")], async |aws| World::public_url(aws).await).await.expect_err("refused").to_string();
-        assert!(error.contains("/ecr-promoter/public-url") && error.contains("https://"), "{error}");
+        let error = replay([is("http://one.example/")], async |aws| World::public_url(aws).await)
+            .await
+            .expect_err("refused")
+            .to_string();
+        assert!(
+            error.contains("/ecr-promoter/public-url") && error.contains("https://"),
+            "{error}"
+        );
     }
 
     fn get_parameters_by_path(next_token: Option<&str>) -> Request<SdkBody> {
@@ -150,7 +196,9 @@ mod tests {
         let parameter = |app: &str, json: &str| json!({ "Name": format!("/ecr-promoter/apps/{app}"), "Value": json });
         // An empty page is not the last one.
         let page_1 = json!({ "Parameters": [], "NextToken": "page 2" });
-        let page_2 = json!({ "Parameters": [parameter("web", "{}"), parameter("Web", "{}")], "NextToken": "page 3" });
+        let page_2 = json!({
+            "Parameters": [parameter("web", "{}"), parameter("Web", "{}")], "NextToken": "page 3",
+        });
         let page_3 = json!({ "Parameters": [parameter("tools/web", r#"{"stack":"tools"}"#)] });
         let recordings = [
             (get_parameters_by_path(None), ok_json(&page_1)),
@@ -158,22 +206,34 @@ mod tests {
             (get_parameters_by_path(Some("page 3")), ok_json(&page_3)),
         ];
         let apps = replay(recordings, async |aws| aws.apps().await).await.expect("read");
-        let read: Vec<_> =
-            apps.iter().map(|(repository, app)| (repository.as_str(), app.as_ref().ok().map(|app| &*app.config.stack))).collect();
+        let read: Vec<_> = apps
+            .iter()
+            .map(|(repository, app)| {
+                (repository.as_str(), app.as_ref().ok().map(|app| &*app.config.stack))
+            })
+            .collect();
         assert_eq!(read, [("tools/web", Some("tools")), ("web", None)]);
         let error = apps[1].1.as_ref().expect_err("it names no stack").to_string();
         assert!(error.contains("/ecr-promoter/apps/web") && error.contains("stack"), "{error}");
     }
 
     #[tokio::test]
-    async fn the_list_is_remembered_for_those_who_ask_for_what_is_known_and_read_anew_for_all_others() {
+    async fn the_list_is_remembered_for_those_who_ask_for_what_is_known_and_read_anew_for_all_others()
+     {
         let page = |apps: &[&str]| {
             let parameter = |app: &&str| json!({ "Name": format!("/ecr-promoter/apps/{app}"), "Value": r#"{"stack":"web"}"# });
             ok_json(&json!({ "Parameters": apps.iter().map(parameter).collect::<Vec<_>>() }))
         };
-        let recordings = [(get_parameters_by_path(None), page(&["web"])), (get_parameters_by_path(None), page(&["web", "worker"]))];
+        let recordings = [
+            (get_parameters_by_path(None), page(&["web"])),
+            (get_parameters_by_path(None), page(&["web", "worker"])),
+        ];
         replay(recordings, async |aws| {
-            assert_eq!(aws.known_apps().await.expect("read").len(), 1, "read, since nothing is known");
+            assert_eq!(
+                aws.known_apps().await.expect("read").len(),
+                1,
+                "read, since nothing is known"
+            );
             assert_eq!(aws.known_apps().await.expect("known").len(), 1);
             assert_eq!(aws.apps().await.expect("read").len(), 2);
             assert_eq!(aws.known_apps().await.expect("known").len(), 2);
@@ -183,9 +243,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_list_that_is_denied_names_the_action_that_is_missing() {
-        let recordings = [(get_parameters_by_path(None), json_error("AccessDeniedException", "", &json!({})))];
+        let recordings =
+            [(get_parameters_by_path(None), json_error("AccessDeniedException", "", &json!({})))];
         let result = replay(recordings, async |aws| aws.apps().await).await;
-        assert_eq!(denied(result), ("ssm:GetParametersByPath".to_owned(), "path `/ecr-promoter/apps/`".to_owned()));
+        assert_eq!(
+            denied(result),
+            ("ssm:GetParametersByPath".to_owned(), "path `/ecr-promoter/apps/`".to_owned())
+        );
     }
 
     #[tokio::test]

@@ -12,16 +12,30 @@ type Failure = SdkError<aws_sdk_ssm::operation::get_parameter::GetParameterError
 
 #[test]
 fn a_call_that_nobody_answered_is_told_in_one_sentence() {
-    let refused = ConnectorError::io(io::Error::new(io::ErrorKind::ConnectionRefused, "Connection refused (os error 111)").into());
+    let refused = ConnectorError::io(
+        io::Error::new(io::ErrorKind::ConnectionRefused, "Connection refused (os error 111)")
+            .into(),
+    );
     let cases: [(Failure, &str); 4] = [
-        (SdkError::dispatch_failure(refused), "the service could not be reached: io error: Connection refused (os error 111)"),
-        (SdkError::timeout_error("the operation took longer than 15 s"), "no answer came in time: the operation took longer than 15 s"),
+        (
+            SdkError::dispatch_failure(refused),
+            "the service could not be reached: io error: Connection refused (os error 111)",
+        ),
+        (
+            SdkError::timeout_error("the operation took longer than 15 s"),
+            "no answer came in time: the operation took longer than 15 s",
+        ),
         (SdkError::construction_failure("no region"), "the request could not be made: no region"),
-        (SdkError::dispatch_failure(ConnectorError::other("a\nb".into(), None)), "the service could not be reached: other: a b"),
+        (
+            SdkError::dispatch_failure(ConnectorError::other("a\nb".into(), None)),
+            "the service could not be reached: other: a b",
+        ),
     ];
     for (failure, want) in cases {
         let error = failed("ssm:GetParameter", "parameter `x`", &failure).to_string();
-        let sentence = error.strip_prefix("ssm:GetParameter on parameter `x` failed: ").expect("it names the call");
+        let sentence = error
+            .strip_prefix("ssm:GetParameter on parameter `x` failed: ")
+            .expect("it names the call");
         assert!(sentence.starts_with(want), "{sentence}");
         assert!(!sentence.contains(['{', '\n']), "no dump: {sentence}");
     }
@@ -32,9 +46,17 @@ async fn an_address_where_nobody_listens_is_told_in_one_sentence() {
     let sdk = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("AKIDEXAMPLE", "secret", None, None, "tests")))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+            "AKIDEXAMPLE",
+            "secret",
+            None,
+            None,
+            "tests",
+        )))
         .retry_config(RetryConfig::disabled())
-        .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(aws_smithy_async::rt::sleep::TokioSleep::new()))
+        .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
+            aws_smithy_async::rt::sleep::TokioSleep::new(),
+        ))
         .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(5)).build())
         .http_client(Builder::new().build_http())
         // Nothing listens on the port that is no port.
@@ -43,7 +65,10 @@ async fn an_address_where_nobody_listens_is_told_in_one_sentence() {
     let client = aws_sdk_ssm::Client::new(&sdk);
     let failure = client.get_parameter().name("x").send().await.expect_err("nobody is there");
     let error = failed("ssm:GetParameter", "parameter `x`", &failure).to_string();
-    assert!(error.contains("the service could not be reached: ") && error.contains("refused"), "{error}");
+    assert!(
+        error.contains("the service could not be reached: ") && error.contains("refused"),
+        "{error}"
+    );
     assert!(!error.contains('{') && error.len() < 300, "{error}");
 }
 

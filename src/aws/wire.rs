@@ -1,5 +1,6 @@
-//! Recorded wire: the real clients on a connector that plays answers back. A test writes down each request, to the byte where
-//! the protocol is a form, and the answer that AWS gives to it; a request too many or too few fails it.
+//! Recorded wire: the real clients on a connector that plays answers back. A test writes down each
+//! request, to the byte where the protocol is a form, and the answer that AWS gives to it; a
+//! request too many or too few fails it.
 
 use std::time::Duration;
 
@@ -23,8 +24,12 @@ pub(super) const TOPIC: &str = "arn:aws:sns:us-east-1:012345678912:notifications
 /// One request and its answer.
 pub(super) type Recording = (Request<SdkBody>, Response<SdkBody>);
 
-/// Runs `call` with clients that get these answers, in this order, and checks that they asked for exactly these.
-pub(super) async fn replay<T>(recordings: impl IntoIterator<Item = Recording>, call: impl AsyncFnOnce(&Aws) -> T) -> T {
+/// Runs `call` with clients that get these answers, in this order, and checks that they asked for
+/// exactly these.
+pub(super) async fn replay<T>(
+    recordings: impl IntoIterator<Item = Recording>,
+    call: impl AsyncFnOnce(&Aws) -> T,
+) -> T {
     let (aws, wire) = connect(recordings);
     let result = call(&aws).await;
     wire.relaxed_requests_match();
@@ -32,12 +37,25 @@ pub(super) async fn replay<T>(recordings: impl IntoIterator<Item = Recording>, c
 }
 
 /// The clients and their wire, for a test that sets something of its own.
-pub(super) fn connect(recordings: impl IntoIterator<Item = Recording>) -> (Aws, StaticReplayClient) {
-    let wire = StaticReplayClient::new(recordings.into_iter().map(|(request, response)| ReplayEvent::new(request, response)).collect());
+pub(super) fn connect(
+    recordings: impl IntoIterator<Item = Recording>,
+) -> (Aws, StaticReplayClient) {
+    let wire = StaticReplayClient::new(
+        recordings
+            .into_iter()
+            .map(|(request, response)| ReplayEvent::new(request, response))
+            .collect(),
+    );
     let sdk = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("AKIDEXAMPLE", "secret", None, None, "wire tests")))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+            "AKIDEXAMPLE",
+            "secret",
+            None,
+            None,
+            "wire tests",
+        )))
         // As in Lambda, but without the wait between two tries.
         .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)))
         .http_client(wire.clone())
@@ -50,7 +68,8 @@ pub(super) fn connect(recordings: impl IntoIterator<Item = Recording>) -> (Aws, 
         endpoint_url: None,
     };
     let mut aws = Aws::new(&sdk, SharedHttpConnector::new(wire.clone()), settings);
-    let dynamodb = aws.dynamodb.config().to_builder().idempotency_token_provider("idempotency-token").build();
+    let dynamodb =
+        aws.dynamodb.config().to_builder().idempotency_token_provider("idempotency-token").build();
     aws.dynamodb = aws_sdk_dynamodb::Client::from_conf(dynamodb);
     aws.nonce = || Ok(nonce());
     (aws, wire)
@@ -69,20 +88,28 @@ pub(super) fn json_request(target: &str, body: &Value) -> Request<SdkBody> {
         Some(("DynamoDB_20120810", _)) => "dynamodb",
         _ => panic!("no service has the target {target}"),
     };
-    let request = Request::post(format!("https://{host}.us-east-1.amazonaws.com/")).header("X-Amz-Target", target);
+    let request = Request::post(format!("https://{host}.us-east-1.amazonaws.com/"))
+        .header("X-Amz-Target", target);
     request.body(SdkBody::from(body.to_string())).expect("a request")
 }
 
 /// A request of the query protocol: a form.
 pub(super) fn form_request(host: &str, pairs: &[(&str, &str)]) -> Request<SdkBody> {
-    let form: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}={}", percent_encoded(value))).collect();
-    let request =
-        Request::post(format!("https://{host}.us-east-1.amazonaws.com/")).header("Content-Type", "application/x-www-form-urlencoded");
+    let form: Vec<String> =
+        pairs.iter().map(|(key, value)| format!("{key}={}", percent_encoded(value))).collect();
+    let request = Request::post(format!("https://{host}.us-east-1.amazonaws.com/"))
+        .header("Content-Type", "application/x-www-form-urlencoded");
     request.body(SdkBody::from(form.join("&"))).expect("a request")
 }
 
 fn percent_encoded(text: &str) -> String {
-    let encode = |b: u8| if b.is_ascii_alphanumeric() || b"-._~".contains(&b) { char::from(b).to_string() } else { format!("%{b:02X}") };
+    let encode = |b: u8| {
+        if b.is_ascii_alphanumeric() || b"-._~".contains(&b) {
+            char::from(b).to_string()
+        } else {
+            format!("%{b:02X}")
+        }
+    };
     text.bytes().map(encode).collect()
 }
 
@@ -107,7 +134,9 @@ pub(super) fn json_error(code: &str, message: &str, more: &Value) -> Response<Sd
 
 /// An error of the query protocol.
 pub(super) fn form_error(status: u16, code: &str, message: &str) -> Response<SdkBody> {
-    let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>");
+    let error = format!(
+        "<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
+    );
     answer(status, format!("<ErrorResponse>{error}<RequestId>1</RequestId></ErrorResponse>"))
 }
 
@@ -137,16 +166,20 @@ pub(super) fn denied<T>(result: Result<T, Error>) -> (String, String) {
 pub(super) mod cloudformation {
     use super::*;
 
-    pub(in super::super) const STACK_ID: &str =
-        "arn:aws:cloudformation:us-east-1:012345678912:stack/web/6a1f4e30-b3f8-11f0-9d2c-0e7a5c2f9b41";
+    pub(in super::super) const STACK_ID: &str = "arn:aws:cloudformation:us-east-1:012345678912:stack/web/6a1f4e30-b3f8-11f0-9d2c-0e7a5c2f9b41";
 
     pub(in super::super) fn ask(action: &str, more: &[(&str, &str)]) -> Request<SdkBody> {
-        form_request("cloudformation", &[&[("Action", action), ("Version", "2010-05-15")], more].concat())
+        form_request(
+            "cloudformation",
+            &[&[("Action", action), ("Version", "2010-05-15")], more].concat(),
+        )
     }
 
     pub(in super::super) fn not_authorized(action: &str) -> Response<SdkBody> {
-        let words =
-            format!("User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: {action} on resource: {STACK_ID}");
+        let words = format!(
+            "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: \
+             {action} on resource: {STACK_ID}"
+        );
         form_error(403, "AccessDenied", &words)
     }
 }

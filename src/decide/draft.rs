@@ -1,4 +1,5 @@
-//! A plan in the making: the state as it is to be, what led there, and what is answered and told of it.
+//! A plan in the making: the state as it is to be, what led there, and what is answered and told of
+//! it.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +14,8 @@ use crate::stack::{EventsWanted, Phase, Stack, StackEvents};
 use crate::state::{ChangeSet, CommandRecord, End, Ended, Notice, Promotion, Running, State};
 use crate::world::{Action, Question, Records, Snapshot, TagsWanted};
 
-/// How often an app is looked at again because two reads did not fit together. With the pauses this takes about 2 s.
+/// How often an app is looked at again because two reads did not fit together. With the pauses this
+/// takes about 2 s.
 const VAIN_LOOKS: u32 = 6;
 
 /// What an answer is about.
@@ -45,8 +47,8 @@ pub(super) struct Draft<'a> {
     pub(super) is_look: bool,
     /// An update of ours, overtaken by a newer promotion, arrived after all: it is undone.
     pub(super) is_stray: bool,
-    /// The state says nothing about this app as it is configured now: there is none, or it is about another stack or parameter, or it only
-    /// says that the app could not be looked at.
+    /// The state says nothing about this app as it is configured now: there is none, or it is about
+    /// another stack or parameter, or it only says that the app could not be looked at.
     pub(super) is_first_sight: bool,
     /// The state that was read is about another stack or parameter.
     pub(super) has_moved: bool,
@@ -56,14 +58,15 @@ pub(super) struct Draft<'a> {
     pub(super) is_plan: bool,
     /// The promotion whose change set is still needed.
     pub(super) in_review: Option<Token>,
-    /// Change sets, by name, that cannot be used any more although their promotion waits: they are made anew.
+    /// Change sets, by name, that cannot be used any more although their promotion waits: they are
+    /// made anew.
     pub(super) discarded: Vec<String>,
     /// Change sets of this app's prefix, by ARN, that the state does not know.
     pub(super) stray_change_sets: Vec<String>,
 }
 
-/// Whether a state is about the stack and the parameter that the configuration names. The stack's id tells; a state that an older version
-/// wrote has none.
+/// Whether a state is about the stack and the parameter that the configuration names. The stack's
+/// id tells; a state that an older version wrote has none.
 pub(super) fn is_about(state: &State, app: &App, stack: &Stack) -> bool {
     let is_same_stack = match &state.stack_id {
         Some(id) => *id == stack.id,
@@ -76,7 +79,9 @@ impl<'a> Draft<'a> {
     pub(super) fn new(app: &'a App, seen: &'a Snapshot, stack: &'a Stack, tags: &'a Tags) -> Self {
         let config = &app.config;
         let known = seen.state.clone();
-        let is_first_sight = known.as_ref().is_none_or(|state| !is_about(state, app, stack) || !state.has_been_seen());
+        let is_first_sight = known
+            .as_ref()
+            .is_none_or(|state| !is_about(state, app, stack) || !state.has_been_seen());
         let (left_behind, state) = match known {
             None => (None, State::new(&config.stack, &config.parameter)),
             Some(state) if is_about(&state, app, stack) => (None, state),
@@ -112,7 +117,8 @@ impl<'a> Draft<'a> {
     /// Ends the promotions that were begun on the stack or parameter before.
     fn leave(&mut self, other: State) {
         let reason = format!(
-            "the app's configuration names `{}` of stack `{}` now: the events of stack `{}` tell what became of this update",
+            "the app's configuration names `{}` of stack `{}` now: the events of stack `{}` tell \
+             what became of this update",
             self.app.config.parameter, self.stack.name, other.stack
         );
         for open in &other.open {
@@ -134,15 +140,23 @@ impl<'a> Draft<'a> {
         self.ended.push(ended);
     }
 
-    /// Whether this image runs, as far as is known. Only a production tag proves it, since any other tag may have moved.
+    /// Whether this image runs, as far as is known. Only a production tag proves it, since any
+    /// other tag may have moved.
     pub(super) fn runs(&self, digest: &Digest) -> bool {
-        let is = |running: &Running| running.digest.as_ref() == Some(digest) && running.tag == self.value();
-        self.stack.phase() == Phase::AtRest && self.is_pinned() && self.state.running.as_ref().is_some_and(is)
+        let is = |running: &Running| {
+            running.digest.as_ref() == Some(digest) && running.tag == self.value()
+        };
+        self.stack.phase() == Phase::AtRest
+            && self.is_pinned()
+            && self.state.running.as_ref().is_some_and(is)
     }
 
     /// Whether what runs has a production tag.
     pub(super) fn is_pinned(&self) -> bool {
-        self.state.running.as_ref().is_some_and(|running| self.app.config.is_production_tag(&running.tag))
+        self.state
+            .running
+            .as_ref()
+            .is_some_and(|running| self.app.config.is_production_tag(&running.tag))
     }
 
     /// The recorded image that runs.
@@ -161,14 +175,20 @@ impl<'a> Draft<'a> {
         self.state.recorded().find(|(its, _)| *its == tag.as_str()).map(|(_, digest)| digest)
     }
 
-    /// Tags that this image must not get: the state records them for another image, or ECR has just refused them.
+    /// Tags that this image must not get: the state records them for another image, or ECR has just
+    /// refused them.
     pub(super) fn taken_from(&self, digest: &Digest) -> BTreeSet<Tag> {
-        let of_others = self.state.recorded().filter(|(_, on)| *on != digest).filter_map(|(tag, _)| tag.parse().ok());
+        let of_others = self
+            .state
+            .recorded()
+            .filter(|(_, on)| *on != digest)
+            .filter_map(|(tag, _)| tag.parse().ok());
         of_others.chain(self.seen.tried.taken.iter().cloned()).collect()
     }
 
-    /// Asks for another look, since something changed between two reads. After some looks in vain it returns `Ok`: the decision is then
-    /// made with what was seen, so that no app waits for ever.
+    /// Asks for another look, since something changed between two reads. After some looks in vain
+    /// it returns `Ok`: the decision is then made with what was seen, so that no app waits for
+    /// ever.
     pub(super) fn look_again(&self) -> Decided<()> {
         if self.seen.tried.vain_looks < VAIN_LOOKS { Err(Step::LookAgain) } else { Ok(()) }
     }
@@ -178,11 +198,20 @@ impl<'a> Draft<'a> {
         self.tags.holder(tag).ok_or_else(|| self.ask_about_tags([tag.clone()], []))
     }
 
-    /// Asks what tags are on, and which tags images have. What a look needs besides is asked along, which costs no more time.
-    pub(super) fn ask_about_tags(&self, named: impl IntoIterator<Item = Tag>, of: impl IntoIterator<Item = Digest>) -> Step {
+    /// Asks what tags are on, and which tags images have. What a look needs besides is asked along,
+    /// which costs no more time.
+    pub(super) fn ask_about_tags(
+        &self,
+        named: impl IntoIterator<Item = Tag>,
+        of: impl IntoIterator<Item = Digest>,
+    ) -> Step {
         let is_unknown = |tag: &Tag| self.tags.holder(tag).is_none();
-        let running = self.state.running.as_ref().and_then(|running| self.as_production_tag(&running.tag));
-        let along = running.into_iter().chain(self.value().parse().ok()).chain(self.state.open.iter().map(|open| open.tag.clone()));
+        let running =
+            self.state.running.as_ref().and_then(|running| self.as_production_tag(&running.tag));
+        let along = running
+            .into_iter()
+            .chain(self.value().parse().ok())
+            .chain(self.state.open.iter().map(|open| open.tag.clone()));
         let named = named.into_iter().chain(along.filter(is_unknown)).collect();
         Step::Read(Question::Tags(TagsWanted { named, of: of.into_iter().collect() }))
     }
@@ -191,7 +220,10 @@ impl<'a> Draft<'a> {
     pub(super) fn events(&self) -> Decided<&'a StackEvents> {
         self.seen.events.as_ref().ok_or_else(|| {
             let starts_of = self.state.open.iter().map(|open| open.token.clone()).collect();
-            Step::Read(Question::Events(EventsWanted { starts_of, since: self.state.open.iter().map(|open| open.at).min() }))
+            Step::Read(Question::Events(EventsWanted {
+                starts_of,
+                since: self.state.open.iter().map(|open| open.at).min(),
+            }))
         })
     }
 
@@ -202,17 +234,26 @@ impl<'a> Draft<'a> {
     /// Plans no update: saves what changed, notifies people and answers.
     pub(super) fn nothing(&self, outcome: Outcome, reason: String) -> Step {
         let answer = self.answer(outcome, reason);
-        let command = self.command.clone().map(|record| CommandRecord { answer: Some(answer.clone()), ..record });
-        let mut stages: Vec<Vec<Action>> = self.save(command).map(|save| vec![save]).into_iter().collect();
+        let command = self
+            .command
+            .clone()
+            .map(|record| CommandRecord { answer: Some(answer.clone()), ..record });
+        let mut stages: Vec<Vec<Action>> =
+            self.save(command).map(|save| vec![save]).into_iter().collect();
         stages.extend(finish(&self.state, &self.spent_change_sets(), self.now));
         Step::Do(Plan { stages, reply: answer.into() })
     }
 
     /// Change sets that nothing waits for any more, and that are there or may have come back.
     fn spent_change_sets(&self) -> Vec<String> {
-        let is_needed = |token: &Token| self.in_review.as_ref() == Some(token) || self.state.open.iter().any(|open| open.token == *token);
-        let counts = |own: &ChangeSet| is_needed(&own.token) && self.change_set_of(&own.token) == Some(own);
-        let is_spent = |own: &&ChangeSet| !counts(own) && (!own.is_removed || own.is_settled(self.now));
+        let is_needed = |token: &Token| {
+            self.in_review.as_ref() == Some(token)
+                || self.state.open.iter().any(|open| open.token == *token)
+        };
+        let counts =
+            |own: &ChangeSet| is_needed(&own.token) && self.change_set_of(&own.token) == Some(own);
+        let is_spent =
+            |own: &&ChangeSet| !counts(own) && (!own.is_removed || own.is_settled(self.now));
         let spent = self.state.change_sets.iter().filter(is_spent).map(|own| own.id().to_owned());
         spent.chain(self.stray_change_sets.iter().cloned()).collect()
     }
@@ -220,9 +261,15 @@ impl<'a> Draft<'a> {
     /// The write that everything after it rests on; `None` where nothing is to be written.
     pub(super) fn save(&self, command: Option<CommandRecord>) -> Option<Action> {
         let state = self.state.clone().within_limits();
-        let is_new =
-            self.seen.state.as_ref() != Some(&state) && (self.seen.state.is_some() || self.is_worth_keeping || self.has_substance());
-        let known = |id: &RequestId| self.seen.state.as_ref().and_then(|state| state.request.as_ref()).is_some_and(|known| known.id == *id);
+        let is_new = self.seen.state.as_ref() != Some(&state)
+            && (self.seen.state.is_some() || self.is_worth_keeping || self.has_substance());
+        let known = |id: &RequestId| {
+            self.seen
+                .state
+                .as_ref()
+                .and_then(|state| state.request.as_ref())
+                .is_some_and(|known| known.id == *id)
+        };
         let records = Records {
             request: state.request.clone().filter(|request| is_new && !known(&request.id)),
             state: is_new.then_some(state),
@@ -241,7 +288,11 @@ impl<'a> Draft<'a> {
     /// Whether a first state holds more than what the next look would see by itself.
     pub(super) fn has_substance(&self) -> bool {
         let s = &self.state;
-        s.has_open_work() || s.waiting.is_some() || s.hold.is_some() || s.request.is_some() || s.ended > 0
+        s.has_open_work()
+            || s.waiting.is_some()
+            || s.hold.is_some()
+            || s.request.is_some()
+            || s.ended > 0
     }
 
     pub(super) fn answer(&self, outcome: Outcome, reason: String) -> Answer {
@@ -261,7 +312,10 @@ impl<'a> Draft<'a> {
             closed: self.ended.iter().map(Ended::closed).collect(),
         };
         // A look that started nothing answers what it found ended.
-        let started_nothing = matches!(outcome, Outcome::Unchanged | Outcome::Failed | Outcome::Held | Outcome::Ignored);
+        let started_nothing = matches!(
+            outcome,
+            Outcome::Unchanged | Outcome::Failed | Outcome::Held | Outcome::Ignored
+        );
         let newest_end = self.ended.iter().rev().find(|ended| ended.end != End::Superseded);
         if let Some(ended) = newest_end.filter(|_| self.is_look && started_nothing) {
             answer.outcome = ended.end.outcome();
@@ -303,12 +357,17 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// Notifies people, updates Slack and removes what is spent, then remembers that. At least once: a crash may repeat a notice,
-/// never lose one. What fails is put back into the mark when it is carried out.
+/// Notifies people, updates Slack and removes what is spent, then remembers that. At least once: a
+/// crash may repeat a notice, never lose one. What fails is put back into the mark when it is
+/// carried out.
 pub(super) fn finish(state: &State, spent: &[String], now: Timestamp) -> Vec<Vec<Action>> {
     let unshown = || state.all_requests().filter(|request| request.is_unshown());
-    let (due, later): (Vec<_>, Vec<_>) =
-        state.untold.iter().filter(|notice| !notice.is_given_up(now)).cloned().partition(|n| n.is_due(now));
+    let (due, later): (Vec<_>, Vec<_>) = state
+        .untold
+        .iter()
+        .filter(|notice| !notice.is_given_up(now))
+        .cloned()
+        .partition(|n| n.is_due(now));
     let is_given_up = due.len() + later.len() < state.untold.len();
     if due.is_empty() && !is_given_up && spent.is_empty() && unshown().next().is_none() {
         return Vec::new();
@@ -321,7 +380,8 @@ pub(super) fn finish(state: &State, spent: &[String], now: Timestamp) -> Vec<Vec
     }
     let tells = due.into_iter().map(Action::Tell);
     let shows = unshown().cloned().map(|request| Action::Show(Box::new(request)));
-    let stage: Vec<Action> = tells.chain(shows).chain(spent.iter().cloned().map(Action::DeleteChangeSet)).collect();
+    let stage: Vec<Action> =
+        tells.chain(shows).chain(spent.iter().cloned().map(Action::DeleteChangeSet)).collect();
     [stage, vec![mark(told)]].into_iter().filter(|stage| !stage.is_empty()).collect()
 }
 

@@ -13,10 +13,13 @@ use crate::image::{CommitOf, ConfigLocation, Image, commit_of, production_tag};
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
 use crate::request::{Progress, Request};
 use crate::stack::{Phase, UpdateEnd};
-use crate::state::{Basis, End, Hold, Notice, Promotion, Running, State, Via, Waiting, kept_reason};
+use crate::state::{
+    Basis, End, Hold, Notice, Promotion, Running, State, Via, Waiting, kept_reason,
+};
 use crate::world::{Action, Question, Update};
 
-/// How often CloudFormation says that it knows a token before that is believed although no event tells of it.
+/// How often CloudFormation says that it knows a token before that is believed although no event
+/// tells of it.
 const KNOWN_TOKEN: u32 = 3;
 
 const ACCEPTED: &str = "CloudFormation accepted the update";
@@ -24,11 +27,19 @@ const ACCEPTED: &str = "CloudFormation accepted the update";
 fn accepted(promotion: &Promotion, config: &Config) -> String {
     let mut words = ACCEPTED.to_owned();
     let plain = promotion.commit.as_ref().map(|commit| format!("{}{commit}", config.tag_prefix));
-    if let Some(plain) = plain.filter(|plain| *plain != promotion.tag.as_str() && promotion.rolls_back.is_none()) {
-        words += &format!("; its tag is `{}`, since `{plain}` is, or was, on another image", promotion.tag);
+    if let Some(plain) =
+        plain.filter(|plain| *plain != promotion.tag.as_str() && promotion.rolls_back.is_none())
+    {
+        words += &format!(
+            "; its tag is `{}`, since `{plain}` is, or was, on another image",
+            promotion.tag
+        );
     }
     if !promotion.deletes_change_sets.is_empty() {
-        words += &format!("; executing its change set deleted the stack's others: {}", promotion.deletes_change_sets.join(", "));
+        words += &format!(
+            "; executing its change set deleted the stack's others: {}",
+            promotion.deletes_change_sets.join(", ")
+        );
     }
     words
 }
@@ -94,7 +105,8 @@ impl<'a> Wanted<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// What people began goes on, whatever is newest: a cancel that was not sent, and what a person wanted.
+    /// What people began goes on, whatever is newest: a cancel that was not sent, and what a person
+    /// wanted.
     pub(super) fn carry_on(self) -> Decided<Self> {
         if let Some(under_way) = self.unfinished_cancel()? {
             return Err(self.send_cancel(&under_way));
@@ -121,9 +133,16 @@ impl<'a> Draft<'a> {
         let is_approved = self.state.request.as_ref().is_some_and(Request::may_go);
         let has_failed = open.is_none() && self.state.failed.contains(newest) && !is_approved;
         // Under a tag that moves, too, it is left alone until it is pushed or named.
-        let is_adopted = !self.is_pinned() && self.running_digest().as_ref() == Some(newest) && self.state.waiting.is_none();
-        let was_there_before = via == Via::Schedule && (self.state.first_seen.as_ref() == Some(newest) || is_adopted);
-        let is_rejected = self.state.request.as_ref().is_some_and(|request| request.progress == Progress::Rejected);
+        let is_adopted = !self.is_pinned()
+            && self.running_digest().as_ref() == Some(newest)
+            && self.state.waiting.is_none();
+        let was_there_before =
+            via == Via::Schedule && (self.state.first_seen.as_ref() == Some(newest) || is_adopted);
+        let is_rejected = self
+            .state
+            .request
+            .as_ref()
+            .is_some_and(|request| request.progress == Progress::Rejected);
         if self.is_stray && !(is_free && !has_failed && !was_there_before && !is_rejected) {
             return self.undo();
         }
@@ -132,7 +151,9 @@ impl<'a> Draft<'a> {
             self.state.waiting = None;
             return Ok(self.nothing(
                 Outcome::Failed,
-                "its promotion failed before and is not tried again by itself: push a new image, or `promote` it on purpose".to_owned(),
+                "its promotion failed before and is not tried again by itself: push a new image, \
+                 or `promote` it on purpose"
+                    .to_owned(),
             ));
         }
         let is_in_hand = open.as_ref().is_some_and(|open| !open.via.is_automation() || !is_at_rest);
@@ -148,28 +169,40 @@ impl<'a> Draft<'a> {
             // A no holds in every mode, a question only where automation may not act.
             Progress::Rejected => true,
             Progress::Pending => !is_free,
-            Progress::Approved | Progress::Waiting(_) | Progress::Deploying | Progress::Deployed(_) => false,
-            Progress::Failed(_) | Progress::Cancelled(_) | Progress::Superseded | Progress::Expired => false,
+            Progress::Approved
+            | Progress::Waiting(_)
+            | Progress::Deploying
+            | Progress::Deployed(_) => false,
+            Progress::Failed(_)
+            | Progress::Cancelled(_)
+            | Progress::Superseded
+            | Progress::Expired => false,
         });
         if has_verdict {
             return self.ask(newest);
         }
         if was_there_before {
             self.state.waiting = None;
-            return Ok(self.nothing(Outcome::Unchanged, "it was there before ecr-promoter: only its own push promotes it".to_owned()));
+            return Ok(self.nothing(
+                Outcome::Unchanged,
+                "it was there before ecr-promoter: only its own push promotes it".to_owned(),
+            ));
         }
         if is_passed_over {
             self.supersede_others(None, false)?;
             self.state.waiting = None;
-            return Ok(
-                self.nothing(Outcome::Held, "a person turned away from it: push a newer image, or `promote` it on purpose".to_owned())
-            );
+            return Ok(self.nothing(
+                Outcome::Held,
+                "a person turned away from it: push a newer image, or `promote` it on purpose"
+                    .to_owned(),
+            ));
         }
         if is_free { self.go(newest, &Wanted::by_automation(by, via)) } else { self.ask(newest) }
     }
 
-    /// Goes back from an overtaken update of ours to what ran before it, under the very tag that it had. Where that is on no image
-    /// any more, what runs now stays: people are told, and automation stays away.
+    /// Goes back from an overtaken update of ours to what ran before it, under the very tag that it
+    /// had. Where that is on no image any more, what runs now stays: people are told, and
+    /// automation stays away.
     pub(super) fn undo(mut self) -> Decided {
         let running = self.state.running.clone();
         let before = running.as_ref().map_or("", |running| running.tag.as_str()).to_owned();
@@ -180,12 +213,18 @@ impl<'a> Draft<'a> {
                 Some(Err(problem)) => problem.clone(),
                 Some(Ok(_)) => {
                     let by = "ecr-promoter, undoing an overtaken update";
-                    let undoing = Wanted { basis: Basis::Undoing, ..Wanted::by_automation(by, Via::Schedule) };
+                    let undoing = Wanted {
+                        basis: Basis::Undoing,
+                        ..Wanted::by_automation(by, Via::Schedule)
+                    };
                     return self.go(&digest, &Wanted { tag: before.parse().ok(), ..undoing });
                 }
             },
         };
-        let reason = format!("an overtaken update to `{}` arrived and cannot be undone: of `{before}`, {problem}", self.value());
+        let reason = format!(
+            "an overtaken update to `{}` arrived and cannot be undone: of `{before}`, {problem}",
+            self.value()
+        );
         self.adopt(reason.clone())?;
         Ok(self.nothing(Outcome::Held, reason))
     }
@@ -193,7 +232,8 @@ impl<'a> Draft<'a> {
     /// Promotes this image, as far as the stack lets it now.
     pub(super) fn go(mut self, digest: &Digest, wanted: &Wanted<'_>) -> Decided {
         self.subject.request.clone_from(&wanted.request);
-        // Where its tag was put on another image, or taken away, a person's word gives it a tag of its own.
+        // Where its tag was put on another image, or taken away, a person's word gives it a tag of
+        // its own.
         let is_moved = self.state.moved_tag.is_some() && wanted.is_choice;
         if self.runs(digest) && !is_moved {
             self.subject.digest = Some(digest.clone());
@@ -223,10 +263,26 @@ impl<'a> Draft<'a> {
         match self.stack.phase() {
             Phase::AtRest if self.value() == tag.as_str() => {
                 self.state.waiting = None;
-                // Known by its tag alone so far, or an overtaken update that turns out to be what is wanted.
-                let since = self.state.running.as_ref().filter(|running| running.tag == tag.as_str()).and_then(|running| running.since);
-                let by = self.state.running.as_ref().map_or_else(|| wanted.by.to_string(), |running| running.by.clone());
-                self.state.running = Some(Running { tag: tag.to_string(), digest: Some(digest.clone()), commit, since, by });
+                // Known by its tag alone so far, or an overtaken update that turns out to be what
+                // is wanted.
+                let since = self
+                    .state
+                    .running
+                    .as_ref()
+                    .filter(|running| running.tag == tag.as_str())
+                    .and_then(|running| running.since);
+                let by = self
+                    .state
+                    .running
+                    .as_ref()
+                    .map_or_else(|| wanted.by.to_string(), |running| running.by.clone());
+                self.state.running = Some(Running {
+                    tag: tag.to_string(),
+                    digest: Some(digest.clone()),
+                    commit,
+                    since,
+                    by,
+                });
                 self.note_choice(digest, wanted)?;
                 Ok(self.nothing(Outcome::Unchanged, "it runs already".to_owned()))
             }
@@ -240,12 +296,17 @@ impl<'a> Draft<'a> {
                 let reason = self.busy();
                 // That a person's own waits has been told.
                 let is_in_hand = open.is_some_and(|open| !open.via.is_automation());
-                Ok(if is_in_hand { self.nothing(Outcome::Queued, reason) } else { self.wait(Outcome::Queued, reason, wanted) })
+                Ok(if is_in_hand {
+                    self.nothing(Outcome::Queued, reason)
+                } else {
+                    self.wait(Outcome::Queued, reason, wanted)
+                })
             }
             Phase::Busy => {
                 self.permit(digest, wanted)?;
                 self.note_choice(digest, wanted)?;
-                let is_told = open.as_ref().is_some_and(|open| open.tag == tag && !open.via.is_automation());
+                let is_told =
+                    open.as_ref().is_some_and(|open| open.tag == tag && !open.via.is_automation());
                 self.promotion(open.as_ref(), digest, commit, tag, wanted)?;
                 let reason = self.busy();
                 let notice = self.notice(Outcome::Queued, &reason, &wanted.by);
@@ -257,16 +318,21 @@ impl<'a> Draft<'a> {
                 Ok(self.nothing(Outcome::Queued, reason))
             }
             Phase::Broken | Phase::Leaving | Phase::Gone => {
-                let reason = format!("stack `{}` is in {}: a person must mend it first", self.stack.name, self.stack.status);
+                let reason = format!(
+                    "stack `{}` is in {}: a person must mend it first",
+                    self.stack.name, self.stack.status
+                );
                 Ok(self.wait(Outcome::Blocked, reason, wanted))
             }
         }
     }
 
-    /// Where CloudFormation takes the image's update back, that one has ended: a person who wants it now means another one.
+    /// Where CloudFormation takes the image's update back, that one has ended: a person who wants
+    /// it now means another one.
     fn close_what_goes_back(&mut self, digest: &Digest, wanted: &Wanted<'_>) -> Decided<()> {
         for open in self.state.open.clone().iter().filter(|open| open.digest == *digest) {
-            let is_another = wanted.basis == Basis::GoingBack && wanted.command != open.command.as_deref();
+            let is_another =
+                wanted.basis == Basis::GoingBack && wanted.command != open.command.as_deref();
             if (wanted.is_choice || is_another)
                 && let Some(reason) = self.goes_back(open)?
             {
@@ -278,7 +344,8 @@ impl<'a> Draft<'a> {
 
     /// Why CloudFormation takes this update back, if that is what it does just now.
     pub(super) fn goes_back(&self, open: &Promotion) -> Decided<Option<String>> {
-        let is_going_back = self.stack.phase() == Phase::Busy && self.stack.status.contains("ROLLBACK");
+        let is_going_back =
+            self.stack.phase() == Phase::Busy && self.stack.status.contains("ROLLBACK");
         if is_going_back { Ok(self.events()?.goes_back(&open.token)) } else { Ok(None) }
     }
 
@@ -287,7 +354,8 @@ impl<'a> Draft<'a> {
         for open in self.state.open.clone().into_iter().filter(|open| open.digest == *digest) {
             let reason = format!("it runs already, as `{}`", self.value());
             self.end(&open, End::Superseded, reason.clone());
-            let notice = Notice { request: None, ..open.notice(Outcome::Superseded, reason, self.now) };
+            let notice =
+                Notice { request: None, ..open.notice(Outcome::Superseded, reason, self.now) };
             self.announce(notice);
             if let Some(request) = open.request.as_ref().and_then(|id| self.state.request_mut(id)) {
                 request.progress = Progress::Deployed(None);
@@ -295,7 +363,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Promoting anything but the newest is a choice that automation must not undo; promoting the newest ends it.
+    /// Promoting anything but the newest is a choice that automation must not undo; promoting the
+    /// newest ends it.
     pub(super) fn note_choice(&mut self, digest: &Digest, wanted: &Wanted<'_>) -> Decided<()> {
         if !wanted.is_choice {
             return Ok(());
@@ -305,19 +374,31 @@ impl<'a> Draft<'a> {
             None
         } else {
             self.withdraw(&format!("{} promoted another image on purpose", wanted.by), &wanted.by)?;
-            let reason = format!("{} was promoted on purpose, and is not the newest `{}`", digest.short(), self.app.config.source_tag);
+            let reason = format!(
+                "{} was promoted on purpose, and is not the newest `{}`",
+                digest.short(),
+                self.app.config.source_tag
+            );
             Some(Hold { by: wanted.by.to_string(), at: self.now, reason })
         };
         Ok(())
     }
 
     /// The tag that the image has or gets: the wanted one where nothing speaks against it.
-    pub(super) fn tag_for(&self, digest: &Digest, commit: Option<&Commit>, wanted: &Wanted<'_>) -> Option<Tag> {
+    pub(super) fn tag_for(
+        &self,
+        digest: &Digest,
+        commit: Option<&Commit>,
+        wanted: &Wanted<'_>,
+    ) -> Option<Tag> {
         let mut taken = self.taken_from(digest);
-        // What was moved is not gone back to: CloudFormation would see no change, and ECS would not pull it anew.
+        // What was moved is not gone back to: CloudFormation would see no change, and ECS would not
+        // pull it anew.
         taken.extend(self.state.moved_tag.iter().filter_map(|moved| moved.tag.parse().ok()));
         let is_production = |tag: &&Tag| self.app.config.is_production_tag(tag.as_str());
-        let is_free = |tag: &&Tag| self.tags.holder(tag).flatten().is_none_or(|on| on == digest) && !taken.contains(*tag);
+        let is_free = |tag: &&Tag| {
+            self.tags.holder(tag).flatten().is_none_or(|on| on == digest) && !taken.contains(*tag)
+        };
         if let Some(tag) = wanted.tag.as_ref().filter(is_production).filter(is_free) {
             return Some(tag.clone());
         }
@@ -336,25 +417,38 @@ impl<'a> Draft<'a> {
         if let ConfigLocation::Artifact(kind) = &image.config {
             let is_asked_for = self.command.is_some() || self.is_plan;
             let outcome = if is_asked_for { Outcome::Refused } else { Outcome::Ignored };
-            return Err(self.nothing(outcome, format!("{digest} is not a container image but `{}`", cut(kind))));
+            return Err(self.nothing(
+                outcome,
+                format!("{digest} is not a container image but `{}`", cut(kind)),
+            ));
         }
-        let asked = self.state.all_requests().find(|request| request.digest == *digest).map(|request| &request.commit);
-        let begun = || self.state.open.iter().find(|open| open.digest == *digest).map(|open| &open.commit);
+        let asked = self
+            .state
+            .all_requests()
+            .find(|request| request.digest == *digest)
+            .map(|request| &request.commit);
+        let begun =
+            || self.state.open.iter().find(|open| open.digest == *digest).map(|open| &open.commit);
         let commit = match asked.or_else(begun) {
-            // What people were asked about stays what is promoted, whatever tags the image has got since.
+            // What people were asked about stays what is promoted, whatever tags the image has got
+            // since.
             Some(commit) => commit.clone(),
-            None => match commit_of(image, self.tags, self.seen.labels.get(digest), &self.app.config) {
-                CommitOf::Known(commit) => commit,
-                CommitOf::NeedsLabel => return Err(Step::Read(Question::Label(digest.clone()))),
-                CommitOf::NeedsTags => return Err(self.ask_about_tags([], [digest.clone()])),
-            },
+            None => {
+                match commit_of(image, self.tags, self.seen.labels.get(digest), &self.app.config) {
+                    CommitOf::Known(commit) => commit,
+                    CommitOf::NeedsLabel => {
+                        return Err(Step::Read(Question::Label(digest.clone())));
+                    }
+                    CommitOf::NeedsTags => return Err(self.ask_about_tags([], [digest.clone()])),
+                }
+            }
         };
         self.subject.commit = commit.clone();
         Ok((image, commit))
     }
 
-    /// Whether CloudFormation is at this promotion now. Only the token in its events says so for certain; a busy stack
-    /// whose parameter has this promotion's very own value is enough.
+    /// Whether CloudFormation is at this promotion now. Only the token in its events says so for
+    /// certain; a busy stack whose parameter has this promotion's very own value is enough.
     pub(super) fn is_accepted(&self, open: &Promotion) -> Decided<bool> {
         if open.accepted_at.is_some() || self.value() == open.tag.as_str() {
             return Ok(true);
@@ -362,14 +456,20 @@ impl<'a> Draft<'a> {
         Ok(self.events()?.end_of(&open.token).is_some_and(|end| end != UpdateEnd::Unknown))
     }
 
-    /// CloudFormation is at it: what a duplicate finds, or the retry of an invocation that died after its update.
+    /// CloudFormation is at it: what a duplicate finds, or the retry of an invocation that died
+    /// after its update.
     pub(super) fn under_way(mut self, open: &Promotion, wanted: &Wanted<'_>) -> Step {
-        let reason = format!("CloudFormation is at it, since {:.0}", open.accepted_at.unwrap_or(open.at));
+        let reason =
+            format!("CloudFormation is at it, since {:.0}", open.accepted_at.unwrap_or(open.at));
         self.subject.tag = Some(open.tag.clone());
         self.subject.token = Some(open.token.clone());
         self.subject.previous_tag = Some(open.previous_tag.clone());
         if open.accepted_at.is_none() {
-            self.announce(open.notice(Outcome::Promoted, accepted(open, &self.app.config), self.now));
+            self.announce(open.notice(
+                Outcome::Promoted,
+                accepted(open, &self.app.config),
+                self.now,
+            ));
         }
         for own in self.state.open.iter_mut().filter(|own| own.token == open.token) {
             own.accepted_at = own.accepted_at.or(Some(self.now));
@@ -380,14 +480,16 @@ impl<'a> Draft<'a> {
                 own.basis = Some(wanted.basis);
             }
         }
-        // What was under way when people approved it was told before: their message says so all the same.
+        // What was under way when people approved it was told before: their message says so all the
+        // same.
         if let Some(request) = wanted.request.as_ref().and_then(|id| self.state.request_mut(id)) {
             request.progress = Progress::Deploying;
         }
         self.nothing(Outcome::Promoted, reason)
     }
 
-    /// The promotion that gets this image this tag: the open one, so that every retry sends the same token, or a new one.
+    /// The promotion that gets this image this tag: the open one, so that every retry sends the
+    /// same token, or a new one.
     pub(super) fn promotion(
         &mut self,
         open: Option<&Promotion>,
@@ -398,12 +500,15 @@ impl<'a> Draft<'a> {
     ) -> Decided<Promotion> {
         self.permit(digest, wanted)?;
         let running = self.state.running.clone();
-        let previous_tag = running.as_ref().map_or_else(|| self.value().to_owned(), |running| running.tag.clone());
-        let (previous_commit, previous_digest) = running.map_or((None, None), |running| (running.commit, running.digest));
+        let previous_tag =
+            running.as_ref().map_or_else(|| self.value().to_owned(), |running| running.tag.clone());
+        let (previous_commit, previous_digest) =
+            running.map_or((None, None), |running| (running.commit, running.digest));
         let same = open.filter(|open| open.tag == tag);
         self.supersede_others(same, !wanted.via.is_automation())?;
         let promotion = match same {
-            // A person who wants what automation had begun makes it theirs: it then waits for no one.
+            // A person who wants what automation had begun makes it theirs: it then waits for no
+            // one.
             Some(open) if open.via.is_automation() && !wanted.via.is_automation() => Promotion {
                 by: wanted.by.to_string(),
                 via: wanted.via,
@@ -412,9 +517,18 @@ impl<'a> Draft<'a> {
                 request: wanted.request.clone().or_else(|| open.request.clone()),
                 ..open.clone()
             },
-            Some(open) => Promotion { request: open.request.clone().or_else(|| wanted.request.clone()), ..open.clone() },
+            Some(open) => Promotion {
+                request: open.request.clone().or_else(|| wanted.request.clone()),
+                ..open.clone()
+            },
             None => Promotion {
-                token: Token::of(&self.app.repository, &self.app.config.stack, digest, &tag, self.state.ended),
+                token: Token::of(
+                    &self.app.repository,
+                    &self.app.config.stack,
+                    digest,
+                    &tag,
+                    self.state.ended,
+                ),
                 digest: digest.clone(),
                 commit,
                 tag,
@@ -444,9 +558,15 @@ impl<'a> Draft<'a> {
         } else {
             promotion
         };
-        let votes = promotion.request.as_ref().and_then(|id| self.state.request_mut(id)).map(|request| request.votes.clone());
+        let votes = promotion
+            .request
+            .as_ref()
+            .and_then(|id| self.state.request_mut(id))
+            .map(|request| request.votes.clone());
         // Of a question that is the present one no more, the state keeps less.
-        let votes = votes.filter(|votes| votes.len() >= promotion.votes.len()).unwrap_or_else(|| promotion.votes.clone());
+        let votes = votes
+            .filter(|votes| votes.len() >= promotion.votes.len())
+            .unwrap_or_else(|| promotion.votes.clone());
         let promotion = Promotion { votes, ..promotion };
         self.state.open.retain(|open| open.token != promotion.token);
         self.state.open.push(promotion.clone());
@@ -457,20 +577,30 @@ impl<'a> Draft<'a> {
         Ok(promotion)
     }
 
-    /// Whether the approval that it rests on, if it rests on one, was read and not only decided just now.
+    /// Whether the approval that it rests on, if it rests on one, was read and not only decided
+    /// just now.
     pub(super) fn is_verdict_written(&self, wanted: &Wanted<'_>) -> bool {
-        let may_go = |state: &State, id: &RequestId| state.all_requests().any(|request| request.id == *id && request.may_go());
-        let is_new = |id: &RequestId| may_go(&self.state, id) && !self.seen.state.as_ref().is_some_and(|seen| may_go(seen, id));
+        let may_go = |state: &State, id: &RequestId| {
+            state.all_requests().any(|request| request.id == *id && request.may_go())
+        };
+        let is_new = |id: &RequestId| {
+            may_go(&self.state, id)
+                && !self.seen.state.as_ref().is_some_and(|seen| may_go(seen, id))
+        };
         !wanted.request.as_ref().is_some_and(is_new)
     }
 
-    /// Whether it goes on by itself when what is in the way is gone: automation's, or what people approved.
+    /// Whether it goes on by itself when what is in the way is gone: automation's, or what people
+    /// approved.
     pub(super) fn is_standing(&self, wanted: &Wanted<'_>) -> bool {
-        let is_approved = |id: &RequestId| self.state.all_requests().any(|request| request.id == *id && request.is_approved);
+        let is_approved = |id: &RequestId| {
+            self.state.all_requests().any(|request| request.id == *id && request.is_approved)
+        };
         wanted.via.is_automation() || wanted.request.as_ref().is_some_and(is_approved)
     }
 
-    /// The undecided request about this image: whoever promotes it, its message says what became of it.
+    /// The undecided request about this image: whoever promotes it, its message says what became of
+    /// it.
     fn request_about(&self, digest: &Digest) -> Option<RequestId> {
         let request = self.state.request.as_ref()?;
         (request.digest == *digest && !request.progress.is_final()).then(|| request.id.clone())
@@ -478,9 +608,14 @@ impl<'a> Draft<'a> {
 
     /// What was begun and never reached CloudFormation gives way to what is wanted now.
     /// What a person wanted gives way only to what a person wants.
-    pub(super) fn supersede_others(&mut self, but: Option<&Promotion>, by_person: bool) -> Decided<()> {
+    pub(super) fn supersede_others(
+        &mut self,
+        but: Option<&Promotion>,
+        by_person: bool,
+    ) -> Decided<()> {
         for other in self.state.open.clone() {
-            let is_kept = Some(&other.token) == but.map(|but| &but.token) || !by_person && !other.via.is_automation();
+            let is_kept = Some(&other.token) == but.map(|but| &but.token)
+                || !by_person && !other.via.is_automation();
             if is_kept || self.stack.phase() == Phase::Busy && self.is_accepted(&other)? {
                 continue;
             }
@@ -489,7 +624,8 @@ impl<'a> Draft<'a> {
             // People heard that it waits: they hear that it does so no more.
             let goes_on = self.subject.digest.as_ref() == Some(&other.digest);
             if by_person && !other.via.is_automation() && !goes_on {
-                let notice = Notice { request: None, ..other.notice(Outcome::Superseded, reason, self.now) };
+                let notice =
+                    Notice { request: None, ..other.notice(Outcome::Superseded, reason, self.now) };
                 self.announce(notice);
             }
         }
@@ -497,18 +633,33 @@ impl<'a> Draft<'a> {
     }
 
     /// Records the intent while the tag is put on the image, then sends the update, then tells.
-    pub(super) fn send(mut self, promotion: Promotion, image: &Image, wanted: &Wanted<'_>) -> Decided {
+    pub(super) fn send(
+        mut self,
+        promotion: Promotion,
+        image: &Image,
+        wanted: &Wanted<'_>,
+    ) -> Decided {
         let tried = &self.seen.tried;
-        let is_known = tried.known_token.as_ref().is_some_and(|(token, times)| *token == promotion.token && *times >= KNOWN_TOKEN);
+        let is_known = tried
+            .known_token
+            .as_ref()
+            .is_some_and(|(token, times)| *token == promotion.token && *times >= KNOWN_TOKEN);
         if is_known && self.events()?.end_of(&promotion.token).is_none() {
-            // The token of an update that was sent before the state was lost, for one: this promotion needs another.
-            self.end(&promotion, End::Superseded, "CloudFormation knows its request token from before: it goes under another");
+            // The token of an update that was sent before the state was lost, for one: this
+            // promotion needs another.
+            self.end(
+                &promotion,
+                End::Superseded,
+                "CloudFormation knows its request token from before: it goes under another",
+            );
             return self.go(&promotion.digest, wanted);
         }
         if tried.no_updates.as_ref() == Some(&promotion.token) {
             return Ok(self.fail(&promotion, NO_UPDATES.to_owned()));
         }
-        if let Some((_, reason)) = tried.refused.as_ref().filter(|(token, _)| *token == promotion.token) {
+        if let Some((_, reason)) =
+            tried.refused.as_ref().filter(|(token, _)| *token == promotion.token)
+        {
             return Ok(self.fail(&promotion, reason.clone()));
         }
         let update = self.update(promotion.token.clone(), promotion.tag.clone());
@@ -521,8 +672,10 @@ impl<'a> Draft<'a> {
         };
         draft.state.waiting = None;
         let needs_tag = !draft.tags.is_on(&promotion.tag, &promotion.digest);
-        let put_tag = needs_tag.then(|| Action::PutTag { image: Box::new(image.clone()), tag: promotion.tag.clone() });
-        // Where tags can be moved, PutImage would take it from whoever was faster: the state says first whose it is.
+        let put_tag = needs_tag
+            .then(|| Action::PutTag { image: Box::new(image.clone()), tag: promotion.tag.clone() });
+        // Where tags can be moved, PutImage would take it from whoever was faster: the state says
+        // first whose it is.
         let may_take_it = match &draft.seen.mutability {
             _ if !needs_tag => false,
             None => return Err(Step::Read(Question::Mutability)),
@@ -536,12 +689,14 @@ impl<'a> Draft<'a> {
         for own in told.open.iter_mut().filter(|own| own.token == promotion.token) {
             own.accepted_at = Some(draft.now);
         }
-        let promoted = promotion.notice(Outcome::Promoted, accepted(&promotion, &draft.app.config), draft.now);
+        let promoted =
+            promotion.notice(Outcome::Promoted, accepted(&promotion, &draft.app.config), draft.now);
         told.note(&promoted);
         told.untold.push(promoted);
         let answer = draft.answer(Outcome::Promoted, accepted(&promotion, &draft.app.config));
         let save = draft.save(draft.command.clone());
-        // An approval is one from the moment that it is written: of two decisions the other one may be the first.
+        // An approval is one from the moment that it is written: of two decisions the other one may
+        // be the first.
         let mut stages = if may_take_it {
             let check = draft.tags_to_check(&promotion);
             vec![save.into_iter().chain([check]).collect(), put_tag.into_iter().collect()]
@@ -557,25 +712,34 @@ impl<'a> Draft<'a> {
         Ok(Step::Do(Plan { stages, reply: answer.into() }))
     }
 
-    /// Where tags can be moved: the promotion's own tag must be free, and the running one must still be on its image, or people
-    /// have to hear of it first.
+    /// Where tags can be moved: the promotion's own tag must be free, and the running one must
+    /// still be on its image, or people have to hear of it first.
     fn tags_to_check(&self, promotion: &Promotion) -> Action {
         let own = (promotion.tag.clone(), promotion.digest.clone());
         let running = self.state.running.as_ref().filter(|_| self.state.moved_tag.is_none());
-        let running = running.and_then(|running| Some((self.as_production_tag(&running.tag)?, running.digest.clone()?)));
+        let running = running.and_then(|running| {
+            Some((self.as_production_tag(&running.tag)?, running.digest.clone()?))
+        });
         Action::CheckTags([own].into_iter().chain(running).collect())
     }
 
     pub(super) fn update(&self, token: Token, tag: Tag) -> Update {
         let config = &self.app.config;
         let mut capabilities = self.stack.capabilities.clone();
-        capabilities.extend(config.capabilities.iter().map(|capability| capability.as_str().to_owned()));
+        capabilities
+            .extend(config.capabilities.iter().map(|capability| capability.as_str().to_owned()));
         capabilities.sort_unstable();
         capabilities.dedup();
         Update {
             token,
             tag,
-            others: self.stack.parameters.iter().map(|p| p.key.clone()).filter(|key| *key != config.parameter).collect(),
+            others: self
+                .stack
+                .parameters
+                .iter()
+                .map(|p| p.key.clone())
+                .filter(|key| *key != config.parameter)
+                .collect(),
             capabilities,
             rollback: config.rollback.clone(),
         }
@@ -589,12 +753,15 @@ impl<'a> Draft<'a> {
         self.nothing(Outcome::Failed, reason)
     }
 
-    /// It waits, and says so once. What a person ordered and is blocked waits for nobody: it must be said again.
+    /// It waits, and says so once. What a person ordered and is blocked waits for nobody: it must
+    /// be said again.
     pub(super) fn wait(mut self, outcome: Outcome, reason: String, wanted: &Wanted<'_>) -> Step {
         let is_kept = self.is_standing(wanted) || outcome == Outcome::Queued;
-        let before = self.seen.state.as_ref().and_then(|state| state.waiting.clone()).filter(|_| is_kept);
-        let is_told =
-            before.as_ref().is_some_and(|b| b.outcome == outcome && (outcome == Outcome::Queued || b.reason == kept_reason(&reason)));
+        let before =
+            self.seen.state.as_ref().and_then(|state| state.waiting.clone()).filter(|_| is_kept);
+        let is_told = before.as_ref().is_some_and(|b| {
+            b.outcome == outcome && (outcome == Outcome::Queued || b.reason == kept_reason(&reason))
+        });
         let notice = self.notice(outcome, &reason, &wanted.by);
         if is_told {
             self.state.note(&notice)
@@ -609,6 +776,9 @@ impl<'a> Draft<'a> {
     }
 
     pub(super) fn busy(&self) -> String {
-        format!("stack `{}` is in {}: it goes on by itself when that has ended", self.stack.name, self.stack.status)
+        format!(
+            "stack `{}` is in {}: it goes on by itself when that has ended",
+            self.stack.name, self.stack.status
+        )
     }
 }

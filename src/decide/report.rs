@@ -30,15 +30,25 @@ fn cut_times(report: &mut Value) {
     }
 }
 
-/// What `promote` would do: decided in full, and not carried out. What was reviewed for it is removed.
+/// What `promote` would do: decided in full, and not carried out. What was reviewed for it is
+/// removed.
 pub(super) fn plan(app: &App, seen: &Snapshot, promoted: Step) -> Decided {
     match promoted {
         Step::Do(Plan { reply: Reply::Answer(would), .. }) => {
             let change_sets = seen.state.iter().flat_map(|state| &state.change_sets);
-            let spent: Vec<String> = change_sets.map(|own| own.id().to_owned()).filter(|id| seen.reviews.contains_key(id)).collect();
-            let stages = seen.state.as_ref().map(|state| finish(state, &spent, seen.at)).unwrap_or_default();
+            let spent: Vec<String> = change_sets
+                .map(|own| own.id().to_owned())
+                .filter(|id| seen.reviews.contains_key(id))
+                .collect();
+            let stages =
+                seen.state.as_ref().map(|state| finish(state, &spent, seen.at)).unwrap_or_default();
             // An empty list means that nothing would change; `null` means that nobody looked.
-            let is_reviewed = seen.reviews.values().any(|review| matches!(review, Review::Ready(_) | Review::Empty));
+            let is_reviewed = seen
+                .reviews
+                .values()
+                .any(|review| matches!(review, Review::Ready(_) | Review::Empty));
+            let is_ready = would.outcome == Outcome::Promoted;
+            let reason = if is_ready { "ready to promote" } else { would.reason.as_str() };
             let report = json!({
             "action": "plan",
             "would": would.outcome,
@@ -49,26 +59,34 @@ pub(super) fn plan(app: &App, seen: &Snapshot, promoted: Step) -> Decided {
             "previous_tag": would.previous_tag,
             "stack": would.stack,
             "parameter": app.config.parameter,
-            "reason": if would.outcome == Outcome::Promoted { "ready to promote" } else { would.reason.as_str() },
+            "reason": reason,
             "changes": is_reviewed.then_some(&would.changes),
             "warnings": warnings(seen, &would),
             });
             Ok(Step::Do(Plan { stages, reply: Reply::Report(report) }))
         }
-        other @ (Step::Read(_) | Step::LookAgain | Step::Prepare(_) | Step::Do(_) | Step::Misconfigured(..)) => Ok(other),
+        other @ (Step::Read(_)
+        | Step::LookAgain
+        | Step::Prepare(_)
+        | Step::Do(_)
+        | Step::Misconfigured(..)) => Ok(other),
     }
 }
 
 /// Warnings about an image that would be promoted.
 fn warnings(seen: &Snapshot, would: &Answer) -> Vec<String> {
     let mut warnings = Vec::new();
-    let is_promotion = matches!(would.outcome, Outcome::Promoted | Outcome::Queued | Outcome::Blocked | Outcome::ApprovalRequested);
+    let is_promotion = matches!(
+        would.outcome,
+        Outcome::Promoted | Outcome::Queued | Outcome::Blocked | Outcome::ApprovalRequested
+    );
     if would.digest.is_none() || !is_promotion {
         return warnings;
     }
     if would.commit.is_none() {
         warnings.push(
-            "The image does not say which commit it was built from, so its tag is made of its digest. Build it with \
+            "The image does not say which commit it was built from, so its tag is made of its \
+             digest. Build it with \
              `docker build --label org.opencontainers.image.revision=$(git rev-parse HEAD)`."
                 .to_owned(),
         );
@@ -79,7 +97,8 @@ fn warnings(seen: &Snapshot, would: &Answer) -> Vec<String> {
     };
     if was_there_before {
         warnings.push(
-            "The image was pushed before ecr-promoter looked at this app for the first time: the schedule passes it over, only a \
+            "The image was pushed before ecr-promoter looked at this app for the first time: the \
+             schedule passes it over, only a \
              command or a new push promotes it."
                 .to_owned(),
         );
@@ -112,7 +131,8 @@ pub(super) fn status(draft: &Draft<'_>) -> Decided {
 pub(super) fn history(app: &App, seen: &Snapshot) -> Decided {
     let ended = seen.history.as_ref().ok_or(Step::Read(Question::History))?;
     let open = seen.state.iter().flat_map(|state| state.open.iter().rev());
-    let promotions: Vec<Value> = open.map(open_entry).chain(ended.iter().map(ended_entry)).collect();
+    let promotions: Vec<Value> =
+        open.map(open_entry).chain(ended.iter().map(ended_entry)).collect();
     answer(json!({ "action": "history", "repository": app.repository, "promotions": promotions }))
 }
 

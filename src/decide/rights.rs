@@ -1,5 +1,6 @@
-//! The one rule that says who or what may put an image into production. Every command and channel asks [`objection`] when it decides.
-//! It is asked again before a waiting promotion is sent, so that a policy that has become stricter counts.
+//! The one rule that says who or what may put an image into production. Every command and channel
+//! asks [`objection`] when it decides. It is asked again before a waiting promotion is sent, so
+//! that a policy that has become stricter counts.
 
 use super::Decided;
 use super::draft::Draft;
@@ -29,21 +30,39 @@ pub(super) struct Facts {
 pub(super) fn objection(policy: &Policy, basis: Basis, facts: Facts) -> Option<String> {
     let need = policy.required as usize;
     match basis {
-        // IAM decides who may publish or invoke. Undoing goes back to an image that was permitted before.
+        // IAM decides who may publish or invoke. Undoing goes back to an image that was permitted
+        // before.
         Basis::BreakGlass | Basis::Undoing => None,
-        Basis::Automation if policy.mode == Mode::Approval => Some("the app's mode is `approval`: people decide".to_owned()),
-        Basis::Automation if facts.is_set_aside => Some("the app is held, or a person turned away from the image".to_owned()),
-        Basis::Automation if !facts.is_newest => Some("only the newest image is promoted by itself".to_owned()),
-        Basis::Automation => None,
-        Basis::Person if need > 1 => {
-            Some("`approval.required` asks for several people: in Slack they can promote the newest image only".to_owned())
+        Basis::Automation if policy.mode == Mode::Approval => Some(
+            "the app's mode is `approval`: \
+            people decide"
+                .to_owned(),
+        ),
+        Basis::Automation if facts.is_set_aside => Some(
+            "the app is held, or a person turned away \
+            from the image"
+                .to_owned(),
+        ),
+        Basis::Automation if !facts.is_newest => {
+            Some("only the newest image is promoted by itself".to_owned())
         }
+        Basis::Automation => None,
+        Basis::Person if need > 1 => Some(
+            "`approval.required` asks for several people: in Slack they can promote the \
+                  newest image only"
+                .to_owned(),
+        ),
         Basis::Person => None,
         Basis::Votes if facts.is_rejected => Some("it was rejected".to_owned()),
-        Basis::Votes if facts.votes < need => Some(format!("{} of {need} people who may decide have approved it", facts.votes)),
+        Basis::Votes if facts.votes < need => Some(format!(
+            "{} of {need} people who may decide \
+            have approved it",
+            facts.votes
+        )),
         Basis::Votes => None,
         Basis::GoingBack if policy.needs_identity() && !facts.has_run => Some(
-            "it never ran here, so it is nothing to go back to: it needs to be approved (`rollback` without an image goes to what was \
+            "it never ran here, so it is nothing to go back to: it needs to be approved \
+             (`rollback` without an image goes to what was \
              deployed before)"
                 .to_owned(),
         ),
@@ -52,32 +71,55 @@ pub(super) fn objection(policy: &Policy, basis: Basis, facts: Facts) -> Option<S
 }
 
 impl Draft<'_> {
-    /// The policy for a question: the stricter of the policy that it was asked under and the present one. Without a question, the present
-    /// one.
+    /// The policy for a question: the stricter of the policy that it was asked under and the
+    /// present one. Without a question, the present one.
     pub(super) fn policy(&self, request: Option<&Request>) -> Policy {
         let now = self.app.policy();
         request.map_or_else(|| now.clone(), |request| request.policy(now.clone()))
     }
 
-    /// Why this image may not go into production on this basis, if it may not: collects the facts and asks the rule.
-    pub(super) fn objection(&self, digest: &Digest, basis: Basis, request: Option<&RequestId>) -> Decided<Option<String>> {
-        let by_id = request.and_then(|id| self.state.all_requests().find(|request| request.id == *id));
-        let question = by_id.or(self.state.request.as_ref()).filter(|request| request.digest == *digest);
+    /// Why this image may not go into production on this basis, if it may not: collects the facts
+    /// and asks the rule.
+    pub(super) fn objection(
+        &self,
+        digest: &Digest,
+        basis: Basis,
+        request: Option<&RequestId>,
+    ) -> Decided<Option<String>> {
+        let by_id =
+            request.and_then(|id| self.state.all_requests().find(|request| request.id == *id));
+        let question =
+            by_id.or(self.state.request.as_ref()).filter(|request| request.digest == *digest);
         let policy = self.policy(question);
         let facts = Facts {
             is_newest: self.seen.newest.as_ref() == Some(digest),
-            is_set_aside: self.state.hold.is_some() || self.state.passed_over.as_ref() == Some(digest),
-            has_run: basis == Basis::GoingBack && policy.needs_identity() && self.has_run(digest)?,
-            votes: question.map_or(0, |request| request.approvers(&policy).len()).max(self.votes_of_begun(digest, request, &policy)),
+            is_set_aside: self.state.hold.is_some()
+                || self.state.passed_over.as_ref() == Some(digest),
+            has_run: basis == Basis::GoingBack
+                && policy.needs_identity()
+                && self.has_run(digest)?,
+            votes: question
+                .map_or(0, |request| request.approvers(&policy).len())
+                .max(self.votes_of_begun(digest, request, &policy)),
             is_rejected: question.is_some_and(|request| request.progress == Progress::Rejected),
         };
         Ok(objection(&policy, basis, facts))
     }
 
-    /// How many people approved what was begun: of a question that is the present one no more, the state keeps less, or nothing.
-    fn votes_of_begun(&self, digest: &Digest, request: Option<&RequestId>, policy: &Policy) -> usize {
+    /// How many people approved what was begun: of a question that is the present one no more, the
+    /// state keeps less, or nothing.
+    fn votes_of_begun(
+        &self,
+        digest: &Digest,
+        request: Option<&RequestId>,
+        policy: &Policy,
+    ) -> usize {
         let Some(id) = request else { return 0 };
-        let own = self.state.open.iter().find(|open| open.digest == *digest && open.request.as_ref() == Some(id));
+        let own = self
+            .state
+            .open
+            .iter()
+            .find(|open| open.digest == *digest && open.request.as_ref() == Some(id));
         let is_known = self.state.all_requests().any(|request| request.id == *id);
         match own {
             None => 0,
@@ -97,7 +139,9 @@ impl Draft<'_> {
 
     /// Whether it ran in production before, as far as is remembered.
     fn has_run(&self, digest: &Digest) -> Decided<bool> {
-        if self.state.first_ran.as_ref() == Some(digest) || self.running_digest().as_ref() == Some(digest) {
+        if self.state.first_ran.as_ref() == Some(digest)
+            || self.running_digest().as_ref() == Some(digest)
+        {
             return Ok(true);
         }
         if deployed(self)?.iter().any(|ended| ended.promotion.digest == *digest) {
@@ -105,8 +149,12 @@ impl Draft<'_> {
         }
         // An older version kept what ran first in the first promotion alone.
         let history = self.seen.history.iter().flatten();
-        let first = history.filter(|ended| ended.number == 0 && self.state.first_ran.is_none()).map(|ended| &ended.promotion);
-        let first = first.filter(|first| first.previous_digest.is_none()).find_map(|first| self.as_production_tag(&first.previous_tag));
+        let first = history
+            .filter(|ended| ended.number == 0 && self.state.first_ran.is_none())
+            .map(|ended| &ended.promotion);
+        let first = first
+            .filter(|first| first.previous_digest.is_none())
+            .find_map(|first| self.as_production_tag(&first.previous_tag));
         Ok(first.map(|tag| self.holder(&tag)).transpose()?.flatten() == Some(digest))
     }
 }
@@ -115,16 +163,34 @@ impl Draft<'_> {
 mod tests {
     use super::*;
 
-    const ALL: [Basis; 6] = [Basis::Automation, Basis::BreakGlass, Basis::Person, Basis::Votes, Basis::GoingBack, Basis::Undoing];
+    const ALL: [Basis; 6] = [
+        Basis::Automation,
+        Basis::BreakGlass,
+        Basis::Person,
+        Basis::Votes,
+        Basis::GoingBack,
+        Basis::Undoing,
+    ];
 
     fn policy(mode: Mode, approvers: &[&str], required: u32) -> Policy {
-        Policy { mode, approvers: approvers.iter().map(|id| (*id).to_owned()).collect(), required, links: approvers.is_empty() }
+        Policy {
+            mode,
+            approvers: approvers.iter().map(|id| (*id).to_owned()).collect(),
+            required,
+            links: approvers.is_empty(),
+        }
     }
 
     /// Every policy that makes a difference.
     fn policies() -> Vec<Policy> {
-        let with_mode =
-            |mode| [policy(mode, &[], 1), policy(mode, &["UALICE"], 1), policy(mode, &["UALICE", "UBOB"], 2), policy(mode, &[], 2)];
+        let with_mode = |mode| {
+            [
+                policy(mode, &[], 1),
+                policy(mode, &["UALICE"], 1),
+                policy(mode, &["UALICE", "UBOB"], 2),
+                policy(mode, &[], 2),
+            ]
+        };
         [Mode::Auto, Mode::Approval].into_iter().flat_map(with_mode).collect()
     }
 
@@ -149,12 +215,20 @@ mod tests {
                 for basis in ALL {
                     let may = match basis {
                         Basis::BreakGlass | Basis::Undoing => true,
-                        Basis::Automation => policy.mode == Mode::Auto && facts.is_newest && !facts.is_set_aside,
+                        Basis::Automation => {
+                            policy.mode == Mode::Auto && facts.is_newest && !facts.is_set_aside
+                        }
                         Basis::Person => policy.required == 1,
-                        Basis::Votes => facts.votes >= policy.required as usize && !facts.is_rejected,
+                        Basis::Votes => {
+                            facts.votes >= policy.required as usize && !facts.is_rejected
+                        }
                         Basis::GoingBack => facts.has_run || !identities_count,
                     };
-                    assert_eq!(objection(&policy, basis, facts).is_none(), may, "{basis:?} {policy:?} {facts:?}");
+                    assert_eq!(
+                        objection(&policy, basis, facts).is_none(),
+                        may,
+                        "{basis:?} {policy:?} {facts:?}"
+                    );
                 }
             }
         }
@@ -165,9 +239,17 @@ mod tests {
         let loose = policy(Mode::Auto, &[], 1);
         let strict = policy(Mode::Approval, &["UALICE", "UBOB"], 2);
         for (now, asked) in [(&loose, &strict), (&strict, &loose)] {
-            assert_eq!(now.clone().or_stricter(asked), strict, "who was listed counts where nobody is now");
+            assert_eq!(
+                now.clone().or_stricter(asked),
+                strict,
+                "who was listed counts where nobody is now"
+            );
         }
         let others = policy(Mode::Auto, &["UCAROL"], 1);
-        assert_eq!(others.or_stricter(&strict), policy(Mode::Approval, &["UCAROL"], 2), "who is listed counts as now");
+        assert_eq!(
+            others.or_stricter(&strict),
+            policy(Mode::Approval, &["UCAROL"], 2),
+            "who is listed counts as now"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! `rollback`: back to what was deployed before, or to what is named. It holds the app, so that automation does not undo it.
+//! `rollback`: back to what was deployed before, or to what is named. It holds the app, so that
+//! automation does not undo it.
 
 use super::draft::Draft;
 use super::promotion::Wanted;
@@ -14,7 +15,11 @@ struct Target {
     tag: Option<Tag>,
 }
 
-pub(super) fn rollback(mut draft: Draft<'_>, command: &Command, image: Option<&ImageRef>) -> Decided {
+pub(super) fn rollback(
+    mut draft: Draft<'_>,
+    command: &Command,
+    image: Option<&ImageRef>,
+) -> Decided {
     let under_way = draft.under_way_now()?;
     let target = match (image, &under_way) {
         (Some(image), _) => named_before(&draft, image)?,
@@ -40,8 +45,10 @@ pub(super) fn rollback(mut draft: Draft<'_>, command: &Command, image: Option<&I
         draft.state.hold.get_or_insert(Hold { by: command.by.clone(), at: draft.now, reason });
         return draft.go(&target.digest, &going_back);
     }
-    let from = under_way.as_ref().map_or_else(|| draft.value().to_owned(), |open| open.tag.to_string());
-    let turned_away = under_way.as_ref().map(|open| open.digest.clone()).or_else(|| draft.running_digest());
+    let from =
+        under_way.as_ref().map_or_else(|| draft.value().to_owned(), |open| open.tag.to_string());
+    let turned_away =
+        under_way.as_ref().map(|open| open.digest.clone()).or_else(|| draft.running_digest());
     if draft.state.passed_over.as_ref() == Some(&target.digest) {
         draft.state.passed_over = None;
     }
@@ -57,9 +64,11 @@ pub(super) fn rollback(mut draft: Draft<'_>, command: &Command, image: Option<&I
         Some(tag) if draft.holder(&tag)? == Some(&target.digest) => (Some(tag), None),
         lost => (None, lost),
     };
-    let wanted = Wanted { tag, avoid, rolls_back: Some(from), rolls_back_digest: turned_away, ..going_back };
+    let wanted =
+        Wanted { tag, avoid, rolls_back: Some(from), rolls_back_digest: turned_away, ..going_back };
     let Some(under_way) = under_way else { return draft.go(&target.digest, &wanted) };
-    // What the stack returns to is queued behind the cancel all the same: the update may end before it can be cancelled.
+    // What the stack returns to is queued behind the cancel all the same: the update may end before
+    // it can be cancelled.
     let (_, commit) = draft.image(&target.digest)?;
     let Some(tag) = draft.tag_for(&target.digest, commit.as_ref(), &wanted) else {
         return Ok(draft.refused("every production tag that it could get is on another image"));
@@ -73,23 +82,33 @@ pub(super) fn rollback(mut draft: Draft<'_>, command: &Command, image: Option<&I
 
 /// `rollback` by the button of a message: only from the image that the message is about.
 pub(super) fn rollback_from(draft: Draft<'_>, command: &Command, digest: &Digest) -> Decided {
-    let runs = draft.state.running.as_ref().and_then(|running| running.digest.as_ref()) == Some(digest);
+    let runs =
+        draft.state.running.as_ref().and_then(|running| running.digest.as_ref()) == Some(digest);
     if runs || draft.under_way_now()?.is_some_and(|open| open.digest == *digest) {
         return rollback(draft, command, None);
     }
-    let reason = format!("{} does not run any more: there is nothing to roll back from", digest.short());
+    let reason =
+        format!("{} does not run any more: there is nothing to roll back from", digest.short());
     Ok(draft.refused(&reason))
 }
 
-/// What ran before the update that is under way: what the stack returns to. The image is meant, also where its tag moves.
+/// What ran before the update that is under way: what the stack returns to. The image is meant,
+/// also where its tag moves.
 fn present(draft: &Draft<'_>) -> Result<Target, String> {
-    let running = draft.state.running.as_ref().ok_or("it is not known what ran before the update that is under way: name an image")?;
-    let digest = running.digest.clone().ok_or_else(|| format!("what ran before, `{}`, is on no image: name an image", running.tag))?;
+    let running = draft
+        .state
+        .running
+        .as_ref()
+        .ok_or("it is not known what ran before the update that is under way: name an image")?;
+    let digest = running.digest.clone().ok_or_else(|| {
+        format!("what ran before, `{}`, is on no image: name an image", running.tag)
+    })?;
     Ok(Target { digest, tag: draft.as_production_tag(&running.tag) })
 }
 
-/// The last deployed image before the present one that was not itself rolled back from. Images are compared, as the history
-/// recorded them: what a tag is on now says nothing of what it was on then.
+/// The last deployed image before the present one that was not itself rolled back from. Images are
+/// compared, as the history recorded them: what a tag is on now says nothing of what it was on
+/// then.
 fn last_deployed(draft: &Draft<'_>) -> Decided<Result<Target, String>> {
     let deployed = deployed(draft)?;
     // What an older version wrote names some images by their tags alone.
@@ -113,22 +132,34 @@ fn last_deployed(draft: &Draft<'_>) -> Decided<Result<Target, String>> {
         left_behind.extend(from.filter(|from| !redeployed.contains(&from)));
         redeployed.push(&promotion.digest);
     }
-    let first = deployed.iter().position(|ended| Some(&ended.promotion.digest) == present.as_ref()).unwrap_or(0);
+    let first = deployed
+        .iter()
+        .position(|ended| Some(&ended.promotion.digest) == present.as_ref())
+        .unwrap_or(0);
     for Ended { promotion, .. } in &deployed[first..] {
         let own = (promotion.tag.as_str(), Some(promotion.digest.clone()));
-        for (tag, digest) in [own, (promotion.previous_tag.as_str(), promotion.previous_digest.clone())] {
+        for (tag, digest) in
+            [own, (promotion.previous_tag.as_str(), promotion.previous_digest.clone())]
+        {
             let digest = match digest {
                 None => of_tag(tag)?,
                 known => known,
             };
             match digest {
-                Some(digest) if Some(&digest) == present.as_ref() || left_behind.contains(&digest) => {}
-                // What somebody set by hand is nothing that one person may go back to where identities count.
+                Some(digest)
+                    if Some(&digest) == present.as_ref() || left_behind.contains(&digest) => {}
+                // What somebody set by hand is nothing that one person may go back to where
+                // identities count.
                 Some(digest) if draft.objection(&digest, Basis::GoingBack, None)?.is_some() => {}
-                Some(digest) => return Ok(Ok(Target { digest, tag: draft.as_production_tag(tag) })),
+                Some(digest) => {
+                    return Ok(Ok(Target { digest, tag: draft.as_production_tag(tag) }));
+                }
                 None if tag == draft.value() => {}
                 None => {
-                    return Ok(Err(format!("what was deployed before, `{tag}`, is on no image that is known: name an image")));
+                    return Ok(Err(format!(
+                        "what was deployed before, `{tag}`, is on no image that is known: name an \
+                         image"
+                    )));
                 }
             }
         }
@@ -136,16 +167,21 @@ fn last_deployed(draft: &Draft<'_>) -> Decided<Result<Target, String>> {
     Ok(Err("nothing was deployed before what runs now: name an image".to_owned()))
 }
 
-/// An image that a person names: by its tag, or as the history knows its commit, or as the repository does.
+/// An image that a person names: by its tag, or as the history knows its commit, or as the
+/// repository does.
 fn named_before(draft: &Draft<'_>, image: &ImageRef) -> Decided<Result<Target, String>> {
     let deployed_as = |is_it: &dyn Fn(&Ended) -> bool| -> Decided<Option<Target>> {
         let known = deployed(draft)?.into_iter().find(|ended| is_it(ended));
-        Ok(known.map(|ended| Target { digest: ended.promotion.digest.clone(), tag: Some(ended.promotion.tag.clone()) }))
+        Ok(known.map(|ended| Target {
+            digest: ended.promotion.digest.clone(),
+            tag: Some(ended.promotion.tag.clone()),
+        }))
     };
     let (tag, known) = match image {
         ImageRef::Digest(_) => (None, None),
         ImageRef::Commit(commit) => {
-            let of_commit = |its: &Option<Commit>| its.as_ref().is_some_and(|its| its.agrees_with(commit));
+            let of_commit =
+                |its: &Option<Commit>| its.as_ref().is_some_and(|its| its.agrees_with(commit));
             (None, deployed_as(&|ended| of_commit(&ended.promotion.commit))?)
         }
         // Any other tag moves: it says which image is meant, and is no name to run under.

@@ -1,5 +1,6 @@
-//! Settling: before anything new is decided, what became of the promotions that were begun, and whether somebody else
-//! changed the parameter. CONTRACT: parameters are judged only at rest, and whose update it was only its token says.
+//! Settling: before anything new is decided, what became of the promotions that were begun, and
+//! whether somebody else changed the parameter. CONTRACT: parameters are judged only at rest, and
+//! whose update it was only its token says.
 
 use super::draft::Draft;
 use super::{Decided, Step};
@@ -17,7 +18,13 @@ const BEFORE: &str = "before ecr-promoter";
 const OUTSIDE: &str = "somebody outside ecr-promoter";
 
 /// The state as this look finds it.
-pub(super) fn settle<'a>(app: &'a App, seen: &'a Snapshot, stack: &'a Stack, tags: &'a Tags, is_push: bool) -> Decided<Draft<'a>> {
+pub(super) fn settle<'a>(
+    app: &'a App,
+    seen: &'a Snapshot,
+    stack: &'a Stack,
+    tags: &'a Tags,
+    is_push: bool,
+) -> Decided<Draft<'a>> {
     let mut draft = Draft { is_push, ..Draft::new(app, seen, stack, tags) };
     draft.tell_of_policy()?;
     match stack.phase() {
@@ -36,15 +43,21 @@ pub(super) fn settle<'a>(app: &'a App, seen: &'a Snapshot, stack: &'a Stack, tag
 }
 
 impl Draft<'_> {
-    /// People are told once when it changes who decides, or where to: whoever may write the configuration decides that in the end.
+    /// People are told once when it changes who decides, or where to: whoever may write the
+    /// configuration decides that in the end.
     fn tell_of_policy(&mut self) -> Decided<()> {
         let now = self.app.policy();
         let (parameter, stack) = (&self.app.config.parameter, &self.stack.name);
         let seen = self.seen.state.as_ref();
-        let target = seen.map(|before| (before.parameter.clone(), before.stack.clone())).filter(|_| self.has_moved);
+        let target = seen
+            .map(|before| (before.parameter.clone(), before.stack.clone()))
+            .filter(|_| self.has_moved);
         let mut changes = Vec::new();
         if let Some((old_parameter, old_stack)) = target {
-            changes.push(format!("target: `{old_parameter}` of stack `{old_stack}` before, `{parameter}` of stack `{stack}` now"));
+            changes.push(format!(
+                "target: `{old_parameter}` of stack `{old_stack}` before, \
+                                  `{parameter}` of stack `{stack}` now"
+            ));
         }
         if let Some(before) = self.state.policy.as_ref().filter(|before| **before != now) {
             // A sandbox may go on with a configuration that is a minute old.
@@ -54,8 +67,17 @@ impl Draft<'_> {
             changes.extend(now.changes_since(before));
         }
         if !changes.is_empty() {
-            let reason = format!("the configuration in Parameter Store {} has changed; {}", self.app.source, changes.join("; "));
-            self.announce(Notice::new(Outcome::Unchanged, "whoever may write that parameter", reason, self.now));
+            let reason = format!(
+                "the configuration in Parameter Store {} has changed; {}",
+                self.app.source,
+                changes.join("; ")
+            );
+            self.announce(Notice::new(
+                Outcome::Unchanged,
+                "whoever may write that parameter",
+                reason,
+                self.now,
+            ));
         }
         self.state.policy = Some(now);
         Ok(())
@@ -78,10 +100,12 @@ impl Draft<'_> {
                 }
                 Some(UpdateEnd::Complete) => self.deployed(&open),
                 Some(UpdateEnd::Failed(reason)) => self.failed(&open, &reason),
-                Some(UpdateEnd::Unknown) if open.sent_at.is_none() && open.accepted_at.is_none() => {}
-                Some(UpdateEnd::Unknown) => {
-                    self.lose_sight_of(&open, "so much has happened on it since that its newest events do not tell")
-                }
+                Some(UpdateEnd::Unknown)
+                    if open.sent_at.is_none() && open.accepted_at.is_none() => {}
+                Some(UpdateEnd::Unknown) => self.lose_sight_of(
+                    &open,
+                    "so much has happened on it since that its newest events do not tell",
+                ),
             }
         }
         Ok(())
@@ -89,7 +113,8 @@ impl Draft<'_> {
 
     fn deployed(&mut self, open: &Promotion) {
         self.end(open, End::Deployed, "CloudFormation finished the update");
-        let mut notice = open.notice(Outcome::Deployed, "CloudFormation finished the update", self.now);
+        let mut notice =
+            open.notice(Outcome::Deployed, "CloudFormation finished the update", self.now);
         notice.took_seconds = Some(self.now.duration_since(open.at).as_secs());
         self.announce(notice);
     }
@@ -110,10 +135,12 @@ impl Draft<'_> {
         self.announce(open.notice(Outcome::Failed, reason, self.now));
     }
 
-    /// The stack is at rest without the promotion's tag, and nothing says why. A person has to look: automation stays away.
+    /// The stack is at rest without the promotion's tag, and nothing says why. A person has to
+    /// look: automation stays away.
     fn lose_sight_of(&mut self, open: &Promotion, why: &str) {
         let reason = format!(
-            "stack `{}` is at rest and does not run `{}`, and {why}: look at the stack's events, then promote what should run",
+            "stack `{}` is at rest and does not run `{}`, and {why}: look at the stack's events, \
+             then promote what should run",
             self.stack.name, open.tag
         );
         self.end_as_failed(open, &reason);
@@ -124,7 +151,12 @@ impl Draft<'_> {
     fn recognize_value(&mut self) -> Decided<()> {
         let value = self.value();
         // An older version did not keep it apart.
-        let first = self.state.running.as_ref().filter(|running| running.by == BEFORE).and_then(|running| running.digest.clone());
+        let first = self
+            .state
+            .running
+            .as_ref()
+            .filter(|running| running.by == BEFORE)
+            .and_then(|running| running.digest.clone());
         self.state.first_ran = self.state.first_ran.take().or(first);
         match &self.state.running {
             None => {
@@ -136,31 +168,47 @@ impl Draft<'_> {
             // Its tag was not there yet, or was not asked for.
             Some(running) if running.tag == value && running.digest.is_none() => {
                 let found = self.found()?;
-                self.state.running = Some(Running { digest: found.digest, commit: found.commit, ..running.clone() });
+                self.state.running =
+                    Some(Running { digest: found.digest, commit: found.commit, ..running.clone() });
             }
             Some(running) if running.tag == value => {}
             Some(running) => {
-                // State and stack are read side by side, so one of them may be older: only the events, read after both,
-                // tell a change by somebody else from one of ours that the other read has not seen.
+                // State and stack are read side by side, so one of them may be older: only the
+                // events, read after both, tell a change by somebody else from one of ours that the
+                // other read has not seen.
                 let events = self.events()?;
                 let made_it = events.newest_complete();
-                let ours = self.state.recent.iter().find(|recent| made_it.is_some_and(|event| event.is_of(&recent.token)));
-                let last_deployed = self.state.recent.iter().rev().find(|recent| recent.end == End::Deployed);
-                let has_arrived = |ours: &Recent| events.end_of(&ours.token) == Some(UpdateEnd::Complete) && last_deployed != Some(ours);
+                let ours = self
+                    .state
+                    .recent
+                    .iter()
+                    .find(|recent| made_it.is_some_and(|event| event.is_of(&recent.token)));
+                let last_deployed =
+                    self.state.recent.iter().rev().find(|recent| recent.end == End::Deployed);
+                let has_arrived = |ours: &Recent| {
+                    events.end_of(&ours.token) == Some(UpdateEnd::Complete)
+                        && last_deployed != Some(ours)
+                };
                 match ours {
-                    // It had given way to something newer, and yet it arrived (again): its sandbox had stalled.
+                    // It had given way to something newer, and yet it arrived (again): its sandbox
+                    // had stalled.
                     Some(ours) if has_arrived(ours) && running.digest.is_some() => {
                         self.is_stray = true;
                         return Ok(());
                     }
-                    Some(Recent { end: End::Deployed | End::Failed | End::Cancelled, .. }) => self.look_again()?,
+                    Some(Recent { end: End::Deployed | End::Failed | End::Cancelled, .. }) => {
+                        self.look_again()?
+                    }
                     Some(Recent { end: End::Superseded | End::Blocked, .. }) | None => {}
                 }
                 if running.digest.is_some() && running.digest == self.seen.newest {
                     self.state.passed_over = running.digest.clone();
                 }
                 let was = running.tag.clone();
-                self.adopt(format!("{} was changed from `{was}` to `{value}` outside ecr-promoter", self.app.config.parameter))?;
+                self.adopt(format!(
+                    "{} was changed from `{was}` to `{value}` outside ecr-promoter",
+                    self.app.config.parameter
+                ))?;
             }
         }
         Ok(())
@@ -175,7 +223,8 @@ impl Draft<'_> {
         let recorded = tag.and_then(|tag| self.recorded(&tag).cloned());
         let found = self.found()?;
         let digest = recorded.or(found.digest);
-        self.state.running = Some(Running { by: OUTSIDE.to_owned(), since: Some(self.now), digest, ..found });
+        self.state.running =
+            Some(Running { by: OUTSIDE.to_owned(), since: Some(self.now), digest, ..found });
         self.hold(reason);
         Ok(())
     }
@@ -188,16 +237,28 @@ impl Draft<'_> {
             Some(tag) => self.holder(tag)?.cloned(),
             None => None,
         };
-        let by_tags = digest.as_ref().and_then(|digest| self.tags.commit(digest, &self.app.config)).flatten();
+        let by_tags =
+            digest.as_ref().and_then(|digest| self.tags.commit(digest, &self.app.config)).flatten();
         let commit = by_tags.or_else(|| tag.as_ref().and_then(commit_in));
-        Ok(Running { tag: self.value().to_owned(), digest, commit, since: None, by: BEFORE.to_owned() })
+        Ok(Running {
+            tag: self.value().to_owned(),
+            digest,
+            commit,
+            since: None,
+            by: BEFORE.to_owned(),
+        })
     }
 
-    /// Whether a push is about to go out: what another look can find out as well does not hold it up.
+    /// Whether a push is about to go out: what another look can find out as well does not hold it
+    /// up.
     fn is_urgent(&self) -> Decided<bool> {
-        let Some(newest) = self.seen.newest.as_ref().filter(|_| self.is_push) else { return Ok(false) };
+        let Some(newest) = self.seen.newest.as_ref().filter(|_| self.is_push) else {
+            return Ok(false);
+        };
         let is_new = self.running_digest().as_ref() != Some(newest);
-        Ok(is_new && self.stack.phase() == Phase::AtRest && self.objection(newest, Basis::Automation, None)?.is_none())
+        Ok(is_new
+            && self.stack.phase() == Phase::AtRest
+            && self.objection(newest, Basis::Automation, None)?.is_none())
     }
 
     /// Finds out which image ran when the app was first seen, where a push did not wait for that.
@@ -211,15 +272,19 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// A production tag means the image that it was made for. Where somebody has put the running one on another image, what
-    /// starts next is not what was promoted: people are told, once, and automation stays away.
+    /// A production tag means the image that it was made for. Where somebody has put the running
+    /// one on another image, what starts next is not what was promoted: people are told, once, and
+    /// automation stays away.
     fn check_running_tag(&mut self) -> Decided<()> {
-        let Some(Running { tag, digest: Some(digest), .. }) = self.state.running.clone().filter(|_| self.is_pinned()) else {
+        let Some(Running { tag, digest: Some(digest), .. }) =
+            self.state.running.clone().filter(|_| self.is_pinned())
+        else {
             self.state.moved_tag = None;
             return Ok(());
         };
         let Ok(name) = tag.parse::<Tag>() else { return Ok(()) };
-        // Tags that show it on its image may be as old as they like. A push that goes out asks about it beside its first write.
+        // Tags that show it on its image may be as old as they like. A push that goes out asks
+        // about it beside its first write.
         let is_suspect = self.seen.tried.taken.contains(&name);
         let to = match self.tags.holder(&name) {
             None if !is_suspect && self.is_urgent()? => return Ok(()),
@@ -239,17 +304,23 @@ impl Draft<'_> {
             return Err(self.ask_about_tags([name], []));
         }
         let on = moved.to.as_ref().map_or("no image".to_owned(), Digest::to_string);
-        self.hold(format!("the tag `{}` was put on {digest} and is now on {on}: what starts next is not what was promoted", moved.tag));
+        self.hold(format!(
+            "the tag `{}` was put on {digest} and is now on {on}: what starts next \
+                           is not what was promoted",
+            moved.tag
+        ));
         self.state.moved_tag = Some(moved);
         Ok(())
     }
 
-    /// Ends what waits at rest and cannot go any more: the image of what a person wanted is gone, or the policy forbids it now, or
-    /// automation's own is the newest no more.
+    /// Ends what waits at rest and cannot go any more: the image of what a person wanted is gone,
+    /// or the policy forbids it now, or automation's own is the newest no more.
     fn close_hopeless(&mut self) -> Decided<()> {
         for open in self.state.open.clone() {
             let is_way_back = self.is_stray && self.running_digest().as_ref() == Some(&open.digest);
-            if open.via.is_automation() && (is_way_back || self.seen.newest.as_ref() == Some(&open.digest)) {
+            if open.via.is_automation()
+                && (is_way_back || self.seen.newest.as_ref() == Some(&open.digest))
+            {
                 continue;
             }
             if open.via.is_automation() {
@@ -257,18 +328,28 @@ impl Draft<'_> {
                 if !self.seen.asked_tags.contains(&self.app.config.source_tag) {
                     return Err(self.ask_about_tags([self.app.config.source_tag.clone()], []));
                 }
-                self.end(&open, End::Superseded, format!("`{}` is on another image now", self.app.config.source_tag));
+                self.end(
+                    &open,
+                    End::Superseded,
+                    format!("`{}` is on another image now", self.app.config.source_tag),
+                );
                 continue;
             }
-            let problem = match (self.seen.images.get(&open.digest), self.seen.unavailable.get(&open.digest)) {
-                (None, _) => return Err(Step::Read(Question::Image(open.digest))),
-                (Some(Err(problem)), _) => Some(problem),
-                (Some(Ok(_)), None) => return Err(Step::Read(Question::Availability(open.digest))),
-                (Some(Ok(_)), Some(problem)) => problem.as_ref(),
-            };
+            let problem =
+                match (self.seen.images.get(&open.digest), self.seen.unavailable.get(&open.digest))
+                {
+                    (None, _) => return Err(Step::Read(Question::Image(open.digest))),
+                    (Some(Err(problem)), _) => Some(problem),
+                    (Some(Ok(_)), None) => {
+                        return Err(Step::Read(Question::Availability(open.digest)));
+                    }
+                    (Some(Ok(_)), Some(problem)) => problem.as_ref(),
+                };
             if let Some(problem) = problem {
                 self.end_as_failed(&open, problem);
-            } else if let Some(objection) = self.objection(&open.digest, open.basis(), open.request.as_ref())? {
+            } else if let Some(objection) =
+                self.objection(&open.digest, open.basis(), open.request.as_ref())?
+            {
                 // It might go when it was queued, and may not any more.
                 self.end(&open, End::Superseded, objection.clone());
                 self.announce(open.notice(Outcome::Superseded, objection, self.now));

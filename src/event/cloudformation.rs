@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::{Envelope, Event, Invocation, NotUnderstood, cut};
 use crate::json::{self, Node};
 
-/// The `detail` of a `CloudFormation Stack Status Change`: only which stack. Its status may be an old one by now.
+/// The `detail` of a `CloudFormation Stack Status Change`: only which stack. Its status may be an
+/// old one by now.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct StackStatusChange {
@@ -23,7 +24,11 @@ pub(super) fn parse(raw: &Value, invocation: &Invocation) -> Result<Event, NotUn
     if let Some(reason) = event.is_elsewhere(invocation) {
         return ignored(reason);
     }
-    let StackStatusChange { stack_id } = json::read(&Node::from(event.detail))
-        .map_err(|mistake| NotUnderstood::new(format!("a `CloudFormation Stack Status Change` did not parse: {mistake}")))?;
+    let StackStatusChange { stack_id } =
+        json::read(&Node::from(event.detail)).map_err(|mistake| {
+            NotUnderstood::new(format!(
+                "a `CloudFormation Stack Status Change` did not parse: {mistake}"
+            ))
+        })?;
     Ok(Event::StackChanged { stack_id })
 }

@@ -1,4 +1,5 @@
-//! Commands: what people and scripts ask for, in JSON or in words, over SNS or by a direct invocation.
+//! Commands: what people and scripts ask for, in JSON or in words, over SNS or by a direct
+//! invocation.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
@@ -13,12 +14,26 @@ use crate::slack::team::Standing;
 use crate::state::Via;
 use crate::text::claimed;
 
-/// A relative command that SNS delivered later than this would act on another image than its sender saw.
+/// A relative command that SNS delivered later than this would act on another image than its sender
+/// saw.
 const RELATIVE_COMMANDS_EXPIRE: SignedDuration = SignedDuration::from_mins(15);
 
 /// The words that a command begins with.
-pub const ACTIONS: [&str; 13] =
-    ["promote", "approve", "reject", "ask", "rollback", "cancel", "hold", "resume", "reconcile", "plan", "status", "history", "board"];
+pub const ACTIONS: [&str; 13] = [
+    "promote",
+    "approve",
+    "reject",
+    "ask",
+    "rollback",
+    "cancel",
+    "hold",
+    "resume",
+    "reconcile",
+    "plan",
+    "status",
+    "history",
+    "board",
+];
 
 /// One command, valid in itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +56,8 @@ pub struct Command {
     pub trace: Option<Trace>,
 }
 
-/// Where a decision by a link came from. The address is what Lambda saw; the user agent is what the sender said of itself.
+/// Where a decision by a link came from. The address is what Lambda saw; the user agent is what the
+/// sender said of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Trace {
     /// The network address.
@@ -88,10 +104,11 @@ pub enum Act {
 impl std::fmt::Display for Act {
     /// As a person would type it, without the app.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let with = |f: &mut std::fmt::Formatter<'_>, word: &str, image: &Option<ImageRef>| match image {
-            Some(image) => write!(f, "{word} {image}"),
-            None => f.write_str(word),
-        };
+        let with =
+            |f: &mut std::fmt::Formatter<'_>, word: &str, image: &Option<ImageRef>| match image {
+                Some(image) => write!(f, "{word} {image}"),
+                None => f.write_str(word),
+            };
         match self {
             Act::Promote(image) => with(f, "promote", image),
             Act::Plan(image) => with(f, "plan", image),
@@ -206,10 +223,13 @@ fn is_action(word: &str) -> Result<(), NotUnderstood> {
 
 /// Reads a command, or says which key of it is wrong.
 fn read<T: DeserializeOwned>(raw: &Value) -> Result<T, NotUnderstood> {
-    json::read(&Node::from(raw)).map_err(|mistake| NotUnderstood::new(format!("the command did not parse: {mistake}")))
+    json::read(&Node::from(raw))
+        .map_err(|mistake| NotUnderstood::new(format!("the command did not parse: {mistake}")))
 }
 
-fn not_null<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(value: D) -> Result<Option<T>, D::Error> {
+fn not_null<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
+    value: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(value).map(Some)
 }
 
@@ -227,16 +247,27 @@ impl Command {
 
     /// Whether this is too old to mean what its sender meant.
     pub fn is_stale(&self, now: Timestamp) -> bool {
-        self.is_relative() && self.sent_at.is_some_and(|sent| now.duration_since(sent) > RELATIVE_COMMANDS_EXPIRE)
+        self.is_relative()
+            && self.sent_at.is_some_and(|sent| now.duration_since(sent) > RELATIVE_COMMANDS_EXPIRE)
     }
 
     /// A decision by an approval link. Its bearer's name is only claimed; `None` without a name.
     pub fn from_link(id: String, act: Act, repository: Repository, name: &str) -> Option<Self> {
         let by = claimed(name, "claimed, by the approval link")?;
-        Some(Self { id, act, repository, by, via: Via::Link, slack: None, sent_at: None, trace: None })
+        Some(Self {
+            id,
+            act,
+            repository,
+            by,
+            via: Via::Link,
+            slack: None,
+            sent_at: None,
+            trace: None,
+        })
     }
 
-    /// A command by a board's link that was asked for through IAM. The bearer's name is only claimed.
+    /// A command by a board's link that was asked for through IAM. The bearer's name is only
+    /// claimed.
     pub fn from_board(id: String, act: Act, repository: Repository, name: &str) -> Self {
         let by = claimed(name, "claimed, by the board").unwrap_or_else(|| "the board".to_owned());
         Self { id, act, repository, by, via: Via::Direct, slack: None, sent_at: None, trace: None }
@@ -253,16 +284,41 @@ impl Command {
         if ACTIONS.contains(&first.to_ascii_lowercase().as_str()) {
             return Self::from_words(text, sender);
         }
-        Self::from_words(&format!("promote {text}"), sender).map_err(|problem| match nearest(first, ACTIONS) {
-            Some(meant) => NotUnderstood::new(format!("`{}` is no command: did you mean `{meant}`?", cut(first))),
-            None => problem,
+        Self::from_words(&format!("promote {text}"), sender).map_err(|problem| {
+            match nearest(first, ACTIONS) {
+                Some(meant) => NotUnderstood::new(format!(
+                    "`{}` is no command: did you mean `{meant}`?",
+                    cut(first)
+                )),
+                None => problem,
+            }
         })
     }
 
-    /// A command by a person in Slack. The user's id says who it is; the name is for people to read.
-    pub fn from_slack(id: String, act: Act, repository: Repository, origin: &SlackOrigin, name: &str) -> Self {
-        let by = if name.is_empty() { format!("{} (Slack)", origin.user) } else { format!("{} (Slack, {})", cut(name), origin.user) };
-        Self { id, act, repository, by, via: Via::Slack, slack: Some(Box::new(origin.clone())), sent_at: None, trace: None }
+    /// A command by a person in Slack. The user's id says who it is; the name is for people to
+    /// read.
+    pub fn from_slack(
+        id: String,
+        act: Act,
+        repository: Repository,
+        origin: &SlackOrigin,
+        name: &str,
+    ) -> Self {
+        let by = if name.is_empty() {
+            format!("{} (Slack)", origin.user)
+        } else {
+            format!("{} (Slack, {})", cut(name), origin.user)
+        };
+        Self {
+            id,
+            act,
+            repository,
+            by,
+            via: Via::Slack,
+            slack: Some(Box::new(origin.clone())),
+            sent_at: None,
+            trace: None,
+        }
     }
 
     pub(super) fn from_json(raw: &Value, sender: Sender<'_>) -> Result<Self, NotUnderstood> {
@@ -272,18 +328,34 @@ impl Command {
     /// Reads words such as `promote web 9fceb02`.
     pub fn from_words(text: &str, sender: Sender<'_>) -> Result<Self, NotUnderstood> {
         let mut words = text.split_whitespace();
-        let action = words.next().ok_or_else(|| NotUnderstood::new("the message is empty"))?.to_ascii_lowercase();
+        let action = words
+            .next()
+            .ok_or_else(|| NotUnderstood::new("the message is empty"))?
+            .to_ascii_lowercase();
         is_action(&action)?;
         let repository = match words.next() {
             None => None,
             Some(word) => Some(word.parse().map_err(|e| {
                 let lower = word.to_lowercase();
-                let meant = if lower.parse::<Repository>().is_ok() { did_you_mean(word, [lower.as_str()]) } else { ".".to_owned() };
+                let meant = if lower.parse::<Repository>().is_ok() {
+                    did_you_mean(word, [lower.as_str()])
+                } else {
+                    ".".to_owned()
+                };
                 NotUnderstood::new(format!("`{}`: {e}{meant}", cut(text)))
             })?),
         };
-        let mut message =
-            Message { action, repository, digest: None, commit: None, tag: None, request: None, id: None, by: None, reason: None };
+        let mut message = Message {
+            action,
+            repository,
+            digest: None,
+            commit: None,
+            tag: None,
+            request: None,
+            id: None,
+            by: None,
+            reason: None,
+        };
         if message.action == "hold" {
             let reason: Vec<&str> = words.by_ref().collect();
             message.reason = (!reason.is_empty()).then(|| reason.join(" "));
@@ -296,12 +368,17 @@ impl Command {
             } else if let Ok(commit) = word.parse() {
                 message.commit = Some(commit);
             } else {
-                message.tag =
-                    Some(word.parse().map_err(|e| NotUnderstood::new(format!("`{}`: {e}, nor a digest or a commit", cut(text))))?);
+                message.tag = Some(word.parse().map_err(|e| {
+                    NotUnderstood::new(format!("`{}`: {e}, nor a digest or a commit", cut(text)))
+                })?);
             }
         }
         if let Some(word) = words.next() {
-            return Err(NotUnderstood::new(format!("`{}`: the word `{}` was not expected", cut(text), cut(word))));
+            return Err(NotUnderstood::new(format!(
+                "`{}`: the word `{}` was not expected",
+                cut(text),
+                cut(word)
+            )));
         }
         message.into_command(sender)
     }
@@ -313,8 +390,12 @@ impl Message {
         is_action(&self.action)?;
         if self.action == "board" {
             return wrong(match sender {
-                Sender::Sns { .. } => "`board` is for direct invocations and for Slack: SNS answers nobody".to_owned(),
-                Sender::Direct { .. } | Sender::Slack { .. } => "`board` is about all apps: it takes nothing else".to_owned(),
+                Sender::Sns { .. } => {
+                    "`board` is for direct invocations and for Slack: SNS answers nobody".to_owned()
+                }
+                Sender::Direct { .. } | Sender::Slack { .. } => {
+                    "`board` is about all apps: it takes nothing else".to_owned()
+                }
             });
         }
         let Some(repository) = self.repository else {
@@ -325,16 +406,26 @@ impl Message {
             (Some(digest), None, None) => Some(ImageRef::Digest(digest)),
             (None, Some(commit), None) => Some(ImageRef::Commit(commit)),
             (None, None, Some(tag)) => Some(ImageRef::Tag(tag)),
-            _ => return wrong("the command names several of digest, commit and tag; one is enough".to_owned()),
+            _ => {
+                return wrong(
+                    "the command names several of digest, commit and tag; one is enough".to_owned(),
+                );
+            }
         };
-        if self.request.is_some() && (image.is_some() || !matches!(self.action.as_str(), "approve" | "reject")) {
-            return wrong(format!("`{}` takes no request, or names something else besides", cut(&self.action)));
+        if self.request.is_some()
+            && (image.is_some() || !matches!(self.action.as_str(), "approve" | "reject"))
+        {
+            return wrong(format!(
+                "`{}` takes no request, or names something else besides",
+                cut(&self.action)
+            ));
         }
         let choice = |image: Option<ImageRef>| match (self.request, image) {
             (Some(request), _) => Ok(Choice::Request(request)),
             (None, Some(image)) => Ok(Choice::Image(image)),
             (None, None) => Err(NotUnderstood::new(format!(
-                "`{}` names no digest, commit or request: what was the candidate a moment ago may not be it any more",
+                "`{}` names no digest, commit or request: what was the candidate a moment ago may \
+                 not be it any more",
                 cut(&self.action)
             ))),
         };
@@ -345,13 +436,18 @@ impl Message {
             ("status", None) => Act::Status,
             ("history", None) => Act::History,
             ("cancel", None) => Act::Cancel,
-            ("hold", None) => Act::Hold(self.reason.as_deref().map_or("no reason was given".to_owned(), cut)),
+            ("hold", None) => {
+                Act::Hold(self.reason.as_deref().map_or("no reason was given".to_owned(), cut))
+            }
             ("resume", None) => Act::Resume,
             ("reconcile", None) => Act::Reconcile,
             ("approve", image) => Act::Approve(choice(image)?),
             ("reject", image) => Act::Reject(choice(image)?),
             ("ask", None) => Act::Ask,
-            ("ask" | "status" | "history" | "cancel" | "hold" | "resume" | "reconcile", Some(image)) => {
+            (
+                "ask" | "status" | "history" | "cancel" | "hold" | "resume" | "reconcile",
+                Some(image),
+            ) => {
                 return wrong(format!("`{}` takes no {image}", self.action));
             }
             (other, _) => return wrong(format!("`{}` is no command", cut(other))),
@@ -360,8 +456,12 @@ impl Message {
             return wrong(format!("`{}` takes no reason", self.action));
         }
         let (via, channel, own_id, sent_at) = match sender {
-            Sender::Sns { message_id, sent_at } => (Via::Sns, "SNS", format!("sns#{message_id}"), Some(sent_at)),
-            Sender::Direct { request_id } => (Via::Direct, "a direct invocation", format!("request#{request_id}"), None),
+            Sender::Sns { message_id, sent_at } => {
+                (Via::Sns, "SNS", format!("sns#{message_id}"), Some(sent_at))
+            }
+            Sender::Direct { request_id } => {
+                (Via::Direct, "a direct invocation", format!("request#{request_id}"), None)
+            }
             Sender::Slack { trigger_id, origin, name } => {
                 let id = format!("slack#{trigger_id}");
                 return Ok(Command::from_slack(id, act, repository, origin, name));
@@ -369,11 +469,14 @@ impl Message {
         };
         let id = match self.id.as_deref() {
             Some("") => return wrong("`id` is empty".to_owned()),
-            Some(id) if id.len() > 200 => return wrong("`id` is longer than 200 characters".to_owned()),
+            Some(id) if id.len() > 200 => {
+                return wrong("`id` is longer than 200 characters".to_owned());
+            }
             Some(id) => format!("id#{id}"),
             None => own_id,
         };
-        let by = self.by.as_deref().and_then(|name| claimed(name, &format!("claimed, by {channel}")));
+        let by =
+            self.by.as_deref().and_then(|name| claimed(name, &format!("claimed, by {channel}")));
         let by = by.unwrap_or_else(|| channel.to_owned());
         Ok(Command { id, act, repository, by, via, slack: None, sent_at, trace: None })
     }

@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::{Envelope, Event, Invocation, NotUnderstood, cut};
 use crate::json::{self, Node};
 
-/// The `detail` of an `ECR Image Action`. What only some actions have is looked at when it is known to be a push.
+/// The `detail` of an `ECR Image Action`. What only some actions have is looked at when it is known
+/// to be a push.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct ImageAction {
@@ -15,13 +16,18 @@ struct ImageAction {
     result: String,
     repository_name: Option<String>,
     image_digest: Option<String>,
-    /// Absent or empty for an untagged image: a platform of an index, an attestation, a pull by digest.
+    /// Absent or empty for an untagged image: a platform of an index, an attestation, a pull by
+    /// digest.
     image_tag: Option<String>,
 }
 
 pub(super) fn parse(raw: &Value, invocation: &Invocation) -> Result<Event, NotUnderstood> {
-    let wrong =
-        |error: &dyn std::fmt::Display| NotUnderstood::new(format!("an `ECR Image Action` did not parse: {}", cut(&error.to_string())));
+    let wrong = |error: &dyn std::fmt::Display| {
+        NotUnderstood::new(format!(
+            "an `ECR Image Action` did not parse: {}",
+            cut(&error.to_string())
+        ))
+    };
     let event = Envelope::read(raw)?;
     let ignored = |repository, reason: String| Ok(Event::Ignored { repository, reason });
     if event.detail_type != "ECR Image Action" {
@@ -30,17 +36,31 @@ pub(super) fn parse(raw: &Value, invocation: &Invocation) -> Result<Event, NotUn
     if let Some(reason) = event.is_elsewhere(invocation) {
         return ignored(None, reason);
     }
-    let detail: ImageAction = json::read(&Node::from(event.detail)).map_err(|mistake| wrong(&mistake))?;
+    let detail: ImageAction =
+        json::read(&Node::from(event.detail)).map_err(|mistake| wrong(&mistake))?;
     if detail.action_type != "PUSH" || detail.result != "SUCCESS" {
         let repository = detail.repository_name.and_then(|name| name.parse().ok());
-        return ignored(repository, format!("{} {} is no successful push", cut(&detail.action_type), cut(&detail.result)));
+        return ignored(
+            repository,
+            format!("{} {} is no successful push", cut(&detail.action_type), cut(&detail.result)),
+        );
     }
-    let repository = detail.repository_name.ok_or_else(|| wrong(&"it names no repository"))?.parse().map_err(|e| wrong(&e))?;
+    let repository = detail
+        .repository_name
+        .ok_or_else(|| wrong(&"it names no repository"))?
+        .parse()
+        .map_err(|e| wrong(&e))?;
     match detail.image_tag.as_deref() {
-        None | Some("") => ignored(Some(repository), "an untagged image is no candidate".to_owned()),
+        None | Some("") => {
+            ignored(Some(repository), "an untagged image is no candidate".to_owned())
+        }
         Some(tag) => Ok(Event::ImagePushed {
             repository,
-            digest: detail.image_digest.ok_or_else(|| wrong(&"it names no digest"))?.parse().map_err(|e| wrong(&e))?,
+            digest: detail
+                .image_digest
+                .ok_or_else(|| wrong(&"it names no digest"))?
+                .parse()
+                .map_err(|e| wrong(&e))?,
             tag: tag.parse().map_err(|e| wrong(&e))?,
         }),
     }

@@ -33,13 +33,18 @@ struct Message {
 
 pub(super) fn parse(raw: &Value) -> Result<Vec<Result<Event, NotUnderstood>>, NotUnderstood> {
     let records = json::read::<Records>(&Node::from(raw))
-        .map_err(|mistake| NotUnderstood::new(format!("`Records` did not parse as SNS records: {mistake}")))?
+        .map_err(|mistake| {
+            NotUnderstood::new(format!("`Records` did not parse as SNS records: {mistake}"))
+        })?
         .records;
     if records.is_empty() {
         return Err(NotUnderstood::new("`Records` is empty"));
     }
     if let Some(other) = records.iter().find(|record| record.event_source != "aws:sns") {
-        return Err(NotUnderstood::new(format!("a record of `{}` was not expected", cut(&other.event_source))));
+        return Err(NotUnderstood::new(format!(
+            "a record of `{}` was not expected",
+            cut(&other.event_source)
+        )));
     }
     Ok(records.iter().map(|record| parse_message(&record.sns)).collect())
 }
@@ -50,8 +55,9 @@ fn parse_message(sns: &Message) -> Result<Event, NotUnderstood> {
     if !text.starts_with('{') {
         return Command::from_words(text, sender).map(Event::Command);
     }
-    let message: Value =
-        serde_json::from_str(text).map_err(|e| NotUnderstood::new(format!("an SNS message starts like JSON, and {}", json::syntax(&e))))?;
+    let message: Value = serde_json::from_str(text).map_err(|e| {
+        NotUnderstood::new(format!("an SNS message starts like JSON, and {}", json::syntax(&e)))
+    })?;
     if message.get("outcome").is_some() && message.get("action").is_none() {
         return Ok(Event::Ignored {
             repository: message["repository"].as_str().and_then(|name| name.parse().ok()),

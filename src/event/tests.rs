@@ -9,7 +9,11 @@ const DIGEST: &str = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e730
 const COMMIT: &str = "9fceb02d0ae598e95dc970b74767f19372d61af8";
 
 fn invocation() -> Invocation {
-    Invocation::new("request-1".to_owned(), "arn:aws:lambda:us-east-1:012345678912:function:promoter", Timestamp::UNIX_EPOCH)
+    Invocation::new(
+        "request-1".to_owned(),
+        "arn:aws:lambda:us-east-1:012345678912:function:promoter",
+        Timestamp::UNIX_EPOCH,
+    )
 }
 
 fn file(name: &str) -> Value {
@@ -61,14 +65,20 @@ fn what_is_no_push_of_ours_is_ignored() {
 fn nothing_is_read_of_an_event_that_is_not_for_this_function() {
     let mut push = file("ecr-push");
     push["time"] = "2023-02-29T02:36:48Z".into();
-    assert!(matches!(parse_one(&push), Ok(Event::ImagePushed { .. })), "nothing depends on the time");
-    let mut odd = serde_json::json!({ "source": "aws.ecr", "detail-type": "ECR Scan Resource Change", "time": 5, "detail": [] });
+    assert!(
+        matches!(parse_one(&push), Ok(Event::ImagePushed { .. })),
+        "nothing depends on the time"
+    );
+    let mut odd = serde_json::json!({ "source": "aws.ecr", "detail-type": "ECR Scan Resource \
+        Change", "time": 5, "detail": [] });
     assert!(matches!(parse_one(&odd), Ok(Event::Ignored { .. })));
     odd["source"] = "aws.cloudformation".into();
     assert!(matches!(parse_one(&odd), Ok(Event::Ignored { .. })));
     for (key, value) in [("action-type", "DELETE"), ("result", "FAILURE")] {
         let mut other = file("ecr-push");
-        other["detail"] = serde_json::json!({ "action-type": "PUSH", "result": "SUCCESS", "repository-name": "WEB" });
+        other["detail"] = serde_json::json!({
+            "action-type": "PUSH", "result": "SUCCESS", "repository-name": "WEB",
+        });
         other["detail"][key] = value.into();
         assert!(matches!(parse_one(&other), Ok(Event::Ignored { .. })), "{other}");
     }
@@ -79,7 +89,11 @@ fn nothing_is_read_of_an_event_that_is_not_for_this_function() {
 
 #[test]
 fn a_push_that_names_no_image_is_not_understood() {
-    for (key, why) in [("repository-name", "no repository"), ("image-digest", "no digest"), ("action-type", "action-type")] {
+    for (key, why) in [
+        ("repository-name", "no repository"),
+        ("image-digest", "no digest"),
+        ("action-type", "action-type"),
+    ] {
         let mut push = file("ecr-push");
         push["detail"].as_object_mut().expect("an object").remove(key);
         is_not_understood(push, why);
@@ -95,7 +109,8 @@ fn a_schedule_and_a_change_of_a_stack_are_reasons_to_look() {
     let open = serde_json::json!({"action": "reconcile", "only_open_work": true});
     assert_eq!(parse_one(&open), Ok(Event::Due { only_open_work: true }));
     is_not_understood(serde_json::json!({"action": "reconcile", "only_open": true}), "only_open");
-    let stack_id = file("cfn-update-complete")["detail"]["stack-id"].as_str().expect("an ARN").to_owned();
+    let stack_id =
+        file("cfn-update-complete")["detail"]["stack-id"].as_str().expect("an ARN").to_owned();
     assert_eq!(parse_one(&file("cfn-update-complete")), Ok(Event::StackChanged { stack_id }));
     let mut elsewhere = file("cfn-update-complete");
     elsewhere["region"] = "eu-west-1".into();
@@ -128,17 +143,31 @@ fn an_image_is_named_by_digest_commit_or_tag() {
     let commit = || Some(ImageRef::Commit(COMMIT.parse().expect("valid")));
     assert_eq!(act(&format!("promote web {COMMIT}")), Act::Promote(commit()));
     assert_eq!(act(&format!("  Promote\tweb {COMMIT}\n")), Act::Promote(commit()));
-    assert_eq!(act(&format!("promote web {DIGEST}")), Act::Promote(Some(ImageRef::Digest(DIGEST.parse().expect("valid")))));
-    assert_eq!(act("plan web v1.2"), Act::Plan(Some(ImageRef::Tag("v1.2".parse().expect("valid")))));
-    assert_eq!(act(&format!(r#"{{"action":"promote","repository":"web","commit":"{COMMIT}"}}"#)), Act::Promote(commit()));
+    assert_eq!(
+        act(&format!("promote web {DIGEST}")),
+        Act::Promote(Some(ImageRef::Digest(DIGEST.parse().expect("valid"))))
+    );
+    assert_eq!(
+        act("plan web v1.2"),
+        Act::Plan(Some(ImageRef::Tag("v1.2".parse().expect("valid"))))
+    );
+    assert_eq!(
+        act(&format!(r#"{{"action":"promote","repository":"web","commit":"{COMMIT}"}}"#)),
+        Act::Promote(commit())
+    );
 }
 
 #[test]
 fn a_direct_command_is_known_by_its_id_or_its_request() {
     let by_request = command(&serde_json::json!({"action": "promote", "repository": "web"}));
     assert_eq!((by_request.id.as_str(), by_request.via), ("request#request-1", Via::Direct));
-    let by_id = command(&serde_json::json!({"action": "promote", "repository": "web", "id": "deploy-7", "by": "alice"}));
-    assert_eq!((by_id.id.as_str(), by_id.by.as_str()), ("id#deploy-7", "alice (claimed, by a direct invocation)"));
+    let by_id = command(&serde_json::json!({
+        "action": "promote", "repository": "web", "id": "deploy-7", "by": "alice",
+    }));
+    assert_eq!(
+        (by_id.id.as_str(), by_id.by.as_str()),
+        ("id#deploy-7", "alice (claimed, by a direct invocation)")
+    );
 }
 
 #[test]
@@ -147,8 +176,14 @@ fn a_board_is_about_all_apps_and_asked_for_directly() {
     let by = |name: &str| Ok(Event::Board { by: Some(name.to_owned()) });
     assert_eq!(board(serde_json::json!({ "action": "board" })), Ok(Event::Board { by: None }));
     assert_eq!(board(serde_json::json!({ "action": "board", "by": " alice " })), by("alice"));
-    assert_eq!(board(serde_json::json!({ "action": "board", "by": " " })), Ok(Event::Board { by: None }));
-    is_not_understood(serde_json::json!({ "action": "board", "repository": "web" }), "key `repository`: there is no such key");
+    assert_eq!(
+        board(serde_json::json!({ "action": "board", "by": " " })),
+        Ok(Event::Board { by: None })
+    );
+    is_not_understood(
+        serde_json::json!({ "action": "board", "repository": "web" }),
+        "key `repository`: there is no such key",
+    );
     is_not_understood(serde_json::json!({ "action": "board", "by": null }), "by");
 }
 
@@ -181,14 +216,37 @@ fn nonsense_is_told_what_would_be_understood() {
     is_not_understood(serde_json::json!({"actoin": "promote"}), "did you mean `action`?");
     is_not_understood(serde_json::json!({"hello": 1}), "`hello`");
     is_not_understood(serde_json::json!({"source": "aws.s3", "action": "promote"}), "aws.s3");
-    is_not_understood(serde_json::json!({"action": "destroy", "repository": "web"}), "`destroy` is no command");
+    is_not_understood(
+        serde_json::json!({"action": "destroy", "repository": "web"}),
+        "`destroy` is no command",
+    );
     is_not_understood(serde_json::json!({"action": "promote"}), "names no repository");
-    is_not_understood(serde_json::json!({"action": "promote", "repository": "web", "comit": COMMIT}), "`comit`");
-    is_not_understood(serde_json::json!({"action": "promote", "repository": "web", "commit": "main"}), "a commit");
-    is_not_understood(serde_json::json!({"action": "promote", "repository": "web", "commit": COMMIT, "tag": "v1"}), "several");
-    is_not_understood(serde_json::json!({"action": "promote", "repository": "web", "commit": null}), "commit");
-    is_not_understood(serde_json::json!({"action": "hold", "repository": "web", "commit": COMMIT}), "takes no commit");
-    is_not_understood(serde_json::json!({"action": "promote", "repository": "web", "reason": "x"}), "takes no reason");
+    is_not_understood(
+        serde_json::json!({"action": "promote", "repository": "web", "comit": COMMIT}),
+        "`comit`",
+    );
+    is_not_understood(
+        serde_json::json!({"action": "promote", "repository": "web", "commit": "main"}),
+        "a commit",
+    );
+    is_not_understood(
+        serde_json::json!({
+            "action": "promote", "repository": "web", "commit": COMMIT, "tag": "v1",
+        }),
+        "several",
+    );
+    is_not_understood(
+        serde_json::json!({"action": "promote", "repository": "web", "commit": null}),
+        "commit",
+    );
+    is_not_understood(
+        serde_json::json!({"action": "hold", "repository": "web", "commit": COMMIT}),
+        "takes no commit",
+    );
+    is_not_understood(
+        serde_json::json!({"action": "promote", "repository": "web", "reason": "x"}),
+        "takes no reason",
+    );
     is_not_understood(serde_json::json!({"action": 5}), "action");
     is_not_understood(serde_json::json!({"Records": []}), "empty");
     is_not_understood(serde_json::json!({"Records": [{"s3": {}}]}), "SNS records");
@@ -211,26 +269,45 @@ fn a_misspelt_command_is_told_what_may_be_meant() {
     is_not_understood(sns("aprove"), "did you mean `approve`?");
     is_not_understood(sns("Promte WEB"), "did you mean `promote`?");
     is_not_understood(sns("promote Web"), "did you mean `web`?");
-    is_not_understood(serde_json::json!({"action": "rolback", "repository": "web"}), "did you mean `rollback`?");
-    is_not_understood(serde_json::json!({"action": "promote", "repository": "web", "comit": COMMIT}), "did you mean `commit`?");
+    is_not_understood(
+        serde_json::json!({"action": "rolback", "repository": "web"}),
+        "did you mean `rollback`?",
+    );
+    is_not_understood(
+        serde_json::json!({"action": "promote", "repository": "web", "comit": COMMIT}),
+        "did you mean `commit`?",
+    );
     let error = parse_one(&sns("lorem ipsum")).expect_err("not understood");
     assert!(error.len() < 200, "short: {error}");
 }
 
 #[test]
 fn a_misspelt_slash_command_is_told_what_may_be_meant() {
-    let origin = command::SlackOrigin { user: "U1".to_owned(), standing: crate::slack::team::Standing::Team, channel: None };
+    let origin = command::SlackOrigin {
+        user: "U1".to_owned(),
+        standing: crate::slack::team::Standing::Team,
+        channel: None,
+    };
     let sender = command::Sender::Slack { trigger_id: "1", origin: &origin, name: "" };
-    let problem = |text: &str| command::Command::from_slash(text, sender).expect_err("not understood").problem;
+    let problem = |text: &str| {
+        command::Command::from_slash(text, sender).expect_err("not understood").problem
+    };
     assert_eq!(problem("Prmote web"), "`Prmote` is no command: did you mean `promote`?");
     assert_eq!(problem("prmote web 9fceb02"), "`prmote` is no command: did you mean `promote`?");
-    assert_eq!(problem("web 9fceb02 now"), "`promote web 9fceb02 now`: the word `now` was not expected.");
+    assert_eq!(
+        problem("web 9fceb02 now"),
+        "`promote web 9fceb02 now`: the word `now` was not expected."
+    );
     // This may be an app's name: only who knows the apps can tell.
     assert!(command::Command::from_slash("prmote web", sender).is_ok());
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(7), failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+    #![proptest_config(ProptestConfig {
+        rng_seed: RngSeed::Fixed(7),
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(2000)
+    })]
 
     #[test]
     fn no_message_makes_it_panic(
@@ -239,7 +316,12 @@ proptest! {
         value in any::<String>(),
     ) {
         let mut raw = file("sns-promote");
-        for message in [text, words, serde_json::json!({ "action": "promote", "repository": value, "tag": "v1" }).to_string()] {
+        for message in [
+            text, words,
+            serde_json::json!({
+                "action": "promote", "repository": value, "tag": "v1",
+            }).to_string(),
+        ] {
             raw["Records"][0]["Sns"]["Message"] = message.into();
             let parsed = parse_one(&raw);
             if let Err(error) = &parsed {

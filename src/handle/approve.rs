@@ -1,4 +1,5 @@
-//! Approval links. Mail scanners follow links, so GET and HEAD show and change nothing; only the form's POST decides, once.
+//! Approval links. Mail scanners follow links, so GET and HEAD show and change nothing; only the
+//! form's POST decides, once.
 
 use std::time::Duration;
 
@@ -19,53 +20,85 @@ use crate::request::Request as Asked;
 use crate::web::{Request, Response};
 use crate::world::{Subject, World};
 
-/// How long a page may take: a browser waits longer than Slack, but not for ever. The schedule finishes what takes longer.
+/// How long a page may take: a browser waits longer than Slack, but not for ever. The schedule
+/// finishes what takes longer.
 pub(super) const BUDGET: Duration = Duration::from_secs(20);
 
 /// Answers a request for `/approve/<token>`.
-pub(super) async fn answer<W: World>(world: &W, request: &Request, token: &str, now: Timestamp) -> Response {
+pub(super) async fn answer<W: World>(
+    world: &W,
+    request: &Request,
+    token: &str,
+    now: Timestamp,
+) -> Response {
     let link = match link::<W, ApprovalLink>(world, token, now).await {
         Ok(Ok((link, _))) => link,
         Ok(Err(Invalid::Forged)) => return web::forged(),
         Ok(Err(Invalid::Expired)) => {
-            let words = "This link is too old to decide anything. The image can be asked about again.";
+            let words =
+                "This link is too old to decide anything. The image can be asked about again.";
             return notice(410, "Too old", words).because("the link is too old");
         }
         Err(failure) => return failed(&failure),
     };
-    let answered = if request.method == Method::POST { decide(world, request, &link).await } else { show(world, &link, 200, None).await };
+    let answered = if request.method == Method::POST {
+        decide(world, request, &link).await
+    } else {
+        show(world, &link, 200, None).await
+    };
     answered.unwrap_or_else(|failure| failed(&failure))
 }
 
 /// The app and, while it is remembered, the request.
-async fn find<W: World>(world: &W, link: &ApprovalLink) -> Result<Option<(App, Option<Asked>)>, Error> {
-    let Some(asked) = world.request(&link.request).await?.filter(|asked| asked.digest == link.digest) else { return Ok(None) };
+async fn find<W: World>(
+    world: &W,
+    link: &ApprovalLink,
+) -> Result<Option<(App, Option<Asked>)>, Error> {
+    let Some(asked) =
+        world.request(&link.request).await?.filter(|asked| asked.digest == link.digest)
+    else {
+        return Ok(None);
+    };
     let Some(app) = world.app(&asked.repository).await? else { return Ok(None) };
     let state = world.state(&asked.repository).await?;
-    let request = state.and_then(|state| state.all_requests().find(|request| request.id == link.request).cloned());
+    let request = state
+        .and_then(|state| state.all_requests().find(|request| request.id == link.request).cloned());
     Ok(Some((app, request)))
 }
 
-async fn show<W: World>(world: &W, link: &ApprovalLink, status: u16, said: Option<&str>) -> Result<Response, Error> {
+async fn show<W: World>(
+    world: &W,
+    link: &ApprovalLink,
+    status: u16,
+    said: Option<&str>,
+) -> Result<Response, Error> {
     Ok(match find(world, link).await? {
         None => notice(404, "Not found", "The request of this link ended long ago."),
         Some((app, None)) => page::approve::gone(status, &app),
-        Some((app, Some(request))) => page::approve::request(status, &app, &request, right(&app, &request), said),
+        Some((app, Some(request))) => {
+            page::approve::request(status, &app, &request, right(&app, &request), said)
+        }
     })
 }
 
-/// What a link may do: by the stricter of the policy that people were asked under and the present one.
+/// What a link may do: by the stricter of the policy that people were asked under and the present
+/// one.
 fn right(app: &App, request: &Asked) -> Right {
     let policy = request.policy(app.policy());
     if policy.links && !policy.needs_identity() { Right::Decide } else { Right::Look }
 }
 
-async fn decide<W: World>(world: &W, request: &Request, link: &ApprovalLink) -> Result<Response, Error> {
+async fn decide<W: World>(
+    world: &W,
+    request: &Request,
+    link: &ApprovalLink,
+) -> Result<Response, Error> {
     if !web::is_own_form(world, request).await? {
         return Ok(web::foreign_form());
     }
     let fields = request.form();
-    let field = |name: &str| fields.iter().find(|(its, _)| its == name).map(|(_, value)| value.as_str());
+    let field =
+        |name: &str| fields.iter().find(|(its, _)| its == name).map(|(_, value)| value.as_str());
     let choice = Choice::Request(link.request.clone());
     let (act, decision) = match field(DECISION) {
         Some(APPROVE) => (Act::Approve(choice), APPROVE),
@@ -80,16 +113,29 @@ async fn decide<W: World>(world: &W, request: &Request, link: &ApprovalLink) -> 
         return show(world, link, 403, Some("This link shows and cannot decide.")).await;
     }
     let id = format!("link#{}#{decision}", link.request);
-    let Some(command) = Command::from_link(id, act, app.repository.clone(), field(NAME).unwrap_or_default()) else {
-        return show(world, link, 400, Some("Nothing was decided: the form gives no name. Type yours, and decide again.")).await;
+    let Some(command) =
+        Command::from_link(id, act, app.repository.clone(), field(NAME).unwrap_or_default())
+    else {
+        return show(
+            world,
+            link,
+            400,
+            Some("Nothing was decided: the form gives no name. Type yours, and decide again."),
+        )
+        .await;
     };
     let command = command.with_trace(web::trace(request));
     let (subject, trigger) = (Subject::of(&command), Trigger::Command(command));
-    let Ok(looked) = tokio::time::timeout(BUDGET, look_for_a_person(world, &app, &trigger, &subject)).await else {
-        let words = "It takes longer than a page can wait. If the decision was written, it goes on by itself within five minutes.";
+    let Ok(looked) =
+        tokio::time::timeout(BUDGET, look_for_a_person(world, &app, &trigger, &subject)).await
+    else {
+        let words = "It takes longer than a page can wait. If the decision was written, it goes \
+                     on by itself within five minutes.";
         return show(world, link, 200, Some(words)).await;
     };
-    let Reply::Answer(answer) = looked? else { return Ok(notice(500, "That failed", "The function gave an unexpected answer.")) };
+    let Reply::Answer(answer) = looked? else {
+        return Ok(notice(500, "That failed", "The function gave an unexpected answer."));
+    };
     let status = match answer.outcome {
         Outcome::Superseded | Outcome::Expired | Outcome::Refused | Outcome::Held => 409,
         Outcome::Rejected if decision == APPROVE => 409,

@@ -1,5 +1,6 @@
-//! The board's addresses. GET and HEAD show and change nothing; a POST does what its page asked about, once, as whoever the link is
-//! for: a Slack user with that user's rights, or else somebody whom IAM lets in.
+//! The board's addresses. GET and HEAD show and change nothing; a POST does what its page asked
+//! about, once, as whoever the link is for: a Slack user with that user's rights, or else somebody
+//! whom IAM lets in.
 //!
 //! ```text
 //! /board/<token>                              all apps
@@ -42,7 +43,8 @@ const UNREADABLE: &str = "it could not be read just now; the function's log says
 pub(super) enum Asker {
     /// Somebody whom IAM lets invoke the function, under a name that is only claimed.
     Invoker(Option<String>),
-    /// A person in Slack, proven by Slack's signature and team. Slack may deliver the command twice.
+    /// A person in Slack, proven by Slack's signature and team. Slack may deliver the command
+    /// twice.
     Person {
         /// Who and where.
         origin: SlackOrigin,
@@ -57,20 +59,36 @@ pub(super) enum Asker {
 pub(super) async fn link<W: World>(world: &W, asker: Asker) -> Result<Reply, Error> {
     let Some(signer) = world.signer().await? else { return Err(missing(world).await?.into()) };
     let (by, slack, command) = match asker {
-        Asker::Invoker(by) => (by.unwrap_or_default(), None, format!("invocation#{}", Proof::of(random()?))),
-        Asker::Person { origin, name, trigger_id } => (name, Some(origin), format!("slack#{trigger_id}")),
+        Asker::Invoker(by) => {
+            (by.unwrap_or_default(), None, format!("invocation#{}", Proof::of(random()?)))
+        }
+        Asker::Person { origin, name, trigger_id } => {
+            (name, Some(origin), format!("slack#{trigger_id}"))
+        }
     };
     let since = world.now();
     // A link carries its time in whole seconds.
     let until = Timestamp::from_second((since + AGE).as_second()).unwrap_or(Timestamp::MAX);
-    let session = Session { id: SessionId::of(&command), proof: Proof::of(random()?), by, slack, since, until };
+    let session = Session {
+        id: SessionId::of(&command),
+        proof: Proof::of(random()?),
+        by,
+        slack,
+        since,
+        until,
+    };
     if world.open_session(&session).await? == Applied::Conflict {
-        let reason = "this command was given its link before, and a link is given once: ask for another one";
+        let reason =
+            "this command was given its link before, and a link is given once: ask for another one";
         let answer = Answer { outcome: Outcome::Refused, ..Answer::ignored(None, reason) };
         return Ok(answer.into());
     }
-    let Some(url) = signer.address(&session.link(), session.until) else { return Err(missing(world).await?.into()) };
-    info!(is_of_slack = session.slack.is_some(), until = %session.until, "gave a link to the board");
+    let Some(url) = signer.address(&session.link(), session.until) else {
+        return Err(missing(world).await?.into());
+    };
+    info!(
+        is_of_slack = session.slack.is_some(), until = %session.until, "gave a link to the board",
+    );
     Ok(Reply::Report(json!({ "action": "board", "url": url, "expires_at": session.until })))
 }
 
@@ -79,13 +97,24 @@ async fn missing<W: World>(world: &W) -> Result<ConfigError, Error> {
     let is_secret = world.secret(Secret::Links).await?.is_none();
     let (name, problem) = if is_secret {
         let name = world.secret_source(Secret::Links);
-        let make = format!("aws ssm put-parameter --type SecureString --name {name} --value \"$(openssl rand -hex 32)\"");
-        let problem = format!("there is no such parameter, and links are signed with it. Make it with: {make}");
+        let make = format!(
+            "aws ssm put-parameter --type SecureString --name {name} --value \"$(openssl rand \
+             -hex 32)\""
+        );
+        let problem = format!(
+            "there is no such parameter, and links are signed with it. Make it with: {make}"
+        );
         (name, problem)
     } else {
         let name = world.public_url_source();
-        let make = format!("aws ssm put-parameter --type String --name {name} --value https://….lambda-url.<region>.on.aws/");
-        let problem = format!("expected the function's own address, which ends with `/`; template.yaml writes it, or: {make}");
+        let make = format!(
+            "aws ssm put-parameter --type String --name {name} --value \
+             https://….lambda-url.<region>.on.aws/"
+        );
+        let problem = format!(
+            "expected the function's own address, which ends with `/`; template.yaml writes it, \
+             or: {make}"
+        );
         (name, problem)
     };
     Ok(ConfigError { place: format!("Parameter Store {name}"), key: None, problem })
@@ -94,8 +123,10 @@ async fn missing<W: World>(world: &W) -> Result<ConfigError, Error> {
 /// Random bytes from the operating system. Even somebody who has the link secret cannot guess them.
 fn random() -> Result<[u8; 16], Error> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Error::Unexpected { resource: "the operating system's random numbers".to_owned(), problem: error.to_string() })?;
+    getrandom::fill(&mut bytes).map_err(|error| Error::Unexpected {
+        resource: "the operating system's random numbers".to_owned(),
+        problem: error.to_string(),
+    })?;
     Ok(bytes)
 }
 
@@ -114,7 +145,8 @@ enum Place {
 }
 
 impl<'a> Route<'a> {
-    /// Reads what follows `/board/`; `None` if there is no such address. Nothing is unescaped, since a repository's name needs no escapes.
+    /// Reads what follows `/board/`; `None` if there is no such address. Nothing is unescaped,
+    /// since a repository's name needs no escapes.
     pub(super) fn parse(rest: &'a str) -> Option<Self> {
         let (token, place) = match rest.split_once('/') {
             None => (rest, Place::List),
@@ -125,7 +157,8 @@ impl<'a> Route<'a> {
 
     /// Whether this address takes the method.
     pub(super) fn takes(&self, method: &Method) -> bool {
-        matches!(*method, Method::GET | Method::HEAD) || *method == Method::POST && matches!(self.place, Place::Act(..))
+        matches!(*method, Method::GET | Method::HEAD)
+            || *method == Method::POST && matches!(self.place, Place::Act(..))
     }
 
     /// The methods that this address takes.
@@ -153,12 +186,18 @@ impl Place {
 }
 
 /// Answers a request for a board.
-pub(super) async fn answer<W: World>(world: &W, request: &Request, route: &Route<'_>, now: Timestamp) -> Response {
+pub(super) async fn answer<W: World>(
+    world: &W,
+    request: &Request,
+    route: &Route<'_>,
+    now: Timestamp,
+) -> Response {
     let session = match session(world, route.token, now).await {
         Ok(Ok(session)) => session,
         Ok(Err(Invalid::Forged)) => return web::forged(),
         Ok(Err(Invalid::Expired)) => {
-            let words = "This board is too old. `/promote board` in Slack, or the command `board`, gives another one.";
+            let words = "This board is too old. `/promote board` in Slack, or the command \
+                         `board`, gives another one.";
             return notice(410, "Too old", words).because("the link is too old");
         }
         Err(failure) => return failed(&failure),
@@ -172,7 +211,9 @@ pub(super) async fn answer<W: World>(world: &W, request: &Request, route: &Route
         Place::App(repository) => show(world, &viewer, repository).await,
         Place::Act(verb, repository) => match image(*verb, &request.query) {
             None => Ok(bad("This address does not say, or not rightly, which image it is about.")),
-            Some(image) if request.method == Method::POST => act(world, request, &viewer, repository, *verb, image).await,
+            Some(image) if request.method == Method::POST => {
+                act(world, request, &viewer, repository, *verb, image).await
+            }
             Some(image) => confirm(world, &viewer, repository, *verb, image.as_ref()).await,
         },
     };
@@ -180,7 +221,11 @@ pub(super) async fn answer<W: World>(world: &W, request: &Request, route: &Route
 }
 
 /// Returns the session of a board, if its link is valid and the session has not ended.
-async fn session<W: World>(world: &W, token: &str, now: Timestamp) -> Result<Result<Session, Invalid>, Error> {
+async fn session<W: World>(
+    world: &W,
+    token: &str,
+    now: Timestamp,
+) -> Result<Result<Session, Invalid>, Error> {
     let link = match web::link::<W, BoardLink>(world, token, now).await? {
         Ok((link, _)) => link,
         Err(invalid) => return Ok(Err(invalid)),
@@ -205,18 +250,27 @@ fn image(verb: Verb, query: &str) -> Option<Option<Digest>> {
 
 async fn list<W: World>(world: &W, viewer: &Viewer<'_>) -> Result<Response, Error> {
     let apps = world.known_apps().await?;
-    let usable: Vec<Repository> = apps.iter().filter(|(_, app)| app.is_ok()).map(|(repository, _)| repository.clone()).collect();
-    let mut states = if usable.is_empty() { Default::default() } else { world.states(&usable).await? };
+    let usable: Vec<Repository> = apps
+        .iter()
+        .filter(|(_, app)| app.is_ok())
+        .map(|(repository, _)| repository.clone())
+        .collect();
+    let mut states =
+        if usable.is_empty() { Default::default() } else { world.states(&usable).await? };
     let rows = apps.into_iter().map(|(repository, app)| {
         let state = states.remove(&repository).transpose();
         async move {
             let app = app.map_err(|error| words(&repository, &error));
-            let state =
-                state.map_err(|error| words(&repository, &error)).map(|state| app.as_ref().map_or(None, |app| of_this_stack(app, state)));
+            let state = state
+                .map_err(|error| words(&repository, &error))
+                .map(|state| app.as_ref().map_or(None, |app| of_this_stack(app, state)));
             let stack = match (&app, &state) {
-                (Ok(app), Ok(Some(state))) if board::is_under_way(state) => {
-                    Some(world.watch(app, &EventsWanted::default()).await.map_err(|error| words(&repository, &error)))
-                }
+                (Ok(app), Ok(Some(state))) if board::is_under_way(state) => Some(
+                    world
+                        .watch(app, &EventsWanted::default())
+                        .await
+                        .map_err(|error| words(&repository, &error)),
+                ),
                 (Ok(_) | Err(_), Ok(_) | Err(_)) => None,
             };
             Row { repository, app, state, stack }
@@ -227,11 +281,15 @@ async fn list<W: World>(world: &W, viewer: &Viewer<'_>) -> Result<Response, Erro
 
 /// Drops a state that is about another stack or parameter than the configured one.
 fn of_this_stack(app: &App, state: Option<State>) -> Option<State> {
-    let is_same = |state: &State| state.stack == app.config.stack || state.stack_id.as_ref().is_some_and(|id| app.is_about(id));
+    let is_same = |state: &State| {
+        state.stack == app.config.stack
+            || state.stack_id.as_ref().is_some_and(|id| app.is_about(id))
+    };
     state.filter(|state| is_same(state) && state.parameter == app.config.parameter)
 }
 
-/// Says why something cannot be shown. Everybody may read a configuration's own errors, and no others.
+/// Says why something cannot be shown. Everybody may read a configuration's own errors, and no
+/// others.
 fn words(repository: &Repository, error: &Error) -> String {
     match error {
         Error::Config(error) => error.to_string(),
@@ -250,11 +308,17 @@ fn words(repository: &Repository, error: &Error) -> String {
 }
 
 /// Returns the app, or the page that says why it cannot be used.
-async fn find<W: World>(world: &W, viewer: &Viewer<'_>, repository: &Repository) -> Result<Result<App, Response>, Error> {
+async fn find<W: World>(
+    world: &W,
+    viewer: &Viewer<'_>,
+    repository: &Repository,
+) -> Result<Result<App, Response>, Error> {
     Ok(match world.app(repository).await {
         Ok(Some(app)) => Ok(app),
         Ok(None) => Err(notice(404, "Not found", "There is no app of this name.")),
-        Err(Error::Config(error)) => Err(board::app::unusable(viewer, repository, &error.to_string())),
+        Err(Error::Config(error)) => {
+            Err(board::app::unusable(viewer, repository, &error.to_string()))
+        }
         Err(error) => return Err(error),
     })
 }
@@ -280,7 +344,11 @@ fn rights(viewer: &Viewer<'_>, app: &App, state: Option<&State>) -> Rights {
     }
 }
 
-async fn show<W: World>(world: &W, viewer: &Viewer<'_>, repository: &Repository) -> Result<Response, Error> {
+async fn show<W: World>(
+    world: &W,
+    viewer: &Viewer<'_>,
+    repository: &Repository,
+) -> Result<Response, Error> {
     let app = match find(world, viewer, repository).await? {
         Ok(app) => app,
         Err(page) => return Ok(page),
@@ -325,7 +393,8 @@ async fn act<W: World>(
         Ok(app) => app,
         Err(page) => return Ok(Response { status: 409, ..page }),
     };
-    let unfinished = |status: u16, words: &str| Ok(act::unfinished(viewer, status, repository, verb, words));
+    let unfinished =
+        |status: u16, words: &str| Ok(act::unfinished(viewer, status, repository, verb, words));
     // Whoever may not command causes no look.
     if let Some(objection) = rights(viewer, &app, None).no_commands {
         return unfinished(409, &format!("{}: {objection}", Outcome::Refused));
@@ -333,12 +402,16 @@ async fn act<W: World>(
     let command = command.with_trace(web::trace(request));
     let (subject, trigger) = (Subject::of(&command), Trigger::Command(command));
     match tokio::time::timeout(BUDGET, look_for_a_person(world, &app, &trigger, &subject)).await {
-        Err(_) => {
-            unfinished(200, "It takes longer than a page can wait. If it was written down, it goes on by itself within five minutes.")
-        }
+        Err(_) => unfinished(
+            200,
+            "It takes longer than a page can wait. If it was written down, it goes on by itself \
+             within five minutes.",
+        ),
         Ok(Err(Error::Config(error))) => unfinished(409, &error.to_string()),
         Ok(Err(failure)) => Err(failure),
-        Ok(Ok(Reply::Answer(answer))) => Ok(act::result(viewer, status(verb, &answer), &answer, repository, verb)),
+        Ok(Ok(Reply::Answer(answer))) => {
+            Ok(act::result(viewer, status(verb, &answer), &answer, repository, verb))
+        }
         Ok(Ok(Reply::Report(_))) => unfinished(500, "That was answered with something else."),
     }
 }
@@ -362,14 +435,25 @@ impl Form {
                 return None;
             }
         }
-        let is_id = |text: &String| text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-        let reason = reason.map(|reason| plain(reason.trim(), LONGEST_REASON)).filter(|reason| !reason.is_empty());
+        let is_id = |text: &String| {
+            text.len() == 32
+                && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        };
+        let reason = reason
+            .map(|reason| plain(reason.trim(), LONGEST_REASON))
+            .filter(|reason| !reason.is_empty());
         Some(Self { once: once.filter(is_id)?, reason })
     }
 }
 
 /// What the form orders; `None` if it leaves out what it must name.
-fn command(viewer: &Viewer<'_>, repository: &Repository, verb: Verb, image: Option<Digest>, form: Form) -> Option<Command> {
+fn command(
+    viewer: &Viewer<'_>,
+    repository: &Repository,
+    verb: Verb,
+    image: Option<Digest>,
+    form: Form,
+) -> Option<Command> {
     let image = image.map(ImageRef::Digest);
     let act = match verb {
         Verb::Approve => Act::Approve(Choice::Image(image?)),
@@ -382,7 +466,9 @@ fn command(viewer: &Viewer<'_>, repository: &Repository, verb: Verb, image: Opti
     };
     let id = format!("board#{}", form.once);
     Some(match &viewer.session.slack {
-        Some(origin) => Command::from_slack(id, act, repository.clone(), origin, &viewer.session.by),
+        Some(origin) => {
+            Command::from_slack(id, act, repository.clone(), origin, &viewer.session.by)
+        }
         None => Command::from_board(id, act, repository.clone(), &viewer.session.by),
     })
 }
@@ -390,7 +476,12 @@ fn command(viewer: &Viewer<'_>, repository: &Repository, verb: Verb, image: Opti
 /// Whether what was wanted is so, or will be.
 fn status(verb: Verb, answer: &Answer) -> u16 {
     match answer.outcome {
-        Outcome::Superseded | Outcome::Expired | Outcome::Refused | Outcome::Blocked | Outcome::Failed | Outcome::Ignored => 409,
+        Outcome::Superseded
+        | Outcome::Expired
+        | Outcome::Refused
+        | Outcome::Blocked
+        | Outcome::Failed
+        | Outcome::Ignored => 409,
         Outcome::Held if verb != Verb::Hold => 409,
         Outcome::Rejected if verb != Verb::Reject => 409,
         Outcome::Promoted
@@ -412,15 +503,30 @@ mod tests {
 
     #[test]
     fn an_address_is_a_place_or_nothing() {
-        let place = |rest: &str| Route::parse(rest).map(|route| (route.token.to_owned(), route.place));
+        let place =
+            |rest: &str| Route::parse(rest).map(|route| (route.token.to_owned(), route.place));
         let web = || "team/web".parse::<Repository>().expect("a name");
         assert_eq!(place("t"), Some(("t".to_owned(), Place::List)));
         assert_eq!(place("t/app/team/web"), Some(("t".to_owned(), Place::App(web()))));
         for verb in Verb::ALL {
-            assert_eq!(place(&format!("t/act/{}/team/web", verb.name())), Some(("t".to_owned(), Place::Act(verb, web()))));
+            assert_eq!(
+                place(&format!("t/act/{}/team/web", verb.name())),
+                Some(("t".to_owned(), Place::Act(verb, web())))
+            );
         }
-        for nowhere in ["", "/", "t/", "/app/web", "t/app", "t/app/", "t/app/Web", "t/app/../web", "t/act/hold", "t/act/fly/web", "t/x/web"]
-        {
+        for nowhere in [
+            "",
+            "/",
+            "t/",
+            "/app/web",
+            "t/app",
+            "t/app/",
+            "t/app/Web",
+            "t/app/../web",
+            "t/act/hold",
+            "t/act/fly/web",
+            "t/x/web",
+        ] {
             assert_eq!(place(nowhere), None, "{nowhere}");
         }
     }
@@ -433,9 +539,15 @@ mod tests {
         assert_eq!(image(Verb::RollBack, &named), Some(Some(digest)));
         assert_eq!((image(Verb::RollBack, ""), image(Verb::Hold, "")), (Some(None), Some(None)));
         assert_eq!((image(Verb::Approve, ""), image(Verb::Hold, &named)), (None, None));
-        for bad in
-            ["image", "image=", "image=latest", "Image=x", &format!("{named}&{named}"), &format!("x&{named}"), &format!("{named}%20")]
-        {
+        for bad in [
+            "image",
+            "image=",
+            "image=latest",
+            "Image=x",
+            &format!("{named}&{named}"),
+            &format!("x&{named}"),
+            &format!("{named}%20"),
+        ] {
             assert_eq!(image(Verb::Promote, bad), None, "{bad}");
         }
     }

@@ -1,6 +1,7 @@
-//! Slack's two addresses: clicks and slash commands. Each is checked in this order: did Slack sign it within the last minutes, does its
-//! sender belong to the installed team or organisation, and may the sender command this app. Only then is anything decided. Slack waits
-//! for 3 s: the decision is written first, and the schedule finishes what there is no time for.
+//! Slack's two addresses: clicks and slash commands. Each is checked in this order: did Slack sign
+//! it within the last minutes, does its sender belong to the installed team or organisation, and
+//! may the sender command this app. Only then is anything decided. Slack waits for 3 s: the
+//! decision is written first, and the schedule finishes what there is no time for.
 //! <https://docs.slack.dev/interactivity/handling-user-interaction/#acknowledgment_response>
 
 use std::time::{Duration, Instant};
@@ -35,8 +36,10 @@ const LAST_WORD: Duration = Duration::from_millis(300);
 const LOOKS: u32 = 3;
 /// The longest form of a certificate check, which has two short fields.
 const LONGEST_CHECK: usize = 4 * 1024;
-const LATER: &str = "It takes longer than Slack waits. If it was heard, it goes on by itself within five minutes; `status` tells.";
-const NOT_HEARD: &str = "Nothing was done: Slack did not say in time in which team this app is installed, and without that nobody counts. \
+const LATER: &str = "It takes longer than Slack waits. If it was heard, it goes on by itself \
+                     within five minutes; `status` tells.";
+const NOT_HEARD: &str = "Nothing was done: Slack did not say in time in which team this app is \
+                         installed, and without that nobody counts. \
                          Try again in a few seconds; if it stays so, the function's log says why.";
 const TRY_AGAIN: &str = "It takes longer than Slack waits: try again.";
 const LOG_SAYS: &str = "That failed, and nothing was changed; the function's log says why.";
@@ -46,7 +49,9 @@ const LOG_SAYS: &str = "That failed, and nothing was changed; the function's log
 pub(super) fn is_ssl_check(request: &Request) -> bool {
     let is_check = |form: &[u8]| {
         let mut checks = form_urlencoded::parse(form).filter(|(name, _)| name == "ssl_check");
-        form.len() <= LONGEST_CHECK && checks.next().is_some_and(|(_, value)| value == "1") && checks.next().is_none()
+        form.len() <= LONGEST_CHECK
+            && checks.next().is_some_and(|(_, value)| value == "1")
+            && checks.next().is_none()
     };
     match request.method {
         Method::POST => is_check(&request.body),
@@ -56,7 +61,11 @@ pub(super) fn is_ssl_check(request: &Request) -> bool {
 }
 
 /// A click on a button of ours.
-pub(super) async fn interaction<W: World>(world: &W, request: &Request, now: Timestamp) -> Response {
+pub(super) async fn interaction<W: World>(
+    world: &W,
+    request: &Request,
+    now: Timestamp,
+) -> Response {
     let began = Instant::now();
     if let Err(refused) = authenticate(world, request, now).await {
         return refused;
@@ -75,7 +84,9 @@ pub(super) async fn interaction<W: World>(world: &W, request: &Request, now: Tim
     };
     let said = match answer_click(world, &app, act, standing, &click, began).await {
         // The message itself says what became of it.
-        Ok(Some(Reply::Answer(answer))) if is_what_was_clicked(click.button, answer.outcome) && answer.closed.is_empty() => {
+        Ok(Some(Reply::Answer(answer)))
+            if is_what_was_clicked(click.button, answer.outcome) && answer.closed.is_empty() =>
+        {
             return Response::ok();
         }
         Ok(Some(reply)) => words(&reply),
@@ -90,10 +101,17 @@ pub(super) async fn interaction<W: World>(world: &W, request: &Request, now: Tim
 }
 
 /// Checks that the clicker belongs to the installation, and finds what the click means.
-async fn admit<W: World>(world: &W, click: &Click, began: Instant) -> Result<(App, Act, Standing), Response> {
+async fn admit<W: World>(
+    world: &W,
+    click: &Click,
+    began: Instant,
+) -> Result<(App, Act, Standing), Response> {
     // Both reads at the same time, since time is short. Neither changes anything.
-    let sender =
-        team::Sender { team: click.team.as_deref(), own_team: click.user.team.as_deref(), organisation: click.organisation.as_deref() };
+    let sender = team::Sender {
+        team: click.team.as_deref(),
+        own_team: click.user.team.as_deref(),
+        organisation: click.organisation.as_deref(),
+    };
     let read = join(standing(world, sender), find(world, click));
     let Some((standing, found)) = in_time(began, read).await else {
         return Err(not_heard());
@@ -122,8 +140,15 @@ async fn answer_click<W: World>(
     click: &Click,
     began: Instant,
 ) -> Result<Option<Reply>, Error> {
-    let origin = SlackOrigin { user: click.user.id.clone(), standing, channel: click.channel.clone() };
-    let command = Command::from_slack(format!("slack#{}", click.trigger_id), act, app.repository.clone(), &origin, &click.user.name);
+    let origin =
+        SlackOrigin { user: click.user.id.clone(), standing, channel: click.channel.clone() };
+    let command = Command::from_slack(
+        format!("slack#{}", click.trigger_id),
+        act,
+        app.repository.clone(),
+        &origin,
+        &click.user.name,
+    );
     match slack_objection(app, &origin, &command.by) {
         Some(objection) => Ok(Some(refusal(app, objection))),
         None => act_in_time(world, app, command, began).await,
@@ -144,7 +169,8 @@ async fn find<W: World>(world: &W, click: &Click) -> Result<Option<(App, Act)>, 
     Ok(Some((app, act)))
 }
 
-/// Whether the outcome is what the clicker wanted. Any other one is told: an approval may come after a rejection, for example.
+/// Whether the outcome is what the clicker wanted. Any other one is told: an approval may come
+/// after a rejection, for example.
 fn is_what_was_clicked(button: Button, outcome: Outcome) -> bool {
     let wanted = match button {
         Button::Approve | Button::RollBack => Outcome::Promoted,
@@ -155,7 +181,11 @@ fn is_what_was_clicked(button: Button, outcome: Outcome) -> bool {
 }
 
 async fn whisper<W: World>(world: &W, click: &Click, text: &str, began: Instant) {
-    let to = Listener { response_url: click.response_url.clone(), channel: click.channel.clone(), user: click.user.id.clone() };
+    let to = Listener {
+        response_url: click.response_url.clone(),
+        channel: click.channel.clone(),
+        user: click.user.id.clone(),
+    };
     world.whisper(&to, text, LAST_WORD.max(left(began))).await;
 }
 
@@ -174,17 +204,24 @@ pub(super) async fn command<W: World>(world: &W, request: &Request, now: Timesta
     }
     let text = slash.text.trim();
     if text.is_empty() || text.eq_ignore_ascii_case("help") {
-        return Response::json(200, &json!({ "response_type": "ephemeral", "text": escape_lines(HELP, 3_000) }));
+        return Response::json(
+            200,
+            &json!({ "response_type": "ephemeral", "text": escape_lines(HELP, 3_000) }),
+        );
     }
-    let sender =
-        team::Sender { team: Some(&slash.team), own_team: slash.user.team.as_deref(), organisation: slash.organisation.as_deref() };
+    let sender = team::Sender {
+        team: Some(&slash.team),
+        own_team: slash.user.team.as_deref(),
+        organisation: slash.organisation.as_deref(),
+    };
     let known = in_time(began, standing(world, sender)).await;
     let standing = match known.unwrap_or(Err(Stranger::Unknown)) {
         Ok(standing) => standing,
         Err(Stranger::Foreign) => return foreign(),
         Err(Stranger::Unknown) => return ephemeral(NOT_HEARD),
     };
-    let origin = SlackOrigin { user: slash.user.id.clone(), standing, channel: Some(slash.channel.clone()) };
+    let origin =
+        SlackOrigin { user: slash.user.id.clone(), standing, channel: Some(slash.channel.clone()) };
     if text.eq_ignore_ascii_case("board") {
         board(world, slash, origin, began).await
     } else {
@@ -193,12 +230,20 @@ pub(super) async fn command<W: World>(world: &W, request: &Request, now: Timesta
 }
 
 /// `/promote board`: a link for whoever asks.
-async fn board<W: World>(world: &W, slash: SlashCommand, origin: SlackOrigin, began: Instant) -> Response {
+async fn board<W: World>(
+    world: &W,
+    slash: SlashCommand,
+    origin: SlackOrigin,
+    began: Instant,
+) -> Response {
     let link = async {
-        if origin.standing == Standing::Organisation && !is_listed_anywhere(world, &origin.user).await? {
+        if origin.standing == Standing::Organisation
+            && !is_listed_anywhere(world, &origin.user).await?
+        {
             return Ok(None);
         }
-        let asker = board::Asker::Person { origin, name: slash.user.name, trigger_id: slash.trigger_id };
+        let asker =
+            board::Asker::Person { origin, name: slash.user.name, trigger_id: slash.trigger_id };
         board::link(world, asker).await.map(Some)
     };
     match in_time(began, link).await {
@@ -208,9 +253,14 @@ async fn board<W: World>(world: &W, slash: SlashCommand, origin: SlackOrigin, be
         Some(Ok(Some(reply @ Reply::Report(_)))) => ephemeral(&words(&reply)),
         Some(Err(failure)) => {
             error!(%failure, "a slash command failed");
-            // Whoever asks may not be allowed to command any app. A configuration's own error reveals nothing else.
+            // Whoever asks may not be allowed to command any app. A configuration's own error
+            // reveals nothing else.
             let is_theirs = matches!(failure, Error::Config(_));
-            ephemeral(&if is_theirs { format!("That failed: {failure}") } else { LOG_SAYS.to_owned() })
+            ephemeral(&if is_theirs {
+                format!("That failed: {failure}")
+            } else {
+                LOG_SAYS.to_owned()
+            })
         }
     }
 }
@@ -218,22 +268,34 @@ async fn board<W: World>(world: &W, slash: SlashCommand, origin: SlackOrigin, be
 /// Whether any app lists this person of another team.
 async fn is_listed_anywhere<W: World>(world: &W, user: &str) -> Result<bool, Error> {
     let apps = world.known_apps().await?;
-    Ok(apps.iter().any(|(_, app)| app.as_ref().is_ok_and(|app| counts(app, Standing::Organisation, user))))
+    Ok(apps
+        .iter()
+        .any(|(_, app)| app.as_ref().is_ok_and(|app| counts(app, Standing::Organisation, user))))
 }
 
 /// Every other slash command: about one app.
-async fn order<W: World>(world: &W, slash: &SlashCommand, text: &str, origin: SlackOrigin, began: Instant) -> Response {
-    let sender = Sender::Slack { trigger_id: &slash.trigger_id, origin: &origin, name: &slash.user.name };
+async fn order<W: World>(
+    world: &W,
+    slash: &SlashCommand,
+    text: &str,
+    origin: SlackOrigin,
+    began: Instant,
+) -> Response {
+    let sender =
+        Sender::Slack { trigger_id: &slash.trigger_id, origin: &origin, name: &slash.user.name };
     let command = match Command::from_slash(text, sender) {
         Ok(command) => command,
-        Err(problem) => return ephemeral(&format!("{} `help` lists the commands.", problem.problem)),
+        Err(problem) => {
+            return ephemeral(&format!("{} `help` lists the commands.", problem.problem));
+        }
     };
     let app = match world.app(&command.repository).await {
         Ok(Some(app)) => app,
         Ok(None) => {
             // A text without a command is a `promote`. Its first word may be a misspelt command.
             let is_first_word = text.split_whitespace().next() == Some(command.repository.as_str());
-            let meant = meant(world, &command.repository, if is_first_word { &ACTIONS } else { &[] }).await;
+            let meant =
+                meant(world, &command.repository, if is_first_word { &ACTIONS } else { &[] }).await;
             return ephemeral(&format!("`{}` is not configured{meant}", command.repository));
         }
         Err(failure) => return failed(&failure),
@@ -275,7 +337,9 @@ async fn show<W: World>(world: &W, app: &App, command: Command, began: Instant) 
     match in_time(began, looked).await {
         None => ephemeral(TRY_AGAIN),
         Some(Ok(Some(reply))) => ephemeral(&words_for_outsiders(&reply)),
-        Some(Ok(None)) => ephemeral("What this would do is worked out only for people who may command the app."),
+        Some(Ok(None)) => {
+            ephemeral("What this would do is worked out only for people who may command the app.")
+        }
         Some(Err(failure)) => {
             error!(%failure, "a slash command of somebody who may not command failed");
             ephemeral(LOG_SAYS)
@@ -283,8 +347,14 @@ async fn show<W: World>(world: &W, app: &App, command: Command, began: Instant) 
     }
 }
 
-/// The answer to a trigger, if reads are enough for it; `None` if something would have to be written first.
-async fn look_only<W: World>(world: &W, app: &App, trigger: &Trigger, subject: &Subject) -> Result<Option<Reply>, Error> {
+/// The answer to a trigger, if reads are enough for it; `None` if something would have to be
+/// written first.
+async fn look_only<W: World>(
+    world: &W,
+    app: &App,
+    trigger: &Trigger,
+    subject: &Subject,
+) -> Result<Option<Reply>, Error> {
     for round in 0..LOOKS {
         if round > 0 {
             world.pause(round).await;
@@ -304,7 +374,12 @@ async fn look_only<W: World>(world: &W, app: &App, trigger: &Trigger, subject: &
 }
 
 /// Carries out a command while there is time. Cutting it off is as safe as a crash.
-async fn act_in_time<W: World>(world: &W, app: &App, command: Command, began: Instant) -> Result<Option<Reply>, Error> {
+async fn act_in_time<W: World>(
+    world: &W,
+    app: &App,
+    command: Command,
+    began: Instant,
+) -> Result<Option<Reply>, Error> {
     let subject = Subject::of(&command);
     let trigger = Trigger::Command(command);
     let looked = look_for_a_person(world, app, &trigger, &subject);
@@ -323,16 +398,29 @@ fn left(began: Instant) -> Duration {
 
 /// The answer to somebody who may not command. Nothing is recorded, and the app is not looked at.
 fn refusal(app: &App, objection: String) -> Reply {
-    Answer { outcome: Outcome::Refused, ..Answer::ignored(Some(app.repository.clone()), objection) }.into()
+    Answer { outcome: Outcome::Refused, ..Answer::ignored(Some(app.repository.clone()), objection) }
+        .into()
 }
 
-/// Whether Slack signed it. The headers are checked first, so that a malformed signature costs no call.
-async fn authenticate<W: World>(world: &W, request: &Request, now: Timestamp) -> Result<(), Response> {
-    let closed = |why: &'static str| Response::text(401, "This request is not signed as Slack signs.").because(why);
+/// Whether Slack signed it. The headers are checked first, so that a malformed signature costs no
+/// call.
+async fn authenticate<W: World>(
+    world: &W,
+    request: &Request,
+    now: Timestamp,
+) -> Result<(), Response> {
+    let closed = |why: &'static str| {
+        Response::text(401, "This request is not signed as Slack signs.").because(why)
+    };
     let signed = signed(request, now).map_err(|unsigned| closed(unsigned.words()))?;
-    let secret = world.secret(Secret::SlackSigningSecret).await.map_err(|failure| failed(&failure))?;
+    let secret =
+        world.secret(Secret::SlackSigningSecret).await.map_err(|failure| failed(&failure))?;
     let is_slacks = secret.is_some_and(|secret| signed.is_by(&secret));
-    if is_slacks { Ok(()) } else { Err(closed("the signature is not Slack's, or no signing secret is configured")) }
+    if is_slacks {
+        Ok(())
+    } else {
+        Err(closed("the signature is not Slack's, or no signing secret is configured"))
+    }
 }
 
 /// Refuses a request that names an address for answers which is not Slack's: Slack never sends one.
@@ -340,7 +428,8 @@ fn check_response_url<W: World>(world: &W, url: Option<&str>) -> Result<(), Resp
     if url.is_none_or(|url| world.is_response_url(url)) {
         return Ok(());
     }
-    Err(Response::text(400, "The address to answer at is not Slack's.").because("the address to answer at is not Slack's"))
+    Err(Response::text(400, "The address to answer at is not Slack's.")
+        .because("the address to answer at is not Slack's"))
 }
 
 /// Why somebody does not belong to the installation.
@@ -356,7 +445,8 @@ async fn standing<W: World>(world: &W, sender: team::Sender<'_>) -> Result<Stand
     installation.standing(sender).ok_or(Stranger::Foreign)
 }
 
-/// Whether a person's votes and commands can count for this app: members of other teams must be listed.
+/// Whether a person's votes and commands can count for this app: members of other teams must be
+/// listed.
 fn counts(app: &App, standing: Standing, user: &str) -> bool {
     match standing {
         Standing::Team => true,
@@ -365,7 +455,8 @@ fn counts(app: &App, standing: Standing, user: &str) -> bool {
 }
 
 fn foreign() -> Response {
-    Response::text(403, "Guests of other teams cannot decide here.").because("its sender is of another team")
+    Response::text(403, "Guests of other teams cannot decide here.")
+        .because("its sender is of another team")
 }
 
 fn not_heard() -> Response {
@@ -377,7 +468,12 @@ fn unreadable(problem: &str) -> Response {
 }
 
 fn ephemeral(text: &str) -> Response {
-    Response::json(200, &json!({ "response_type": "ephemeral", "mrkdwn": false, "text": escape_lines(text, 3_000) }))
+    Response::json(
+        200,
+        &json!({
+            "response_type": "ephemeral", "mrkdwn": false, "text": escape_lines(text, 3_000),
+        }),
+    )
 }
 
 fn failed(failure: &Error) -> Response {

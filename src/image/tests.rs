@@ -64,15 +64,28 @@ fn the_media_type_comes_from_ecr_where_the_manifest_does_not_say() {
     let digest = Digest::of(manifest.as_bytes());
     assert!(Image::parse(&digest, manifest.clone(), None).is_err());
     assert!(Image::parse(&digest, manifest.clone(), Some("application/x".to_owned())).is_err());
-    assert_eq!(Image::parse(&digest, manifest, Some(MEDIA_TYPES[2].to_owned())).expect("an image").media_type, MEDIA_TYPES[2]);
+    assert_eq!(
+        Image::parse(&digest, manifest, Some(MEDIA_TYPES[2].to_owned()))
+            .expect("an image")
+            .media_type,
+        MEDIA_TYPES[2]
+    );
 }
 
 #[test]
 fn sources_are_asked_in_the_configured_order() {
-    let annotated = image(&format!(r#"{{"annotations":{{"{REVISION}":"aaaaaaa"}},"config":{{"digest":"{}"}}}}"#, Digest::of(b"c")));
+    let annotated = image(&format!(
+        r#"{{"annotations":{{"{REVISION}":"aaaaaaa"}},"config":{{"digest":"{}"}}}}"#,
+        Digest::of(b"c")
+    ));
     let tagged = tags(&annotated.digest, &["bbbbbbb"]);
     let labelled = Some("ccccccc".parse().expect("valid"));
-    let found = |order: &str| match commit_of(&annotated, &tagged, Some(&labelled), &config(&format!(r#","commit_from":{order}"#))) {
+    let found = |order: &str| match commit_of(
+        &annotated,
+        &tagged,
+        Some(&labelled),
+        &config(&format!(r#","commit_from":{order}"#)),
+    ) {
         CommitOf::Known(commit) => commit.map(String::from),
         CommitOf::NeedsLabel | CommitOf::NeedsTags => panic!("the label is there"),
     };
@@ -87,14 +100,23 @@ fn the_label_is_asked_for_only_where_the_order_reaches_it() {
     let plain = image(&format!(r#"{{"config":{{"digest":"{}"}}}}"#, Digest::of(b"c")));
     let none: Tags = [].into_iter().collect();
     assert_eq!(commit_of(&plain, &none, None, &config("")), CommitOf::NeedsLabel);
-    assert_eq!(commit_of(&plain, &none, None, &config(r#","commit_from":["tag"]"#)), CommitOf::Known(None));
+    assert_eq!(
+        commit_of(&plain, &none, None, &config(r#","commit_from":["tag"]"#)),
+        CommitOf::Known(None)
+    );
     assert_eq!(commit_of(&image("{}"), &none, None, &config("")), CommitOf::Known(None));
-    assert_eq!(commit_of(&plain, &Tags::default(), None, &config("")), CommitOf::NeedsTags, "they were not read");
+    assert_eq!(
+        commit_of(&plain, &Tags::default(), None, &config("")),
+        CommitOf::NeedsTags,
+        "they were not read"
+    );
 }
 
 #[test]
 fn a_label_that_is_no_commit_is_none() {
-    let with = |value: &str| label(format!(r#"{{"config":{{"Labels":{{"{REVISION}":"{value}"}}}}}}"#).as_bytes());
+    let with = |value: &str| {
+        label(format!(r#"{{"config":{{"Labels":{{"{REVISION}":"{value}"}}}}}}"#).as_bytes())
+    };
     assert_eq!(with(COMMIT).expect("a commit").as_str(), COMMIT);
     for bad in ["main", "v1.2.3", "9FCEB02", "", "<script>"] {
         assert_eq!(with(bad), None, "{bad}");
@@ -114,13 +136,17 @@ fn an_index_gives_its_platforms_without_attestations() {
     assert_eq!(index.config, ConfigLocation::Platforms(vec![a]));
 }
 
-/// As `soci convert` writes it: the SOCI index of a platform stands beside its image, with the same platform.
+/// As `soci convert` writes it: the SOCI index of a platform stands beside its image, with the same
+/// platform.
 #[test]
 fn what_stands_in_an_index_beside_its_images_is_none_of_them() {
     let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
     let platform = r#""platform":{"os":"linux","architecture":"amd64"}"#;
-    let child = |digest: &Digest, more: &str| format!(r#"{{"digest":"{digest}",{platform}{more}}}"#);
-    let platforms = |other: &str| image(&format!(r#"{{"manifests":[{},{}]}}"#, child(&a, ""), child(&b, other))).config;
+    let child =
+        |digest: &Digest, more: &str| format!(r#"{{"digest":"{digest}",{platform}{more}}}"#);
+    let platforms = |other: &str| {
+        image(&format!(r#"{{"manifests":[{},{}]}}"#, child(&a, ""), child(&b, other))).config
+    };
     for other in [
         r#","mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"application/vnd.amazon.soci.index.v2+json""#,
         r#","mediaType":"application/vnd.cncf.helm.config.v1+json""#,
@@ -133,7 +159,11 @@ fn what_stands_in_an_index_beside_its_images_is_none_of_them() {
         r#","mediaType":"application/vnd.docker.distribution.manifest.v2+json""#,
         "",
     ] {
-        assert_eq!(platforms(same), ConfigLocation::Platforms(vec![a.clone(), b.clone()]), "{same}");
+        assert_eq!(
+            platforms(same),
+            ConfigLocation::Platforms(vec![a.clone(), b.clone()]),
+            "{same}"
+        );
     }
 }
 
@@ -142,7 +172,9 @@ fn each_platform_counts_once_and_only_so_many() {
     let child = |n: usize| format!(r#"{{"digest":"{}"}}"#, Digest::of(n.to_string().as_bytes()));
     let index = |children: Vec<String>| {
         let index = image(&format!(r#"{{"manifests":[{}]}}"#, children.join(",")));
-        let ConfigLocation::Platforms(platforms) = index.config else { panic!("no index: {index:?}") };
+        let ConfigLocation::Platforms(platforms) = index.config else {
+            panic!("no index: {index:?}")
+        };
         platforms.len()
     };
     assert_eq!(index(vec![child(1); 1_000]), 1);
@@ -152,26 +184,45 @@ fn each_platform_counts_once_and_only_so_many() {
 #[test]
 fn what_is_no_container_image_is_known_by_its_config_or_its_artifact_type() {
     let blob = Digest::of(b"c");
-    let manifest = |kind: &str, more: &str| image(&format!(r#"{{"config":{{"mediaType":"{kind}","digest":"{blob}"}}{more}}}"#)).config;
+    let manifest = |kind: &str, more: &str| {
+        image(&format!(r#"{{"config":{{"mediaType":"{kind}","digest":"{blob}"}}{more}}}"#)).config
+    };
     for kind in CONFIG_TYPES {
         assert_eq!(manifest(kind, ""), ConfigLocation::Blob(blob.clone()));
     }
-    for kind in ["application/vnd.cncf.helm.config.v1+json", "application/vnd.oci.empty.v1+json", "application/vnd.wasm.config.v0+json"] {
+    for kind in [
+        "application/vnd.cncf.helm.config.v1+json",
+        "application/vnd.oci.empty.v1+json",
+        "application/vnd.wasm.config.v0+json",
+    ] {
         assert_eq!(manifest(kind, ""), ConfigLocation::Artifact(kind.to_owned()));
     }
-    let signature = manifest(CONFIG_TYPES[1], r#","artifactType":"application/vnd.dev.cosign.artifact.sig.v1+json""#);
-    assert_eq!(signature, ConfigLocation::Artifact("application/vnd.dev.cosign.artifact.sig.v1+json".to_owned()));
+    let signature = manifest(
+        CONFIG_TYPES[1],
+        r#","artifactType":"application/vnd.dev.cosign.artifact.sig.v1+json""#,
+    );
+    assert_eq!(
+        signature,
+        ConfigLocation::Artifact("application/vnd.dev.cosign.artifact.sig.v1+json".to_owned())
+    );
     for nothing in [r#"{"manifests":[]}"#, r#"{"manifests":[{"digest":"x"}]}"#] {
         assert!(matches!(image(nothing).config, ConfigLocation::Artifact(_)), "{nothing}");
     }
-    let annotated = image(&format!(r#"{{"annotations":{{"{REVISION}":"aaaaaaa"}},"artifactType":"x"}}"#));
-    assert_eq!(commit_of(&annotated, &Tags::default(), None, &config("")), CommitOf::Known(None), "no search by commit finds it");
+    let annotated =
+        image(&format!(r#"{{"annotations":{{"{REVISION}":"aaaaaaa"}},"artifactType":"x"}}"#));
+    assert_eq!(
+        commit_of(&annotated, &Tags::default(), None, &config("")),
+        CommitOf::Known(None),
+        "no search by commit finds it"
+    );
 }
 
 #[test]
 fn a_manifest_of_two_kinds_is_refused() {
     let manifest = r#"{"manifests":[],"config":{}}"#.to_owned();
-    let error = Image::parse(&Digest::of(manifest.as_bytes()), manifest, Some(MEDIA_TYPES[2].to_owned())).expect_err("refused");
+    let error =
+        Image::parse(&Digest::of(manifest.as_bytes()), manifest, Some(MEDIA_TYPES[2].to_owned()))
+            .expect_err("refused");
     assert!(error.contains("at once"), "{error}");
 }
 
@@ -181,7 +232,10 @@ fn what_a_builder_leaves_null_is_as_if_it_were_not_there() {
     assert_eq!(image(null).config, ConfigLocation::Nowhere);
     assert_eq!(label(br#"{"config":{"Labels":null}}"#), None);
     assert_eq!(label(br#"{"config":null}"#), None);
-    assert_eq!(label(format!(r#"{{"config":{{"Labels":{{"{REVISION}":null}}}}}}"#).as_bytes()), None);
+    assert_eq!(
+        label(format!(r#"{{"config":{{"Labels":{{"{REVISION}":null}}}}}}"#).as_bytes()),
+        None
+    );
 }
 
 #[test]
@@ -194,7 +248,10 @@ fn a_commit_built_twice_gets_a_tag_with_its_digest() {
     };
     let suffixed = format!("production_9fceb02-{}", mine.short());
     assert_eq!(tag(&Tags::default(), &[]).as_deref(), Some("production_9fceb02"));
-    assert_eq!(tag(&tags(&mine, &["production_9fceb02"]), &[]).as_deref(), Some("production_9fceb02"));
+    assert_eq!(
+        tag(&tags(&mine, &["production_9fceb02"]), &[]).as_deref(),
+        Some("production_9fceb02")
+    );
     assert_eq!(tag(&tags(&other, &["production_9fceb02"]), &[]), Some(suffixed.clone()));
     assert_eq!(tag(&Tags::default(), &["production_9fceb02"]), Some(suffixed.clone()));
     assert_eq!(tag(&tags(&mine, &[&suffixed]), &[]), Some(suffixed));

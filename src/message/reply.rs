@@ -29,7 +29,8 @@ pub fn words(reply: &Reply) -> String {
     }
 }
 
-/// The same for somebody who may look and not command: what runs and what waits, in words of ours only.
+/// The same for somebody who may look and not command: what runs and what waits, in words of ours
+/// only.
 pub fn words_for_outsiders(reply: &Reply) -> String {
     match reply {
         Reply::Report(report) => match report["action"].as_str() {
@@ -38,7 +39,10 @@ pub fn words_for_outsiders(reply: &Reply) -> String {
             Some("plan") => {
                 let (app, would) = (text(&report["repository"]), text(&report["would"]));
                 let (before, tag) = (text(&report["previous_tag"]), text(&report["tag"]));
-                format!("{app}: promote would answer {would} ({before} → {tag}). People who may command the app are told why.")
+                format!(
+                    "{app}: promote would answer {would} ({before} → {tag}). People who may \
+                     command the app are told why."
+                )
             }
             _ => NOT_SHOWN.to_owned(),
         },
@@ -50,9 +54,21 @@ const NOT_SHOWN: &str = "Only people who may command the app are told that.";
 
 fn status_for_outsiders(report: &Value) -> String {
     let app = text(&report["repository"]);
-    let mut lines = vec![format!("{app} runs {} (mode {})", text(&report["running"]["tag"]), text(&report["mode"]))];
-    lines.extend(report["running"]["since"].as_str().map(|since| format!("• since {since}, by {}", text(&report["running"]["by"]))));
-    lines.extend(list(&report["open"]).map(|open| format!("• under way: {}, since {}", text(&open["tag"]), text(&open["at"]))));
+    let mut lines = vec![format!(
+        "{app} runs {} (mode {})",
+        text(&report["running"]["tag"]),
+        text(&report["mode"])
+    )];
+    lines.extend(
+        report["running"]["since"]
+            .as_str()
+            .map(|since| format!("• since {since}, by {}", text(&report["running"]["by"]))),
+    );
+    lines.extend(
+        list(&report["open"]).map(|open| {
+            format!("• under way: {}, since {}", text(&open["tag"]), text(&open["at"]))
+        }),
+    );
     if report["hold"].is_object() {
         lines.push("• held".to_owned());
     }
@@ -67,7 +83,9 @@ fn status_for_outsiders(report: &Value) -> String {
 
 fn of_answer(answer: &Answer) -> String {
     let app = answer.repository.as_ref().map(ToString::to_string).unwrap_or_default();
-    let what = image_name(answer.commit.as_ref(), answer.digest.as_ref()).map(|name| format!(" {name}")).unwrap_or_default();
+    let what = image_name(answer.commit.as_ref(), answer.digest.as_ref())
+        .map(|name| format!(" {name}"))
+        .unwrap_or_default();
     let mut lines = vec![format!("{app}{what}: {}. {}", answer.outcome, answer.reason)];
     lines.extend(answer.changes.iter().map(|change| format!("• {change}")));
     lines.join("\n")
@@ -76,36 +94,71 @@ fn of_answer(answer: &Answer) -> String {
 fn of_status(report: &Value) -> String {
     let app = text(&report["repository"]);
     let running = &report["running"];
-    let mut lines = vec![format!("{app} runs {} (mode {})", text(&running["tag"]), text(&report["mode"]))];
+    let mut lines =
+        vec![format!("{app} runs {} (mode {})", text(&running["tag"]), text(&report["mode"]))];
     if let Some(since) = running["since"].as_str() {
         lines.push(format!("• since {since}, by {}", text(&running["by"])));
     }
-    lines.push(format!("• stack {} is in {}", text(&report["stack"]["name"]), text(&report["stack"]["status"])));
+    lines.push(format!(
+        "• stack {} is in {}",
+        text(&report["stack"]["name"]),
+        text(&report["stack"]["status"])
+    ));
     if report["newest"]["digest"] != running["digest"] {
-        lines.push(format!("• newest: {} ({})", text(&report["newest"]["digest"]), text(&report["newest"]["tag"])));
+        lines.push(format!(
+            "• newest: {} ({})",
+            text(&report["newest"]["digest"]),
+            text(&report["newest"]["tag"])
+        ));
     }
     for open in list(&report["open"]) {
-        lines.push(format!("• under way: {} by {}, since {}", text(&open["tag"]), text(&open["by"]), text(&open["at"])));
+        lines.push(format!(
+            "• under way: {} by {}, since {}",
+            text(&open["tag"]),
+            text(&open["by"]),
+            text(&open["at"])
+        ));
     }
     let hold = &report["hold"];
     if hold.is_object() {
-        lines.push(format!("• held by {} since {}: {}", text(&hold["by"]), text(&hold["at"]), text(&hold["reason"])));
+        lines.push(format!(
+            "• held by {} since {}: {}",
+            text(&hold["by"]),
+            text(&hold["at"]),
+            text(&hold["reason"])
+        ));
     }
     let request = &report["request"];
     if request["progress"] == "pending" {
-        lines.push(format!("• waits for approval: {} until {}", text(&request["digest"]), text(&request["expires_at"])));
+        lines.push(format!(
+            "• waits for approval: {} until {}",
+            text(&request["digest"]),
+            text(&request["expires_at"])
+        ));
     }
     if report["waiting"].is_object() {
-        lines.push(format!("• {}: {}", text(&report["waiting"]["outcome"]), text(&report["waiting"]["reason"])));
+        lines.push(format!(
+            "• {}: {}",
+            text(&report["waiting"]["outcome"]),
+            text(&report["waiting"]["reason"])
+        ));
     }
     lines.join("\n")
 }
 
 fn of_history(report: &Value) -> String {
     const MOST: usize = 10;
-    let mut lines = vec![format!("{}: the last promotions, newest first", text(&report["repository"]))];
-    let entry =
-        |entry: &Value| format!("• {} {} by {}, {}", text(&entry["tag"]), text(&entry["outcome"]), text(&entry["by"]), text(&entry["at"]));
+    let mut lines =
+        vec![format!("{}: the last promotions, newest first", text(&report["repository"]))];
+    let entry = |entry: &Value| {
+        format!(
+            "• {} {} by {}, {}",
+            text(&entry["tag"]),
+            text(&entry["outcome"]),
+            text(&entry["by"]),
+            text(&entry["at"])
+        )
+    };
     lines.extend(list(&report["promotions"]).take(MOST).map(entry));
     lines.join("\n")
 }
@@ -151,11 +204,16 @@ mod tests {
         let report = json!({
             "action": "status", "repository": "web", "mode": "auto",
             "stack": { "name": "web", "status": "UPDATE_COMPLETE" },
-            "running": { "tag": "production_9fceb02", "digest": "sha256:1", "since": "2026-03-17T09:41:30Z", "by": "alice" },
+            "running": {
+                "tag": "production_9fceb02", "digest": "sha256:1", "since": "2026-03-17T09:41:30Z",
+                "by": "alice",
+            },
             "newest": { "tag": "latest", "digest": "sha256:2" },
             "open": [], "waiting": null,
             "hold": { "by": "bob", "at": "2026-03-17T10:00:00Z", "reason": "release freeze" },
-            "request": { "progress": "pending", "digest": "sha256:2", "expires_at": "2026-03-20T10:00:00Z" },
+            "request": {
+                "progress": "pending", "digest": "sha256:2", "expires_at": "2026-03-20T10:00:00Z",
+            },
         });
         insta::assert_snapshot!(words(&Reply::Report(report)), @r"
         web runs production_9fceb02 (mode auto)
@@ -173,12 +231,17 @@ mod tests {
         let status = json!({
             "action": "status", "repository": "web", "mode": "auto",
             "stack": { "name": "web", "status": "UPDATE_ROLLBACK_FAILED" },
-            "running": { "tag": "production_9fceb02", "digest": "sha256:1", "since": "2026-03-17T09:41:30Z", "by": "alice" },
+            "running": {
+                "tag": "production_9fceb02", "digest": "sha256:1", "since": "2026-03-17T09:41:30Z",
+                "by": "alice",
+            },
             "newest": { "tag": "latest", "digest": "sha256:2" },
             "open": [{ "tag": "production_abc1234", "by": "bob", "at": "2026-03-17T10:00:00Z" }],
             "waiting": { "outcome": "blocked", "reason": secret },
             "hold": { "by": "bob", "at": "2026-03-17T10:00:00Z", "reason": secret },
-            "request": { "progress": "pending", "digest": "sha256:2", "expires_at": "2026-03-20T10:00:00Z" },
+            "request": {
+                "progress": "pending", "digest": "sha256:2", "expires_at": "2026-03-20T10:00:00Z",
+            },
         });
         insta::assert_snapshot!(words_for_outsiders(&Reply::Report(status)), @r"
         web runs production_9fceb02 (mode auto)
@@ -194,7 +257,8 @@ mod tests {
         });
         assert_eq!(
             words_for_outsiders(&Reply::Report(plan)),
-            "web: promote would answer blocked (production_old → production_9fceb02). People who may command the app are told why."
+            "web: promote would answer blocked (production_old → production_9fceb02). People who \
+             may command the app are told why."
         );
         let refused = Answer { reason: secret.to_owned(), ..Answer::ignored(None, "") };
         assert!(!words_for_outsiders(&refused.into()).contains("arn:"));
@@ -202,7 +266,10 @@ mod tests {
 
     #[test]
     fn a_board_is_a_link_with_its_time() {
-        let report = json!({ "action": "board", "url": "https://x.example/board/t.1-_a", "expires_at": "2026-03-17T09:56:30Z" });
+        let report = json!({
+            "action": "board", "url": "https://x.example/board/t.1-_a",
+            "expires_at": "2026-03-17T09:56:30Z",
+        });
         insta::assert_snapshot!(words(&Reply::Report(report)), @r"
         The board, until 2026-03-17T09:56:30Z. Whoever has this address acts as you, so do not pass it on:
         https://x.example/board/t.1-_a
@@ -211,11 +278,16 @@ mod tests {
 
     #[test]
     fn a_history_and_a_plan_are_lists() {
-        let promotion = json!({ "tag": "production_9fceb02", "outcome": "deployed", "by": "alice", "at": "2026-03-17T09:41:30Z" });
-        let history = json!({ "action": "history", "repository": "web", "promotions": [promotion] });
+        let promotion = json!({
+            "tag": "production_9fceb02", "outcome": "deployed", "by": "alice",
+            "at": "2026-03-17T09:41:30Z",
+        });
+        let history =
+            json!({ "action": "history", "repository": "web", "promotions": [promotion] });
         assert_eq!(
             words(&Reply::Report(history)),
-            "web: the last promotions, newest first\n• production_9fceb02 deployed by alice, 2026-03-17T09:41:30Z"
+            "web: the last promotions, newest first\n• production_9fceb02 deployed by alice, \
+             2026-03-17T09:41:30Z"
         );
         let plan = json!({
             "action": "plan", "repository": "web", "would": "blocked", "previous_tag": "production_e83c516", "tag": "production_9fceb02",
@@ -224,7 +296,8 @@ mod tests {
         });
         assert_eq!(
             words(&Reply::Report(plan)),
-            "web: promote would answer blocked (production_e83c516 → production_9fceb02). the guard\n\
+            "web: promote would answer blocked (production_e83c516 → production_9fceb02). the \
+             guard\n\
              • Modify AWS::RDS::DBInstance Database, replacement\n\
              • Warning: The image says no commit."
         );

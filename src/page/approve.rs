@@ -27,7 +27,13 @@ pub const APPROVE: &str = "approve";
 pub const REJECT: &str = "reject";
 
 /// A request, by its link. `said` is what became of a decision that was just made.
-pub fn request(status: u16, app: &App, request: &Request, right: Right, said: Option<&str>) -> Response {
+pub fn request(
+    status: u16,
+    app: &App,
+    request: &Request,
+    right: Right,
+    said: Option<&str>,
+) -> Response {
     let title = format!("{}: {}", app.repository, name(request));
     let content = html! {
         h1 { "Promote " (app.repository) "?" }
@@ -55,7 +61,8 @@ pub fn request(status: u16, app: &App, request: &Request, right: Right, said: Op
 /// A link whose request is not the app's present one, and not remembered either.
 pub fn gone(status: u16, app: &App) -> Response {
     let title = format!("{}: superseded", app.repository);
-    let words = "Something newer took this image's place, or the request ended long ago: this link was superseded. The message about the \
+    let words = "Something newer took this image's place, or the request ended long ago: this \
+                 link was superseded. The message about the \
                  newer image has a link of its own.";
     super::notice(status, &title, words)
 }
@@ -91,7 +98,9 @@ fn facts(app: &App, request: &Request) -> Markup {
                     Some(commit) => code { (commit) },
                     None => "The image does not say which commit it was built from.",
                 }
-                @if let Some(url) = compare { " (" a href=(url) rel="noreferrer" { "compare with what runs" } ")" }
+                @if let Some(url) = compare {
+                    " (" a href=(url) rel="noreferrer" { "compare with what runs" } ")"
+                }
             }
             dt { "Digest" } dd { code { (request.digest) } }
             dt { "Runs now" }
@@ -101,7 +110,9 @@ fn facts(app: &App, request: &Request) -> Markup {
             }
             dt { "Stack" } dd { (app.config.stack) " (" (app.config.parameter) ")" }
             dt { "Asked" } dd { (time(request.at)) ", since " (prose(&request.why)) }
-            @if request.progress == Progress::Pending { dt { "Until" } dd { (time(request.expires_at)) } }
+            @if request.progress == Progress::Pending {
+                dt { "Until" } dd { (time(request.expires_at)) }
+            }
         }
     }
 }
@@ -111,11 +122,15 @@ fn decision(app: &App, request: &Request, right: Right) -> Markup {
     match (&request.progress, right) {
         (Progress::Pending, Right::Decide) => html! {
             form method="post" {
-                // A form's first button is what the Enter key presses, and whoever has typed a name has not said yes.
+                // A form's first button is what the Enter key presses, and whoever has typed a name
+                // has not said yes.
                 button type="submit" disabled hidden { "Nothing" }
                 label for="name" { "Your name" }
-                input type="text" id="name" name=(NAME) maxlength="80" autocomplete="name" required aria-describedby="claimed";
-                p id="claimed" class="hint" { "Kept and shown as claimed: this page cannot know who you are." }
+                input type="text" id="name" name=(NAME) maxlength="80"
+                    autocomplete="name" required aria-describedby="claimed";
+                p id="claimed" class="hint" {
+                    "Kept and shown as claimed: this page cannot know who you are."
+                }
                 div class="acts" {
                     button type="submit" class="go" name=(DECISION) value=(APPROVE) { "Approve" }
                     button type="submit" class="stop" name=(DECISION) value=(REJECT) { "Reject" }
@@ -124,20 +139,39 @@ fn decision(app: &App, request: &Request, right: Right) -> Markup {
         },
         (Progress::Pending, Right::Look) => {
             let need = request.policy(app.policy()).required;
-            let people = if need > 1 { format!("{need} people decide") } else { "the app's approvers decide".to_owned() };
-            decided(&format!("This link shows and cannot decide: {people} in Slack, which knows who they are."))
+            let people = if need > 1 {
+                format!("{need} people decide")
+            } else {
+                "the app's approvers decide".to_owned()
+            };
+            decided(&format!(
+                "This link shows and cannot decide: {people} in Slack, which knows who they are."
+            ))
         }
-        (Progress::Rejected, _) => decided(&format!("Rejected by {}. Nothing was promoted.", request.who(false))),
-        (Progress::Approved, _) => decided(&format!("Approved by {}. It goes out now.", request.who(true))),
-        (Progress::Waiting(reason), _) => decided(&format!("Approved by {}. It waits: {reason}.", request.who(true))),
-        (Progress::Deploying, _) => decided(&format!("{}CloudFormation is updating the stack.", by(request))),
+        (Progress::Rejected, _) => {
+            decided(&format!("Rejected by {}. Nothing was promoted.", request.who(false)))
+        }
+        (Progress::Approved, _) => {
+            decided(&format!("Approved by {}. It goes out now.", request.who(true)))
+        }
+        (Progress::Waiting(reason), _) => {
+            decided(&format!("Approved by {}. It waits: {reason}.", request.who(true)))
+        }
+        (Progress::Deploying, _) => {
+            decided(&format!("{}CloudFormation is updating the stack.", by(request)))
+        }
         (Progress::Deployed(_), _) => decided(&format!("{}It is in production.", by(request))),
-        (Progress::Failed(reason), _) => decided(&format!("{}It did not reach production: {reason}", by(request))),
-        (Progress::Cancelled(reason), _) => decided(&format!("{}{reason}.", by(request))),
-        (Progress::Superseded, _) => {
-            decided("A newer image took its place: it was superseded. The message about that one has a link of its own.")
+        (Progress::Failed(reason), _) => {
+            decided(&format!("{}It did not reach production: {reason}", by(request)))
         }
-        (Progress::Expired, _) => decided("Nobody decided in time: it expired. It can be asked again."),
+        (Progress::Cancelled(reason), _) => decided(&format!("{}{reason}.", by(request))),
+        (Progress::Superseded, _) => decided(
+            "A newer image took its place: it was superseded. The message about that one has a \
+             link of its own.",
+        ),
+        (Progress::Expired, _) => {
+            decided("Nobody decided in time: it expired. It can be asked again.")
+        }
     }
 }
 

@@ -1,5 +1,6 @@
-//! The board: what runs, what waits and what is under way, of all apps at a glance and of one in full, and what the bearer of the
-//! link may do about it. Looking changes nothing; each act has a page of its own that asks once more.
+//! The board: what runs, what waits and what is under way, of all apps at a glance and of one in
+//! full, and what the bearer of the link may do about it. Looking changes nothing; each act has a
+//! page of its own that asks once more.
 
 pub mod act;
 pub mod app;
@@ -57,16 +58,24 @@ impl Viewer<'_> {
             (Some(origin), "") => format!("{} in Slack", origin.user),
             (Some(origin), name) => format!("{} ({}) in Slack", plain(name, SHORT), origin.user),
             (None, "") => "somebody who may invoke the function".to_owned(),
-            (None, name) => format!("{} (claimed), who may invoke the function", plain(name, SHORT)),
+            (None, name) => {
+                format!("{} (claimed), who may invoke the function", plain(name, SHORT))
+            }
         }
     }
 
     /// Who looks, for how long, and whether the page refreshes.
     fn introduction(&self, own: &str, is_under_way: bool) -> Markup {
         html! {
-            p class="hint" { "You look as " (self.name()) ", until " (time(self.session.until)) ". Whoever has this address acts as you." }
+            p class="hint" {
+                "You look as " (self.name()) ", until " (time(self.session.until))
+                ". Whoever has this address acts as you."
+            }
             @if is_under_way && self.is_still {
-                p class="hint" { "Something is under way. " a href=(own) { "Load this page anew every " (REFRESH) " seconds" } }
+                p class="hint" {
+                    "Something is under way. "
+                    a href=(own) { "Load this page anew every " (REFRESH) " seconds" }
+                }
             } @else if is_under_way {
                 p class="hint" {
                     "Something is under way: this page refreshes every " (REFRESH) " seconds. "
@@ -96,7 +105,9 @@ pub struct Row {
 /// All apps: those that need somebody first.
 pub fn list(viewer: &Viewer<'_>, mut rows: Vec<Row>) -> Response {
     rows.sort_by(|a, b| (rank(a), &a.repository).cmp(&(rank(b), &b.repository)));
-    let is_under_way = rows.iter().any(|row| row.state.as_ref().is_ok_and(|state| state.as_ref().is_some_and(is_under_way)));
+    let is_under_way = rows
+        .iter()
+        .any(|row| row.state.as_ref().is_ok_and(|state| state.as_ref().is_some_and(is_under_way)));
     let content = html! {
         h1 { "The board" }
         (viewer.introduction(&viewer.list(), is_under_way))
@@ -106,8 +117,19 @@ pub fn list(viewer: &Viewer<'_>, mut rows: Vec<Row>) -> Response {
                 p { "No app is configured." }
             } @else {
                 table class="stack" {
-                    caption { (rows.len()) " " (if rows.len() == 1 { "app" } else { "apps" }) "; what waits for somebody comes first" }
-                    thead { tr { th scope="col" { "App" } th scope="col" { "Runs" } th scope="col" { "Waits" } th scope="col" { "Stack" } th scope="col" { "Last promotion" } } }
+                    caption {
+                        (rows.len()) " " (if rows.len() == 1 { "app" } else { "apps" })
+                        "; what waits for somebody comes first"
+                    }
+                    thead {
+                        tr {
+                            th scope="col" { "App" }
+                            th scope="col" { "Runs" }
+                            th scope="col" { "Waits" }
+                            th scope="col" { "Stack" }
+                            th scope="col" { "Last promotion" }
+                        }
+                    }
                     tbody { @for row in &rows { (line(viewer, row)) } }
                 }
             }
@@ -117,11 +139,19 @@ pub fn list(viewer: &Viewer<'_>, mut rows: Vec<Row>) -> Response {
 }
 
 fn line(viewer: &Viewer<'_>, row: &Row) -> Markup {
-    let name = html! { th scope="row" { a href=(viewer.app(&row.repository)) { (row.repository) } } };
+    let name =
+        html! { th scope="row" { a href=(viewer.app(&row.repository)) { (row.repository) } } };
     let (app, state) = match (&row.app, &row.state) {
         (Ok(app), Ok(state)) => (app, state),
         (Err(trouble), _) | (Ok(_), Err(trouble)) => {
-            return html! { tr { (name) td colspan="4" { (pill("stop", "cannot be used")) " " (prose(&plain(trouble, LONG))) } } };
+            return html! {
+                tr {
+                    (name)
+                    td colspan="4" {
+                        (pill("stop", "cannot be used")) " " (prose(&plain(trouble, LONG)))
+                    }
+                }
+            };
         }
     };
     let waits = state.as_ref().map(waits_and_works).unwrap_or_default();
@@ -133,10 +163,15 @@ fn line(viewer: &Viewer<'_>, row: &Row) -> Markup {
                 @if waits.is_empty() { "nothing" }
                 @for wait in &waits { p { (wait.pill()) " " (prose(&plain(&wait.words, SHORT))) } }
             }
-            td data-label="Stack" { (app.config.stack) @if let Some(stack) = &row.stack { " " (at_work(stack)) } }
+            td data-label="Stack" {
+                (app.config.stack) @if let Some(stack) = &row.stack { " " (at_work(stack)) }
+            }
             td data-label="Last promotion" {
                 @match state.as_ref().and_then(|state| state.recent.last()) {
-                    Some(last) => { (outcome(last.end.outcome())) " " code { (last.commit.as_ref().map_or(last.tag.as_str(), Commit::short)) } }
+                    Some(last) => {
+                        (outcome(last.end.outcome())) " "
+                        code { (last.commit.as_ref().map_or(last.tag.as_str(), Commit::short)) }
+                    }
                     None => "none yet",
                 }
             }
@@ -145,7 +180,9 @@ fn line(viewer: &Viewer<'_>, row: &Row) -> Markup {
 }
 
 fn runs(state: Option<&State>) -> Markup {
-    let Some(running) = state.and_then(|state| state.running.as_ref()) else { return html! { "not looked at yet" } };
+    let Some(running) = state.and_then(|state| state.running.as_ref()) else {
+        return html! { "not looked at yet" };
+    };
     html! {
         code { (running.commit.as_ref().map_or(running.tag.as_str(), Commit::short)) }
         @if let Some(since) = running.since { " since " (time(since)) }
@@ -198,9 +235,17 @@ fn waits(state: &State) -> Vec<Wait> {
         waits.push(wait("stop", "cannot be looked at", trouble.clone()));
     }
     if let Some(waiting) = &state.waiting {
-        let reason = if waiting.reason.is_empty() { "for the next look".to_owned() } else { waiting.reason.clone() };
+        let reason = if waiting.reason.is_empty() {
+            "for the next look".to_owned()
+        } else {
+            waiting.reason.clone()
+        };
         let is_blocked = waiting.outcome == Outcome::Blocked;
-        waits.push(if is_blocked { wait("stop", "blocked", reason) } else { wait("wait", "queued", reason) });
+        waits.push(if is_blocked {
+            wait("stop", "blocked", reason)
+        } else {
+            wait("wait", "queued", reason)
+        });
     }
     if let Some(request) = &state.request {
         waits.extend(waits_for_people(request));
@@ -233,7 +278,11 @@ fn waits_and_works(state: &State) -> Vec<Wait> {
 fn waits_for_people(request: &Request) -> Option<Wait> {
     let what = image(request.commit.as_ref(), &request.digest);
     let (class, name, words) = match &request.progress {
-        Progress::Pending => ("wait", "waits for approval", format!("{what}, until {}", readable(request.expires_at))),
+        Progress::Pending => (
+            "wait",
+            "waits for approval",
+            format!("{what}, until {}", readable(request.expires_at)),
+        ),
         Progress::Rejected => ("stop", "rejected", format!("{what}, by {}", request.who(false))),
         Progress::Expired => ("wait", "expired", format!("{what}: nobody decided in time")),
         // What is being done about it is told by what is open.
@@ -250,7 +299,8 @@ fn waits_for_people(request: &Request) -> Option<Wait> {
 
 /// Whether it goes on by itself, so that looking again shows something else.
 pub fn is_under_way(state: &State) -> bool {
-    !state.open.is_empty() || state.waiting.as_ref().is_some_and(|waiting| waiting.outcome == Outcome::Queued)
+    !state.open.is_empty()
+        || state.waiting.as_ref().is_some_and(|waiting| waiting.outcome == Outcome::Queued)
 }
 
 fn rank(row: &Row) -> u8 {
@@ -301,7 +351,9 @@ fn way_back(viewer: &Viewer<'_>, repository: Option<&Repository>) -> Markup {
     html! {
         nav aria-label="The board" {
             a href=(viewer.list()) { "All apps" }
-            @if let Some(repository) = repository { " · " a href=(viewer.app(repository)) { (repository) } }
+            @if let Some(repository) = repository {
+                " · " a href=(viewer.app(repository)) { (repository) }
+            }
         }
     }
 }

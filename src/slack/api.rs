@@ -1,6 +1,6 @@
-//! What is said to Slack: its Web API as the bot, and the address that an interaction says to answer at. On the connector
-//! that the AWS clients share, which follows no redirect. A token, an address to answer at and a message are in no error and no
-//! log.
+//! What is said to Slack: its Web API as the bot, and the address that an interaction says to
+//! answer at. On the connector that the AWS clients share, which follows no redirect. A token, an
+//! address to answer at and a message are in no error and no log.
 //! <https://docs.slack.dev/apis/web-api/>, <https://docs.slack.dev/apis/web-api/rate-limits/>
 
 use std::time::Duration;
@@ -86,17 +86,32 @@ impl Api {
         &self.base
     }
 
-    /// Calls a method as the bot; answers what Slack answered with `"ok": true`. A call whose answer was lost is made again, so
-    /// a message may be posted twice and is never lost in silence.
-    pub async fn call(&self, method: &str, token: &SecretString, body: &Value, within: Duration) -> Result<Value, Failure> {
+    /// Calls a method as the bot; answers what Slack answered with `"ok": true`. A call whose
+    /// answer was lost is made again, so a message may be posted twice and is never lost in
+    /// silence.
+    pub async fn call(
+        &self,
+        method: &str,
+        token: &SecretString,
+        body: &Value,
+        within: Duration,
+    ) -> Result<Value, Failure> {
         let url = format!("{}{method}", self.base);
         let answer = self.post(method, &url, Some(token), body, within).await?;
         let answer: Value = serde_json::from_slice(&answer).map_err(|_| Failure::Unreadable)?;
-        refusal(&answer).map_or_else(|| if answer["ok"] == true { Ok(answer) } else { Err(Failure::Unreadable) }, Err)
+        refusal(&answer).map_or_else(
+            || if answer["ok"] == true { Ok(answer) } else { Err(Failure::Unreadable) },
+            Err,
+        )
     }
 
     /// Answers a click or a slash command at the address that came with it.
-    pub async fn respond(&self, response_url: &str, body: &Value, within: Duration) -> Result<(), Failure> {
+    pub async fn respond(
+        &self,
+        response_url: &str,
+        body: &Value,
+        within: Duration,
+    ) -> Result<(), Failure> {
         if !is_response_url(response_url, &self.base) {
             return Err(Failure::NotSent("the address to answer at is not Slack's"));
         }
@@ -105,17 +120,26 @@ impl Api {
         serde_json::from_slice(&answer).ok().as_ref().and_then(refusal).map_or(Ok(()), Err)
     }
 
-    /// Posts until it got through, cannot, or the time is up. `what` names the call in logs, where no address may be.
-    async fn post(&self, what: &str, url: &str, token: Option<&SecretString>, body: &Value, within: Duration) -> Result<Vec<u8>, Failure> {
+    /// Posts until it got through, cannot, or the time is up. `what` names the call in logs, where
+    /// no address may be.
+    async fn post(
+        &self,
+        what: &str,
+        url: &str,
+        token: Option<&SecretString>,
+        body: &Value,
+        within: Duration,
+    ) -> Result<Vec<u8>, Failure> {
         let (started, body) = (Instant::now(), body.to_string());
         let mut tries = 0;
         loop {
             let left = within.saturating_sub(started.elapsed());
             let attempt = timeout(left.min(ATTEMPT), self.post_once(url, token, &body));
-            let (failure, again) = match attempt.await.unwrap_or(Err((Failure::TimedOut, Again::BackOff))) {
-                Ok(answer) => return Ok(answer),
-                Err(failed) => failed,
-            };
+            let (failure, again) =
+                match attempt.await.unwrap_or(Err((Failure::TimedOut, Again::BackOff))) {
+                    Ok(answer) => return Ok(answer),
+                    Err(failed) => failed,
+                };
             let wait = match again {
                 Again::No => return Err(failure),
                 Again::After(wait) => wait,
@@ -136,15 +160,24 @@ impl Api {
         }
     }
 
-    async fn post_once(&self, url: &str, token: Option<&SecretString>, body: &str) -> Result<Vec<u8>, (Failure, Again)> {
+    async fn post_once(
+        &self,
+        url: &str,
+        token: Option<&SecretString>,
+        body: &str,
+    ) -> Result<Vec<u8>, (Failure, Again)> {
         let request = request(url, token, body).map_err(|failure| (failure, Again::No))?;
-        let response = self.http.call(request).await.map_err(|_| (Failure::Unreachable, Again::BackOff))?;
+        let response =
+            self.http.call(request).await.map_err(|_| (Failure::Unreachable, Again::BackOff))?;
         let status = response.status().as_u16();
         match status {
             200 => {}
             429 => {
-                let seconds = response.headers().get("retry-after").and_then(|seconds| seconds.parse().ok());
-                let wait = seconds.map_or(DEFAULT_WAIT, |seconds| Duration::from_secs(seconds).max(SHORTEST_WAIT));
+                let seconds =
+                    response.headers().get("retry-after").and_then(|seconds| seconds.parse().ok());
+                let wait = seconds.map_or(DEFAULT_WAIT, |seconds| {
+                    Duration::from_secs(seconds).max(SHORTEST_WAIT)
+                });
                 return Err((Failure::RateLimited, Again::After(wait)));
             }
             500.. => return Err((Failure::Answered(status), Again::BackOff)),
@@ -152,7 +185,8 @@ impl Api {
         }
         match Limited::new(response.into_body(), MOST_BYTES).collect().await {
             Ok(body) => Ok(body.to_bytes().to_vec()),
-            // It may have broken off; of one that is too large the same would come again, three times at worst.
+            // It may have broken off; of one that is too large the same would come again, three
+            // times at worst.
             Err(_) => Err((Failure::Unreadable, Again::BackOff)),
         }
     }
@@ -163,7 +197,11 @@ fn request(url: &str, token: Option<&SecretString>, body: &str) -> Result<HttpRe
     request.set_method("POST").map_err(|_| Failure::NotSent("POST is no method"))?;
     request.set_uri(url).map_err(|_| Failure::NotSent("Slack's address is not valid"))?;
     let mut header = |name: &'static str, value: String| {
-        request.headers_mut().try_insert(name, value).map(|_| ()).map_err(|_| Failure::NotSent("the bot's token is not valid"))
+        request
+            .headers_mut()
+            .try_insert(name, value)
+            .map(|_| ())
+            .map_err(|_| Failure::NotSent("the bot's token is not valid"))
     };
     header("content-type", "application/json; charset=utf-8".to_owned())?;
     if let Some(token) = token {
@@ -172,7 +210,8 @@ fn request(url: &str, token: Option<&SecretString>, body: &str) -> Result<HttpRe
     Ok(request)
 }
 
-/// What Slack says no with. `{"ok":false,"error":"ratelimited"}` is how a few methods say it with a 200.
+/// What Slack says no with. `{"ok":false,"error":"ratelimited"}` is how a few methods say it with a
+/// 200.
 fn refusal(answer: &Value) -> Option<Failure> {
     if answer["ok"] != false {
         return None;
@@ -183,12 +222,18 @@ fn refusal(answer: &Value) -> Option<Failure> {
     })
 }
 
-/// Whether an address to answer at is Slack's: what is signed as Slack's may still be somebody's who knows the signing secret,
-/// and this function's network is not theirs. `base` is the API's own address, whose host is trusted as well.
+/// Whether an address to answer at is Slack's: what is signed as Slack's may still be somebody's
+/// who knows the signing secret, and this function's network is not theirs. `base` is the API's own
+/// address, whose host is trusted as well.
 pub fn is_response_url(url: &str, base: &str) -> bool {
     let Some((scheme, host, port)) = parts(url) else { return false };
-    let is_slacks = scheme == "https" && RESPONSE_HOSTS.contains(&host.as_str()) && matches!(port, None | Some(443));
-    is_slacks || parts(base).is_some_and(|(own, own_host, _)| host == own_host && (scheme == "https" || scheme == own))
+    let is_slacks = scheme == "https"
+        && RESPONSE_HOSTS.contains(&host.as_str())
+        && matches!(port, None | Some(443));
+    is_slacks
+        || parts(base).is_some_and(|(own, own_host, _)| {
+            host == own_host && (scheme == "https" || scheme == own)
+        })
 }
 
 fn parts(url: &str) -> Option<(String, String, Option<u16>)> {

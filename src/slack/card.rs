@@ -1,6 +1,6 @@
-//! The message of a request: one for each, from the question to its end. What people approve is what they read there, and its
-//! buttons carry nothing but the request's id. Sentences from outside are `plain_text`, identifiers are code, as `escape` says.
-//! <https://docs.slack.dev/block-kit/>
+//! The message of a request: one for each, from the question to its end. What people approve is
+//! what they read there, and its buttons carry nothing but the request's id. Sentences from outside
+//! are `plain_text`, identifiers are code, as `escape` says. <https://docs.slack.dev/block-kit/>
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -14,7 +14,8 @@ use crate::text::plain;
 
 /// A section takes 3,000 characters; CloudFormation's reasons can run to pages.
 const SENTENCE: usize = 500;
-/// What a list may take of the 3,000 characters of its block, as it is sent: escaping makes text longer.
+/// What a list may take of the 3,000 characters of its block, as it is sent: escaping makes text
+/// longer.
 const LIST: usize = 1_400;
 /// A header takes 150 characters, and how it stands must be among them.
 const NAME: usize = 80;
@@ -22,14 +23,19 @@ const NAME: usize = 80;
 /// The message's `text`, for notifications and screen readers, and its `blocks`.
 pub fn card(app: &App, request: &Request) -> (String, Value) {
     let headline = headline(app, request);
-    let mut blocks = vec![json!({ "type": "header", "text": plain_text(&headline, 150) }), facts(app, request)];
+    let mut blocks =
+        vec![json!({ "type": "header", "text": plain_text(&headline, 150) }), facts(app, request)];
     if !request.changes.is_empty() {
         blocks.push(changes(request));
     }
-    blocks.push(json!({ "type": "section", "text": plain_text(&standing(app, request), SENTENCE) }));
+    blocks
+        .push(json!({ "type": "section", "text": plain_text(&standing(app, request), SENTENCE) }));
     let votes = votes(app, request);
     if !votes.is_empty() {
-        blocks.push(json!({ "type": "context", "elements": [{ "type": "mrkdwn", "text": votes, "verbatim": true }] }));
+        blocks.push(json!({
+            "type": "context",
+            "elements": [{ "type": "mrkdwn", "text": votes, "verbatim": true }],
+        }));
     }
     let buttons = buttons(app, request);
     if !buttons.is_empty() {
@@ -47,7 +53,9 @@ fn headline(app: &App, request: &Request) -> String {
         Progress::Approved => format!("{name}: {what} was approved"),
         Progress::Waiting(_) => format!("{name}: {what} was approved and waits"),
         Progress::Deploying => format!("{name}: {what} is on its way to production"),
-        Progress::Deployed(took) => format!("{name}: {what} is in production{}", took.map(after).unwrap_or_default()),
+        Progress::Deployed(took) => {
+            format!("{name}: {what} is in production{}", took.map(after).unwrap_or_default())
+        }
         Progress::Failed(_) => format!("{name}: {what} did not reach production"),
         Progress::Cancelled(_) => format!("{name}: the promotion of {what} was cancelled"),
         Progress::Superseded => format!("{name}: {what} was superseded"),
@@ -57,10 +65,15 @@ fn headline(app: &App, request: &Request) -> String {
 
 fn facts(app: &App, request: &Request) -> Value {
     let mut fields = Vec::new();
-    let mut fact =
-        |label: &str, value: String| fields.push(json!({ "type": "mrkdwn", "text": format!("*{label}*\n{value}"), "verbatim": true }));
+    let mut fact = |label: &str, value: String| {
+        fields.push(
+            json!({ "type": "mrkdwn", "text": format!("*{label}*\n{value}"), "verbatim": true }),
+        )
+    };
     let commit = match &request.commit {
-        None => "none: build with `--label org.opencontainers.image.revision=<commit>`".replace('<', "&lt;").replace('>', "&gt;"),
+        None => "none: build with `--label org.opencontainers.image.revision=<commit>`"
+            .replace('<', "&lt;")
+            .replace('>', "&gt;"),
         Some(commit) => code(commit.as_str(), 40),
     };
     // Half an address would lead somewhere else.
@@ -72,8 +85,14 @@ fn facts(app: &App, request: &Request) -> Value {
     fact("Digest", code(request.digest.as_str(), 80));
     let since = request.running_since.map(|at| format!(" since {}", when(at))).unwrap_or_default();
     let before = if request.progress == Progress::Pending { "Runs now" } else { "Ran before" };
-    fact(before, format!("{}{since}", code(request.running_tag.as_deref().unwrap_or("unknown"), 130)));
-    fact("Stack", format!("{} ({})", code(&app.config.stack, 200), code(&app.config.parameter, 255)));
+    fact(
+        before,
+        format!("{}{since}", code(request.running_tag.as_deref().unwrap_or("unknown"), 130)),
+    );
+    fact(
+        "Stack",
+        format!("{} ({})", code(&app.config.stack, 200), code(&app.config.parameter, 255)),
+    );
     if request.progress == Progress::Pending {
         fact("Can be approved until", when(request.expires_at));
     }
@@ -108,27 +127,45 @@ fn standing(app: &App, request: &Request) -> String {
     let need = policy.required;
     match &request.progress {
         Progress::Pending if need > 1 => {
-            format!("Why: {}. {} of {need} people approved it.", request.why, request.approvers(&policy).len())
+            format!(
+                "Why: {}. {} of {need} people approved it.",
+                request.why,
+                request.approvers(&policy).len()
+            )
         }
         Progress::Pending => format!("Why: {}.", request.why),
         Progress::Rejected => "Nothing was promoted. An explicit promote still works.".to_owned(),
         Progress::Approved => "It goes out now.".to_owned(),
-        Progress::Waiting(reason) | Progress::Failed(reason) | Progress::Cancelled(reason) => reason.clone(),
+        Progress::Waiting(reason) | Progress::Failed(reason) | Progress::Cancelled(reason) => {
+            reason.clone()
+        }
         Progress::Deploying => "CloudFormation is updating the stack.".to_owned(),
         Progress::Deployed(_) => "CloudFormation finished the update.".to_owned(),
-        Progress::Superseded => "A newer image, or a newer question about it, took its place.".to_owned(),
+        Progress::Superseded => {
+            "A newer image, or a newer question about it, took its place.".to_owned()
+        }
         Progress::Expired => "It can be asked again.".to_owned(),
     }
 }
 
 fn votes(app: &App, request: &Request) -> String {
-    let of = |approves: bool| fitting(request.votes.iter().filter(|vote| vote.approves == approves).map(voter), ", ", LIST);
+    let of = |approves: bool| {
+        fitting(
+            request.votes.iter().filter(|vote| vote.approves == approves).map(voter),
+            ", ",
+            LIST,
+        )
+    };
     let policy = request.policy(app.policy());
     let need = policy.required;
     let (yes, no) = (of(true), of(false));
     let mut lines = Vec::new();
     if !yes.is_empty() {
-        let count = if need > 1 { format!(" ({} of {need})", request.approvers(&policy).len()) } else { String::new() };
+        let count = if need > 1 {
+            format!(" ({} of {need})", request.approvers(&policy).len())
+        } else {
+            String::new()
+        };
         lines.push(format!("Approved by {yes}{count}"));
     }
     if !no.is_empty() {
@@ -156,13 +193,25 @@ fn buttons(app: &App, request: &Request) -> Vec<Value> {
                 Button::Reject,
                 "Reject",
                 Some("danger"),
-                Some(("Reject it?", format!("{name} stays as it is, and this image is not asked about again."), "Reject")),
+                Some((
+                    "Reject it?",
+                    format!("{name} stays as it is, and this image is not asked about again."),
+                    "Reject",
+                )),
             ),
         ],
         Progress::Expired => vec![button(request, Button::AskAgain, "Ask again", None, None)],
         Progress::Deployed(_) => {
-            let what = format!("{name} goes back to the image before, and pushes ask until somebody resumes.");
-            vec![button(request, Button::RollBack, "Roll back", Some("danger"), Some(("Roll back?", what, "Roll back")))]
+            let what = format!(
+                "{name} goes back to the image before, and pushes ask until somebody resumes."
+            );
+            vec![button(
+                request,
+                Button::RollBack,
+                "Roll back",
+                Some("danger"),
+                Some(("Roll back?", what, "Roll back")),
+            )]
         }
         Progress::Rejected
         | Progress::Approved
@@ -174,7 +223,13 @@ fn buttons(app: &App, request: &Request) -> Vec<Value> {
     }
 }
 
-fn button(request: &Request, button: Button, label: &str, style: Option<&str>, confirm: Option<(&str, String, &str)>) -> Value {
+fn button(
+    request: &Request,
+    button: Button,
+    label: &str,
+    style: Option<&str>,
+    confirm: Option<(&str, String, &str)>,
+) -> Value {
     let mut json = json!({
         "type": "button",
         "action_id": button.action_id(),

@@ -1,15 +1,17 @@
 //! Foreign text in a message: shown as it is, to nobody as markup.
 //!
-//! Slack has two kinds of markup. What stands in `<…>` mentions a channel, a person or an address, and is told from text by
-//! escaping three characters: [`escape`] does that, for every `text` that Slack reads. The other kind, `*bold*`, `_italic_`,
-//! `~struck~` and code, exists in `mrkdwn` only and has no escape at all. So foreign text does not go there bare: a sentence
-//! (a reason, a name, CloudFormation's words) goes, escaped, in a `plain_text` object, where no formatting is read; an
-//! identifier (a commit, a tag, a digest) goes in `mrkdwn` as [`code`], in which no formatting is read either.
-//! <https://docs.slack.dev/messaging/formatting-message-text/#escaping>
+//! Slack has two kinds of markup. What stands in `<…>` mentions a channel, a person or an address,
+//! and is told from text by escaping three characters: [`escape`] does that, for every `text` that
+//! Slack reads. The other kind, `*bold*`, `_italic_`, `~struck~` and code, exists in `mrkdwn` only
+//! and has no escape at all. So foreign text does not go there bare: a sentence (a reason, a name,
+//! CloudFormation's words) goes, escaped, in a `plain_text` object, where no formatting is read; an
+//! identifier (a commit, a tag, a digest) goes in `mrkdwn` as [`code`], in which no formatting is
+//! read either. <https://docs.slack.dev/messaging/formatting-message-text/#escaping>
 
 use crate::text::plain;
 
-/// Text without control characters, of at most `most` characters, in which nothing is a mention or a link.
+/// Text without control characters, of at most `most` characters, in which nothing is a mention or
+/// a link.
 pub fn escape(text: &str, most: usize) -> String {
     let plain = plain(text, most);
     let mut escaped = String::with_capacity(plain.len());
@@ -30,8 +32,8 @@ pub fn escape_lines(text: &str, most: usize) -> String {
     text.lines().map(|line| escape(line, most)).collect::<Vec<_>>().join("\n")
 }
 
-/// The same as a code span for `mrkdwn`. Its only own markup is the backtick, which becomes an apostrophe; of nothing there is
-/// no code span.
+/// The same as a code span for `mrkdwn`. Its only own markup is the backtick, which becomes an
+/// apostrophe; of nothing there is no code span.
 pub fn code(text: &str, most: usize) -> String {
     let inner = escape(text.trim(), most).replace('`', "'");
     if inner.is_empty() { inner } else { format!("`{inner}`") }
@@ -47,7 +49,10 @@ mod tests {
 
     #[test]
     fn mentions_and_links_are_text() {
-        assert_eq!(escape("<!channel> & <https://evil.example|ok>", 100), "&lt;!channel&gt; &amp; &lt;https://evil.example|ok&gt;");
+        assert_eq!(
+            escape("<!channel> & <https://evil.example|ok>", 100),
+            "&lt;!channel&gt; &amp; &lt;https://evil.example|ok&gt;"
+        );
         assert_eq!(escape("<script>", 100), "&lt;script&gt;");
         assert_eq!(escape("&lt;", 100), "&amp;lt;");
     }
@@ -61,7 +66,10 @@ mod tests {
     fn what_is_too_long_is_cut_before_it_is_escaped() {
         assert_eq!(escape("<<<<", 4), "&lt;&lt;&lt;&lt;");
         assert_eq!(escape("<<<<<", 4), "&lt;&lt;&lt;…");
-        assert_eq!((escape("é", 1), escape("éé", 1), escape("é", 0)), ("é".to_owned(), "…".to_owned(), String::new()));
+        assert_eq!(
+            (escape("é", 1), escape("éé", 1), escape("é", 0)),
+            ("é".to_owned(), "…".to_owned(), String::new())
+        );
     }
 
     #[test]
@@ -72,7 +80,11 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(5), failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+        #![proptest_config(ProptestConfig {
+            rng_seed: RngSeed::Fixed(5),
+            failure_persistence: None,
+            ..ProptestConfig::with_cases(2000)
+        })]
 
         #[test]
         fn nothing_gets_out_of_its_place(text in proptest::collection::vec(any::<char>(), 0..60), most in 0_usize..70) {

@@ -1,4 +1,5 @@
-//! The form that Slack posts, in which every field is there once: of two nobody can say which one was meant.
+//! The form that Slack posts, in which every field is there once: of two nobody can say which one
+//! was meant.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

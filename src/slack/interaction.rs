@@ -11,7 +11,8 @@ use super::{Unreadable, User, id, name, token};
 /// Slack's own limit for what a button carries.
 const LONGEST_VALUE: usize = 2000;
 
-/// Somebody clicked on a button. Only the button's value can show that this function made its message.
+/// Somebody clicked on a button. Only the button's value can show that this function made its
+/// message.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Click {
     /// What makes it act once.
@@ -30,14 +31,19 @@ pub struct Click {
     pub button: Button,
     /// What the button carries; empty if it carries nothing.
     pub value: String,
-    /// Where an answer to the clicker goes, for 30 minutes. Whoever has it can write there: not checked yet, and in no log.
+    /// Where an answer to the clicker goes, for 30 minutes. Whoever has it can write there: not
+    /// checked yet, and in no log.
     pub response_url: Option<String>,
 }
 
 /// Without what lets its reader write to the channel.
 impl fmt::Debug for Click {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Click").field("team", &self.team).field("user", &self.user).field("button", &self.button).finish_non_exhaustive()
+        f.debug_struct("Click")
+            .field("team", &self.team)
+            .field("user", &self.user)
+            .field("button", &self.button)
+            .finish_non_exhaustive()
     }
 }
 
@@ -56,7 +62,8 @@ pub enum Button {
 
 impl Button {
     /// All of them.
-    pub const ALL: [Button; 4] = [Button::Approve, Button::Reject, Button::AskAgain, Button::RollBack];
+    pub const ALL: [Button; 4] =
+        [Button::Approve, Button::Reject, Button::AskAgain, Button::RollBack];
 
     /// How a message names it.
     pub fn action_id(self) -> &'static str {
@@ -127,13 +134,18 @@ struct Action {
 /// Reads the body of an interaction; `None` is a valid one that is not about a button of ours.
 pub fn parse(body: &[u8]) -> Result<Option<Click>, Unreadable> {
     let json = Form::parse(body)?.take("payload").ok_or(Unreadable("it has no field `payload`"))?;
-    let kind: Kind = serde_json::from_str(&json).map_err(|_| Unreadable("`payload` is no interaction"))?;
+    let kind: Kind =
+        serde_json::from_str(&json).map_err(|_| Unreadable("`payload` is no interaction"))?;
     if kind.r#type != "block_actions" {
         return Ok(None);
     }
-    let payload: Payload = serde_json::from_str(&json).map_err(|_| Unreadable("`payload` is no block action"))?;
+    let payload: Payload =
+        serde_json::from_str(&json).map_err(|_| Unreadable("`payload` is no block action"))?;
     let Some([action]) = payload.actions.as_deref() else { return Ok(None) };
-    let Some(button) = Button::ALL.into_iter().find(|button| action.action_id.as_deref() == Some(button.action_id())) else {
+    let Some(button) = Button::ALL
+        .into_iter()
+        .find(|button| action.action_id.as_deref() == Some(button.action_id()))
+    else {
         return Ok(None);
     };
     let value = action.value.clone().unwrap_or_default();
@@ -146,7 +158,8 @@ pub fn parse(body: &[u8]) -> Result<Option<Click>, Unreadable> {
     }
     let container = payload.container.unwrap_or(Container { channel_id: None, message_ts: None });
     let channel = payload.channel.and_then(|channel| channel.id).or(container.channel_id);
-    let message_ts = container.message_ts.or_else(|| payload.message.and_then(|message| message.ts));
+    let message_ts =
+        container.message_ts.or_else(|| payload.message.and_then(|message| message.ts));
     Ok(Some(Click {
         trigger_id: token(payload.trigger_id.ok_or(Unreadable("`payload` has no trigger"))?)?,
         team: payload.team.map(|team| id(team.id)).transpose()?,
@@ -177,15 +190,24 @@ mod tests {
         json!({
             "type": "block_actions",
             "team": { "id": "T9TK3CUKW", "domain": "example" },
-            "user": { "id": "UA8RXUSPL", "username": "jtorrance", "name": "jtorrance", "team_id": "T9TK3CUKW" },
+            "user": {
+                "id": "UA8RXUSPL", "username": "jtorrance", "name": "jtorrance",
+                "team_id": "T9TK3CUKW",
+            },
             "api_app_id": "AABA1ABCD",
             "token": "9s8d9as89d8as9d8as989",
-            "container": { "type": "message", "message_ts": "1548261231.000200", "channel_id": "CBR2V3XEX", "is_ephemeral": false },
+            "container": {
+                "type": "message", "message_ts": "1548261231.000200", "channel_id": "CBR2V3XEX",
+                "is_ephemeral": false,
+            },
             "trigger_id": "12321423423.333649436676.d8c1bb837935619ccad0f624c448ffb3",
             "channel": { "id": "CBR2V3XEX", "name": "review-updates" },
             "message": { "type": "message", "text": "…", "ts": "1548261231.000200" },
             "response_url": "https://hooks.slack.com/actions/AABA1ABCD/1232321423432/D09sSasdasdAS9091209",
-            "actions": [{ "action_id": "approve", "block_id": "=qXel", "type": "button", "value": "r-1", "action_ts": "1548426417.840180" }],
+            "actions": [{
+                "action_id": "approve", "block_id": "=qXel", "type": "button", "value": "r-1",
+                "action_ts": "1548426417.840180",
+            }],
         })
     }
 
@@ -210,12 +232,19 @@ mod tests {
             trigger_id: "12321423423.333649436676.d8c1bb837935619ccad0f624c448ffb3".to_owned(),
             team: Some("T9TK3CUKW".to_owned()),
             organisation: None,
-            user: User { id: "UA8RXUSPL".to_owned(), name: "jtorrance".to_owned(), team: Some("T9TK3CUKW".to_owned()) },
+            user: User {
+                id: "UA8RXUSPL".to_owned(),
+                name: "jtorrance".to_owned(),
+                team: Some("T9TK3CUKW".to_owned()),
+            },
             channel: Some("CBR2V3XEX".to_owned()),
             message_ts: Some("1548261231.000200".to_owned()),
             button: Button::Approve,
             value: "r-1".to_owned(),
-            response_url: Some("https://hooks.slack.com/actions/AABA1ABCD/1232321423432/D09sSasdasdAS9091209".to_owned()),
+            response_url: Some(
+                "https://hooks.slack.com/actions/AABA1ABCD/1232321423432/D09sSasdasdAS9091209"
+                    .to_owned(),
+            ),
         };
         assert_eq!(parse_json(&payload()), Ok(Some(click)));
     }
@@ -223,7 +252,9 @@ mod tests {
     #[test]
     fn each_button_is_known_by_its_name() {
         for button in Button::ALL {
-            let click = with("/actions/0/action_id", button.action_id().into()).expect("read").expect("ours");
+            let click = with("/actions/0/action_id", button.action_id().into())
+                .expect("read")
+                .expect("ours");
             assert_eq!(click.button, button);
         }
     }
@@ -236,9 +267,14 @@ mod tests {
         assert_eq!(with("/actions/0/action_id", Value::Null), Ok(None));
         assert_eq!(with("/actions", json!([])), Ok(None));
         assert_eq!(with("/actions", Value::Null), Ok(None));
-        let two = json!([{ "action_id": "approve", "value": "1" }, { "action_id": "reject", "value": "1" }]);
+        let two = json!([
+            { "action_id": "approve", "value": "1" }, { "action_id": "reject", "value": "1" },
+        ]);
         assert_eq!(with("/actions", two), Ok(None));
-        assert_eq!(parse_json(&json!({ "type": "shortcut", "actions": "none", "team": null })), Ok(None));
+        assert_eq!(
+            parse_json(&json!({ "type": "shortcut", "actions": "none", "team": null })),
+            Ok(None)
+        );
     }
 
     #[test]
@@ -254,7 +290,10 @@ mod tests {
         let neither = json!({ "type": "block_actions", "trigger_id": "1", "team": { "id": "T1" }, "user": { "id": "U1" },
             "actions": [{ "action_id": "roll_back" }] });
         let click = parse_json(&neither).expect("read").expect("ours");
-        assert_eq!((click.channel, click.message_ts, click.response_url, click.value), (None, None, None, String::new()));
+        assert_eq!(
+            (click.channel, click.message_ts, click.response_url, click.value),
+            (None, None, None, String::new())
+        );
         assert_eq!(click.user, User { id: "U1".to_owned(), name: String::new(), team: None });
     }
 
@@ -263,11 +302,20 @@ mod tests {
         let long = "U".repeat(65);
         for pointer in ["/user/id", "/user/team_id", "/team/id", "/channel/id"] {
             for bad in ["", "U1 ", "U1\n", "<!channel>", "U-1", "Ü1", &long] {
-                assert_eq!(with(pointer, bad.into()), Err(Unreadable("an id is not valid")), "{pointer} {bad}");
+                assert_eq!(
+                    with(pointer, bad.into()),
+                    Err(Unreadable("an id is not valid")),
+                    "{pointer} {bad}"
+                );
             }
         }
-        for (pointer, bad) in [("/trigger_id", "a b"), ("/trigger_id", ""), ("/container/message_ts", "1\n2")] {
-            assert_eq!(with(pointer, bad.into()), Err(Unreadable("a trigger or a message's time is not valid")));
+        for (pointer, bad) in
+            [("/trigger_id", "a b"), ("/trigger_id", ""), ("/container/message_ts", "1\n2")]
+        {
+            assert_eq!(
+                with(pointer, bad.into()),
+                Err(Unreadable("a trigger or a message's time is not valid"))
+            );
         }
     }
 
@@ -288,15 +336,23 @@ mod tests {
         assert_eq!(with("/user", Value::Null), Err(Unreadable("`payload` names no user")));
         assert_eq!(with("/team", Value::Null), Err(Unreadable("`payload` names no team")));
         assert_eq!(with("/trigger_id", Value::Null), Err(Unreadable("`payload` has no trigger")));
-        assert_eq!(with("/actions/0/value", "1".repeat(2001).into()), Err(Unreadable("a button carries more than it can")));
+        assert_eq!(
+            with("/actions/0/value", "1".repeat(2001).into()),
+            Err(Unreadable("a button carries more than it can"))
+        );
     }
 
     #[test]
     fn a_name_is_cut_and_plain() {
-        let name = |name: &str| with("/user/username", name.into()).expect("read").expect("ours").user.name;
+        let name = |name: &str| {
+            with("/user/username", name.into()).expect("read").expect("ours").user.name
+        };
         assert_eq!(name("a\u{0}b\nc\u{202e}d"), "a b c d");
         assert_eq!(name(&"é".repeat(81)), "é".repeat(79) + "…");
-        assert_eq!(with("/user/username", Value::Null).expect("read").expect("ours").user.name, "jtorrance");
+        assert_eq!(
+            with("/user/username", Value::Null).expect("read").expect("ours").user.name,
+            "jtorrance"
+        );
     }
 
     #[test]
@@ -307,32 +363,64 @@ mod tests {
         assert_eq!(parse(format!("payload=1&{valid}").as_bytes()), twice);
         assert_eq!(parse(format!("{valid}&pay%6Coad=1").as_bytes()), twice);
         let two_users = payload().to_string().replacen('{', r#"{"user":{"id":"U1"},"#, 1);
-        assert_eq!(parse(form(&two_users).as_bytes()), Err(Unreadable("`payload` is no block action")));
+        assert_eq!(
+            parse(form(&two_users).as_bytes()),
+            Err(Unreadable("`payload` is no block action"))
+        );
         let two_types = payload().to_string().replacen('{', r#"{"type":"block_actions","#, 1);
-        assert_eq!(parse(form(&two_types).as_bytes()), Err(Unreadable("`payload` is no interaction")));
+        assert_eq!(
+            parse(form(&two_types).as_bytes()),
+            Err(Unreadable("`payload` is no interaction"))
+        );
     }
 
     #[test]
     fn a_body_that_is_no_form_of_slacks_is_unreadable() {
         assert_eq!(parse(b""), Err(Unreadable("it has no field `payload`")));
-        assert_eq!(parse(payload().to_string().as_bytes()), Err(Unreadable("it has no field `payload`")));
-        for bad in ["payload=", "payload=%7B", "payload=[]", "payload=null", "payload=%FF", "payload={\"type\":1}"] {
-            assert_eq!(parse(bad.as_bytes()), Err(Unreadable("`payload` is no interaction")), "{bad}");
+        assert_eq!(
+            parse(payload().to_string().as_bytes()),
+            Err(Unreadable("it has no field `payload`"))
+        );
+        for bad in [
+            "payload=",
+            "payload=%7B",
+            "payload=[]",
+            "payload=null",
+            "payload=%FF",
+            "payload={\"type\":1}",
+        ] {
+            assert_eq!(
+                parse(bad.as_bytes()),
+                Err(Unreadable("`payload` is no interaction")),
+                "{bad}"
+            );
         }
         let deep = format!("payload={}", "[".repeat(100_000));
         assert_eq!(parse(deep.as_bytes()), Err(Unreadable("`payload` is no interaction")));
-        assert_eq!(parse(&vec![b'a'; 256 * 1024 + 1]), Err(Unreadable("it is larger than 256 KiB")));
+        assert_eq!(
+            parse(&vec![b'a'; 256 * 1024 + 1]),
+            Err(Unreadable("it is larger than 256 KiB"))
+        );
         assert_eq!(parse(&vec![b'a'; 256 * 1024]), Err(Unreadable("it has no field `payload`")));
     }
 
     #[test]
     fn a_click_does_not_print_what_lets_its_reader_write() {
         let words = format!("{:?}", parse_json(&payload()));
-        assert!(words.contains("UA8RXUSPL") && !words.contains("hooks") && !words.contains("12321423423"), "{words}");
+        assert!(
+            words.contains("UA8RXUSPL")
+                && !words.contains("hooks")
+                && !words.contains("12321423423"),
+            "{words}"
+        );
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(3), failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+        #![proptest_config(ProptestConfig {
+            rng_seed: RngSeed::Fixed(3),
+            failure_persistence: None,
+            ..ProptestConfig::with_cases(2000)
+        })]
 
         #[test]
         fn no_body_makes_it_panic(body in any::<Vec<u8>>(), payload in any::<String>()) {
@@ -351,7 +439,10 @@ mod tests {
             }
             let body: String = form_urlencoded::byte_serialize(&json).collect();
             if let Ok(Some(click)) = parse(format!("payload={body}").as_bytes()) {
-                for id in [Some(click.user.id), click.team, click.organisation, click.user.team, click.channel].into_iter().flatten() {
+                for id in [
+                    Some(click.user.id), click.team, click.organisation, click.user.team,
+                    click.channel,
+                ].into_iter().flatten() {
                     prop_assert!(!id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric()), "{}", id);
                 }
                 prop_assert!(!click.user.name.contains(char::is_control));

@@ -1,6 +1,6 @@
-//! Slack's signature, version 0: HMAC-SHA256 over `v0:<timestamp>:<body>`. Whether a request is worth reading a secret for
-//! ([`signed`]) is asked before whether it is signed with it ([`Signed::is_by`]).
-//! <https://docs.slack.dev/authentication/verifying-requests-from-slack/>
+//! Slack's signature, version 0: HMAC-SHA256 over `v0:<timestamp>:<body>`. Whether a request is
+//! worth reading a secret for ([`signed`]) is asked before whether it is signed with it
+//! ([`Signed::is_by`]). <https://docs.slack.dev/authentication/verifying-requests-from-slack/>
 
 use std::fmt;
 
@@ -59,18 +59,25 @@ impl Unsigned {
 /// The signature of a request, if it has one of the present. No secret is needed to know that.
 pub fn signed(request: &Request, now: Timestamp) -> Result<Signed<'_>, Unsigned> {
     // `parse` alone would take a sign.
-    let timestamp = request.header(TIMESTAMP).filter(|text| text.bytes().all(|b| b.is_ascii_digit())).ok_or(Unsigned::NoTimestamp)?;
+    let timestamp = request
+        .header(TIMESTAMP)
+        .filter(|text| text.bytes().all(|b| b.is_ascii_digit()))
+        .ok_or(Unsigned::NoTimestamp)?;
     let signed_at: i64 = timestamp.parse().map_err(|_| Unsigned::NoTimestamp)?;
     if now.as_second().abs_diff(signed_at) > MOST_SECONDS {
         return Err(Unsigned::AnotherTime);
     }
-    let signature = request.header(SIGNATURE).and_then(|text| text.strip_prefix("v0=")).and_then(bytes).ok_or(Unsigned::NoSignature)?;
+    let signature = request
+        .header(SIGNATURE)
+        .and_then(|text| text.strip_prefix("v0="))
+        .and_then(bytes)
+        .ok_or(Unsigned::NoSignature)?;
     Ok(Signed { timestamp, signature, body: &request.body })
 }
 
 impl Signed<'_> {
-    /// Whether whoever signed it knew this secret; takes as long for a wrong signature as for the right one. An empty secret
-    /// is one that everybody knows.
+    /// Whether whoever signed it knew this secret; takes as long for a wrong signature as for the
+    /// right one. An empty secret is one that everybody knows.
     pub fn is_by(&self, secret: &SecretString) -> bool {
         let key = secret.expose_secret();
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.as_bytes()) else { return false };
@@ -140,9 +147,11 @@ mod tests {
     }
 
     fn signature_of(secret: &str, timestamp: &str, body: &[u8]) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key of any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key of any length");
         mac.update(&[format!("v0:{timestamp}:").as_bytes(), body].concat());
-        let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex: String =
+            mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         format!("v0={hex}")
     }
 
@@ -178,10 +187,27 @@ mod tests {
 
     #[test]
     fn a_timestamp_is_digits() {
-        for bad in ["", " ", "now", "+1531420618", "-1531420618", "1531420618.0", "1531420618 ", "0x5b47", "99999999999999999999"] {
-            assert_eq!(signed(&example(bad, SIGNED), at(AT)).err(), Some(Unsigned::NoTimestamp), "{bad}");
+        for bad in [
+            "",
+            " ",
+            "now",
+            "+1531420618",
+            "-1531420618",
+            "1531420618.0",
+            "1531420618 ",
+            "0x5b47",
+            "99999999999999999999",
+        ] {
+            assert_eq!(
+                signed(&example(bad, SIGNED), at(AT)).err(),
+                Some(Unsigned::NoTimestamp),
+                "{bad}"
+            );
         }
-        assert_eq!(signed(&example("9223372036854775807", SIGNED), at(AT)).err(), Some(Unsigned::AnotherTime));
+        assert_eq!(
+            signed(&example("9223372036854775807", SIGNED), at(AT)).err(),
+            Some(Unsigned::AnotherTime)
+        );
         let mut without = example("", SIGNED);
         without.headers.remove(TIMESTAMP);
         assert_eq!(signed(&without, at(AT)).err(), Some(Unsigned::NoTimestamp));
@@ -191,8 +217,20 @@ mod tests {
     fn a_signature_is_64_lower_case_digits_and_there_once() {
         let digits = &SIGNED["v0=".len()..];
         let upper = format!("v0={}", digits.to_ascii_uppercase());
-        let (short, long, other) = (&SIGNED[..SIGNED.len() - 1], format!("{SIGNED}0"), format!("v1={digits}"));
-        for bad in ["", "v0=", "v0", digits, &upper, short, &long, &other, &format!("{SIGNED},{SIGNED}"), &format!(" {SIGNED}")] {
+        let (short, long, other) =
+            (&SIGNED[..SIGNED.len() - 1], format!("{SIGNED}0"), format!("v1={digits}"));
+        for bad in [
+            "",
+            "v0=",
+            "v0",
+            digits,
+            &upper,
+            short,
+            &long,
+            &other,
+            &format!("{SIGNED},{SIGNED}"),
+            &format!(" {SIGNED}"),
+        ] {
             let request = example(&AT.to_string(), bad);
             assert_eq!(signed(&request, at(AT)).err(), Some(Unsigned::NoSignature), "{bad}");
         }
@@ -208,7 +246,11 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(2), failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+        #![proptest_config(ProptestConfig {
+            rng_seed: RngSeed::Fixed(2),
+            failure_persistence: None,
+            ..ProptestConfig::with_cases(2000)
+        })]
 
         #[test]
         fn nothing_that_a_stranger_sends_is_right(timestamp in any::<Vec<u8>>(), signature in any::<Vec<u8>>(), body in any::<Vec<u8>>()) {

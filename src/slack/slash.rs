@@ -13,7 +13,8 @@ pub struct SlashCommand {
     pub team: String,
     /// The organisation, where there is one.
     pub organisation: Option<String>,
-    /// The channel it was written in. Only its id says which one it is: Slack calls every private channel `privategroup`.
+    /// The channel it was written in. Only its id says which one it is: Slack calls every private
+    /// channel `privategroup`.
     pub channel: String,
     /// Who wrote it. For a slash command, Slack does not name the user's own team.
     pub user: User,
@@ -21,7 +22,8 @@ pub struct SlashCommand {
     pub text: String,
     /// What makes it act once.
     pub trigger_id: String,
-    /// Where a later answer to the writer goes, for 30 minutes. Whoever has it can write there: not checked yet, and in no log.
+    /// Where a later answer to the writer goes, for 30 minutes. Whoever has it can write there: not
+    /// checked yet, and in no log.
     pub response_url: Option<String>,
 }
 
@@ -39,13 +41,22 @@ impl fmt::Debug for SlashCommand {
 /// Reads the body of a slash command.
 pub fn parse(body: &[u8]) -> Result<SlashCommand, Unreadable> {
     let mut form = Form::parse(body)?;
-    let mut needed = |field: &str, problem: &'static str| form.take(field).ok_or(Unreadable(problem));
+    let mut needed =
+        |field: &str, problem: &'static str| form.take(field).ok_or(Unreadable(problem));
     Ok(SlashCommand {
         team: id(needed("team_id", "it names no team")?)?,
         channel: id(needed("channel_id", "it names no channel")?)?,
-        user: User { id: id(needed("user_id", "it names no user")?)?, name: name(&form.take("user_name").unwrap_or_default()), team: None },
+        user: User {
+            id: id(needed("user_id", "it names no user")?)?,
+            name: name(&form.take("user_name").unwrap_or_default()),
+            team: None,
+        },
         trigger_id: token(form.take("trigger_id").ok_or(Unreadable("it has no trigger"))?)?,
-        organisation: form.take("enterprise_id").filter(|organisation| !organisation.is_empty()).map(id).transpose()?,
+        organisation: form
+            .take("enterprise_id")
+            .filter(|organisation| !organisation.is_empty())
+            .map(id)
+            .transpose()?,
         text: form.take("text").unwrap_or_default(),
         response_url: form.take("response_url"),
     })
@@ -134,7 +145,10 @@ mod tests {
     fn names_are_cut_and_plain() {
         let command = with("user_name", Some("a\u{7f}b")).expect("read");
         assert_eq!(command.user.name, "a b");
-        assert_eq!(with("user_name", Some(&"x".repeat(100))).expect("read").user.name, "x".repeat(79) + "…");
+        assert_eq!(
+            with("user_name", Some(&"x".repeat(100))).expect("read").user.name,
+            "x".repeat(79) + "…"
+        );
     }
 
     #[test]
@@ -153,11 +167,20 @@ mod tests {
     #[test]
     fn a_command_does_not_print_what_lets_its_reader_write() {
         let words = format!("{:?}", valid());
-        assert!(words.contains("U2147483697") && !words.contains("hooks") && !words.contains("13345224609"), "{words}");
+        assert!(
+            words.contains("U2147483697")
+                && !words.contains("hooks")
+                && !words.contains("13345224609"),
+            "{words}"
+        );
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(4), failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+        #![proptest_config(ProptestConfig {
+            rng_seed: RngSeed::Fixed(4),
+            failure_persistence: None,
+            ..ProptestConfig::with_cases(2000)
+        })]
 
         #[test]
         fn no_body_makes_it_panic(body in any::<Vec<u8>>()) {

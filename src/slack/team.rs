@@ -1,6 +1,7 @@
-//! Tells whether a person in Slack belongs to the team that the app is installed in. A signature proves that Slack sent a request, but
-//! not that its sender is a colleague: guests click in shared channels, and an organisation has many workspaces.
-//! <https://docs.slack.dev/enterprise/>, <https://docs.slack.dev/apis/slack-connect/>
+//! Tells whether a person in Slack belongs to the team that the app is installed in. A signature
+//! proves that Slack sent a request, but not that its sender is a colleague: guests click in shared
+//! channels, and an organisation has many workspaces. <https://docs.slack.dev/enterprise/>,
+//! <https://docs.slack.dev/apis/slack-connect/>
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,14 +21,16 @@ pub struct Installation {
 pub enum Standing {
     /// A member of the team that the app is installed in.
     Team,
-    /// A member of another team of the same organisation: counts only for apps that list this person.
+    /// A member of another team of the same organisation: counts only for apps that list this
+    /// person.
     Organisation,
 }
 
 /// What a request says about its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sender<'a> {
-    /// The team that the request was sent for; a click in an app of a whole organisation names none.
+    /// The team that the request was sent for; a click in an app of a whole organisation names
+    /// none.
     pub team: Option<&'a str>,
     /// The sender's own team, where Slack says it.
     pub own_team: Option<&'a str>,
@@ -38,7 +41,8 @@ pub struct Sender<'a> {
 impl Installation {
     /// Reads what `auth.test` answers; `None` where it names no team.
     pub fn parse(answer: &Value) -> Option<Self> {
-        let id = |name: &str| answer[name].as_str().and_then(|text| super::id(text.to_owned()).ok());
+        let id =
+            |name: &str| answer[name].as_str().and_then(|text| super::id(text.to_owned()).ok());
         Some(Self { team: id("team_id")?, organisation: id("enterprise_id") })
     }
 
@@ -48,7 +52,8 @@ impl Installation {
         if sender.team == own && (sender.own_team.is_none() || sender.own_team == own) {
             return Some(Standing::Team);
         }
-        let is_colleague = self.organisation.is_some() && sender.organisation == self.organisation.as_deref();
+        let is_colleague =
+            self.organisation.is_some() && sender.organisation == self.organisation.as_deref();
         is_colleague.then_some(Standing::Organisation)
     }
 }
@@ -65,7 +70,11 @@ mod tests {
         own_team: impl Into<Option<&'a str>>,
         organisation: impl Into<Option<&'a str>>,
     ) -> Option<Standing> {
-        let sender = Sender { team: team.into(), own_team: own_team.into(), organisation: organisation.into() };
+        let sender = Sender {
+            team: team.into(),
+            own_team: own_team.into(),
+            organisation: organisation.into(),
+        };
         Installation::parse(installed).expect("an installation").standing(sender)
     }
 
@@ -74,11 +83,19 @@ mod tests {
         let alone = json!({ "ok": true, "team_id": "T1", "user_id": "U1" });
         assert_eq!(standing(&alone, "T1", "T1", None), Some(Standing::Team));
         assert_eq!(standing(&alone, "T1", None, None), Some(Standing::Team));
-        for (team, own_team) in
-            [(Some("T1"), Some("T2")), (Some("T2"), Some("T2")), (Some("T2"), Some("T1")), (Some("T2"), None), (None, None)]
-        {
+        for (team, own_team) in [
+            (Some("T1"), Some("T2")),
+            (Some("T2"), Some("T2")),
+            (Some("T2"), Some("T1")),
+            (Some("T2"), None),
+            (None, None),
+        ] {
             for organisation in [None, Some("E1"), Some("")] {
-                assert_eq!(standing(&alone, team, own_team, organisation), None, "{team:?} {own_team:?} {organisation:?}");
+                assert_eq!(
+                    standing(&alone, team, own_team, organisation),
+                    None,
+                    "{team:?} {own_team:?} {organisation:?}"
+                );
             }
         }
     }
@@ -86,8 +103,18 @@ mod tests {
     #[test]
     fn whoever_is_of_another_team_of_the_organisation_counts_where_an_app_lists_them() {
         let grid = json!({ "ok": true, "team_id": "T1", "enterprise_id": "E1" });
-        for (team, own_team) in [(Some("T1"), Some("T2")), (Some("T2"), Some("T2")), (Some("T2"), None), (None, None), (None, Some("T1"))] {
-            assert_eq!(standing(&grid, team, own_team, "E1"), Some(Standing::Organisation), "{team:?} {own_team:?}");
+        for (team, own_team) in [
+            (Some("T1"), Some("T2")),
+            (Some("T2"), Some("T2")),
+            (Some("T2"), None),
+            (None, None),
+            (None, Some("T1")),
+        ] {
+            assert_eq!(
+                standing(&grid, team, own_team, "E1"),
+                Some(Standing::Organisation),
+                "{team:?} {own_team:?}"
+            );
             assert_eq!(standing(&grid, team, own_team, "E2"), None, "{team:?} {own_team:?}");
             assert_eq!(standing(&grid, team, own_team, None), None, "{team:?} {own_team:?}");
         }
@@ -98,11 +125,19 @@ mod tests {
 
     #[test]
     fn an_answer_that_names_no_team_is_no_installation() {
-        for answer in [json!({ "ok": true }), json!({ "team_id": null }), json!({ "team_id": "" }), json!({ "team_id": "<T1>" }), json!([])]
-        {
+        for answer in [
+            json!({ "ok": true }),
+            json!({ "team_id": null }),
+            json!({ "team_id": "" }),
+            json!({ "team_id": "<T1>" }),
+            json!([]),
+        ] {
             assert_eq!(Installation::parse(&answer), None, "{answer}");
         }
         let absent = json!({ "team_id": "T1", "enterprise_id": "" });
-        assert_eq!(Installation::parse(&absent), Some(Installation { team: "T1".to_owned(), organisation: None }));
+        assert_eq!(
+            Installation::parse(&absent),
+            Some(Installation { team: "T1".to_owned(), organisation: None })
+        );
     }
 }

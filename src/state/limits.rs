@@ -1,5 +1,6 @@
-//! Limits the size of the state, since a DynamoDB item holds at most 400 KB. Reasons, names and lists of changes come from outside and are
-//! cut before they are kept. What is sent to people at once is cut only where a message needs it.
+//! Limits the size of the state, since a DynamoDB item holds at most 400 KB. Reasons, names and
+//! lists of changes come from outside and are cut before they are kept. What is sent to people at
+//! once is cut only where a message needs it.
 
 use super::{Hold, Notice, Promotion, Recent, State};
 use crate::request::{Progress, Request};
@@ -16,7 +17,8 @@ const CHANGE: usize = 200;
 const CHANGES_OF_A_NOTICE: usize = 10;
 /// The most lines of changes in a request, which pages show for days.
 const CHANGES_OF_A_REQUEST: usize = 20;
-/// The most votes of the present request, and of an earlier one whose Slack message is still to be updated.
+/// The most votes of the present request, and of an earlier one whose Slack message is still to be
+/// updated.
 const VOTES: usize = 60;
 const VOTES_OF_AN_EARLIER_REQUEST: usize = 5;
 /// The most votes that a promotion carries into the history.
@@ -30,7 +32,8 @@ const CHANGE_SETS: usize = 30;
 /// The most names of other people's change sets that executing ours deletes.
 const DELETED: usize = 20;
 
-/// Cuts a reason as it is kept. A reason that is compared with a kept one must be cut in the same way.
+/// Cuts a reason as it is kept. A reason that is compared with a kept one must be cut in the same
+/// way.
 pub fn kept_reason(reason: &str) -> String {
     cut(reason, REASON)
 }
@@ -136,7 +139,9 @@ fn limit_request(request: &mut Request) {
     request.promoted_by = request.promoted_by.as_deref().map(|by| cut(by, BY));
     request.votes.iter_mut().for_each(|vote| vote.by = cut(&vote.by, BY));
     cut_changes(&mut request.changes, CHANGES_OF_A_REQUEST);
-    if let Progress::Waiting(reason) | Progress::Failed(reason) | Progress::Cancelled(reason) = &mut request.progress {
+    if let Progress::Waiting(reason) | Progress::Failed(reason) | Progress::Cancelled(reason) =
+        &mut request.progress
+    {
         *reason = kept_reason(reason);
     }
 }

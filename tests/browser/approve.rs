@@ -31,7 +31,10 @@ async fn the_link_in_the_mail_shows_what_would_happen_and_changes_nothing() {
     on_stage(async |stage| {
         let (image, link) = asked(stage).await;
         let before = stage.world.production().await;
-        let writes = |stage: &Stage| stage.world.cloud.count("dynamodb:PutItem") + stage.world.cloud.count("dynamodb:TransactWriteItems");
+        let writes = |stage: &Stage| {
+            stage.world.cloud.count("dynamodb:PutItem")
+                + stage.world.cloud.count("dynamodb:TransactWriteItems")
+        };
         let written = writes(stage);
 
         for _ in 0..3 {
@@ -42,8 +45,21 @@ async fn the_link_in_the_mail_shows_what_would_happen_and_changes_nothing() {
         }
 
         let digest = image.digest();
-        stage.browser.says(&["Promote web?", "waits for approval", COMMIT, &digest, FIRST_TAG, "web (ProductionTag)"]).await;
-        assert_eq!(stage.browser.client.title().await.expect("a title"), format!("web: commit {} · ecr-promoter", &COMMIT[..7]));
+        stage
+            .browser
+            .says(&[
+                "Promote web?",
+                "waits for approval",
+                COMMIT,
+                &digest,
+                FIRST_TAG,
+                "web (ProductionTag)",
+            ])
+            .await;
+        assert_eq!(
+            stage.browser.client.title().await.expect("a title"),
+            format!("web: commit {} · ecr-promoter", &COMMIT[..7])
+        );
         stage.browser.check().await;
         assert_eq!((stage.world.production().await, writes(stage)), (before, written));
     })
@@ -134,7 +150,10 @@ async fn without_a_name_and_by_the_enter_key_nothing_is_decided() {
         browser.open(&link).await;
 
         browser.press("Approve").await;
-        assert_eq!(browser.run("return document.querySelector('#name').matches(':invalid')").await, true);
+        assert_eq!(
+            browser.run("return document.querySelector('#name').matches(':invalid')").await,
+            true
+        );
         // Whoever has typed a name and hits Enter has not said yes.
         browser.fill("Your name", "Ada\u{e007}").await;
 
@@ -151,18 +170,34 @@ async fn a_keyboard_reaches_all_that_a_mouse_does_and_shows_where_it_is() {
         let (image, link) = asked(stage).await;
         let browser = &stage.browser;
         browser.open(&link).await;
-        let focus = "const at = document.activeElement; return [at.textContent || at.id, getComputedStyle(at).outlineStyle]";
+        let focus = "const at = document.activeElement; return [at.textContent || at.id, \
+                     getComputedStyle(at).outlineStyle]";
 
         let mut seen = vec![];
         for _ in 0..4 {
-            browser.client.active_element().await.expect("an element").send_keys("\u{e004}").await.expect("a key");
+            browser
+                .client
+                .active_element()
+                .await
+                .expect("an element")
+                .send_keys("\u{e004}")
+                .await
+                .expect("a key");
             seen.push(browser.run(focus).await);
         }
 
-        let expected = ["compare with what runs", "name", "Approve", "Reject"].map(|stop| json!([stop, "solid"]));
+        let expected = ["compare with what runs", "name", "Approve", "Reject"]
+            .map(|stop| json!([stop, "solid"]));
         assert_eq!(seen, expected);
         browser.find("#name").await.send_keys("Ada\u{e004} ").await.expect("keys");
-        browser.client.active_element().await.expect("a button").send_keys(" ").await.expect("a key");
+        browser
+            .client
+            .active_element()
+            .await
+            .expect("a button")
+            .send_keys(" ")
+            .await
+            .expect("a key");
         browser.wait_for("Approved by Ada").await;
         stage.world.assert_runs(&image, "by keyboard").await;
     })
@@ -177,7 +212,8 @@ async fn a_link_with_one_character_changed_is_nothing() {
         for at in [token, link.len() - 1, (token + link.len()) / 2] {
             let other = if link.as_bytes()[at] == b'A' { "B" } else { "A" };
             let forged = format!("{}{other}{}", &link[..at], &link[at + 1..]);
-            let (status, _) = stage.send("POST", &forged, &[FORM], "name=Eve&decision=approve").await;
+            let (status, _) =
+                stage.send("POST", &forged, &[FORM], "name=Eve&decision=approve").await;
             assert_eq!(status, 404, "the character at {at}");
             stage.browser.open(&forged).await;
             stage.browser.says(&["Not found"]).await;
@@ -241,7 +277,10 @@ async fn where_approvers_are_named_the_link_shows_and_cannot_decide() {
 
         stage.browser.open(&link).await;
 
-        stage.browser.says(&["waits for approval", COMMIT, "This link shows and cannot decide"]).await;
+        stage
+            .browser
+            .says(&["waits for approval", COMMIT, "This link shows and cannot decide"])
+            .await;
         assert_eq!(stage.browser.count("form, input, button").await, 0);
         stage.browser.check().await;
         let (status, _) = stage.send("POST", &link, &[FORM], "name=Eve&decision=approve").await;
@@ -256,7 +295,8 @@ async fn a_form_on_another_site_decides_nothing() {
     on_stage(async |stage| {
         let (_, link) = asked(stage).await;
         let form = format!(
-            "<!DOCTYPE html><title>A prize</title><form method='post' action='{link}'><input name='name' value='Ada'>\
+            "<!DOCTYPE html><title>A prize</title><form method='post' action='{link}'><input \
+             name='name' value='Ada'>\
              <button name='decision' value='approve'>Claim it</button></form>"
         );
         let evil = http::serve(move |_| {
@@ -290,7 +330,10 @@ async fn markup_in_a_name_is_text() {
 
         browser.wait_for("CloudFormation is updating the stack").await;
         browser.says(&[name]).await;
-        assert_eq!((browser.count("script, img").await, browser.run("return typeof window.hit").await), (0, json!("undefined")));
+        assert_eq!(
+            (browser.count("script, img").await, browser.run("return typeof window.hit").await),
+            (0, json!("undefined"))
+        );
         browser.check().await;
         stage.world.assert_runs(&image, "approved").await;
     })

@@ -13,8 +13,11 @@ use crate::emulator::slack_request::slash;
 use crate::emulator::world::FIRST_TAG;
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
-const COMMITS: [&str; 3] =
-    ["4b825dc642cb6eb9a060e54bf8d69288fbee4904", "e83c5163316f89bfbde7d9ab23ca2e25604af290", "9fceb02d0ae598e95dc970b74767f19372d61af8"];
+const COMMITS: [&str; 3] = [
+    "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    "e83c5163316f89bfbde7d9ab23ca2e25604af290",
+    "9fceb02d0ae598e95dc970b74767f19372d61af8",
+];
 
 /// The board that `{"action": "board"}` gives.
 async fn board(stage: &Stage) -> String {
@@ -27,13 +30,18 @@ async fn board_of(stage: &Stage, user: &str) -> String {
     let answer = stage.world.answer(&slash(&stage.world, user, "board")).await;
     let body: Value = serde_json::from_str(answer["body"].as_str().expect("a body")).expect("JSON");
     let text = body["text"].as_str().expect("a text");
-    text.lines().find(|line| line.starts_with(&stage.gateway.url())).unwrap_or_else(|| panic!("no link in {text}")).to_owned()
+    text.lines()
+        .find(|line| line.starts_with(&stage.gateway.url()))
+        .unwrap_or_else(|| panic!("no link in {text}"))
+        .to_owned()
 }
 
 /// The same board as if it had been given 16 minutes ago.
 fn expired(stage: &Stage, board: &str) -> String {
     let (now, token) = (Timestamp::now(), board.rsplit('/').next().expect("a token"));
-    let (link, until) = Claim::<BoardLink>::parse(token, now).and_then(|claim| claim.verify(&stage.signer())).expect("a link of ours");
+    let (link, until) = Claim::<BoardLink>::parse(token, now)
+        .and_then(|claim| claim.verify(&stage.signer()))
+        .expect("a link of ours");
     stage.signer().address(&link, until - SignedDuration::from_mins(16)).expect("a key")
 }
 
@@ -50,7 +58,10 @@ fn tag(number: usize) -> String {
 /// Pushed, promoted by a command whatever the mode, and deployed.
 async fn deploy(stage: &Stage, image: &Image) {
     stage.world.push(image, &["latest"]).await;
-    let promoted = stage.world.answer(&json!({ "action": "promote", "repository": "web", "by": "Linus" })).await;
+    let promoted = stage
+        .world
+        .answer(&json!({ "action": "promote", "repository": "web", "by": "Linus" }))
+        .await;
     assert_eq!(promoted["outcome"], "promoted", "{promoted}");
     assert!(stage.world.finish());
     stack_changed(stage).await;
@@ -83,12 +94,36 @@ async fn the_board_shows_every_app_and_one_in_full() {
         let browser = &stage.browser;
 
         browser.open(&board(stage).await).await;
-        browser.says(&["web", "tools/mailer", "broken", "cannot be used", "stac", "waits for approval", &COMMITS[1][..7], "Grace"]).await;
-        assert_eq!(browser.count("form, meta[http-equiv=refresh]").await, 0, "nothing is under way");
+        browser
+            .says(&[
+                "web",
+                "tools/mailer",
+                "broken",
+                "cannot be used",
+                "stac",
+                "waits for approval",
+                &COMMITS[1][..7],
+                "Grace",
+            ])
+            .await;
+        assert_eq!(
+            browser.count("form, meta[http-equiv=refresh]").await,
+            0,
+            "nothing is under way"
+        );
         stage.picture("board", &[(390, Scheme::Dark), (1280, Scheme::Light)]).await;
         browser.check().await;
         browser.press("web").await;
-        browser.says(&["waits for approval", COMMITS[2], "compare with what runs", &tag(0), &tag(1), "UPDATE_COMPLETE"]).await;
+        browser
+            .says(&[
+                "waits for approval",
+                COMMITS[2],
+                "compare with what runs",
+                &tag(0),
+                &tag(1),
+                "UPDATE_COMPLETE",
+            ])
+            .await;
         stage.picture("app", &[(1280, Scheme::Dark)]).await;
         browser.check().await;
         browser.press("All apps").await;
@@ -157,7 +192,11 @@ async fn a_promotion_is_seen_through_to_its_end_without_touching_the_page() {
         // Nobody presses anything.
         browser.wait_for("is what runs").await;
         browser.says(&["UPDATE_COMPLETE", "deployed", &tag(1)]).await;
-        assert_eq!(browser.count("meta[http-equiv=refresh]").await, 0, "and then the page comes to rest");
+        assert_eq!(
+            browser.count("meta[http-equiv=refresh]").await,
+            0,
+            "and then the page comes to rest"
+        );
         browser.check().await;
         stage.world.assert_in_production(&image).await;
         assert_eq!(stage.world.updates(), 1);
@@ -249,12 +288,21 @@ async fn a_hold_shows_its_reason_as_text_and_ends_by_resume() {
         for page in ["web", "All apps"] {
             browser.press(page).await;
             browser.says(&["held", "Grace", reason]).await;
-            assert_eq!((browser.count("script, main b").await, browser.run("return typeof window.hit").await), (0, json!("undefined")));
+            assert_eq!(
+                (
+                    browser.count("script, main b").await,
+                    browser.run("return typeof window.hit").await
+                ),
+                (0, json!("undefined"))
+            );
             browser.check().await;
         }
         let (held, after) = (build(1), build(2));
         stage.world.push(&held, &["latest"]).await;
-        assert_eq!(stage.world.answer(&stage.world.pushed(&held)).await["outcome"], "approval_requested");
+        assert_eq!(
+            stage.world.answer(&stage.world.pushed(&held)).await["outcome"],
+            "approval_requested"
+        );
 
         act(stage, "Resume").await;
 
@@ -276,13 +324,16 @@ async fn a_form_that_is_sent_twice_acts_once() {
         let browser = &stage.browser;
         browser.press("web").await;
         browser.press("Promote").await;
-        let address = browser.run("return location.href").await.as_str().expect("an address").to_owned();
-        let form = browser.run("return `${new URLSearchParams(new FormData(document.forms[0]))}`").await;
+        let address =
+            browser.run("return location.href").await.as_str().expect("an address").to_owned();
+        let form =
+            browser.run("return `${new URLSearchParams(new FormData(document.forms[0]))}`").await;
         browser.press("Promote").await;
         browser.wait_for("All apps").await;
         let first = stage.gateway.last();
 
-        let (status, again) = stage.send("POST", &address, &[FORM], form.as_str().expect("a form")).await;
+        let (status, again) =
+            stage.send("POST", &address, &[FORM], form.as_str().expect("a form")).await;
 
         assert_eq!((u64::from(status), again), (first.status, first.body));
         stage.world.assert_runs(&image, "twice").await;
@@ -305,18 +356,32 @@ async fn the_board_of_somebody_else_shows_and_cannot_act() {
         browser.check().await;
 
         for act in ["approve", "reject", "promote", "rollback", "hold", "resume", "cancel"] {
-            let image = if ["approve", "reject", "promote"].contains(&act) { format!("?image={}", image.digest()) } else { String::new() };
+            let image = if ["approve", "reject", "promote"].contains(&act) {
+                format!("?image={}", image.digest())
+            } else {
+                String::new()
+            };
             let page = format!("{strangers}/act/{act}/web{image}");
             browser.open(&page).await;
             browser.says(&["You may not do this"]).await;
-            assert_eq!((stage.gateway.last().status, browser.count("form, button").await), (403, 0), "{act}");
+            assert_eq!(
+                (stage.gateway.last().status, browser.count("form, button").await),
+                (403, 0),
+                "{act}"
+            );
             let reason = if act == "hold" { "&reason=x" } else { "" };
             let form = format!("once={}{reason}", "0f".repeat(16));
             let (status, _) = stage.send("POST", &page, &[FORM], &form).await;
             assert!((400..500).contains(&status), "{act}: {status}");
         }
         browser.check().await;
-        assert_eq!((stage.world.updates(), stage.world.stack(|stack| stack.value("ProductionTag").to_owned())), (0, FIRST_TAG.to_owned()));
+        assert_eq!(
+            (
+                stage.world.updates(),
+                stage.world.stack(|stack| stack.value("ProductionTag").to_owned())
+            ),
+            (0, FIRST_TAG.to_owned())
+        );
     })
     .await;
 }
@@ -329,18 +394,30 @@ async fn a_board_that_is_too_old_or_forged_neither_shows_nor_acts() {
         stage.ask(&image).await;
         let board = board_of(stage, "U0ADA0001").await;
         let expired = expired(stage, &board);
-        let forged = format!("{}{}", &board[..board.len() - 1], if board.ends_with('A') { "B" } else { "A" });
+        let forged = format!(
+            "{}{}",
+            &board[..board.len() - 1],
+            if board.ends_with('A') { "B" } else { "A" }
+        );
         for (board, said, expected) in [(expired, "too old", 410), (forged, "Not found", 404)] {
             let act = format!("/act/approve/web?image={}", image.digest());
             for page in ["", "/app/web", &act] {
                 stage.browser.open(&format!("{board}{page}")).await;
                 stage.browser.says(&[said]).await;
                 let text = stage.browser.text().await;
-                assert!(!text.contains("web") && !text.contains("approval"), "it says nothing of any app: {text}");
-                assert_eq!((stage.gateway.last().status, stage.browser.count("form").await), (expected, 0));
+                assert!(
+                    !text.contains("web") && !text.contains("approval"),
+                    "it says nothing of any app: {text}"
+                );
+                assert_eq!(
+                    (stage.gateway.last().status, stage.browser.count("form").await),
+                    (expected, 0)
+                );
             }
             stage.browser.check().await;
-            let (status, _) = stage.send("POST", &format!("{board}{act}"), &[], &format!("once={}", "0f".repeat(16))).await;
+            let (status, _) = stage
+                .send("POST", &format!("{board}{act}"), &[], &format!("once={}", "0f".repeat(16)))
+                .await;
             assert_eq!(u64::from(status), expected);
         }
         assert_eq!(stage.world.updates(), 0);

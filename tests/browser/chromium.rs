@@ -1,4 +1,5 @@
-//! A headless Chromium with a profile of its own, driven over WebDriver. It ends with the test, whatever comes of that.
+//! A headless Chromium with a profile of its own, driven over WebDriver. It ends with the test,
+//! whatever comes of that.
 
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
@@ -52,13 +53,22 @@ impl Scheme {
 impl Browser {
     /// Nothing, said loudly, where there is no Chromium.
     pub(crate) async fn start() -> Option<Browser> {
-        let (Some(browser), Some(driver)) = (BROWSERS.iter().find_map(|name| find(name)), find(DRIVER)) else {
+        let (Some(browser), Some(driver)) =
+            (BROWSERS.iter().find_map(|name| find(name)), find(DRIVER))
+        else {
             let name = std::thread::current().name().unwrap_or("a test").to_owned();
-            left_out(&format!("{name} needs Chromium and its driver (Debian, Ubuntu: sudo apt install chromium chromium-driver)"));
+            left_out(&format!(
+                "{name} needs Chromium and its driver (Debian, Ubuntu: sudo apt install chromium \
+                 chromium-driver)"
+            ));
             return None;
         };
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        let folder = format!("ecr-promoter-browser-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let folder = format!(
+            "ecr-promoter-browser-{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
         let folder = std::env::temp_dir().join(folder);
         std::fs::create_dir_all(&folder).expect("a folder for the profile");
         let (driver, port) = start_driver(&driver, &folder).await;
@@ -67,7 +77,10 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap_or_else(|e| panic!("{} starts: {e}", browser.display()));
-        client.update_timeouts(TimeoutConfiguration::new(Some(PATIENCE), Some(PATIENCE), None)).await.expect("timeouts");
+        client
+            .update_timeouts(TimeoutConfiguration::new(Some(PATIENCE), Some(PATIENCE), None))
+            .await
+            .expect("timeouts");
         Some(Browser { client, driver, folder })
     }
 
@@ -99,7 +112,9 @@ impl Browser {
     /// The page says this, once it does.
     pub(crate) async fn wait_for(&self, words: &str) {
         let here = format!("//main[contains(normalize-space(.), \"{words}\")]");
-        if let Err(error) = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&here)).await {
+        if let Err(error) =
+            self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&here)).await
+        {
             panic!("{words:?} ({error}) does not appear in:\n{}", self.text().await);
         }
     }
@@ -115,7 +130,11 @@ impl Browser {
     /// Types into the field of that label, as a person finds it.
     pub(crate) async fn fill(&self, label: &str, text: &str) {
         let label = format!("//label[normalize-space(.)=\"{label}\"]");
-        let label = self.client.find(Locator::XPath(&label)).await.unwrap_or_else(|e| panic!("{label}: {e}"));
+        let label = self
+            .client
+            .find(Locator::XPath(&label))
+            .await
+            .unwrap_or_else(|e| panic!("{label}: {e}"));
         let id = label.attr("for").await.expect("an element").expect("the label says whose it is");
         self.find(&format!("#{id}")).await.send_keys(text).await.expect("a field");
     }
@@ -123,7 +142,11 @@ impl Browser {
     /// Presses the link or button of that name.
     pub(crate) async fn press(&self, name: &str) {
         let named = format!("//*[self::a or self::button][normalize-space(.)=\"{name}\"]");
-        let named = self.client.find(Locator::XPath(&named)).await.unwrap_or_else(|e| panic!("{name}: {e}"));
+        let named = self
+            .client
+            .find(Locator::XPath(&named))
+            .await
+            .unwrap_or_else(|e| panic!("{name}: {e}"));
         named.click().await.unwrap_or_else(|e| panic!("{name}: {e}"));
     }
 
@@ -133,8 +156,17 @@ impl Browser {
 
     /// What the console says, by Chromium's own words; each line is said once.
     pub(crate) async fn console(&self) -> Vec<String> {
-        let lines = self.client.issue_cmd(Vendor { path: "se/log", body: json!({ "type": "browser" }) }).await.expect("the console");
-        lines.as_array().into_iter().flatten().map(|line| line["message"].as_str().unwrap_or_default().to_owned()).collect()
+        let lines = self
+            .client
+            .issue_cmd(Vendor { path: "se/log", body: json!({ "type": "browser" }) })
+            .await
+            .expect("the console");
+        lines
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|line| line["message"].as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 
     pub(crate) async fn use_scheme(&self, scheme: Scheme) {
@@ -143,21 +175,32 @@ impl Browser {
     }
 
     pub(crate) async fn use_width(&self, width: u32) {
-        let size = json!({ "width": width, "height": 844, "deviceScaleFactor": 1, "mobile": false });
+        let size =
+            json!({ "width": width, "height": 844, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", &size).await;
     }
 
     /// The whole page, as PNG.
     pub(crate) async fn picture(&self) -> Vec<u8> {
-        let size = self.run("return [document.documentElement.clientWidth, document.body.offsetHeight]").await;
+        let size = self
+            .run("return [document.documentElement.clientWidth, document.body.offsetHeight]")
+            .await;
         let clip = json!({ "x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1 });
-        let picture = self.devtools("Page.captureScreenshot", &json!({ "captureBeyondViewport": true, "clip": clip })).await;
+        let picture = self
+            .devtools(
+                "Page.captureScreenshot",
+                &json!({ "captureBeyondViewport": true, "clip": clip }),
+            )
+            .await;
         STANDARD.decode(picture["data"].as_str().unwrap_or_default()).expect("base64")
     }
 
     async fn devtools(&self, command: &str, parameters: &Value) -> Value {
         let body = json!({ "cmd": command, "params": parameters });
-        self.client.issue_cmd(Vendor { path: "goog/cdp/execute", body }).await.unwrap_or_else(|e| panic!("{command}: {e}"))
+        self.client
+            .issue_cmd(Vendor { path: "goog/cdp/execute", body })
+            .await
+            .unwrap_or_else(|e| panic!("{command}: {e}"))
     }
 }
 
@@ -181,11 +224,17 @@ impl WebDriverCompatibleCommand for Vendor {
 /// The driver, and the port that it listens on.
 async fn start_driver(driver: &Path, folder: &Path) -> (Child, u16) {
     let mut said = String::new();
-    // It takes a free port of IPv4 and then wants the same one of IPv6, which may not be free: then it ends.
+    // It takes a free port of IPv4 and then wants the same one of IPv6, which may not be free: then
+    // it ends.
     for _ in 0..10 {
         let mut process = Command::new(driver)
             .args(["--port=0", "--log-level=SEVERE"])
-            .envs([("HOME", folder), ("TMPDIR", folder), ("XDG_CACHE_HOME", folder), ("XDG_CONFIG_HOME", folder)])
+            .envs([
+                ("HOME", folder),
+                ("TMPDIR", folder),
+                ("XDG_CACHE_HOME", folder),
+                ("XDG_CONFIG_HOME", folder),
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -226,10 +275,13 @@ fn capabilities(browser: &Path) -> serde_json::Map<String, Value> {
 }
 
 fn find(name: &str) -> Option<PathBuf> {
-    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
 }
 
-/// Not `eprintln!`: the test harness would swallow it, and what was left out must not look like what passed.
+/// Not `eprintln!`: the test harness would swallow it, and what was left out must not look like
+/// what passed.
 pub(crate) fn left_out(what: &str) {
     let _ = std::io::stderr().write_all(format!("LEFT OUT: {what}\n").as_bytes());
 }

@@ -1,5 +1,5 @@
-//! A function URL on loopback: an HTTP request becomes a payload of format 2.0, as Lambda makes it, and the function's answer an
-//! HTTP answer. What every answer must say is looked at here.
+//! A function URL on loopback: an HTTP request becomes a payload of format 2.0, as Lambda makes it,
+//! and the function's answer an HTTP answer. What every answer must say is looked at here.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -34,10 +34,14 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Serves for as long as the test's runtime lives. It does not keep the world, which checks itself when it ends.
+    /// Serves for as long as the test's runtime lives. It does not keep the world, which checks
+    /// itself when it ends.
     pub(crate) async fn start(world: Weak<World>) -> Gateway {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let gateway = Gateway { address: listener.local_addr().expect("an address"), exchanges: Arc::default() };
+        let gateway = Gateway {
+            address: listener.local_addr().expect("an address"),
+            exchanges: Arc::default(),
+        };
         let serving = gateway.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -46,7 +50,10 @@ impl Gateway {
                     let (gateway, world) = (gateway.clone(), world.clone());
                     async move { Ok::<_, Infallible>(gateway.pass_on(&world, request).await) }
                 });
-                tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+                tokio::spawn(
+                    hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service),
+                );
             }
         });
         gateway
@@ -71,7 +78,11 @@ impl Gateway {
         self.exchanges().iter().filter(|exchange| exchange.method == "POST").count()
     }
 
-    async fn pass_on(&self, world: &Weak<World>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn pass_on(
+        &self,
+        world: &Weak<World>,
+        request: Request<Incoming>,
+    ) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
         let body = body.collect().await.expect("a whole request").to_bytes();
         let (method, path) = (head.method.to_string(), head.uri.path().to_owned());
@@ -79,13 +90,21 @@ impl Gateway {
         let Some(world) = world.upgrade() else { return bare(503) };
         let answer = world.warm().await.invoke(event.as_bytes(), &world.unused_id()).await;
         let Ok(answer) = answer else { return bare(502) };
-        let (status, headers) = (answer["statusCode"].as_u64().unwrap_or_default(), answer["headers"].as_object().cloned());
-        let (headers, body) = (headers.unwrap_or_default(), answer["body"].as_str().unwrap_or_default().to_owned());
+        let (status, headers) = (
+            answer["statusCode"].as_u64().unwrap_or_default(),
+            answer["headers"].as_object().cloned(),
+        );
+        let (headers, body) =
+            (headers.unwrap_or_default(), answer["body"].as_str().unwrap_or_default().to_owned());
 
         let mut response = bare(u16::try_from(status).expect("a status code"));
         for (name, value) in &headers {
-            let name = hyper::header::HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
-            response.headers_mut().insert(name, value.as_str().and_then(|value| value.parse().ok()).expect("a header's value"));
+            let name =
+                hyper::header::HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
+            response.headers_mut().insert(
+                name,
+                value.as_str().and_then(|value| value.parse().ok()).expect("a header's value"),
+            );
         }
         *response.body_mut() = Full::new(Bytes::from(body.clone()));
         lock(&self.exchanges).push(Exchange { method, path, status, headers, body });
@@ -97,7 +116,8 @@ impl Gateway {
 fn payload(head: &hyper::http::request::Parts, body: &[u8]) -> Value {
     let mut headers = Map::new();
     for name in head.headers.keys() {
-        let values: Vec<&str> = head.headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+        let values: Vec<&str> =
+            head.headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
         headers.insert(name.to_string(), values.join(",").into());
     }
     let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());

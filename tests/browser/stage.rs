@@ -1,4 +1,5 @@
-//! What a test of pages plays on: the world of the process tests with links set up, its function URL, and a browser.
+//! What a test of pages plays on: the world of the process tests with links set up, its function
+//! URL, and a browser.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -26,7 +27,8 @@ pub(crate) struct Stage {
     pub(crate) browser: Browser,
 }
 
-/// Runs a test, and checks besides what must hold of all pages that it came by. The browser ends with it, also where it fails.
+/// Runs a test, and checks besides what must hold of all pages that it came by. The browser ends
+/// with it, also where it fails.
 pub(crate) async fn on_stage(test: impl AsyncFnOnce(&Stage)) {
     let Some(world) = World::new().await else { return };
     let Some(browser) = Browser::start().await else { return };
@@ -52,11 +54,17 @@ pub(crate) async fn on_stage(test: impl AsyncFnOnce(&Stage)) {
     check_html(&exchanges).await;
     let logs = world.logs.text();
     // The stage notes in the same place what was answered, which may well name a link.
-    let is_log = |line: &&str| serde_json::from_str::<Value>(line).map_or(true, |line| line.get("level").is_some());
+    let is_log = |line: &&str| {
+        serde_json::from_str::<Value>(line).map_or(true, |line| line.get("level").is_some())
+    };
     let logged = logs.lines().filter(is_log).collect::<String>();
     assert!(!logged.is_empty(), "there is a log");
     assert!(!logged.contains(LINK_SECRET), "the link secret is in the logs");
-    for token in exchanges.iter().filter_map(|exchange| exchange.path.split('/').nth(2)).filter(|token| token.contains('.')) {
+    for token in exchanges
+        .iter()
+        .filter_map(|exchange| exchange.path.split('/').nth(2))
+        .filter(|token| token.contains('.'))
+    {
         assert!(!logged.contains(token), "a link is in the logs");
     }
 }
@@ -64,7 +72,9 @@ pub(crate) async fn on_stage(test: impl AsyncFnOnce(&Stage)) {
 impl Stage {
     /// In mode `approval`, with links unless the configuration says otherwise.
     pub(crate) async fn configure(&self, approval: Value) {
-        let configuration = json!({ "stack": "web", "repository_url": "https://github.com/acme/web", "approval": approval });
+        let configuration = json!({
+            "stack": "web", "repository_url": "https://github.com/acme/web", "approval": approval,
+        });
         self.world.configure("web", &configuration).await;
     }
 
@@ -74,10 +84,14 @@ impl Stage {
         let answer = self.world.answer(&self.world.pushed(image)).await;
         assert_eq!(answer["outcome"], "approval_requested", "{answer}");
         let sent = self.world.told().pop().expect("people are told");
-        let message: Value = serde_json::from_str(sent["Message"].as_str().expect("a message")).expect("forms of it");
+        let message: Value = serde_json::from_str(sent["Message"].as_str().expect("a message"))
+            .expect("forms of it");
         let link = |form: &str| {
             let text = message[form].as_str().expect("text");
-            text.lines().find(|line| line.starts_with(&self.gateway.url())).unwrap_or_else(|| panic!("no link in {text}")).to_owned()
+            text.lines()
+                .find(|line| line.starts_with(&self.gateway.url()))
+                .unwrap_or_else(|| panic!("no link in {text}"))
+                .to_owned()
         };
         assert_eq!(link("email"), link("default"));
         for machine in ["sqs", "lambda", "https"] {
@@ -89,33 +103,58 @@ impl Stage {
     /// What a link says.
     pub(crate) fn read(&self, link: &str) -> ApprovalLink {
         let token = link.rsplit('/').next().expect("a token");
-        Claim::parse(token, Timestamp::now()).and_then(|claim| claim.verify(&self.signer())).expect("a link of ours").0
+        Claim::parse(token, Timestamp::now())
+            .and_then(|claim| claim.verify(&self.signer()))
+            .expect("a link of ours")
+            .0
     }
 
     /// What makes the links of this stage.
     pub(crate) fn signer(&self) -> Signer {
-        Signer::new(&SecretString::from(LINK_SECRET), self.gateway.url().parse().expect("an address")).expect("a key")
+        Signer::new(
+            &SecretString::from(LINK_SECRET),
+            self.gateway.url().parse().expect("an address"),
+        )
+        .expect("a key")
     }
 
     /// A request without a browser, as a mail scanner or an attacker sends it: status and body.
-    pub(crate) async fn send(&self, method: &str, url: &str, headers: &[(&'static str, &str)], body: &str) -> (u16, String) {
-        let path = format!("/{}", url.strip_prefix(&self.gateway.url()).expect("an address of the gateway"));
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(&'static str, &str)],
+        body: &str,
+    ) -> (u16, String) {
+        let path = format!(
+            "/{}",
+            url.strip_prefix(&self.gateway.url()).expect("an address of the gateway")
+        );
         let method = method.parse().expect("a method");
-        let headers = headers.iter().map(|(name, value)| ((*name).parse().expect("a name"), value.parse().expect("a value"))).collect();
+        let headers = headers
+            .iter()
+            .map(|(name, value)| {
+                ((*name).parse().expect("a name"), value.parse().expect("a value"))
+            })
+            .collect();
         let request = Request { method, path, headers, body: body.to_owned().into() };
         let answer = Client::new(&self.gateway.url()).send(&request).await;
         (answer.status.as_u16(), String::from_utf8_lossy(&answer.body).into_owned())
     }
 
-    /// Writes pictures of the page that is shown into the folder `PICTURES`, where that is set. Those in docs/ are made so, and
-    /// then made small by `pngquant`.
+    /// Writes pictures of the page that is shown into the folder `PICTURES`, where that is set.
+    /// Those in docs/ are made so, and then made small by `pngquant`.
     pub(crate) async fn picture(&self, name: &str, views: &[(u32, Scheme)]) {
-        let Some(folder) = std::env::var_os("PICTURES").filter(|folder| !folder.is_empty()) else { return };
+        let Some(folder) = std::env::var_os("PICTURES").filter(|folder| !folder.is_empty()) else {
+            return;
+        };
         for (width, scheme) in views {
             self.browser.use_width(*width).await;
             self.browser.use_scheme(*scheme).await;
-            let file = std::path::Path::new(&folder).join(format!("{name}-{width}-{}.png", scheme.name()));
-            std::fs::write(&file, self.browser.picture().await).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+            let file =
+                std::path::Path::new(&folder).join(format!("{name}-{width}-{}.png", scheme.name()));
+            std::fs::write(&file, self.browser.picture().await)
+                .unwrap_or_else(|e| panic!("{}: {e}", file.display()));
         }
     }
 }

@@ -1,5 +1,6 @@
-//! The AWS emulator at `EMULATOR_URL`: it keeps images, items, parameters and topics. A twelve-digit access key is an
-//! account of its own there, so every world has one to itself and tests run side by side with the same names.
+//! The AWS emulator at `EMULATOR_URL`: it keeps images, items, parameters and topics. A
+//! twelve-digit access key is an account of its own there, so every world has one to itself and
+//! tests run side by side with the same names.
 
 use std::io::Write;
 
@@ -17,12 +18,14 @@ pub(crate) struct Emulator {
 }
 
 impl Emulator {
-    /// Nothing, said loudly, where no emulator is given: a test that was left out must not look like one that passed.
+    /// Nothing, said loudly, where no emulator is given: a test that was left out must not look
+    /// like one that passed.
     pub(crate) fn from_env(account: &str) -> Option<Emulator> {
         let url = std::env::var("EMULATOR_URL").unwrap_or_default();
         if url.is_empty() {
             let name = std::thread::current().name().unwrap_or("a test").to_owned();
-            let said = format!("LEFT OUT: {name} needs an AWS emulator, and EMULATOR_URL is not set\n");
+            let said =
+                format!("LEFT OUT: {name} needs an AWS emulator, and EMULATOR_URL is not set\n");
             // Not eprintln!: the test harness would swallow it.
             let _ = std::io::stderr().write_all(said.as_bytes());
             return None;
@@ -51,7 +54,11 @@ impl Emulator {
     /// The same where anything but success is a broken test.
     pub(crate) async fn must(&self, op: &str, body: &Value) -> Value {
         let answer = self.json(op, body).await;
-        assert!(answer.status.is_success(), "{op} {body}: {}", String::from_utf8_lossy(&answer.body));
+        assert!(
+            answer.status.is_success(),
+            "{op} {body}: {}",
+            String::from_utf8_lossy(&answer.body)
+        );
         serde_json::from_slice(&answer.body).unwrap_or_default()
     }
 
@@ -59,18 +66,31 @@ impl Emulator {
         let body = format!("Action=CreateTopic&Version=2010-03-31&Name={name}");
         let content_type = ("content-type", "application/x-www-form-urlencoded".to_owned());
         let answer = self.forward(&self.request("sns", &[content_type], body)).await;
-        assert!(answer.status.is_success(), "CreateTopic: {}", String::from_utf8_lossy(&answer.body));
+        assert!(
+            answer.status.is_success(),
+            "CreateTopic: {}",
+            String::from_utf8_lossy(&answer.body)
+        );
         format!("arn:aws:sns:{REGION}:{}:{name}", self.account)
     }
 
     fn request(&self, service: &str, headers: &[(&'static str, String)], body: String) -> Request {
         // The emulator reads account, region and service here and does not check the signature.
         let scope = format!("{}/20260101/{REGION}/{service}/aws4_request", self.account);
-        let signature = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
+        let signature =
+            format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
         let mut all = HeaderMap::new();
         for (name, value) in headers.iter().chain(&[("authorization", signature)]) {
-            all.insert(HeaderName::from_static(name), HeaderValue::from_str(value).expect("a header value"));
+            all.insert(
+                HeaderName::from_static(name),
+                HeaderValue::from_str(value).expect("a header value"),
+            );
         }
-        Request { method: hyper::Method::POST, path: "/".to_owned(), headers: all, body: body.into() }
+        Request {
+            method: hyper::Method::POST,
+            path: "/".to_owned(),
+            headers: all,
+            body: body.into(),
+        }
     }
 }

@@ -20,7 +20,13 @@ async fn add_app(world: &World, name: &str) {
 
 /// A world with what links need, and the path of a board in it.
 async fn with_board(world: &World) -> String {
-    world.put_parameter("/ecr-promoter/link-secret", "SecureString", "link-secret-0c7e-0123456789abcdef0123").await;
+    world
+        .put_parameter(
+            "/ecr-promoter/link-secret",
+            "SecureString",
+            "link-secret-0c7e-0123456789abcdef0123",
+        )
+        .await;
     world.put_parameter("/ecr-promoter/public-url", "String", "https://promoter.example/").await;
     let answer = world.answer(&json!({ "action": "board" })).await;
     let url = answer["url"].as_str().unwrap_or_else(|| panic!("no link: {answer}"));
@@ -29,7 +35,11 @@ async fn with_board(world: &World) -> String {
 
 async fn get(world: &World, path: &str) -> Value {
     let context = json!({ "http": { "method": "GET" } });
-    world.answer(&json!({ "version": "2.0", "rawPath": path, "rawQueryString": "", "requestContext": context })).await
+    world
+        .answer(&json!({
+            "version": "2.0", "rawPath": path, "rawQueryString": "", "requestContext": context,
+        }))
+        .await
 }
 
 #[tokio::test]
@@ -56,8 +66,16 @@ async fn a_hundred_apps_are_listed_in_a_second_and_by_few_calls() {
         assert!(body.contains("on its way"), "{body}");
         let lists = if load == 0 { APPS / 10 } else { 0 };
         let count = |op: &str| world.cloud.count(op);
-        assert_eq!((count("dynamodb:BatchGetItem"), count("cloudformation:DescribeStacks")), (1, 1), "load {load}");
-        assert!(count("ssm:GetParametersByPath") <= lists + 1, "load {load}: {:?}", world.cloud.ops());
+        assert_eq!(
+            (count("dynamodb:BatchGetItem"), count("cloudformation:DescribeStacks")),
+            (1, 1),
+            "load {load}"
+        );
+        assert!(
+            count("ssm:GetParametersByPath") <= lists + 1,
+            "load {load}: {:?}",
+            world.cloud.ops()
+        );
         assert!(world.cloud.ops().len() <= lists + 4, "load {load}: {:?}", world.cloud.ops());
     }
     assert!(fastest < Duration::from_secs(1), "{fastest:?}");
@@ -72,12 +90,19 @@ async fn a_board_rolls_back_and_its_link_is_in_no_log() {
     let board = with_board(&world).await;
     let act = format!("{board}/act/rollback/web");
     let page = get(&world, &act).await;
-    let once = page["body"].as_str().and_then(|body| body.split_once("name=\"once\" value=\"")).expect("a form").1;
+    let once = page["body"]
+        .as_str()
+        .and_then(|body| body.split_once("name=\"once\" value=\""))
+        .expect("a form")
+        .1;
     let form = json!({
         "version": "2.0",
         "rawPath": act,
         "rawQueryString": "",
-        "headers": { "host": "promoter.example", "origin": "https://promoter.example", "sec-fetch-site": "same-origin" },
+        "headers": {
+            "host": "promoter.example", "origin": "https://promoter.example",
+            "sec-fetch-site": "same-origin",
+        },
         "requestContext": { "http": { "method": "POST" } },
         "body": format!("once={}", &once[..32]),
     });
@@ -93,7 +118,9 @@ async fn a_board_rolls_back_and_its_link_is_in_no_log() {
     let mut lines = logs.lines().filter(|line| line.contains(r#""timestamp":"#)).peekable();
     assert!(lines.peek().is_some());
     assert!(
-        lines.all(|line| !line.contains(token) && !line.contains("link-secret-0c7e-0123456789abcdef0123")),
+        lines
+            .all(|line| !line.contains(token)
+                && !line.contains("link-secret-0c7e-0123456789abcdef0123")),
         "the link is in the log: {logs}"
     );
 }

@@ -1,4 +1,5 @@
-//! `cancel` and `rollback` while an update runs: our own is cancelled within the call, somebody else's never.
+//! `cancel` and `rollback` while an update runs: our own is cancelled within the call, somebody
+//! else's never.
 
 use serde_json::{Value, json};
 
@@ -32,7 +33,11 @@ async fn cancel_and_rollback_end_our_own_update_at_once() {
 
         let answer = world.answer(&order).await;
 
-        assert_eq!((&answer["outcome"], &answer["digest"]), (&json!("cancelled"), &json!(newest.digest())), "{action}: {answer}");
+        assert_eq!(
+            (&answer["outcome"], &answer["digest"]),
+            (&json!("cancelled"), &json!(newest.digest())),
+            "{action}: {answer}"
+        );
         assert_eq!(world.answer(&order).await, answer, "{action}: the same message again");
         assert_eq!(world.cloud.count(CANCEL), 1, "{action}");
         assert_eq!(world.told_outcomes(), [""; 0], "{action}: it is not so yet");
@@ -41,16 +46,30 @@ async fn cancel_and_rollback_end_our_own_update_at_once() {
         let ended = world.answer(&world.stack_changed("web")).await;
 
         let closed = &ended["closed"][0];
-        assert_eq!((&closed["outcome"], &closed["digest"]), (&json!("cancelled"), &json!(newest.digest())), "{action}: {ended}");
+        assert_eq!(
+            (&closed["outcome"], &closed["digest"]),
+            (&json!("cancelled"), &json!(newest.digest())),
+            "{action}: {ended}"
+        );
         world.assert_in_production(&earlier).await;
         let told = world.told_outcomes();
-        for late in [world.stack_changed("web"), world.event("scheduled.json"), world.pushed(&newest)] {
+        for late in
+            [world.stack_changed("web"), world.event("scheduled.json"), world.pushed(&newest)]
+        {
             world.answer(&late).await;
         }
         world.assert_in_production(&earlier).await;
-        assert_eq!(told.iter().filter(|outcome| *outcome == "cancelled").count(), 1, "{action}: {told:?}");
+        assert_eq!(
+            told.iter().filter(|outcome| *outcome == "cancelled").count(),
+            1,
+            "{action}: {told:?}"
+        );
         assert_eq!(world.told_outcomes(), told, "{action}: told once");
-        assert_eq!(world.stack(|stack| (stack.updates.len(), stack.cancels.len())), (2, 1), "{action}: no more updates");
+        assert_eq!(
+            world.stack(|stack| (stack.updates.len(), stack.cancels.len())),
+            (2, 1),
+            "{action}: no more updates"
+        );
     }
 }
 
@@ -71,7 +90,11 @@ async fn a_rollback_to_a_third_image_goes_out_when_the_cancelled_update_has_ende
     world.stack(Stack::finish_cancel);
     world.assert_in_production(&images[1]).await;
     let went_on = world.answer(&world.stack_changed("web")).await;
-    assert_eq!((&went_on["outcome"], &went_on["digest"]), (&json!("promoted"), &json!(images[0].digest())), "{went_on}");
+    assert_eq!(
+        (&went_on["outcome"], &went_on["digest"]),
+        (&json!("promoted"), &json!(images[0].digest())),
+        "{went_on}"
+    );
     assert_eq!(went_on["closed"][0]["outcome"], "cancelled", "{went_on}");
     world.settle().await;
     world.assert_in_production(&images[0]).await;
@@ -129,16 +152,29 @@ async fn a_cancel_that_goes_wrong_once_is_made_good_by_the_same_command() {
             world.cloud.fault(At::first(CANCEL), fault.clone());
 
             let order = world.sns(&format!("{action} web"));
-            let answer = world.deliver(&order).await.unwrap_or_else(|e| panic!("{case}: {}", e.message));
+            let answer =
+                world.deliver(&order).await.unwrap_or_else(|e| panic!("{case}: {}", e.message));
 
             assert_eq!(world.cloud.fired(), 1, "{case}");
-            assert_eq!((&answer["outcome"], &answer["digest"]), (&json!("cancelled"), &json!(newest.digest())), "{case}: {answer}");
+            assert_eq!(
+                (&answer["outcome"], &answer["digest"]),
+                (&json!("cancelled"), &json!(newest.digest())),
+                "{case}: {answer}"
+            );
             world.stack(Stack::finish_cancel);
             world.answer(&world.stack_changed("web")).await;
             world.assert_in_production(&earlier).await;
             let told = world.told_outcomes();
-            assert_eq!(told.iter().filter(|outcome| *outcome == "cancelled").count(), 1, "{case}: {told:?}");
-            assert_eq!(world.stack(|stack| (stack.updates.len(), stack.cancels.len())), (2, 1), "{case}");
+            assert_eq!(
+                told.iter().filter(|outcome| *outcome == "cancelled").count(),
+                1,
+                "{case}: {told:?}"
+            );
+            assert_eq!(
+                world.stack(|stack| (stack.updates.len(), stack.cancels.len())),
+                (2, 1),
+                "{case}"
+            );
         }
     }
 }
@@ -149,7 +185,10 @@ async fn what_comes_too_late_to_cancel_says_so_and_a_rollback_goes_back_all_the_
     for (action, outcome) in [("cancel", "deployed"), ("rollback", "promoted")] {
         let Some((world, earlier, newest)) = world_under_way().await else { return };
         // The cancel is on its way until another process asks for its configuration.
-        world.cloud.fault(At::first(CANCEL), Fault::Held(Until::Arrived("ssm:GetParameter".to_owned(), 1)));
+        world.cloud.fault(
+            At::first(CANCEL),
+            Fault::Held(Until::Arrived("ssm:GetParameter".to_owned(), 1)),
+        );
         let order = world.sns(&format!("{action} web"));
         let late = world.answer(&order);
         let ended = async {
@@ -180,7 +219,10 @@ async fn an_update_of_somebody_else_that_begins_in_between_is_not_cancelled() {
         let last_look = untouched.cloud.count(EVENTS);
 
         let Some((world, ..)) = world_under_way().await else { return };
-        world.cloud.fault(At::Nth(EVENTS.to_owned(), last_look), Fault::Held(Until::Arrived("ssm:GetParameter".to_owned(), 1)));
+        world.cloud.fault(
+            At::Nth(EVENTS.to_owned(), last_look),
+            Fault::Held(Until::Arrived("ssm:GetParameter".to_owned(), 1)),
+        );
         let order = world.sns(&format!("{action} web"));
         let late = world.answer(&order);
         let theirs = async {

@@ -1,5 +1,6 @@
-//! AWS as the function sees it: a reverse proxy that notes every call in order, lets chosen ones go wrong, and makes the
-//! emulator as strict as AWS. ECR's rules are in `ecr`, stacks are modelled in `cloudformation`, the rest is the emulator's.
+//! AWS as the function sees it: a reverse proxy that notes every call in order, lets chosen ones go
+//! wrong, and makes the emulator as strict as AWS. ECR's rules are in `ecr`, stacks are modelled in
+//! `cloudformation`, the rest is the emulator's.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -85,7 +86,11 @@ impl Cloud {
     }
 
     /// An address of its own for each process, so that a fault knows whom to kill.
-    pub(crate) async fn endpoint(self: &Arc<Cloud>, process: usize, kill: Arc<Notify>) -> SocketAddr {
+    pub(crate) async fn endpoint(
+        self: &Arc<Cloud>,
+        process: usize,
+        kill: Arc<Notify>,
+    ) -> SocketAddr {
         lock(&self.killers).insert(process, kill);
         let cloud = Arc::clone(self);
         http::serve(move |request| Arc::clone(&cloud).handle(process, request)).await
@@ -207,7 +212,14 @@ impl Cloud {
         let nth = {
             let mut calls = lock(&self.calls);
             let nth = calls.iter().filter(|call| call.op == op).count() + 1;
-            calls.push(Call { op: op.to_owned(), nth, body: body.clone(), arrived, answered: None, carried_out: false });
+            calls.push(Call {
+                op: op.to_owned(),
+                nth,
+                body: body.clone(),
+                arrived,
+                answered: None,
+                carried_out: false,
+            });
             nth
         };
         self.changed.send_replace(());
@@ -233,9 +245,11 @@ impl Cloud {
             match until {
                 Until::Never => false,
                 Until::Arrived(op, n) => calls.iter().filter(|call| call.op == *op).count() >= *n,
-                Until::Answered(wanted) => {
-                    wanted.iter().all(|(op, nth)| calls.iter().any(|call| call.op == *op && call.nth == *nth && call.answered.is_some()))
-                }
+                Until::Answered(wanted) => wanted.iter().all(|(op, nth)| {
+                    calls
+                        .iter()
+                        .any(|call| call.op == *op && call.nth == *nth && call.answered.is_some())
+                }),
             }
         };
         let mut changed = self.changed.subscribe();
@@ -254,21 +268,28 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn violations(op: &str, body: &Value) -> Vec<String> {
     match op.split_once(':').unwrap_or_default() {
         ("cloudformation", action) => cloudformation::violations(action, body),
-        ("dynamodb", "GetItem" | "Query") if body["ConsistentRead"] != true => vec![format!("{op} may read what is old: {body}")],
+        ("dynamodb", "GetItem" | "Query") if body["ConsistentRead"] != true => {
+            vec![format!("{op} may read what is old: {body}")]
+        }
         _ => vec![],
     }
 }
 
-/// The operation, by the service that the signature names and `X-Amz-Target` or the form's `Action`.
+/// The operation, by the service that the signature names and `X-Amz-Target` or the form's
+/// `Action`.
 fn identify(request: &Request) -> (String, Value) {
     let Some(service) = request.header("authorization").split('/').nth(3) else {
         return ("layer:Get".to_owned(), Value::from(request.path.clone()));
     };
     if let Some((_, action)) = request.header("x-amz-target").rsplit_once('.') {
-        return (format!("{service}:{action}"), serde_json::from_slice(&request.body).unwrap_or_default());
+        return (
+            format!("{service}:{action}"),
+            serde_json::from_slice(&request.body).unwrap_or_default(),
+        );
     }
-    let fields: Map<String, Value> =
-        form_urlencoded::parse(&request.body).map(|(key, value)| (key.into_owned(), Value::from(value))).collect();
+    let fields: Map<String, Value> = form_urlencoded::parse(&request.body)
+        .map(|(key, value)| (key.into_owned(), Value::from(value)))
+        .collect();
     let action = fields.get("Action").and_then(Value::as_str).unwrap_or_default();
     (format!("{service}:{action}"), Value::Object(fields))
 }

@@ -1,6 +1,6 @@
-//! A small AWS CloudFormation: stacks with parameters and without resources. An update stays in progress until the test ends
-//! it, as an update takes minutes to hours, and every refusal is in AWS's words, which are all that tells them apart.
-//! Change sets are in `changes`.
+//! A small AWS CloudFormation: stacks with parameters and without resources. An update stays in
+//! progress until the test ends it, as an update takes minutes to hours, and every refusal is in
+//! AWS's words, which are all that tells them apart. Change sets are in `changes`.
 
 mod changes;
 
@@ -31,7 +31,14 @@ pub(crate) struct Parameter {
 
 impl Parameter {
     pub(crate) fn new(key: &str, value: &str) -> Parameter {
-        Parameter { key: key.to_owned(), value: value.to_owned(), default: None, no_echo: false, resolved: None, resolves_to: None }
+        Parameter {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            default: None,
+            no_echo: false,
+            resolved: None,
+            resolves_to: None,
+        }
     }
 }
 
@@ -94,7 +101,10 @@ impl Stack {
             before: parameters.clone(),
             parameters,
             capabilities: vec!["CAPABILITY_IAM".to_owned()],
-            tags: vec![("team".to_owned(), "shop".to_owned()), ("cost-centre".to_owned(), "4711".to_owned())],
+            tags: vec![
+                ("team".to_owned(), "shop".to_owned()),
+                ("cost-centre".to_owned(), "4711".to_owned()),
+            ],
             parent: None,
             updates: vec![],
             repeated_token: RepeatedToken::Accepted,
@@ -143,7 +153,11 @@ impl Stack {
 
     /// The update that was cancelled has gone back to what was before.
     pub(crate) fn finish_cancel(&mut self) {
-        assert_eq!(self.status, "UPDATE_ROLLBACK_IN_PROGRESS", "no cancelled update of {}", self.name);
+        assert_eq!(
+            self.status, "UPDATE_ROLLBACK_IN_PROGRESS",
+            "no cancelled update of {}",
+            self.name
+        );
         let token = self.cancels.last().cloned();
         self.resource("UPDATE_COMPLETE", "", token.clone());
         self.enter("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "", token.clone());
@@ -182,13 +196,26 @@ impl Stack {
         self.event("Service".to_owned(), "AWS::ECS::Service", status, reason, token);
     }
 
-    fn event(&mut self, resource: String, kind: &'static str, status: &str, reason: &str, token: Option<String>) {
+    fn event(
+        &mut self,
+        resource: String,
+        kind: &'static str,
+        status: &str,
+        reason: &str,
+        token: Option<String>,
+    ) {
         let (status, reason) = (status.to_owned(), reason.to_owned());
         self.events.push(Event { id: self.events.len(), resource, kind, status, reason, token });
     }
 
     fn is_updatable(&self) -> bool {
-        let updatable = ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"];
+        let updatable = [
+            "CREATE_COMPLETE",
+            "UPDATE_COMPLETE",
+            "UPDATE_ROLLBACK_COMPLETE",
+            "IMPORT_COMPLETE",
+            "IMPORT_ROLLBACK_COMPLETE",
+        ];
         updatable.contains(&self.status.as_str())
     }
 }
@@ -199,38 +226,57 @@ impl CloudFormation {
     }
 
     pub(crate) fn arn(&self, stack: &str) -> String {
-        format!("arn:aws:cloudformation:{REGION}:{}:stack/{stack}/6a1f4e30-b3f8-11f0-9d2c-0e7a5c2f9b41", self.account)
+        format!(
+            "arn:aws:cloudformation:{REGION}:{}:stack/{stack}/6a1f4e30-b3f8-11f0-9d2c-0e7a5c2f9b41",
+            self.account
+        )
     }
 
     pub(crate) fn answer(&mut self, action: &str, form: &Value) -> Response {
         let index = match (field(form, "StackName"), field(form, "ChangeSetName")) {
-            (None, Some(change_set)) => match self.stacks.iter().position(|stack| changes::is_known(stack, change_set)) {
-                Some(index) => index,
-                None => return changes::not_found(change_set),
-            },
+            (None, Some(change_set)) => {
+                match self.stacks.iter().position(|stack| changes::is_known(stack, change_set)) {
+                    Some(index) => index,
+                    None => return changes::not_found(change_set),
+                }
+            }
             (named, _) => {
                 let named = named.unwrap_or_default();
-                match self.stacks.iter().position(|stack| stack.name == named || self.arn(&stack.name) == named) {
+                match self
+                    .stacks
+                    .iter()
+                    .position(|stack| stack.name == named || self.arn(&stack.name) == named)
+                {
                     Some(index) => index,
-                    None if action == "DescribeStacks" => return validation_error(&format!("Stack with id {named} does not exist")),
+                    None if action == "DescribeStacks" => {
+                        return validation_error(&format!("Stack with id {named} does not exist"));
+                    }
                     None => return validation_error(&format!("Stack [{named}] does not exist")),
                 }
             }
         };
         let arn = self.arn(&self.stacks[index].name);
         let stack = &mut self.stacks[index];
-        let done = |done: Result<String, Response>| done.map_or_else(|refusal| refusal, |result| xml(action, &result));
+        let done = |done: Result<String, Response>| {
+            done.map_or_else(|refusal| refusal, |result| xml(action, &result))
+        };
         match action {
             "DescribeStacks" => self.describe(&self.stacks[index]),
             "DescribeStackEvents" => self.describe_events(&self.stacks[index], form),
-            "UpdateStack" => done(update(stack, form).map(|()| format!("<StackId>{arn}</StackId>"))),
+            "UpdateStack" => {
+                done(update(stack, form).map(|()| format!("<StackId>{arn}</StackId>")))
+            }
             "CancelUpdateStack" => done(cancel(stack, form).map(|()| String::new())),
             "CreateChangeSet" => done(changes::create(stack, &arn, form)),
             "DescribeChangeSet" => done(changes::describe(stack, form)),
             "ExecuteChangeSet" => done(changes::execute(stack, form)),
             "DeleteChangeSet" => done(changes::delete(stack, form)),
             "ListChangeSets" => done(Ok(changes::list(stack, form))),
-            other => xml_error(400, "InvalidAction", &format!("the function has no business with cloudformation:{other}")),
+            other => xml_error(
+                400,
+                "InvalidAction",
+                &format!("the function has no business with cloudformation:{other}"),
+            ),
         }
     }
 
@@ -246,7 +292,8 @@ impl CloudFormation {
         for (key, value) in &stack.tags {
             member(&mut tags, &[("Key", key), ("Value", value)]);
         }
-        let capabilities: String = stack.capabilities.iter().map(|c| format!("<member>{c}</member>")).collect();
+        let capabilities: String =
+            stack.capabilities.iter().map(|c| format!("<member>{c}</member>")).collect();
         let parent = stack.parent.as_ref().map_or(String::new(), |parent| {
             let arn = self.arn(parent);
             format!("<ParentId>{arn}</ParentId><RootId>{arn}</RootId>")
@@ -266,13 +313,15 @@ impl CloudFormation {
     /// The newest first, a few a page.
     fn describe_events(&self, stack: &Stack, form: &Value) -> Response {
         const PAGE: usize = 5;
-        let from = field(form, "NextToken").map_or(0, |token| token.parse().expect("our own token"));
+        let from =
+            field(form, "NextToken").map_or(0, |token| token.parse().expect("our own token"));
         let mut events = String::new();
         for event in stack.events.iter().rev().skip(from).take(PAGE) {
             let time = format!("2026-03-17T09:{:02}:{:02}.000Z", event.id / 60, event.id % 60);
             let (id, reason) = (event.id.to_string(), escape(&event.reason));
             let arn = self.arn(&stack.name);
-            let physical = if event.resource == stack.name { arn.as_str() } else { "web-Service-1ABC" };
+            let physical =
+                if event.resource == stack.name { arn.as_str() } else { "web-Service-1ABC" };
             let mut fields = vec![
                 ("StackId", arn.as_str()),
                 ("StackName", &stack.name),
@@ -283,12 +332,14 @@ impl CloudFormation {
                 ("ResourceStatus", &event.status),
                 ("Timestamp", &time),
             ];
-            fields.extend((!reason.is_empty()).then_some(("ResourceStatusReason", reason.as_str())));
+            fields
+                .extend((!reason.is_empty()).then_some(("ResourceStatusReason", reason.as_str())));
             fields.extend(event.token.as_ref().map(|token| ("ClientRequestToken", token.as_str())));
             member(&mut events, &fields);
         }
         let more = stack.events.len() > from + PAGE;
-        let next = if more { format!("<NextToken>{}</NextToken>", from + PAGE) } else { String::new() };
+        let next =
+            if more { format!("<NextToken>{}</NextToken>", from + PAGE) } else { String::new() };
         xml("DescribeStackEvents", &format!("<StackEvents>{events}</StackEvents>{next}"))
     }
 }
@@ -297,27 +348,43 @@ impl CloudFormation {
 pub(crate) fn violations(action: &str, form: &Value) -> Vec<String> {
     let mut found = match action {
         "UpdateStack" => update_violations(action, form),
-        "CreateChangeSet" => [update_violations(action, form), changes::create_violations(form)].concat(),
+        "CreateChangeSet" => {
+            [update_violations(action, form), changes::create_violations(form)].concat()
+        }
         _ => vec![],
     };
     let needs_token = ["UpdateStack", "CancelUpdateStack", "ExecuteChangeSet"].contains(&action);
     let token = field(form, "ClientRequestToken").unwrap_or_default();
-    let letters = token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && !token.starts_with('-');
+    let letters =
+        token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && !token.starts_with('-');
     if needs_token && (token.is_empty() || token.len() > 128 || !letters) {
         found.push(format!("{action} with ClientRequestToken {token:?}"));
     }
     found
 }
 
-/// One parameter changes, the others keep their values, and nothing else about the stack is touched.
+/// One parameter changes, the others keep their values, and nothing else about the stack is
+/// touched.
 fn update_violations(action: &str, form: &Value) -> Vec<String> {
     let mut found = vec![];
     if field(form, "UsePreviousTemplate") != Some("true") {
         found.push(format!("{action} without UsePreviousTemplate"));
     }
-    let sent = |prefix: &str| form.as_object().into_iter().flatten().any(|(key, _)| key.starts_with(prefix));
-    let untouched = ["Tags", "NotificationARNs", "RoleARN", "StackPolicy", "ResourceTypes", "TemplateURL", "TemplateBody"];
-    found.extend(untouched.iter().filter(|field| sent(field)).map(|field| format!("{action} sends {field}")));
+    let sent = |prefix: &str| {
+        form.as_object().into_iter().flatten().any(|(key, _)| key.starts_with(prefix))
+    };
+    let untouched = [
+        "Tags",
+        "NotificationARNs",
+        "RoleARN",
+        "StackPolicy",
+        "ResourceTypes",
+        "TemplateURL",
+        "TemplateBody",
+    ];
+    found.extend(
+        untouched.iter().filter(|field| sent(field)).map(|field| format!("{action} sends {field}")),
+    );
 
     let parameters = sent_parameters(form);
     let keys: HashSet<&str> = parameters.iter().map(|(key, ..)| *key).collect();
@@ -348,7 +415,9 @@ fn update(stack: &mut Stack, form: &Value) -> Result<(), Response> {
 /// The stack goes back, which takes its time too.
 fn cancel(stack: &mut Stack, form: &Value) -> Result<(), Response> {
     if stack.status != "UPDATE_IN_PROGRESS" {
-        return Err(validation_error("CancelUpdateStack cannot be called from current stack status"));
+        return Err(validation_error(
+            "CancelUpdateStack cannot be called from current stack status",
+        ));
     }
     let token = field(form, "ClientRequestToken").map(str::to_owned);
     stack.cancels.extend(token.clone());
@@ -363,11 +432,16 @@ fn wanted_parameters(stack: &Stack, form: &Value) -> Result<Vec<Parameter>, Resp
     let sent = sent_parameters(form);
     for (key, value, previous) in &sent {
         if value.is_some() && *previous {
-            let message = format!("Invalid input for parameter key {key}. Cannot specify usePreviousValue as true and a value");
+            let message = format!(
+                "Invalid input for parameter key {key}. Cannot specify usePreviousValue as true \
+                 and a value"
+            );
             return Err(validation_error(&message));
         }
         if !wanted.iter().any(|p| p.key == *key) {
-            return Err(validation_error(&format!("Parameters: [{key}] do not exist in the template")));
+            return Err(validation_error(&format!(
+                "Parameters: [{key}] do not exist in the template"
+            )));
         }
     }
     for parameter in &mut wanted {
@@ -376,7 +450,10 @@ fn wanted_parameters(stack: &Stack, form: &Value) -> Result<Vec<Parameter>, Resp
             Some(_) => {}
             None => {
                 let Some(default) = &parameter.default else {
-                    return Err(validation_error(&format!("Parameters: [{}] must have values", parameter.key)));
+                    return Err(validation_error(&format!(
+                        "Parameters: [{}] must have values",
+                        parameter.key
+                    )));
                 };
                 parameter.value.clone_from(default);
             }
@@ -391,13 +468,16 @@ fn wanted_parameters(stack: &Stack, form: &Value) -> Result<Vec<Parameter>, Resp
 fn repeated(stack: &Stack, token: &str) -> Result<(), Response> {
     match stack.repeated_token {
         RepeatedToken::Accepted => Ok(()),
-        RepeatedToken::InProgress => {
-            Err(validation_error(&format!("Stack:{} is in UPDATE_IN_PROGRESS state and can not be updated.", stack.name)))
-        }
+        RepeatedToken::InProgress => Err(validation_error(&format!(
+            "Stack:{} is in UPDATE_IN_PROGRESS state and can not be updated.",
+            stack.name
+        ))),
         RepeatedToken::NoUpdates => Err(validation_error("No updates are to be performed.")),
-        RepeatedToken::TokenAlreadyExists => {
-            Err(xml_error(400, "TokenAlreadyExistsException", &format!("A request with the token {token} exists already")))
-        }
+        RepeatedToken::TokenAlreadyExists => Err(xml_error(
+            400,
+            "TokenAlreadyExistsException",
+            &format!("A request with the token {token} exists already"),
+        )),
     }
 }
 
@@ -405,10 +485,14 @@ fn repeated(stack: &Stack, token: &str) -> Result<(), Response> {
 fn check_updatable(stack: &Stack, form: &Value) -> Result<(), Response> {
     if !stack.is_updatable() {
         let (name, status) = (&stack.name, &stack.status);
-        return Err(validation_error(&format!("Stack:{name} is in {status} state and can not be updated.")));
+        return Err(validation_error(&format!(
+            "Stack:{name} is in {status} state and can not be updated."
+        )));
     }
     let capabilities = members(form, "Capabilities.member.");
-    if let Some(missing) = stack.capabilities.iter().find(|needed| !capabilities.contains(&needed.as_str())) {
+    if let Some(missing) =
+        stack.capabilities.iter().find(|needed| !capabilities.contains(&needed.as_str()))
+    {
         let message = format!("Requires capabilities : [{missing}]");
         return Err(xml_error(400, "InsufficientCapabilitiesException", &message));
     }
@@ -424,7 +508,11 @@ fn sent_parameters(form: &Value) -> Vec<(&str, Option<&str>, bool)> {
         .map_while(|n| {
             let key = field(form, &format!("Parameters.member.{n}.ParameterKey"))?;
             let value = field(form, &format!("Parameters.member.{n}.ParameterValue"));
-            Some((key, value, field(form, &format!("Parameters.member.{n}.UsePreviousValue")) == Some("true")))
+            Some((
+                key,
+                value,
+                field(form, &format!("Parameters.member.{n}.UsePreviousValue")) == Some("true"),
+            ))
         })
         .collect()
 }
@@ -450,6 +538,7 @@ fn member(out: &mut String, fields: &[(&str, &str)]) {
 }
 
 fn xml(action: &str, result: &str) -> Response {
-    let body = format!("<{action}Response><{action}Result>{result}</{action}Result></{action}Response>");
+    let body =
+        format!("<{action}Response><{action}Result>{result}</{action}Result></{action}Response>");
     Response::new(200, "text/xml", body)
 }

@@ -1,11 +1,13 @@
-//! Commands by SNS and by direct invoke: each form does the same, acts once, and nonsense is told what would be understood.
+//! Commands by SNS and by direct invoke: each form does the same, acts once, and nonsense is told
+//! what would be understood.
 
 use serde_json::{Value, json};
 
 use super::image::Image;
 use super::world::{COMMIT, OLDER_COMMIT, World};
 
-/// In `approval` mode: the older image and the newest are there, and nothing is promoted without a command.
+/// In `approval` mode: the older image and the newest are there, and nothing is promoted without a
+/// command.
 async fn world_with_two_images() -> Option<(World, Image, Image)> {
     let world = World::new().await?;
     world.configure("web", &json!({ "stack": "web" })).await;
@@ -28,7 +30,11 @@ async fn promote_without_more_promotes_the_newest_image() {
         let Some((world, _, newest)) = world_with_two_images().await else { return };
         let command = form(&world);
         let answer = world.answer(&command).await;
-        assert_eq!((&answer["outcome"], &answer["digest"]), (&json!("promoted"), &json!(newest.digest())), "{command}");
+        assert_eq!(
+            (&answer["outcome"], &answer["digest"]),
+            (&json!("promoted"), &json!(newest.digest())),
+            "{command}"
+        );
         world.assert_runs(&newest, &command.to_string()).await;
     }
 }
@@ -42,13 +48,21 @@ async fn promote_of_an_older_image_is_a_choice_and_is_obeyed() {
         |_, _| json!({ "action": "promote", "repository": "web", "tag": OLDER_COMMIT }),
         |world, _| world.sns(&format!("promote web {OLDER_COMMIT}")),
         |world, _| world.sns(&format!("promote web {}", &OLDER_COMMIT[..7])),
-        |world, _| world.sns(&format!(r#"{{"action":"promote","repository":"web","commit":"{OLDER_COMMIT}"}}"#)),
+        |world, _| {
+            world.sns(&format!(
+                r#"{{"action":"promote","repository":"web","commit":"{OLDER_COMMIT}"}}"#
+            ))
+        },
     ];
     for form in forms {
         let Some((world, older, _)) = world_with_two_images().await else { return };
         let command = form(&world, &older);
         let answer = world.answer(&command).await;
-        assert_eq!((&answer["outcome"], &answer["digest"]), (&json!("promoted"), &json!(older.digest())), "{command}");
+        assert_eq!(
+            (&answer["outcome"], &answer["digest"]),
+            (&json!("promoted"), &json!(older.digest())),
+            "{command}"
+        );
         world.assert_runs(&older, &command.to_string()).await;
     }
 }
@@ -157,7 +171,11 @@ async fn nonsense_is_an_error_that_says_what_is_understood() {
     for (event, said) in nonsense {
         match world.invoke(&event).await {
             Ok(answer) => panic!("{event} was understood: {answer}"),
-            Err(error) => assert!(error.message.contains(said), "{event}: {said:?} is not in: {}", error.message),
+            Err(error) => assert!(
+                error.message.contains(said),
+                "{event}: {said:?} is not in: {}",
+                error.message
+            ),
         }
         assert_eq!(world.production().await, before, "{event}");
     }
@@ -201,7 +219,11 @@ async fn what_nobody_was_asked_about_can_be_approved_rejected_and_asked() {
 
         let answer = world.answer(&serde_json::from_str(&payload).expect("JSON")).await;
 
-        assert_eq!((&answer["outcome"], &answer["digest"]), (&json!(outcome), &json!(image.digest())), "{file}: {answer}");
+        assert_eq!(
+            (&answer["outcome"], &answer["digest"]),
+            (&json!(outcome), &json!(image.digest())),
+            "{file}: {answer}"
+        );
         assert_eq!(world.updates(), usize::from(outcome == "promoted"), "{file}");
         assert_eq!(world.told_outcomes(), [outcome], "{file}");
     }

@@ -1,5 +1,6 @@
-//! The process dies right after any of its calls reached AWS, and Lambda delivers the event again. Where calls are side by
-//! side, each of them is once the only one that came through, and once the last.
+//! The process dies right after any of its calls reached AWS, and Lambda delivers the event again.
+//! Where calls are side by side, each of them is once the only one that came through, and once the
+//! last.
 
 use super::cloud::Call;
 use super::fault::{At, Fault, Until};
@@ -38,11 +39,20 @@ async fn a_process_that_dies_after_any_call_loses_nothing() {
 fn cases_of(trigger: Trigger, call: &Call, trace: &[Call]) -> Vec<Case> {
     let others = trace.iter().filter(|other| other.arrived != call.arrived && other.overlaps(call));
     let beside: Vec<(String, usize)> = others.map(|other| (other.op.clone(), other.nth)).collect();
-    let amongs = if beside.is_empty() { vec![Among::TheOnly] } else { vec![Among::TheOnly, Among::TheLast] };
-    let updated = trace.iter().any(|other| other.op == "cloudformation:UpdateStack" && other.arrived <= call.arrived);
+    let amongs =
+        if beside.is_empty() { vec![Among::TheOnly] } else { vec![Among::TheOnly, Among::TheLast] };
+    let updated = trace
+        .iter()
+        .any(|other| other.op == "cloudformation:UpdateStack" && other.arrived <= call.arrived);
     let ends = if updated { vec![false, true] } else { vec![false] };
-    let case =
-        |among, update_ends_first| Case { trigger, op: call.op.clone(), nth: call.nth, beside: beside.clone(), among, update_ends_first };
+    let case = |among, update_ends_first| Case {
+        trigger,
+        op: call.op.clone(),
+        nth: call.nth,
+        beside: beside.clone(),
+        among,
+        update_ends_first,
+    };
     amongs.iter().flat_map(|among| ends.iter().map(|end| case(*among, *end))).collect()
 }
 
@@ -56,13 +66,18 @@ async fn die_and_deliver_again(case: Case) {
                 cloud.fault(At::Nth(op.clone(), *nth), Fault::Held(Until::Never));
             }
         }
-        Among::TheLast => cloud.fault(dying.clone(), Fault::Held(Until::Answered(case.beside.clone()))),
+        Among::TheLast => {
+            cloud.fault(dying.clone(), Fault::Held(Until::Answered(case.beside.clone())))
+        }
     }
     cloud.fault(dying, Fault::Killed);
 
     let request_id = journey.world.unused_id();
     let first = journey.world.invoke_as(&request_id, &journey.event).await;
-    assert!(first.is_err_and(|error| error.died) && cloud.fired() == 1, "{case:?}: the process did not die");
+    assert!(
+        first.is_err_and(|error| error.died) && cloud.fired() == 1,
+        "{case:?}: the process did not die"
+    );
     cloud.clear_faults();
     if case.update_ends_first && journey.world.updates() == 1 {
         journey.world.stack(super::cloudformation::Stack::finish_update);

@@ -1,4 +1,5 @@
-//! The reconciler in real processes: a crowd of pushes with the stack's events in between, and a rollback at 3 am.
+//! The reconciler in real processes: a crowd of pushes with the stack's events in between, and a
+//! rollback at 3 am.
 
 use serde_json::{Value, json};
 
@@ -15,7 +16,8 @@ async fn a_crowd_of_eight_processes_ends_with_the_newest_image() {
     }
     let mut newest = None;
     for batch in 0..6_u32 {
-        // Four builds, each event twice, shuffled, while the stack's own event of the update before comes too.
+        // Four builds, each event twice, shuffled, while the stack's own event of the update before
+        // comes too.
         let mut payloads = Vec::new();
         for build in 0..4 {
             let number = batch * 4 + build;
@@ -29,7 +31,10 @@ async fn a_crowd_of_eight_processes_ends_with_the_newest_image() {
         payloads[0] = world.event("cfn-update-complete.json");
         let deliveries = sandboxes.iter().zip(&payloads).map(async |(sandbox, payload)| {
             let id = world.unused_id();
-            sandbox.invoke(payload.to_string().as_bytes(), &id).await.unwrap_or_else(|e| panic!("batch {batch}: {}", e.message))
+            sandbox
+                .invoke(payload.to_string().as_bytes(), &id)
+                .await
+                .unwrap_or_else(|e| panic!("batch {batch}: {}", e.message))
         });
         futures_util::future::join_all(deliveries).await;
     }
@@ -67,6 +72,7 @@ async fn a_rollback_goes_back_holds_and_is_ended_by_promoting_the_newest() {
     world.settle().await;
     world.assert_in_production(&images[2]).await;
     let history = world.answer(&json!({"action": "history", "repository": "web"})).await;
-    let told: Vec<&Value> = history["promotions"].as_array().expect("a list").iter().map(|p| &p["outcome"]).collect();
+    let told: Vec<&Value> =
+        history["promotions"].as_array().expect("a list").iter().map(|p| &p["outcome"]).collect();
     assert_eq!(told, ["deployed"; 4]);
 }

@@ -1,5 +1,5 @@
-//! What strangers can cause at the function URL, which is open to everybody: next to nothing. And what of a secret, a link or a
-//! person counts there.
+//! What strangers can cause at the function URL, which is open to everybody: next to nothing. And
+//! what of a secret, a link or a person counts there.
 
 use std::time::Duration;
 
@@ -25,7 +25,12 @@ fn http(method: &str, path: &str, body: &str, is_base64: bool) -> Value {
         "rawPath": path,
         "rawQueryString": "",
         "headers": { "host": HOST, "content-type": "application/x-www-form-urlencoded" },
-        "requestContext": { "http": { "method": method, "path": path, "sourceIp": "198.51.100.23", "userAgent": "curl/8.5.0" } },
+        "requestContext": {
+            "http": {
+                "method": method, "path": path, "sourceIp": "198.51.100.23",
+                "userAgent": "curl/8.5.0",
+            },
+        },
         "body": body,
         "isBase64Encoded": is_base64,
     })
@@ -44,9 +49,13 @@ async fn asked_by_link(world: &World, image: &Image) -> String {
     world.push(image, &["latest"]).await;
     assert_eq!(world.answer(&world.pushed(image)).await["outcome"], "approval_requested");
     let told = world.told().pop().expect("people are told");
-    let forms: Value = serde_json::from_str(told["Message"].as_str().expect("a message")).expect("forms");
+    let forms: Value =
+        serde_json::from_str(told["Message"].as_str().expect("a message")).expect("forms");
     let mail = forms["email"].as_str().expect("a mail");
-    let link = mail.lines().find_map(|line| line.strip_prefix(&format!("https://{HOST}/"))).unwrap_or_else(|| panic!("no link in {mail}"));
+    let link = mail
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("https://{HOST}/")))
+        .unwrap_or_else(|| panic!("no link in {mail}"));
     format!("/{link}")
 }
 
@@ -69,11 +78,26 @@ async fn what_cannot_be_valid_by_its_form_causes_no_call_and_is_logged_by_its_ad
     let token = link.rsplit('/').next().expect("a token").to_owned();
     let cut = &token[..token.len() - 1];
     let long = "A".repeat(5_000);
-    let tokens = ["x", "x.y.z.a", "AAAAAAAA.99999999999.e30.AAAA", cut, &token[1..], &long, &format!("{token}.{token}"), "%2e%2e"];
+    let tokens = [
+        "x",
+        "x.y.z.a",
+        "AAAAAAAA.99999999999.e30.AAAA",
+        cut,
+        &token[1..],
+        &long,
+        &format!("{token}.{token}"),
+        "%2e%2e",
+    ];
     for token in tokens {
-        for (method, path) in [("GET", "approve"), ("POST", "approve"), ("GET", "board"), ("HEAD", "board")] {
+        for (method, path) in
+            [("GET", "approve"), ("POST", "approve"), ("GET", "board"), ("HEAD", "board")]
+        {
             assert_eq!(
-                status(&world, &http(method, &format!("/{path}/{token}"), "decision=approve&name=Eve", false)).await,
+                status(
+                    &world,
+                    &http(method, &format!("/{path}/{token}"), "decision=approve&name=Eve", false)
+                )
+                .await,
                 404,
                 "{token}"
             );
@@ -83,7 +107,12 @@ async fn what_cannot_be_valid_by_its_form_causes_no_call_and_is_logged_by_its_ad
     assert_eq!(status(&world, &http("GET", &format!("/board/{token}"), "", false)).await, 404);
     for header in ["", "v0=", "v0=00", "v1=00", &"v0=".repeat(30)] {
         let now = jiff::Timestamp::now().as_second().to_string();
-        assert_eq!(status(&world, &post(&world, "/slack/commands", "text=web", Some(&now), Some(header))).await, 401, "{header}");
+        assert_eq!(
+            status(&world, &post(&world, "/slack/commands", "text=web", Some(&now), Some(header)))
+                .await,
+            401,
+            "{header}"
+        );
     }
     for path in ["/", "/approve", "/board", "/.env", "/wp-login.php"] {
         assert_eq!(status(&world, &http("GET", path, "", false)).await, 404, "{path}");
@@ -94,11 +123,20 @@ async fn what_cannot_be_valid_by_its_form_causes_no_call_and_is_logged_by_its_ad
     let logged = refusals(&world);
     assert_eq!(logged.len(), tokens.len() * 4 + 1 + 5 + 5, "one line each");
     let (first, last) = (&logged[0], &logged[logged.len() - 1]);
-    assert_eq!((&first["level"], &first["address"], &first["status"]), (&json!("WARN"), &json!("198.51.100.23"), &json!(404)));
+    assert_eq!(
+        (&first["level"], &first["address"], &first["status"]),
+        (&json!("WARN"), &json!("198.51.100.23"), &json!(404))
+    );
     assert_eq!(last["refused"], json!(logged.len()), "they are counted");
     for line in &logged {
         let line = line.to_string();
-        assert!(!line.contains(&token[30..60]) && !line.contains("v0=") && !line.contains("Eve") && !line.contains("curl"), "{line}");
+        assert!(
+            !line.contains(&token[30..60])
+                && !line.contains("v0=")
+                && !line.contains("Eve")
+                && !line.contains("curl"),
+            "{line}"
+        );
     }
 }
 
@@ -111,7 +149,15 @@ async fn forged_requests_make_one_attempt_while_parameter_store_fails() {
         world.cloud.forget_calls();
         world.cloud.fault(At::Every("ssm:GetParameter".to_owned()), fault.clone());
         for n in 0..10 {
-            assert_eq!(status(&world, &signed_with(&world, "/slack/commands", &format!("text={n}"), "a guess")).await, 500, "{fault:?}");
+            assert_eq!(
+                status(
+                    &world,
+                    &signed_with(&world, "/slack/commands", &format!("text={n}"), "a guess")
+                )
+                .await,
+                500,
+                "{fault:?}"
+            );
         }
         let attempts = world.cloud.count("ssm:GetParameter");
         assert!(attempts <= 3, "{attempts} calls, {fault:?}");
@@ -130,7 +176,10 @@ async fn whatever_is_sent_takes_little_memory() {
     let link = asked_by_link(&world, &Image::oci("new", COMMIT)).await;
     let sandbox = world.start_with(&[]).await;
     let send = async |event: &Value| {
-        let answer = sandbox.invoke(event.to_string().as_bytes(), &world.unused_id()).await.expect("no function error");
+        let answer = sandbox
+            .invoke(event.to_string().as_bytes(), &world.unused_id())
+            .await
+            .expect("no function error");
         answer["statusCode"].as_u64().expect("a status")
     };
     assert_eq!(send(&http("GET", &link, "", false)).await, 200);
@@ -192,39 +241,67 @@ async fn a_secret_in_plain_text_or_a_short_key_closes_the_door_and_the_error_say
     for words in ["/ecr-promoter/link-secret", "SecureString", "aws ssm delete-parameter"] {
         assert!(error.contains(words), "{words} is not in {error}");
     }
-    assert_eq!(status(&world, &http("POST", &link, "decision=approve&name=Alice", false)).await, 500);
+    assert_eq!(
+        status(&world, &http("POST", &link, "decision=approve&name=Alice", false)).await,
+        500
+    );
 
     world.delete_parameter("/ecr-promoter/link-secret").await;
-    world.put_parameter("/ecr-promoter/link-secret", "SecureString", &format!("{LINK_SECRET}\nshort")).await;
+    world
+        .put_parameter(
+            "/ecr-promoter/link-secret",
+            "SecureString",
+            &format!("{LINK_SECRET}\nshort"),
+        )
+        .await;
     world.restart().await;
     let error = world.invoke(&board).await.expect_err("no link").message;
-    for words in ["/ecr-promoter/link-secret", "line 2", "fewer than 32 characters", "openssl rand -hex 32"] {
+    for words in
+        ["/ecr-promoter/link-secret", "line 2", "fewer than 32 characters", "openssl rand -hex 32"]
+    {
         assert!(error.contains(words), "{words} is not in {error}");
     }
-    assert_eq!(status(&world, &http("POST", &link, "decision=approve&name=Alice", false)).await, 500);
+    assert_eq!(
+        status(&world, &http("POST", &link, "decision=approve&name=Alice", false)).await,
+        500
+    );
 
     world.delete_parameter("/ecr-promoter/slack/signing-secret").await;
     world.put_parameter("/ecr-promoter/slack/signing-secret", "String", SIGNING_SECRET).await;
     world.restart().await;
     assert_eq!(status(&world, &slash(&world, "UALICE", "help")).await, 500);
-    assert!(world.logs.text().contains("Parameter Store /ecr-promoter/slack/signing-secret: expected a SecureString"));
+    assert!(
+        world.logs.text().contains(
+            "Parameter Store /ecr-promoter/slack/signing-secret: expected a SecureString"
+        )
+    );
     assert_eq!(world.updates(), 0);
 }
 
-/// 135 s after both were replaced the old signature and the old board still worked, while strangers kept knocking.
+/// 135 s after both were replaced the old signature and the old board still worked, while strangers
+/// kept knocking.
 #[tokio::test]
 async fn a_minute_after_they_were_replaced_or_deleted_secrets_are_dead_used_or_not() {
     let Some(world) = World::new().await else { return };
     let link = asked_by_link(&world, &Image::oci("new", COMMIT)).await;
-    let board = world.answer(&json!({ "action": "board" })).await["url"].as_str().expect("a link").to_owned();
-    let board = board.strip_prefix(&format!("https://{HOST}")).expect("at the public address").to_owned();
-    let help = |world: &World, key: &str| signed_with(world, "/slack/commands", &slash_body(world, "UALICE", "help"), key);
+    let board = world.answer(&json!({ "action": "board" })).await["url"]
+        .as_str()
+        .expect("a link")
+        .to_owned();
+    let board =
+        board.strip_prefix(&format!("https://{HOST}")).expect("at the public address").to_owned();
+    let help = |world: &World, key: &str| {
+        signed_with(world, "/slack/commands", &slash_body(world, "UALICE", "help"), key)
+    };
     assert_eq!(status(&world, &help(&world, SIGNING_SECRET)).await, 200);
     assert_eq!(status(&world, &http("GET", &board, "", false)).await, 200);
-    world.put_parameter("/ecr-promoter/slack/signing-secret", "SecureString", "the-next-secret").await;
+    world
+        .put_parameter("/ecr-promoter/slack/signing-secret", "SecureString", "the-next-secret")
+        .await;
     world.delete_parameter("/ecr-promoter/link-secret").await;
 
-    // Not a wait for something to happen: the minute is the process's own clock. Strangers keep it busy meanwhile.
+    // Not a wait for something to happen: the minute is the process's own clock. Strangers keep it
+    // busy meanwhile.
     for _ in 0..6 {
         status(&world, &help(&world, "a guess")).await;
         status(&world, &http("GET", &board, "", false)).await;
@@ -263,18 +340,41 @@ async fn a_link_decides_at_its_own_address_once_and_keeps_where_it_was_used() {
     world.assert_runs(&image, "by a link").await;
     let report = world.answer(&json!({ "action": "status", "repository": "web" })).await;
     let vote = &report["request"]["votes"][0];
-    assert!(vote["by"].as_str().is_some_and(|by| by.ends_with("… (claimed, by the approval link)")), "{vote}");
+    assert!(
+        vote["by"].as_str().is_some_and(|by| by.ends_with("… (claimed, by the approval link)")),
+        "{vote}"
+    );
     assert_eq!(vote["trace"], json!({ "address": "198.51.100.23", "agent": "curl/8.5.0" }));
     world.answer(&world.event("cfn-update-complete.json")).await;
     let history = world.answer(&json!({ "action": "history", "repository": "web" })).await;
     assert_eq!(history["promotions"][0]["votes"][0]["trace"]["address"], "198.51.100.23");
-    let mail = world.told().iter().map(|told| told["Message"].as_str().unwrap_or_default().to_owned()).collect::<String>();
-    assert!(mail.contains("(claimed, by the approval link)") && !mail.contains('\u{202e}'), "{mail}");
+    let mail = world
+        .told()
+        .iter()
+        .map(|told| told["Message"].as_str().unwrap_or_default().to_owned())
+        .collect::<String>();
+    assert!(
+        mail.contains("(claimed, by the approval link)") && !mail.contains('\u{202e}'),
+        "{mail}"
+    );
     assert!(!world.logs.text().contains('\u{202e}'));
-    let board = world.answer(&json!({ "action": "board" })).await["url"].as_str().expect("a link").to_owned();
-    let page = world.answer(&http("GET", &format!("{}/app/web", &board[format!("https://{HOST}").len()..]), "", false)).await;
+    let board = world.answer(&json!({ "action": "board" })).await["url"]
+        .as_str()
+        .expect("a link")
+        .to_owned();
+    let page = world
+        .answer(&http(
+            "GET",
+            &format!("{}/app/web", &board[format!("https://{HOST}").len()..]),
+            "",
+            false,
+        ))
+        .await;
     let page = page["body"].as_str().expect("a page");
-    assert!(page.contains("198.51.100.23") && page.contains("curl/8.5.0") && !page.contains('\u{202e}'), "{page}");
+    assert!(
+        page.contains("198.51.100.23") && page.contains("curl/8.5.0") && !page.contains('\u{202e}'),
+        "{page}"
+    );
 }
 
 #[tokio::test]
@@ -284,7 +384,11 @@ async fn a_replayed_command_gets_no_second_board_and_a_session_that_is_gone_ends
     world.put_parameter("/ecr-promoter/slack/bot-token", "SecureString", BOT_TOKEN).await;
     let command = slash(&world, "UALICE", "board");
     let first = world.answer(&command).await["body"].as_str().expect("a body").to_owned();
-    let path = first.split_once(&format!("https://{HOST}")).expect("a link").1.trim_end_matches(['"', '}']);
+    let path = first
+        .split_once(&format!("https://{HOST}"))
+        .expect("a link")
+        .1
+        .trim_end_matches(['"', '}']);
     let path = path.split('"').next().expect("a path").to_owned();
     for fresh in [false, true] {
         if fresh {
@@ -327,38 +431,65 @@ async fn where_the_app_is_installed_is_asked_of_slack_once_and_without_an_answer
             let click = Click::new(&world, "UALICE", "approve", &button).event(&world);
             assert_eq!(status(&world, &click).await, 503, "{mood:?}");
             let told = world.answer(&slash(&world, "UALICE", "web")).await;
-            assert!(told["body"].as_str().is_some_and(|body| body.contains("Nothing was done")), "{told}");
+            assert!(
+                told["body"].as_str().is_some_and(|body| body.contains("Nothing was done")),
+                "{told}"
+            );
         }
     }
     world.slack.is(Mood::Well);
     assert_eq!(world.production().await, before);
-    assert!(world.slack.asked() - asked_before <= 4, "a failure is remembered: {}", world.slack.asked() - asked_before);
+    assert!(
+        world.slack.asked() - asked_before <= 4,
+        "a failure is remembered: {}",
+        world.slack.asked() - asked_before
+    );
 
     world.restart().await;
     let asked_before = world.slack.asked();
     for trigger in 0..3 {
-        let elsewhere = Click::new(&world, "UEVE", "approve", &button).with("/user/team_id", json!("T0OTHER"));
+        let elsewhere =
+            Click::new(&world, "UEVE", "approve", &button).with("/user/team_id", json!("T0OTHER"));
         assert_eq!(status(&world, &elsewhere.event(&world)).await, 403, "{trigger}");
-        let both = Click::new(&world, "UEVE", "approve", &button).with("/user/team_id", json!("T0OTHER"));
-        assert_eq!(status(&world, &both.with("/team/id", json!("T0OTHER")).event(&world)).await, 403, "{trigger}");
+        let both =
+            Click::new(&world, "UEVE", "approve", &button).with("/user/team_id", json!("T0OTHER"));
+        assert_eq!(
+            status(&world, &both.with("/team/id", json!("T0OTHER")).event(&world)).await,
+            403,
+            "{trigger}"
+        );
     }
-    assert_eq!(status(&world, &Click::new(&world, "UALICE", "approve", &button).event(&world)).await, 200);
+    assert_eq!(
+        status(&world, &Click::new(&world, "UALICE", "approve", &button).event(&world)).await,
+        200
+    );
     assert_eq!(world.slack.asked() - asked_before, 1, "once a process");
     world.assert_runs(&image, "by one of the team").await;
 }
 
 #[tokio::test]
 async fn in_an_organisation_people_of_other_teams_count_where_they_are_listed() {
-    let Some((world, image, button)) = asked(json!({ "approvers": ["UALICE"] })).await else { return };
+    let Some((world, image, button)) = asked(json!({ "approvers": ["UALICE"] })).await else {
+        return;
+    };
     world.slack.is_installed_in(TEAM, Some("E0ACME"));
     let of = |user: &str, organisation: Value| {
-        let mut click = Click::new(&world, user, "approve", &button).with("/user/team_id", json!("T0SALES"));
+        let mut click =
+            Click::new(&world, user, "approve", &button).with("/user/team_id", json!("T0SALES"));
         click.payload["enterprise"] = json!({ "id": organisation, "name": "Acme" });
         click
     };
     let before = world.production().await;
-    assert_eq!(status(&world, &of("UMALLORY", json!("E0ACME")).event(&world)).await, 403, "not listed");
-    assert_eq!(status(&world, &of("UALICE", json!("E0OTHER")).event(&world)).await, 403, "another organisation");
+    assert_eq!(
+        status(&world, &of("UMALLORY", json!("E0ACME")).event(&world)).await,
+        403,
+        "not listed"
+    );
+    assert_eq!(
+        status(&world, &of("UALICE", json!("E0OTHER")).event(&world)).await,
+        403,
+        "another organisation"
+    );
     assert_eq!(world.production().await, before);
     // An app of the whole organisation names no team.
     let mut click = of("UALICE", json!("E0ACME"));
@@ -369,16 +500,27 @@ async fn in_an_organisation_people_of_other_teams_count_where_they_are_listed() 
 
 #[tokio::test]
 async fn a_private_channel_commands_by_its_id_and_a_name_is_an_error() {
-    let Some((world, image, _)) = asked(json!({ "slack_channel": "G0PRIVATE" })).await else { return };
+    let Some((world, image, _)) = asked(json!({ "slack_channel": "G0PRIVATE" })).await else {
+        return;
+    };
     let body = slash_body(&world, "UALICE", "web");
-    let there = body.replace(CHANNEL, "G0PRIVATE").replace("channel_name=releases", "channel_name=privategroup");
+    let there = body
+        .replace(CHANNEL, "G0PRIVATE")
+        .replace("channel_name=releases", "channel_name=privategroup");
     let said = world.answer(&signed(&world, "/slack/commands", &body)).await;
-    assert!(said["body"].as_str().is_some_and(|body| body.contains("refused") && body.contains("G0PRIVATE")), "{said}");
+    assert!(
+        said["body"]
+            .as_str()
+            .is_some_and(|body| body.contains("refused") && body.contains("G0PRIVATE")),
+        "{said}"
+    );
     let said = world.answer(&signed(&world, "/slack/commands", &there)).await;
     assert!(said["body"].as_str().is_some_and(|body| body.contains("promoted")), "{said}");
     world.assert_runs(&image, "in a private channel").await;
 
-    world.configure("web", &json!({ "stack": "web", "approval": { "slack_channel": "#releases" } })).await;
+    world
+        .configure("web", &json!({ "stack": "web", "approval": { "slack_channel": "#releases" } }))
+        .await;
     world.restart().await;
     let error = world.invoke(&world.pushed(&image)).await.expect_err("it cannot be used").message;
     for words in ["/ecr-promoter/apps/web", "approval.slack_channel", "`C…` or `G…`"] {

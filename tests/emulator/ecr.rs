@@ -1,5 +1,5 @@
-//! Amazon ECR as strict as AWS's. The emulator keeps the images; it lists one row an image instead of one a tag, leaves a
-//! moved tag in the row of the image that lost it, and takes every PutImage.
+//! Amazon ECR as strict as AWS's. The emulator keeps the images; it lists one row an image instead
+//! of one a tag, leaves a moved tag in the row of the image that lost it, and takes every PutImage.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -33,7 +33,8 @@ pub(crate) struct Stored {
 pub(crate) const LAYER_SIGNATURE: &str = "6e5f1d0cafe-layer-signature-2a7b";
 
 /// Which tags are not as the repository's others, for each kind of repository that has such.
-const EXCLUDED: [(&str, &str); 2] = [("IMMUTABLE_WITH_EXCLUSION", "latest"), ("MUTABLE_WITH_EXCLUSION", "production_*")];
+const EXCLUDED: [(&str, &str); 2] =
+    [("IMMUTABLE_WITH_EXCLUSION", "latest"), ("MUTABLE_WITH_EXCLUSION", "production_*")];
 
 impl Registry {
     pub(crate) fn new(emulator: Emulator) -> Registry {
@@ -42,17 +43,23 @@ impl Registry {
 
     pub(crate) async fn create(&self, repository: &str, mutability: &str) {
         let mut body = json!({ "repositoryName": repository, "imageTagMutability": mutability });
-        if let Some(filter) = EXCLUDED.iter().find_map(|(kind, filter)| (*kind == mutability).then_some(filter)) {
-            body["imageTagMutabilityExclusionFilters"] = json!([{ "filterType": "WILDCARD", "filter": filter }]);
+        if let Some(filter) =
+            EXCLUDED.iter().find_map(|(kind, filter)| (*kind == mutability).then_some(filter))
+        {
+            body["imageTagMutabilityExclusionFilters"] =
+                json!([{ "filterType": "WILDCARD", "filter": filter }]);
         }
         self.emulator.must("ecr:CreateRepository", &body).await;
     }
 
     pub(crate) async fn delete(&self, repository: &str) {
-        self.emulator.must("ecr:DeleteRepository", &json!({ "repositoryName": repository, "force": true })).await;
+        self.emulator
+            .must("ecr:DeleteRepository", &json!({ "repositoryName": repository, "force": true }))
+            .await;
     }
 
-    /// `docker push`: the children of an index first, then the image under each of the tags, which move to it.
+    /// `docker push`: the children of an index first, then the image under each of the tags, which
+    /// move to it.
     pub(crate) async fn push(&self, repository: &str, image: &Image, tags: &[&str]) {
         lock(&self.layers).extend(image.blobs.iter().map(|blob| (sha256(blob), blob.clone())));
         let children = image.children.iter().map(|child| (child, None));
@@ -73,13 +80,17 @@ impl Registry {
 
     /// Every image of the repository, by digest.
     pub(crate) async fn images(&self, repository: &str) -> Vec<Stored> {
-        self.stored(repository).await.unwrap_or_else(|answer| panic!("{}", String::from_utf8_lossy(&answer.body)))
+        self.stored(repository)
+            .await
+            .unwrap_or_else(|answer| panic!("{}", String::from_utf8_lossy(&answer.body)))
     }
 
     pub(crate) fn layer(&self, path: &str) -> Response {
         let digest = path.trim_start_matches("/layers/").split('?').next().unwrap_or_default();
         match lock(&self.layers).get(digest) {
-            Some(blob) if path.ends_with(LAYER_SIGNATURE) => Response::new(200, "application/octet-stream", blob.clone()),
+            Some(blob) if path.ends_with(LAYER_SIGNATURE) => {
+                Response::new(200, "application/octet-stream", blob.clone())
+            }
             _ => Response::new(403, "application/xml", "<Error><Code>AccessDenied</Code></Error>"),
         }
     }
@@ -110,24 +121,41 @@ impl Registry {
             "GetDownloadUrlForLayer" => {
                 let digest = body["layerDigest"].as_str().unwrap_or_default();
                 if !lock(&self.layers).contains_key(digest) {
-                    return json_error(400, "LayersNotFoundException", "The specified layers could not be found");
+                    return json_error(
+                        400,
+                        "LayersNotFoundException",
+                        "The specified layers could not be found",
+                    );
                 }
-                let url = format!("http://{host}/layers/{digest}?X-Amz-Signature={LAYER_SIGNATURE}");
+                let url =
+                    format!("http://{host}/layers/{digest}?X-Amz-Signature={LAYER_SIGNATURE}");
                 ok(&json!({ "downloadUrl": url, "layerDigest": digest }))
             }
-            other => json_error(400, "InvalidAction", &format!("the function has no business with ecr:{other}")),
+            other => json_error(
+                400,
+                "InvalidAction",
+                &format!("the function has no business with ecr:{other}"),
+            ),
         }
     }
 
     async fn stored(&self, repository: &str) -> Result<Vec<Stored>, Response> {
-        let answer = self.emulator.json("ecr:DescribeImages", &json!({ "repositoryName": repository })).await;
+        let answer = self
+            .emulator
+            .json("ecr:DescribeImages", &json!({ "repositoryName": repository }))
+            .await;
         if !answer.status.is_success() {
             return Err(answer);
         }
-        let described: Value = serde_json::from_slice(&answer.body).expect("the emulator answers JSON");
+        let described: Value =
+            serde_json::from_slice(&answer.body).expect("the emulator answers JSON");
         let details = described["imageDetails"].as_array().cloned().unwrap_or_default();
-        let ids: Vec<Value> = details.iter().map(|d| json!({ "imageDigest": d["imageDigest"] })).collect();
-        let got = self.emulator.must("ecr:BatchGetImage", &json!({ "repositoryName": repository, "imageIds": ids })).await;
+        let ids: Vec<Value> =
+            details.iter().map(|d| json!({ "imageDigest": d["imageDigest"] })).collect();
+        let got = self
+            .emulator
+            .must("ecr:BatchGetImage", &json!({ "repositoryName": repository, "imageIds": ids }))
+            .await;
         let mut images: Vec<Stored> = details
             .iter()
             .zip(got["images"].as_array().expect("a row for each image"))
@@ -149,37 +177,62 @@ impl Registry {
         let invalid = |why: &str| json_error(400, "InvalidParameterException", why);
 
         if body["imageDigest"].as_str().is_some_and(|named| named != digest) {
-            return Err(json_error(400, "ImageDigestDoesNotMatchException", "The digest does not match the manifest"));
+            return Err(json_error(
+                400,
+                "ImageDigestDoesNotMatchException",
+                "The digest does not match the manifest",
+            ));
         }
-        let own: Value = serde_json::from_str(manifest).map_err(|_| invalid("Invalid image manifest"))?;
+        let own: Value =
+            serde_json::from_str(manifest).map_err(|_| invalid("Invalid image manifest"))?;
         match (own["mediaType"].as_str(), body["imageManifestMediaType"].as_str()) {
-            (None, None) => return Err(invalid("The manifest has no media type: imageManifestMediaType is needed")),
-            (Some(own), Some(named)) if own != named => return Err(invalid("imageManifestMediaType is not the manifest's")),
+            (None, None) => {
+                return Err(invalid(
+                    "The manifest has no media type: imageManifestMediaType is needed",
+                ));
+            }
+            (Some(own), Some(named)) if own != named => {
+                return Err(invalid("imageManifestMediaType is not the manifest's"));
+            }
             _ => {}
         }
         let images = self.stored(repository).await?;
         let Some(image) = images.iter().find(|image| image.digest == digest) else {
-            return Err(json_error(400, "LayersNotFoundException", "The layers of this manifest are not there"));
+            return Err(json_error(
+                400,
+                "LayersNotFoundException",
+                "The layers of this manifest are not there",
+            ));
         };
         if body["imageManifestMediaType"].as_str().is_some_and(|named| named != image.media_type) {
             return Err(invalid("imageManifestMediaType is not the one the image was pushed with"));
         }
         let Some(tag) = body["imageTag"].as_str() else { return Ok(()) };
-        let whose = format!("Image with digest '{digest}' and tag '{tag}' in the '{repository}' repository");
+        let whose = format!(
+            "Image with digest '{digest}' and tag '{tag}' in the '{repository}' repository"
+        );
         match images.iter().find(|image| image.tags.iter().any(|t| t == tag)) {
-            Some(holder) if holder.digest == digest => {
-                Err(json_error(400, "ImageAlreadyExistsException", &format!("{whose} already exists")))
-            }
-            Some(_) if self.is_immutable(repository, tag).await => {
-                Err(json_error(400, "ImageTagAlreadyExistsException", &format!("{whose}: the tag is immutable")))
-            }
+            Some(holder) if holder.digest == digest => Err(json_error(
+                400,
+                "ImageAlreadyExistsException",
+                &format!("{whose} already exists"),
+            )),
+            Some(_) if self.is_immutable(repository, tag).await => Err(json_error(
+                400,
+                "ImageTagAlreadyExistsException",
+                &format!("{whose}: the tag is immutable"),
+            )),
             _ => Ok(()),
         }
     }
 
-    /// The exclusions of both kinds are those of the examples: `latest` moves, `production_…` does not.
+    /// The exclusions of both kinds are those of the examples: `latest` moves, `production_…` does
+    /// not.
     async fn is_immutable(&self, repository: &str, tag: &str) -> bool {
-        let got = self.emulator.must("ecr:DescribeRepositories", &json!({ "repositoryNames": [repository] })).await;
+        let got = self
+            .emulator
+            .must("ecr:DescribeRepositories", &json!({ "repositoryNames": [repository] }))
+            .await;
         match got["repositories"][0]["imageTagMutability"].as_str().unwrap_or_default() {
             "IMMUTABLE" => true,
             "IMMUTABLE_WITH_EXCLUSION" => tag != "latest",
@@ -215,7 +268,11 @@ fn describe_images(stored: &[Stored], body: &Value) -> Result<Vec<Value>, Respon
         None => stored.iter().collect(),
         Some(ids) => ids
             .iter()
-            .map(|id| find(stored, id).ok_or_else(|| json_error(400, "ImageNotFoundException", &format!("no image {id}"))))
+            .map(|id| {
+                find(stored, id).ok_or_else(|| {
+                    json_error(400, "ImageNotFoundException", &format!("no image {id}"))
+                })
+            })
             .collect::<Result<_, _>>()?,
     };
     Ok(chosen
@@ -233,7 +290,12 @@ fn describe_images(stored: &[Stored], body: &Value) -> Result<Vec<Value>, Respon
 }
 
 fn batch_get_image(stored: &[Stored], body: &Value) -> Response {
-    let accepted: Vec<&str> = body["acceptedMediaTypes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let accepted: Vec<&str> = body["acceptedMediaTypes"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     let (mut images, mut failures) = (Vec::new(), Vec::new());
     for id in body["imageIds"].as_array().into_iter().flatten() {
         match find(stored, id).filter(|image| accepted.contains(&image.media_type.as_str())) {
@@ -244,7 +306,8 @@ fn batch_get_image(stored: &[Stored], body: &Value) -> Response {
                 images.extend(asked.into_iter().map(manifest));
             }
             None => failures.push(json!({
-                "imageId": id, "failureCode": "ImageNotFound", "failureReason": "Requested image not found",
+                "imageId": id, "failureCode": "ImageNotFound", "failureReason": "Requested image \
+                    not found",
             })),
         }
     }
@@ -260,7 +323,8 @@ fn find<'a>(stored: &'a [Stored], id: &Value) -> Option<&'a Stored> {
 
 /// A page of at most `maxResults`, which is 100 unless given.
 fn page(name: &str, rows: &[Value], body: &Value) -> Response {
-    let from: usize = body["nextToken"].as_str().map_or(0, |token| token.parse().expect("our own token"));
+    let from: usize =
+        body["nextToken"].as_str().map_or(0, |token| token.parse().expect("our own token"));
     let size = body["maxResults"].as_u64().unwrap_or(100) as usize;
     let to = rows.len().min(from + size);
     let mut answer = json!({ name: rows[from..to] });

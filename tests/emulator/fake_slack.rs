@@ -1,5 +1,6 @@
-//! Slack as the function calls it: `auth.test`, `chat.postMessage`, `chat.update` and the address that an interaction says to answer at. It
-//! notes every call, keeps the messages as people see them, is as strict as Slack about what it takes, and can be unwell.
+//! Slack as the function calls it: `auth.test`, `chat.postMessage`, `chat.update` and the address
+//! that an interaction says to answer at. It notes every call, keeps the messages as people see
+//! them, is as strict as Slack about what it takes, and can be unwell.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -60,8 +61,9 @@ impl Message {
     /// The name of each button, and what it carries.
     pub(crate) fn buttons(&self) -> Vec<(String, String)> {
         let blocks = self.body["blocks"].as_array().into_iter().flatten();
-        let elements =
-            blocks.filter(|block| block["type"] == "actions").flat_map(|block| block["elements"].as_array().into_iter().flatten());
+        let elements = blocks
+            .filter(|block| block["type"] == "actions")
+            .flat_map(|block| block["elements"].as_array().into_iter().flatten());
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         elements.map(|button| (text(&button["action_id"]), text(&button["value"]))).collect()
     }
@@ -92,7 +94,10 @@ impl FakeSlack {
     pub(crate) async fn start() -> FakeSlack {
         let state = Arc::new(State {
             said: Mutex::default(),
-            installation: Mutex::new(json!({ "ok": true, "team": "Acme", "team_id": TEAM, "user_id": "U0BOT", "bot_id": "B0BOT" })),
+            installation: Mutex::new(json!({
+                "ok": true, "team": "Acme", "team_id": TEAM, "user_id": "U0BOT",
+                "bot_id": "B0BOT",
+            })),
             asked: AtomicUsize::new(0),
             messages: Mutex::default(),
             mood: Mutex::new(Mood::Well),
@@ -119,7 +124,8 @@ impl FakeSlack {
 
     /// The app is installed elsewhere from now on, as Slack says of its token.
     pub(crate) fn is_installed_in(&self, team: &str, organisation: Option<&str>) {
-        *lock(&self.state.installation) = json!({ "ok": true, "team_id": team, "enterprise_id": organisation });
+        *lock(&self.state.installation) =
+            json!({ "ok": true, "team_id": team, "enterprise_id": organisation });
     }
 
     /// How often it was asked where the app is installed.
@@ -176,14 +182,18 @@ impl State {
         };
         Ok(match mood {
             Mood::Hangs => std::future::pending().await,
-            Mood::Answers(status) => Response::new(status, "text/html", "<html>Slack is unwell</html>"),
+            Mood::Answers(status) => {
+                Response::new(status, "text/html", "<html>Slack is unwell</html>")
+            }
             Mood::WantsPauses { times: 1.., seconds } => {
                 let mut pause = json_response(429, &json!({ "ok": false, "error": "ratelimited" }));
                 pause.headers.push(("retry-after", seconds.to_string()));
                 pause
             }
             Mood::Refuses(error) => json_response(200, &json!({ "ok": false, "error": error })),
-            Mood::Well | Mood::WantsPauses { times: 0, .. } => json_response(200, &self.carry_out(&method, &body)),
+            Mood::Well | Mood::WantsPauses { times: 0, .. } => {
+                json_response(200, &self.carry_out(&method, &body))
+            }
         })
     }
 
@@ -193,15 +203,27 @@ impl State {
             "auth.test" => lock(&self.installation).clone(),
             "chat.postMessage" => {
                 let ts = format!("1773740490.{:06}", messages.len() + 1);
-                messages.push(Message { ts: ts.clone(), channel: text(&body["channel"]), body: body.clone() });
-                json!({ "ok": true, "channel": body["channel"], "ts": ts, "message": { "type": "message", "team": TEAM, "ts": ts } })
+                messages.push(Message {
+                    ts: ts.clone(),
+                    channel: text(&body["channel"]),
+                    body: body.clone(),
+                });
+                json!({
+                    "ok": true, "channel": body["channel"], "ts": ts,
+                    "message": { "type": "message", "team": TEAM, "ts": ts },
+                })
             }
             "chat.update" => {
-                let found = messages.iter_mut().find(|message| message.ts == body["ts"] && message.channel == body["channel"]);
+                let found = messages
+                    .iter_mut()
+                    .find(|message| message.ts == body["ts"] && message.channel == body["channel"]);
                 match found {
                     Some(message) => {
                         message.body = body.clone();
-                        json!({ "ok": true, "channel": body["channel"], "ts": body["ts"], "text": body["text"] })
+                        json!({
+                            "ok": true, "channel": body["channel"], "ts": body["ts"],
+                            "text": body["text"],
+                        })
                     }
                     None => json!({ "ok": false, "error": "message_not_found" }),
                 }
@@ -231,7 +253,10 @@ fn violations(method: &str, request: &Request, body: &Value) -> Vec<String> {
     if !is_with_token && !bearer.is_empty() {
         wrong.push("the bot's token went to an address to answer at".to_owned());
     }
-    if request.method != hyper::Method::POST || request.header("content-type") != "application/json; charset=utf-8" || !body.is_object() {
+    if request.method != hyper::Method::POST
+        || request.header("content-type") != "application/json; charset=utf-8"
+        || !body.is_object()
+    {
         wrong.push(format!("{method} is no JSON by POST"));
     }
     if method == "auth.test" {
@@ -262,14 +287,18 @@ fn check_block(block: &Value, wrong: &mut Vec<String>) {
             if fields.len() > 10 {
                 wrong.push(format!("{} fields", fields.len()));
             }
-            fields.iter().for_each(|field| check_object(field, 2_000, &["plain_text", "mrkdwn"], wrong));
+            fields
+                .iter()
+                .for_each(|field| check_object(field, 2_000, &["plain_text", "mrkdwn"], wrong));
         }
         "context" => {
             let elements = list(&block["elements"]);
             if elements.is_empty() || elements.len() > 10 {
                 wrong.push(format!("{} elements of a context", elements.len()));
             }
-            elements.iter().for_each(|element| check_object(element, 3_000, &["plain_text", "mrkdwn"], wrong));
+            elements
+                .iter()
+                .for_each(|element| check_object(element, 3_000, &["plain_text", "mrkdwn"], wrong));
         }
         "actions" => {
             let elements = list(&block["elements"]);
@@ -285,8 +314,13 @@ fn check_block(block: &Value, wrong: &mut Vec<String>) {
 /// <https://docs.slack.dev/reference/block-kit/block-elements/button-element/>
 fn check_button(button: &Value, wrong: &mut Vec<String>) {
     check_object(&button["text"], 75, &["plain_text"], wrong);
-    let within = |value: &Value, most: usize| value.as_str().is_some_and(|text| (1..=most).contains(&text.chars().count()));
-    if button["type"] != "button" || !within(&button["action_id"], 255) || !within(&button["value"], 2_000) {
+    let within = |value: &Value, most: usize| {
+        value.as_str().is_some_and(|text| (1..=most).contains(&text.chars().count()))
+    };
+    if button["type"] != "button"
+        || !within(&button["action_id"], 255)
+        || !within(&button["value"], 2_000)
+    {
         wrong.push(format!("no button: {button}"));
     }
     if !matches!(button["style"].as_str(), None | Some("primary" | "danger")) {
@@ -300,16 +334,21 @@ fn check_button(button: &Value, wrong: &mut Vec<String>) {
 }
 
 fn check_object(object: &Value, most: usize, kinds: &[&str], wrong: &mut Vec<String>) {
-    if !object["type"].as_str().is_some_and(|kind| kinds.contains(&kind)) || object["text"].as_str().is_none_or(str::is_empty) {
+    if !object["type"].as_str().is_some_and(|kind| kinds.contains(&kind))
+        || object["text"].as_str().is_none_or(str::is_empty)
+    {
         wrong.push(format!("no text object of {kinds:?}: {object}"));
     }
-    if object["type"] == "plain_text" && object["text"].as_str().is_some_and(|text| text.contains('<')) {
+    if object["type"] == "plain_text"
+        && object["text"].as_str().is_some_and(|text| text.contains('<'))
+    {
         wrong.push(format!("markup where there is none: {object}"));
     }
     check_text(&object["text"], most, wrong);
 }
 
-/// Nothing in `<…>` but what the function itself puts there: a time, a link, a person whom Slack named.
+/// Nothing in `<…>` but what the function itself puts there: a time, a link, a person whom Slack
+/// named.
 fn check_text(text: &Value, most: usize, wrong: &mut Vec<String>) {
     let text = text.as_str().unwrap_or_default();
     if text.chars().count() > most {

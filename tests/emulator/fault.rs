@@ -37,7 +37,8 @@ pub(crate) enum Fault {
     Denied,
     /// The function's process dies as soon as the call was carried out.
     Killed,
-    /// The call is carried out only once `Until` holds; other faults of the same call come after that.
+    /// The call is carried out only once `Until` holds; other faults of the same call come after
+    /// that.
     Held(Until),
 }
 
@@ -66,15 +67,21 @@ pub(crate) fn throttled(op: &str) -> Response {
     match service(op) {
         "cloudformation" | "sns" => xml_error(400, "Throttling", "Rate exceeded"),
         "layer" => Response::new(503, "application/xml", "<Error><Code>SlowDown</Code></Error>"),
-        "dynamodb" => json_error(400, "com.amazonaws.dynamodb.v20120810#ThrottlingException", "Rate exceeded"),
+        "dynamodb" => {
+            json_error(400, "com.amazonaws.dynamodb.v20120810#ThrottlingException", "Rate exceeded")
+        }
         _ => json_error(400, "ThrottlingException", "Rate exceeded"),
     }
 }
 
 pub(crate) fn server_error(op: &str) -> Response {
     match service(op) {
-        "cloudformation" | "sns" => xml_error(500, "InternalFailure", "We encountered an internal error."),
-        "layer" => Response::new(500, "application/xml", "<Error><Code>InternalError</Code></Error>"),
+        "cloudformation" | "sns" => {
+            xml_error(500, "InternalFailure", "We encountered an internal error.")
+        }
+        "layer" => {
+            Response::new(500, "application/xml", "<Error><Code>InternalError</Code></Error>")
+        }
         "ecr" => json_error(500, "ServerException", "Service call has failed"),
         _ => json_error(500, "InternalServerError", "We encountered an internal error."),
     }
@@ -83,19 +90,24 @@ pub(crate) fn server_error(op: &str) -> Response {
 pub(crate) fn denied(op: &str, account: &str) -> Response {
     let action = missing_action(op);
     let message = format!(
-        "User: arn:aws:sts::{account}:assumed-role/ecr-promoter/ecr-promoter is not authorized to perform: {action} on \
-         resource: arn:aws:{}:us-east-1:{account}:web because no identity-based policy allows the {action} action",
+        "User: arn:aws:sts::{account}:assumed-role/ecr-promoter/ecr-promoter is not authorized to \
+         perform: {action} on \
+         resource: arn:aws:{}:us-east-1:{account}:web because no identity-based policy allows the \
+         {action} action",
         service(op),
     );
     match service(op) {
         "cloudformation" => xml_error(403, "AccessDenied", &message),
         "sns" => xml_error(403, "AuthorizationError", &message),
-        "layer" => Response::new(403, "application/xml", "<Error><Code>AccessDenied</Code></Error>"),
+        "layer" => {
+            Response::new(403, "application/xml", "<Error><Code>AccessDenied</Code></Error>")
+        }
         _ => json_error(400, "AccessDeniedException", &message),
     }
 }
 
-/// The action that IAM checks: not always the operation's name, and Amazon SNS spells its prefix in capitals.
+/// The action that IAM checks: not always the operation's name, and Amazon SNS spells its prefix in
+/// capitals.
 pub(crate) fn missing_action(op: &str) -> &str {
     match op {
         "dynamodb:TransactWriteItems" => "dynamodb:PutItem",

@@ -1,5 +1,6 @@
-//! Any call is throttled, answered with a 500 or loses its connection, before or after it took effect: once, which the SDK
-//! tries again, or for a whole invocation, which Lambda tries again. A denied call is told by the action that is missing.
+//! Any call is throttled, answered with a 500 or loses its connection, before or after it took
+//! effect: once, which the SDK tries again, or for a whole invocation, which Lambda tries again. A
+//! denied call is told by the action that is missing.
 
 use super::fault::{At, Fault, PASSING, missing_action};
 use super::journey::{Journey, TRIGGERS, Trigger, for_each};
@@ -63,8 +64,11 @@ async fn deny(trigger: Trigger, action: &str, ops: &[String]) {
 
     let case = format!("{trigger:?} without {action}");
     match journey.world.deliver(&journey.event).await {
-        // Where nobody may say which tags can be moved, all count as movable, and the log says which action is missing.
-        Ok(_) if action == "ecr:DescribeRepositories" => assert!(journey.world.logs.text().contains(action), "{case}: not in the log"),
+        // Where nobody may say which tags can be moved, all count as movable, and the log says
+        // which action is missing.
+        Ok(_) if action == "ecr:DescribeRepositories" => {
+            assert!(journey.world.logs.text().contains(action), "{case}: not in the log")
+        }
         Ok(answer) => panic!("{case}: {answer}"),
         Err(error) => {
             let said = error.message.to_lowercase().contains(&action.to_lowercase());
@@ -78,7 +82,8 @@ async fn deny(trigger: Trigger, action: &str, ops: &[String]) {
 
 /// The operations that a trigger leads to.
 async fn operations(trigger: Trigger) -> Option<Vec<String>> {
-    let mut ops: Vec<String> = Journey::trace(trigger).await?.into_iter().map(|call| call.op).collect();
+    let mut ops: Vec<String> =
+        Journey::trace(trigger).await?.into_iter().map(|call| call.op).collect();
     ops.sort();
     ops.dedup();
     Some(ops)

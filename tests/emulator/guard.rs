@@ -1,4 +1,5 @@
-//! The guard, and SSM-typed parameters: the update goes out as a change set that was read, or not at all, and none is left.
+//! The guard, and SSM-typed parameters: the update goes out as a change set that was read, or not
+//! at all, and none is left.
 
 use serde_json::{Value, json};
 
@@ -12,12 +13,16 @@ const CREATE: &str = "cloudformation:CreateChangeSet";
 const EXECUTE: &str = "cloudformation:ExecuteChangeSet";
 const UPDATE: &str = "cloudformation:UpdateStack";
 /// What a promotion changes, as people read it.
-const USUAL: [&str; 2] = ["Modify AWS::ECS::TaskDefinition TaskDefinition, replacement", "Modify AWS::ECS::Service Service"];
+const USUAL: [&str; 2] = [
+    "Modify AWS::ECS::TaskDefinition TaskDefinition, replacement",
+    "Modify AWS::ECS::Service Service",
+];
 
 /// A new image, and a guard that lets the usual changes through.
 async fn guarded_world() -> Option<(World, Image)> {
     let world = World::new().await?;
-    let guard = json!({ "allowed_changes": ["AWS::ECS::TaskDefinition:Replacement", "AWS::ECS::Service"] });
+    let guard =
+        json!({ "allowed_changes": ["AWS::ECS::TaskDefinition:Replacement", "AWS::ECS::Service"] });
     world.configure("web", &json!({ "stack": "web", "mode": "auto", "guard": guard })).await;
     let image = Image::oci("new", COMMIT);
     world.push(&image, &["latest"]).await;
@@ -27,7 +32,11 @@ async fn guarded_world() -> Option<(World, Image)> {
 /// The stack has an SSM-typed parameter, and what it means in Parameter Store is this by now.
 fn add_ssm_parameter(world: &World, resolves_to: Option<&str>) {
     let resolved = Some("ami-0000000a".to_owned());
-    let ami = Parameter { resolved, resolves_to: resolves_to.map(str::to_owned), ..Parameter::new("ImageId", "/shop/ami") };
+    let ami = Parameter {
+        resolved,
+        resolves_to: resolves_to.map(str::to_owned),
+        ..Parameter::new("ImageId", "/shop/ami")
+    };
     world.stack(|stack| stack.parameters.push(ami));
 }
 
@@ -37,7 +46,11 @@ fn change_sets(world: &World) -> Vec<String> {
 
 /// What people read of it.
 fn texts(world: &World) -> Vec<String> {
-    world.told().iter().map(|told| told["Message"].as_str().unwrap_or_default().to_owned()).collect()
+    world
+        .told()
+        .iter()
+        .map(|told| told["Message"].as_str().unwrap_or_default().to_owned())
+        .collect()
 }
 
 fn plan() -> Value {
@@ -60,7 +73,11 @@ async fn a_guard_that_would_be_broken_stops_the_update_and_every_change_is_liste
     ];
     for trigger in triggers {
         let Some((world, image)) = guarded_world().await else { return };
-        let other = |action, kind, resource| Change { action, replacement: None, ..Change::modify(kind, resource, "False") };
+        let other = |action, kind, resource| Change {
+            action,
+            replacement: None,
+            ..Change::modify(kind, resource, "False")
+        };
         world.stack(|stack| {
             stack.would_change.extend([
                 Change::modify("AWS::RDS::DBInstance", "Database", "Conditional"),
@@ -73,13 +90,21 @@ async fn a_guard_that_would_be_broken_stops_the_update_and_every_change_is_liste
 
         let answer = world.answer(&event).await;
 
-        assert_eq!((&answer["outcome"], &answer["changes"]), (&json!("blocked"), &json!(expected)), "{event}: {answer}");
+        assert_eq!(
+            (&answer["outcome"], &answer["changes"]),
+            (&json!("blocked"), &json!(expected)),
+            "{event}: {answer}"
+        );
         assert_eq!(world.production().await, before, "{event}: nothing that runs has changed");
         assert_eq!(change_sets(&world), [""; 0], "{event}");
         assert_eq!((world.cloud.count(EXECUTE), world.cloud.count(UPDATE)), (0, 0), "{event}");
         assert_eq!(world.told_outcomes(), ["blocked"], "{event}");
         for change in expected {
-            assert!(texts(&world)[0].contains(change), "{event}: {change} is not in {}", texts(&world)[0]);
+            assert!(
+                texts(&world)[0].contains(change),
+                "{event}: {change} is not in {}",
+                texts(&world)[0]
+            );
         }
         assert_eq!(world.answer(&event).await["outcome"], "blocked", "{event} again");
         assert_eq!(world.told_outcomes(), ["blocked"], "{event}: told once");
@@ -89,7 +114,9 @@ async fn a_guard_that_would_be_broken_stops_the_update_and_every_change_is_liste
 #[tokio::test]
 async fn what_a_guard_blocks_is_not_told_at_each_look_and_goes_out_once_it_is_allowed() {
     let Some((world, image)) = guarded_world().await else { return };
-    world.stack(|stack| stack.would_change.push(Change::modify("AWS::RDS::DBInstance", "Database", "True")));
+    world.stack(|stack| {
+        stack.would_change.push(Change::modify("AWS::RDS::DBInstance", "Database", "True"))
+    });
     assert_eq!(world.answer(&world.pushed(&image)).await["outcome"], "blocked");
     for _ in 0..3 {
         let looked = world.answer(&world.event("scheduled.json")).await;
@@ -115,14 +142,22 @@ async fn a_guard_that_holds_is_one_update_and_plan_shows_what_it_changes() {
 
         let planned = world.answer(&plan()).await;
 
-        assert_eq!((&planned["would"], &planned["changes"]), (&json!("promoted"), &json!(USUAL)), "{planned}");
+        assert_eq!(
+            (&planned["would"], &planned["changes"]),
+            (&json!("promoted"), &json!(USUAL)),
+            "{planned}"
+        );
         assert_eq!(world.production().await, before, "a plan changes nothing");
         assert_eq!(change_sets(&world), [""; 0], "and leaves nothing");
         assert_eq!(world.told_outcomes(), [""; 0]);
 
         let answer = world.answer(&world.pushed(&image)).await;
 
-        assert_eq!((&answer["outcome"], &answer["changes"]), (&json!("promoted"), &json!(USUAL)), "{answer}");
+        assert_eq!(
+            (&answer["outcome"], &answer["changes"]),
+            (&json!("promoted"), &json!(USUAL)),
+            "{answer}"
+        );
         assert_eq!((world.cloud.count(EXECUTE), world.cloud.count(UPDATE)), (1, 0));
         let again = world.answer(&world.pushed(&image)).await;
         assert_eq!(again["outcome"], "promoted", "while it runs: {again}");
@@ -131,20 +166,30 @@ async fn a_guard_that_holds_is_one_update_and_plan_shows_what_it_changes() {
         assert_eq!(ended["outcome"], "deployed", "{ended}");
         assert_eq!(world.told_outcomes(), ["promoted", "deployed"]);
         assert_eq!(world.cloud.count(EXECUTE), 1);
-        assert_eq!(change_sets(&world).len(), usize::from(keeps_executed), "but for what AWS keeps itself");
+        assert_eq!(
+            change_sets(&world).len(),
+            usize::from(keeps_executed),
+            "but for what AWS keeps itself"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_plan_that_a_guard_would_block_says_so_and_leaves_nothing() {
     let Some((world, _)) = guarded_world().await else { return };
-    world.stack(|stack| stack.would_change = vec![Change::modify("AWS::RDS::DBInstance", "Database", "True")]);
+    world.stack(|stack| {
+        stack.would_change = vec![Change::modify("AWS::RDS::DBInstance", "Database", "True")]
+    });
     let before = world.production().await;
 
     let planned = world.answer(&plan()).await;
 
     let expected = json!(["Modify AWS::RDS::DBInstance Database, replacement"]);
-    assert_eq!((&planned["would"], &planned["changes"]), (&json!("blocked"), &expected), "{planned}");
+    assert_eq!(
+        (&planned["would"], &planned["changes"]),
+        (&json!("blocked"), &expected),
+        "{planned}"
+    );
     assert_eq!(world.production().await, before);
     assert_eq!((change_sets(&world), world.told_outcomes()), (vec![], vec![]));
 }
@@ -153,7 +198,10 @@ async fn a_plan_that_a_guard_would_block_says_so_and_leaves_nothing() {
 async fn what_changes_inside_nested_stacks_is_read_and_judged() {
     let Some((world, image)) = guarded_world().await else { return };
     let table = |n: u32| Change::modify("AWS::DynamoDB::Table", &format!("Table{n}"), "False");
-    let inner = Change::nested_stack("Inner", vec![Change::modify("AWS::RDS::DBInstance", "Database", "True")]);
+    let inner = Change::nested_stack(
+        "Inner",
+        vec![Change::modify("AWS::RDS::DBInstance", "Database", "True")],
+    );
     let nested = Change::nested_stack("Data", vec![table(1), table(2), table(3), inner]);
     world.stack(|stack| stack.would_change.push(nested));
     let before = world.production().await;
@@ -161,11 +209,16 @@ async fn what_changes_inside_nested_stacks_is_read_and_judged() {
     let answer = world.answer(&world.pushed(&image)).await;
 
     assert_eq!(answer["outcome"], "blocked", "{answer}");
-    let mut listed: Vec<&str> = answer["changes"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    let mut listed: Vec<&str> =
+        answer["changes"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
     listed.sort_unstable();
     let mut expected: Vec<String> = USUAL.map(str::to_owned).to_vec();
-    expected.extend((1..=3).map(|n| format!("Modify AWS::DynamoDB::Table Table{n}, in nested stack Data")));
-    expected.push("Modify AWS::RDS::DBInstance Database, replacement, in nested stack Data/Inner".to_owned());
+    expected.extend(
+        (1..=3).map(|n| format!("Modify AWS::DynamoDB::Table Table{n}, in nested stack Data")),
+    );
+    expected.push(
+        "Modify AWS::RDS::DBInstance Database, replacement, in nested stack Data/Inner".to_owned(),
+    );
     expected.sort();
     assert_eq!(listed, expected);
     assert_eq!(world.production().await, before);
@@ -175,12 +228,18 @@ async fn what_changes_inside_nested_stacks_is_read_and_judged() {
 #[tokio::test]
 async fn a_nested_stack_in_which_only_allowed_things_change_is_no_hindrance() {
     let Some((world, image)) = guarded_world().await else { return };
-    world.stack(|stack| stack.would_change = vec![Change::nested_stack("Services", stack.would_change.clone())]);
+    world.stack(|stack| {
+        stack.would_change = vec![Change::nested_stack("Services", stack.would_change.clone())]
+    });
 
     let answer = world.answer(&world.pushed(&image)).await;
 
     let expected = USUAL.map(|change| format!("{change}, in nested stack Services"));
-    assert_eq!((&answer["outcome"], &answer["changes"]), (&json!("promoted"), &json!(expected)), "{answer}");
+    assert_eq!(
+        (&answer["outcome"], &answer["changes"]),
+        (&json!("promoted"), &json!(expected)),
+        "{answer}"
+    );
     world.assert_runs(&image, "nested").await;
 }
 
@@ -200,7 +259,11 @@ async fn a_change_set_that_is_long_in_the_making_is_left_to_the_schedule() {
     let looked = world.answer(&json!({ "action": "reconcile", "only_open_work": true })).await;
 
     assert_eq!(looked["results"][0]["outcome"], "promoted", "{looked}");
-    assert_eq!((world.cloud.count(CREATE), world.cloud.count(EXECUTE)), (1, 1), "the same change set");
+    assert_eq!(
+        (world.cloud.count(CREATE), world.cloud.count(EXECUTE)),
+        (1, 1),
+        "the same change set"
+    );
     world.assert_runs(&image, "the tick").await;
     assert_eq!(change_sets(&world), [""; 0]);
 }
@@ -220,7 +283,11 @@ async fn an_ssm_typed_parameter_that_would_resolve_to_something_new_blocks_witho
     let Some((world, image)) = guarded_world().await else { return };
     world.configure("web", &json!({ "stack": "web", "mode": "auto" })).await;
     add_ssm_parameter(&world, Some("ami-0000000b"));
-    world.stack(|stack| stack.would_change.push(Change::modify("AWS::EC2::Instance", "Builder", "True").caused_by("ImageId")));
+    world.stack(|stack| {
+        stack
+            .would_change
+            .push(Change::modify("AWS::EC2::Instance", "Builder", "True").caused_by("ImageId"))
+    });
     let before = world.production().await;
 
     let answer = world.answer(&world.pushed(&image)).await;
@@ -239,15 +306,28 @@ async fn after_a_cdk_bootstrap_a_promotion_and_a_rollback_go_as_before() {
     let Some((world, image)) = guarded_world().await else { return };
     world.configure("web", &json!({ "stack": "web", "mode": "auto" })).await;
     // Every CDK stack has it, and nothing in the stack depends on it.
-    let version =
-        Parameter { resolved: Some("20".to_owned()), resolves_to: Some("21".to_owned()), ..Parameter::new("BootstrapVersion", "/cdk") };
+    let version = Parameter {
+        resolved: Some("20".to_owned()),
+        resolves_to: Some("21".to_owned()),
+        ..Parameter::new("BootstrapVersion", "/cdk")
+    };
     world.stack(|stack| stack.parameters.push(version));
     assert_eq!(world.answer(&world.pushed(&image)).await["outcome"], "promoted");
     world.stack(Stack::finish_update);
     // A rollback goes back even where it would change something.
-    world.stack(|stack| stack.would_change.push(Change::modify("AWS::EC2::Instance", "Builder", "True").caused_by("BootstrapVersion")));
+    world.stack(|stack| {
+        stack.would_change.push(
+            Change::modify("AWS::EC2::Instance", "Builder", "True").caused_by("BootstrapVersion"),
+        )
+    });
     let again = |parameter: &mut Parameter| parameter.resolves_to = Some("22".to_owned());
-    world.stack(|stack| stack.parameters.iter_mut().filter(|parameter| parameter.key == "BootstrapVersion").for_each(again));
+    world.stack(|stack| {
+        stack
+            .parameters
+            .iter_mut()
+            .filter(|parameter| parameter.key == "BootstrapVersion")
+            .for_each(again)
+    });
     assert_eq!(world.answer(&world.sns("rollback web")).await["outcome"], "promoted");
 }
 
@@ -259,7 +339,11 @@ async fn an_ssm_typed_parameter_that_stays_lets_the_promotion_through() {
 
     assert_eq!(world.answer(&world.pushed(&image)).await["outcome"], "promoted");
 
-    assert_eq!((world.cloud.count(EXECUTE), world.cloud.count(UPDATE)), (1, 0), "by a change set that was read");
+    assert_eq!(
+        (world.cloud.count(EXECUTE), world.cloud.count(UPDATE)),
+        (1, 0),
+        "by a change set that was read"
+    );
     world.assert_runs(&image, "it stays").await;
 }
 
@@ -269,7 +353,9 @@ async fn change_sets_of_people_are_named_when_they_are_lost_and_only_then() {
     let Some((world, image)) = guarded_world().await else { return };
     names.iter().for_each(|name| world.stack(|stack| stack.add_foreign_change_set(name)));
     world.answer(&plan()).await;
-    world.stack(|stack| stack.would_change.push(Change::modify("AWS::RDS::DBInstance", "Database", "True")));
+    world.stack(|stack| {
+        stack.would_change.push(Change::modify("AWS::RDS::DBInstance", "Database", "True"))
+    });
     assert_eq!(world.answer(&world.pushed(&image)).await["outcome"], "blocked");
     assert_eq!(change_sets(&world), names, "neither a plan nor a blocked promotion deletes them");
     world.stack(|stack| stack.would_change.truncate(2));
@@ -279,7 +365,10 @@ async fn change_sets_of_people_are_named_when_they_are_lost_and_only_then() {
     assert_eq!(answer["outcome"], "promoted", "{answer}");
     let texts = texts(&world);
     for name in names {
-        assert!(answer["reason"].as_str().is_some_and(|reason| reason.contains(name)), "{name}: {answer}");
+        assert!(
+            answer["reason"].as_str().is_some_and(|reason| reason.contains(name)),
+            "{name}: {answer}"
+        );
         assert!(texts.last().is_some_and(|text| text.contains(name)), "{name} is not in {texts:?}");
     }
     world.assert_runs(&image, "promoted").await;
@@ -328,7 +417,9 @@ enum End {
 async fn world_that_ends(end: End) -> Option<(World, Image, Value)> {
     let (world, image) = guarded_world().await?;
     if end == End::Blocked {
-        world.stack(|stack| stack.would_change.push(Change::modify("AWS::RDS::DBInstance", "Database", "True")));
+        world.stack(|stack| {
+            stack.would_change.push(Change::modify("AWS::RDS::DBInstance", "Database", "True"))
+        });
     }
     let event = if end == End::Planned { plan() } else { world.pushed(&image) };
     Some((world, image, event))
@@ -377,8 +468,16 @@ async fn go_wrong(end: End, at: At, fault: Fault) {
             assert_eq!(answer["outcome"], "promoted", "{case}: {answer}");
             world.assert_runs(&image, &case).await;
         }
-        End::Blocked => assert_eq!((&answer["outcome"], world.updates()), (&json!("blocked"), 0), "{case}: {answer}"),
-        End::Planned => assert_eq!((&answer["would"], world.updates()), (&json!("promoted"), 0), "{case}: {answer}"),
+        End::Blocked => assert_eq!(
+            (&answer["outcome"], world.updates()),
+            (&json!("blocked"), 0),
+            "{case}: {answer}"
+        ),
+        End::Planned => assert_eq!(
+            (&answer["would"], world.updates()),
+            (&json!("promoted"), 0),
+            "{case}: {answer}"
+        ),
     }
     world.answer(&json!({ "action": "reconcile", "only_open_work": true })).await;
     assert_eq!(change_sets(&world), [""; 0], "{case}");

@@ -1,5 +1,5 @@
-//! A loopback HTTP server and client, the least that the Runtime API and the proxy need. A handler may answer, or have
-//! the connection reset, which the function sees as an answer that was lost.
+//! A loopback HTTP server and client, the least that the Runtime API and the proxy need. A handler
+//! may answer, or have the connection reset, which the function sees as an answer that was lost.
 
 use std::net::SocketAddr;
 
@@ -37,7 +37,11 @@ pub(crate) struct Response {
 impl Response {
     pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Bytes>) -> Response {
         let status = StatusCode::from_u16(status).expect("a status code");
-        Response { status, headers: vec![("content-type", content_type.to_owned())], body: body.into() }
+        Response {
+            status,
+            headers: vec![("content-type", content_type.to_owned())],
+            body: body.into(),
+        }
     }
 }
 
@@ -73,7 +77,8 @@ where
             let (head, body) = request.into_parts();
             let body = body.collect().await.map_err(|_| Reset)?.to_bytes();
             let path = head.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-            let answer = handler(Request { method: head.method, path, headers: head.headers, body }).await?;
+            let answer =
+                handler(Request { method: head.method, path, headers: head.headers, body }).await?;
             let mut response = hyper::Response::new(Full::new(answer.body));
             *response.status_mut() = answer.status;
             for (name, value) in answer.headers {
@@ -83,15 +88,20 @@ where
             Ok::<_, Reset>(response)
         }
     });
-    let mut connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let mut connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     if (&mut connection).await.is_err() {
-        // Without this a close is an orderly FIN; AWS's load balancers answer a lost request with RST.
+        // Without this a close is an orderly FIN; AWS's load balancers answer a lost request with
+        // RST.
         let stream = connection.into_parts().io.into_inner();
         let _ = stream.set_zero_linger();
     }
 }
 
-type HyperClient = hyper_util::client::legacy::Client<hyper_util::client::legacy::connect::HttpConnector, Full<Bytes>>;
+type HyperClient = hyper_util::client::legacy::Client<
+    hyper_util::client::legacy::connect::HttpConnector,
+    Full<Bytes>,
+>;
 
 /// Sends requests to one base address.
 #[derive(Debug, Clone)]
@@ -103,7 +113,8 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(base: &str) -> Client {
         // The emulator closes a connection that has been idle for some seconds.
-        let mut http = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new());
+        let mut http =
+            hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new());
         let http = http.pool_idle_timeout(std::time::Duration::from_secs(1)).build_http();
         Client { base: base.trim_end_matches('/').to_owned(), http }
     }
@@ -111,15 +122,26 @@ impl Client {
     pub(crate) async fn send(&self, request: &Request) -> Response {
         let mut sent = hyper::Request::new(Full::new(request.body.clone()));
         *sent.method_mut() = request.method.clone();
-        *sent.uri_mut() = format!("{}{}", self.base, request.path).parse().expect("EMULATOR_URL is an address");
+        *sent.uri_mut() =
+            format!("{}{}", self.base, request.path).parse().expect("EMULATOR_URL is an address");
         *sent.headers_mut() = request.headers.clone();
         for hop in ["host", "connection", "content-length", "transfer-encoding"] {
             sent.headers_mut().remove(hop);
         }
-        let answer = self.http.request(sent).await.unwrap_or_else(|e| panic!("the emulator at {} answers: {e}", self.base));
-        let content_type = answer.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+        let answer = self
+            .http
+            .request(sent)
+            .await
+            .unwrap_or_else(|e| panic!("the emulator at {} answers: {e}", self.base));
+        let content_type = answer
+            .headers()
+            .get("content-type")
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default()
+            .to_owned();
         let status = answer.status().as_u16();
-        let body = answer.into_body().collect().await.expect("the emulator's whole answer").to_bytes();
+        let body =
+            answer.into_body().collect().await.expect("the emulator's whole answer").to_bytes();
         Response::new(status, &content_type, body)
     }
 }

@@ -1,4 +1,5 @@
-//! What is not about a push of the source tag in this account and region: no call but the reading of the configuration.
+//! What is not about a push of the source tag in this account and region: no call but the reading
+//! of the configuration.
 
 use serde_json::{Value, json};
 
@@ -38,15 +39,21 @@ async fn events_that_are_none_of_our_business_are_ignored() {
     odd_tag["detail"]["image-tag"] = Value::Null;
     assert_ignored(&world, "a tag that is null", &odd_tag).await;
     assert_eq!(world.production().await, before);
-    assert_eq!(world.answer(&world.pushed(&image)).await["outcome"], "promoted", "the push itself is not ignored");
+    assert_eq!(
+        world.answer(&world.pushed(&image)).await["outcome"],
+        "promoted",
+        "the push itself is not ignored"
+    );
 }
 
 async fn assert_ignored(world: &World, what: &str, event: &Value) {
     world.cloud.forget_calls();
     // A process of its own, whose configuration is not cached yet.
-    let outcome = world.start().await.invoke(event.to_string().as_bytes(), &world.unused_id()).await;
+    let outcome =
+        world.start().await.invoke(event.to_string().as_bytes(), &world.unused_id()).await;
     let answer = outcome.unwrap_or_else(|e| panic!("{what}: {}", e.message));
     assert_eq!(answer["outcome"], "ignored", "{what}: {answer}");
-    let others: Vec<String> = world.cloud.ops().into_iter().filter(|op| !op.starts_with("ssm:Get")).collect();
+    let others: Vec<String> =
+        world.cloud.ops().into_iter().filter(|op| !op.starts_with("ssm:Get")).collect();
     assert_eq!(others, [""; 0], "{what}: calls beyond the configuration");
 }

@@ -1,5 +1,5 @@
-//! What the crash and fault tests do again and again: a trigger, the calls that it leads to when nothing goes wrong, and how
-//! it has to end when something did.
+//! What the crash and fault tests do again and again: a trigger, the calls that it leads to when
+//! nothing goes wrong, and how it has to end when something did.
 
 use std::time::Duration;
 
@@ -34,7 +34,8 @@ pub(crate) struct Journey {
 }
 
 impl Journey {
-    /// The moment before the trigger: the image was pushed. Its commit is in the config, which takes the most calls.
+    /// The moment before the trigger: the image was pushed. Its commit is in the config, which
+    /// takes the most calls.
     pub(crate) async fn prepare(trigger: Trigger) -> Option<Journey> {
         let world = World::new().await?;
         let image = Image::oci_without_media_type("new", COMMIT);
@@ -49,7 +50,8 @@ impl Journey {
         Some(Journey { world, image, event, trigger })
     }
 
-    /// The calls of a cold process where nothing goes wrong, slowed down to show which are side by side.
+    /// The calls of a cold process where nothing goes wrong, slowed down to show which are side by
+    /// side.
     pub(crate) async fn trace(trigger: Trigger) -> Option<Vec<Call>> {
         let journey = Journey::prepare(trigger).await?;
         journey.world.cloud.slow_down(DELAY);
@@ -59,8 +61,13 @@ impl Journey {
         Some(calls)
     }
 
-    /// Whatever went wrong: the image runs by one update under one tag (or was asked for, and nothing else), and people know.
-    pub(crate) async fn assert_ended_right(&self, outcome: Result<Value, FunctionError>, case: &str) {
+    /// Whatever went wrong: the image runs by one update under one tag (or was asked for, and
+    /// nothing else), and people know.
+    pub(crate) async fn assert_ended_right(
+        &self,
+        outcome: Result<Value, FunctionError>,
+        case: &str,
+    ) {
         let answer = outcome.unwrap_or_else(|e| panic!("{case}: {}", e.message));
         if matches!(self.trigger, Trigger::PushThatAsks) {
             assert_eq!(answer["outcome"], "approval_requested", "{case}: {answer}");
@@ -73,22 +80,41 @@ impl Journey {
         }
         self.assert_token_was_kept_first(case);
         let told: Vec<String> = self.world.told().iter().map(Value::to_string).collect();
-        assert!(told.iter().any(|message| message.contains(COMMIT)), "{case}: people were told of it: {told:?}");
+        assert!(
+            told.iter().any(|message| message.contains(COMMIT)),
+            "{case}: people were told of it: {told:?}"
+        );
     }
 
-    /// All tries of one promotion carry one token, which was in the state before the first was sent.
+    /// All tries of one promotion carry one token, which was in the state before the first was
+    /// sent.
     fn assert_token_was_kept_first(&self, case: &str) {
         let calls = self.world.cloud.calls();
-        let updates: Vec<&Call> = calls.iter().filter(|call| call.op == "cloudformation:UpdateStack").collect();
-        let Some(token) = updates.first().and_then(|first| first.body["ClientRequestToken"].as_str()) else { return };
+        let updates: Vec<&Call> =
+            calls.iter().filter(|call| call.op == "cloudformation:UpdateStack").collect();
+        let Some(token) =
+            updates.first().and_then(|first| first.body["ClientRequestToken"].as_str())
+        else {
+            return;
+        };
         for update in &updates {
-            assert_eq!(update.body["ClientRequestToken"], token, "{case}: one promotion, one token");
+            assert_eq!(
+                update.body["ClientRequestToken"], token,
+                "{case}: one promotion, one token"
+            );
         }
         let kept = |call: &Call| {
-            let is_write = ["dynamodb:PutItem", "dynamodb:TransactWriteItems"].contains(&call.op.as_str());
-            is_write && call.carried_out && call.answered < Some(updates[0].arrived) && call.body.to_string().contains(token)
+            let is_write =
+                ["dynamodb:PutItem", "dynamodb:TransactWriteItems"].contains(&call.op.as_str());
+            is_write
+                && call.carried_out
+                && call.answered < Some(updates[0].arrived)
+                && call.body.to_string().contains(token)
         };
-        assert!(calls.iter().any(kept), "{case}: the token was not in the state when the update was sent");
+        assert!(
+            calls.iter().any(kept),
+            "{case}: the token was not in the state when the update was sent"
+        );
     }
 }
 

@@ -1,5 +1,6 @@
-//! AWS Lambda around the real binary: one `Sandbox` is one process with a Runtime API of its own. It may be killed at any
-//! moment, and an asynchronous invocation is tried three times under the same request id.
+//! AWS Lambda around the real binary: one `Sandbox` is one process with a Runtime API of its own.
+//! It may be killed at any moment, and an asynchronous invocation is tried three times under the
+//! same request id.
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -51,7 +52,8 @@ struct Runtime {
 }
 
 impl Sandbox {
-    /// Starts the process with nothing in its environment but what Lambda and the template put there.
+    /// Starts the process with nothing in its environment but what Lambda and the template put
+    /// there.
     pub(crate) async fn start(
         arn: &str,
         environment: &[(&str, String)],
@@ -62,8 +64,13 @@ impl Sandbox {
         let timeout = timeout.unwrap_or(TIMEOUT);
         let (invocations, waiting) = mpsc::unbounded_channel();
         let running = Mutex::default();
-        let runtime =
-            Arc::new(Runtime { arn: arn.to_owned(), timeout, said: logs.clone(), waiting: tokio::sync::Mutex::new(waiting), running });
+        let runtime = Arc::new(Runtime {
+            arn: arn.to_owned(),
+            timeout,
+            said: logs.clone(),
+            waiting: tokio::sync::Mutex::new(waiting),
+            running,
+        });
         let api = {
             let runtime = Arc::clone(&runtime);
             http::serve(move |request| Arc::clone(&runtime).answer(request)).await
@@ -102,7 +109,8 @@ impl Sandbox {
 
     pub(crate) async fn invoke(&self, event: &[u8], request_id: &str) -> Outcome {
         let (reply, answer) = oneshot::channel();
-        let invocation = Invocation { request_id: request_id.to_owned(), event: event.to_vec(), reply };
+        let invocation =
+            Invocation { request_id: request_id.to_owned(), event: event.to_vec(), reply };
         self.invocations.send(invocation).expect("the Runtime API is up");
         let message = tokio::select! {
             biased;
@@ -136,8 +144,12 @@ impl Runtime {
     async fn answer(self: Arc<Runtime>, request: Request) -> Result<Response, Reset> {
         let path = request.path.strip_prefix("/2018-06-01/runtime/").unwrap_or_default();
         if request.method == Method::GET && path == "invocation/next" {
-            let Some(invocation) = self.waiting.lock().await.recv().await else { return Err(Reset) };
-            let deadline = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970") + self.timeout;
+            let Some(invocation) = self.waiting.lock().await.recv().await else {
+                return Err(Reset);
+            };
+            let deadline =
+                SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970")
+                    + self.timeout;
             let mut next = Response::new(200, "application/json", invocation.event);
             next.headers.extend([
                 ("lambda-runtime-aws-request-id", invocation.request_id.clone()),
@@ -168,7 +180,10 @@ impl Runtime {
 }
 
 fn function_error(body: &Value) -> FunctionError {
-    FunctionError { message: body["errorMessage"].as_str().unwrap_or_default().to_owned(), died: false }
+    FunctionError {
+        message: body["errorMessage"].as_str().unwrap_or_default().to_owned(),
+        died: false,
+    }
 }
 
 /// What all processes of a test printed and answered.

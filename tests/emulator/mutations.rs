@@ -1,5 +1,6 @@
-//! 1,500 events that are not quite those of events/: the process lives through all of them, and nothing changes. Each is made
-//! from a number, so that a failure names the mutation that caused it.
+//! 1,500 events that are not quite those of events/: the process lives through all of them, and
+//! nothing changes. Each is made from a number, so that a failure names the mutation that caused
+//! it.
 
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
@@ -7,7 +8,8 @@ use serde_json::{Map, Value, json};
 use super::image::Image;
 use super::world::{COMMIT, OLDER_COMMIT, World};
 
-/// Where what is newest runs already, no event of any kind has a reason to change anything; a rollback that is still one has.
+/// Where what is newest runs already, no event of any kind has a reason to change anything; a
+/// rollback that is still one has.
 #[tokio::test]
 async fn no_mutated_event_kills_the_process_or_changes_what_is_settled() {
     let Some(world) = World::new().await else { return };
@@ -15,7 +17,8 @@ async fn no_mutated_event_kills_the_process_or_changes_what_is_settled() {
     world.push(&image, &["latest"]).await;
     world.answer(&world.pushed(&image)).await;
     world.assert_runs(&image, "before the mutations").await;
-    let originals: Vec<Value> = event_files().iter().map(|file| current(world.event(file), &image)).collect();
+    let originals: Vec<Value> =
+        event_files().iter().map(|file| current(world.event(file), &image)).collect();
 
     let rollback = meaning(&world.event("command-rollback.json"));
 
@@ -33,7 +36,8 @@ async fn no_mutated_event_kills_the_process_or_changes_what_is_settled() {
 #[tokio::test]
 async fn no_mutated_event_is_taken_for_a_push_or_a_command() {
     let Some(world) = World::new().await else { return };
-    let (running, candidate) = (Image::oci("running", OLDER_COMMIT), Image::oci("candidate", COMMIT));
+    let (running, candidate) =
+        (Image::oci("running", OLDER_COMMIT), Image::oci("candidate", COMMIT));
     world.push(&running, &["latest"]).await;
     world.answer(&world.pushed(&running)).await;
     world.assert_runs(&running, "before the mutations").await;
@@ -91,13 +95,16 @@ fn read(mutant: &[u8]) -> Option<Value> {
 fn event_files() -> Vec<String> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/events");
     let entries = std::fs::read_dir(folder).expect("events/ is there");
-    let mut files: Vec<String> = entries.map(|entry| entry.expect("readable").file_name().into_string().expect("UTF-8")).collect();
+    let mut files: Vec<String> = entries
+        .map(|entry| entry.expect("readable").file_name().into_string().expect("UTF-8"))
+        .collect();
     files.retain(|file| file.ends_with(".json"));
     files.sort();
     files
 }
 
-/// About the image that is there, and sent just now, so that nothing is left aside for being foreign or old.
+/// About the image that is there, and sent just now, so that nothing is left aside for being
+/// foreign or old.
 fn current(mut event: Value, image: &Image) -> Value {
     if event["detail"]["image-digest"].is_string() {
         event["detail"]["image-digest"] = json!(image.digest());
@@ -108,7 +115,8 @@ fn current(mut event: Value, image: &Image) -> Value {
     event
 }
 
-/// What an event asks for, without what may be any way: its id, its time, spaces and capitals in words.
+/// What an event asks for, without what may be any way: its id, its time, spaces and capitals in
+/// words.
 fn meaning(event: &Value) -> Value {
     if let Some(records) = event["Records"].as_array() {
         let mut said: Vec<Value> = records
@@ -116,7 +124,10 @@ fn meaning(event: &Value) -> Value {
             .map(|record| {
                 let text = record["Sns"]["Message"].as_str().unwrap_or_default();
                 let words = text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
-                json!([record["EventSource"], serde_json::from_str(text).map_or(Value::from(words), command)])
+                json!([
+                    record["EventSource"],
+                    serde_json::from_str(text).map_or(Value::from(words), command)
+                ])
             })
             .collect();
         said.dedup();
@@ -193,7 +204,8 @@ fn mutate_json(event: &mut Value, rng: &mut Rng) {
 fn mutate_text(text: &str, rng: &mut Rng) -> String {
     let letters: Vec<char> = text.chars().collect();
     let at = rng.usize(..=letters.len());
-    let (head, tail): (String, String) = (letters[..at].iter().collect(), letters[at..].iter().collect());
+    let (head, tail): (String, String) =
+        (letters[..at].iter().collect(), letters[at..].iter().collect());
     match rng.u8(..4) {
         0 => head,
         1 => format!("{head}{}{tail}", rng.alphanumeric()),
@@ -206,10 +218,15 @@ fn collect_pointers(value: &Value, here: String, all: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
             let escape = |key: &str| key.replace('~', "~0").replace('/', "~1");
-            fields.iter().for_each(|(key, value)| collect_pointers(value, format!("{here}/{}", escape(key)), all));
+            fields.iter().for_each(|(key, value)| {
+                collect_pointers(value, format!("{here}/{}", escape(key)), all)
+            });
         }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(i, value)| collect_pointers(value, format!("{here}/{i}"), all));
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(i, value)| collect_pointers(value, format!("{here}/{i}"), all));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
@@ -219,7 +236,9 @@ fn collect_pointers(value: &Value, here: String, all: &mut Vec<String>) {
 fn remove(event: &mut Value, pointer: &str) {
     let (parent, key) = pointer.rsplit_once('/').unwrap_or_default();
     match event.pointer_mut(parent) {
-        Some(Value::Object(fields)) if !key.is_empty() => drop(fields.remove(&key.replace("~1", "/").replace("~0", "~"))),
+        Some(Value::Object(fields)) if !key.is_empty() => {
+            drop(fields.remove(&key.replace("~1", "/").replace("~0", "~")))
+        }
         Some(Value::Array(items)) if key.parse::<usize>().is_ok_and(|at| at < items.len()) => {
             drop(items.remove(key.parse().expect("checked")));
         }

@@ -1,4 +1,5 @@
-//! The main job: a push becomes the same image under a production tag and one update of one parameter.
+//! The main job: a push becomes the same image under a production tag and one update of one
+//! parameter.
 
 use serde_json::json;
 
@@ -30,7 +31,12 @@ async fn a_push_in_auto_mode_tags_the_digest_and_changes_one_parameter() {
     assert!(world.tags(&image).await.contains(&tag));
     world.assert_runs(&image, "after the push").await;
     world.stack(|stack| {
-        let changed: Vec<_> = stack.parameters.iter().zip(&before.parameters).filter(|(now, then)| now != then).collect();
+        let changed: Vec<_> = stack
+            .parameters
+            .iter()
+            .zip(&before.parameters)
+            .filter(|(now, then)| now != then)
+            .collect();
         assert_eq!(changed.len(), 1, "only ProductionTag: {changed:?}");
         assert_eq!((&stack.tags, &stack.capabilities), (&before.tags, &before.capabilities));
     });
@@ -39,7 +45,11 @@ async fn a_push_in_auto_mode_tags_the_digest_and_changes_one_parameter() {
     world.cloud.forget_calls();
     let mut retag = world.pushed(&image);
     retag["detail"]["image-tag"] = json!(tag);
-    assert_eq!(world.answer(&retag).await["outcome"], "ignored", "the function's own tag comes back as a push");
+    assert_eq!(
+        world.answer(&retag).await["outcome"],
+        "ignored",
+        "the function's own tag comes back as a push"
+    );
     assert_eq!(world.cloud.ops(), [""; 0], "its configuration is cached");
 }
 
@@ -49,10 +59,15 @@ async fn every_kind_of_image_keeps_its_bytes_in_every_kind_of_repository() {
         ("Docker v2, commit in a tag", Image::docker("new", None), vec!["latest", COMMIT]),
         ("Docker v2, commit in a label", Image::docker("new", Some(COMMIT)), vec!["latest"]),
         ("OCI, commit in an annotation", Image::oci("new", COMMIT), vec!["latest"]),
-        ("OCI without mediaType, commit in a label", Image::oci_without_media_type("new", COMMIT), vec!["latest"]),
+        (
+            "OCI without mediaType, commit in a label",
+            Image::oci_without_media_type("new", COMMIT),
+            vec!["latest"],
+        ),
         ("index with attestations, commit in a label", Image::index("new", COMMIT), vec!["latest"]),
     ];
-    for mutability in ["MUTABLE", "IMMUTABLE", "IMMUTABLE_WITH_EXCLUSION", "MUTABLE_WITH_EXCLUSION"] {
+    for mutability in ["MUTABLE", "IMMUTABLE", "IMMUTABLE_WITH_EXCLUSION", "MUTABLE_WITH_EXCLUSION"]
+    {
         for (kind, image, tags) in &images {
             let case = format!("{kind} in {mutability}");
             let Some(world) = World::with_repository(mutability).await else { return };
@@ -61,7 +76,11 @@ async fn every_kind_of_image_keeps_its_bytes_in_every_kind_of_repository() {
 
             let answer = world.answer(&world.pushed(image)).await;
 
-            assert_eq!((&answer["outcome"], &answer["commit"]), (&json!("promoted"), &json!(COMMIT)), "{case}: {answer}");
+            assert_eq!(
+                (&answer["outcome"], &answer["commit"]),
+                (&json!("promoted"), &json!(COMMIT)),
+                "{case}: {answer}"
+            );
             world.assert_runs(image, &case).await;
             let mut after = world.images().await;
             for stored in &mut after {
@@ -98,15 +117,24 @@ async fn a_repository_may_have_slashes_in_its_name() {
 
     let answer = world.answer(&event).await;
 
-    assert_eq!((&answer["outcome"], &answer["repository"]), (&json!("promoted"), &json!("shop/web")), "{answer}");
-    assert_eq!(world.stack(|stack| stack.value("ProductionTag").to_owned()), format!("production_{COMMIT}"));
+    assert_eq!(
+        (&answer["outcome"], &answer["repository"]),
+        (&json!("promoted"), &json!("shop/web")),
+        "{answer}"
+    );
+    assert_eq!(
+        world.stack(|stack| stack.value("ProductionTag").to_owned()),
+        format!("production_{COMMIT}")
+    );
 }
 
 #[tokio::test]
 async fn a_foreign_image_keeps_the_tag_that_it_has() {
-    for mutability in ["MUTABLE", "IMMUTABLE", "IMMUTABLE_WITH_EXCLUSION", "MUTABLE_WITH_EXCLUSION"] {
+    for mutability in ["MUTABLE", "IMMUTABLE", "IMMUTABLE_WITH_EXCLUSION", "MUTABLE_WITH_EXCLUSION"]
+    {
         let Some(world) = World::with_repository(mutability).await else { return };
-        let (foreign, ours) = (Image::oci("built before", COMMIT), Image::oci("built again", COMMIT));
+        let (foreign, ours) =
+            (Image::oci("built before", COMMIT), Image::oci("built again", COMMIT));
         let tag = format!("production_{COMMIT}");
         world.push(&foreign, &[&tag]).await;
         world.push(&ours, &["latest"]).await;
@@ -193,11 +221,26 @@ async fn a_configuration_that_does_not_fit_is_an_error_and_nothing_happens() {
         (json!("no object"), vec!["/ecr-promoter/apps/web"]),
         (json!({}), vec!["/ecr-promoter/apps/web", "stack"]),
         (json!({ "stack": "web", "modus": "auto" }), vec!["/ecr-promoter/apps/web", "modus"]),
-        (json!({ "stack": "web", "mode": "sometimes" }), vec!["/ecr-promoter/apps/web", "mode", "approval"]),
-        (json!({ "stack": "absent", "mode": "auto" }), vec!["/ecr-promoter/apps/web", "stack", "absent"]),
-        (json!({ "stack": "nested", "mode": "auto" }), vec!["/ecr-promoter/apps/web", "stack", "nested"]),
-        (json!({ "stack": "web", "mode": "auto", "parameter": "Tag" }), vec!["/ecr-promoter/apps/web", "parameter", "Tag"]),
-        (json!({ "stack": "web", "mode": "auto", "tag_prefix": "a b" }), vec!["/ecr-promoter/apps/web", "tag_prefix"]),
+        (
+            json!({ "stack": "web", "mode": "sometimes" }),
+            vec!["/ecr-promoter/apps/web", "mode", "approval"],
+        ),
+        (
+            json!({ "stack": "absent", "mode": "auto" }),
+            vec!["/ecr-promoter/apps/web", "stack", "absent"],
+        ),
+        (
+            json!({ "stack": "nested", "mode": "auto" }),
+            vec!["/ecr-promoter/apps/web", "stack", "nested"],
+        ),
+        (
+            json!({ "stack": "web", "mode": "auto", "parameter": "Tag" }),
+            vec!["/ecr-promoter/apps/web", "parameter", "Tag"],
+        ),
+        (
+            json!({ "stack": "web", "mode": "auto", "tag_prefix": "a b" }),
+            vec!["/ecr-promoter/apps/web", "tag_prefix"],
+        ),
     ];
     for (configuration, named) in cases {
         let Some(world) = World::new().await else { return };
@@ -212,7 +255,11 @@ async fn a_configuration_that_does_not_fit_is_an_error_and_nothing_happens() {
         let error = world.invoke(&world.pushed(&image)).await.expect_err("a function error");
 
         for word in named {
-            assert!(error.message.contains(word), "{configuration}: {word:?} is not in: {}", error.message);
+            assert!(
+                error.message.contains(word),
+                "{configuration}: {word:?} is not in: {}",
+                error.message
+            );
         }
         assert_eq!(world.production().await, before, "{configuration}");
         assert_eq!(lock(&world.cloud.cloudformation).stacks[1].updates.len(), 0, "{configuration}");

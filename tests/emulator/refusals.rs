@@ -1,4 +1,5 @@
-//! CloudFormation's ambiguous answers: a refusal for good is `failed` with its cause, a repeated request token is no failure.
+//! CloudFormation's ambiguous answers: a refusal for good is `failed` with its cause, a repeated
+//! request token is no failure.
 
 use super::cloudformation::{RepeatedToken, Stack};
 use super::fault::{At, Fault, When};
@@ -13,7 +14,10 @@ async fn a_refusal_for_good_is_failed_with_cloudformations_words_and_not_tried_a
     let refusals = [
         // Although the value differs: a transform that is not run again for the previous template.
         ("ValidationError", "No updates are to be performed."),
-        ("ValidationError", "Parameter ProductionTag failed to satisfy constraint: must match pattern v[0-9]+"),
+        (
+            "ValidationError",
+            "Parameter ProductionTag failed to satisfy constraint: must match pattern v[0-9]+",
+        ),
         ("InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_AUTO_EXPAND]"),
     ];
     for (code, message) in refusals {
@@ -26,20 +30,32 @@ async fn a_refusal_for_good_is_failed_with_cloudformations_words_and_not_tried_a
 
         assert_eq!(answer["outcome"], "failed", "{answer}");
         let reason = answer["reason"].as_str().unwrap_or_default().to_lowercase();
-        assert!(reason.contains(message.to_lowercase().trim_end_matches('.')), "{message:?} is not in: {reason}");
+        assert!(
+            reason.contains(message.to_lowercase().trim_end_matches('.')),
+            "{message:?} is not in: {reason}"
+        );
         assert_eq!(world.stack(|stack| stack.value("ProductionTag").to_owned()), FIRST_TAG);
         assert_eq!(world.told().len(), 1, "people hear of it");
 
         let asked = world.cloud.count(UPDATE_STACK);
         assert_eq!(world.answer(&world.pushed(&image)).await["outcome"], "failed");
-        assert_eq!(world.cloud.count(UPDATE_STACK), asked, "the same image is not tried again by itself");
+        assert_eq!(
+            world.cloud.count(UPDATE_STACK),
+            asked,
+            "the same image is not tried again by itself"
+        );
         assert_eq!(world.told().len(), 1, "people hear of it once");
     }
 }
 
 #[tokio::test]
 async fn a_repeated_request_token_ends_right_whichever_way_it_is_answered() {
-    let ways = [RepeatedToken::Accepted, RepeatedToken::InProgress, RepeatedToken::TokenAlreadyExists, RepeatedToken::NoUpdates];
+    let ways = [
+        RepeatedToken::Accepted,
+        RepeatedToken::InProgress,
+        RepeatedToken::TokenAlreadyExists,
+        RepeatedToken::NoUpdates,
+    ];
     let lost = [
         Fault::ConnectionReset(When::After), // the SDK sends the same request again
         Fault::Killed,                       // Lambda delivers the event again
@@ -47,11 +63,15 @@ async fn a_repeated_request_token_ends_right_whichever_way_it_is_answered() {
     let mut cases = vec![];
     for trigger in [Trigger::Push, Trigger::Command] {
         for way in ways {
-            cases.extend(lost.iter().flat_map(|lost| [false, true].map(|ends| (trigger, way, lost.clone(), ends))));
+            cases.extend(
+                lost.iter()
+                    .flat_map(|lost| [false, true].map(|ends| (trigger, way, lost.clone(), ends))),
+            );
         }
     }
     for_each(cases, async |(trigger, way, lost, update_ends_first)| {
-        let case = format!("{trigger:?}, {way:?}, {lost:?}, the update ends first: {update_ends_first}");
+        let case =
+            format!("{trigger:?}, {way:?}, {lost:?}, the update ends first: {update_ends_first}");
         let Some(journey) = Journey::prepare(trigger).await else { return };
         journey.world.stack(|stack| stack.repeated_token = way);
         journey.world.cloud.fault(At::first(UPDATE_STACK), lost);
@@ -77,12 +97,17 @@ async fn a_promotion_that_rolled_back_before_the_retry_is_failed_and_not_repeate
     journey.world.cloud.fault(At::first(UPDATE_STACK), Fault::Killed);
     let request_id = journey.world.unused_id();
     journey.world.invoke_as(&request_id, &journey.event).await.expect_err("the process dies");
-    journey.world.stack(|stack| stack.fail_update("Resource handler returned message: \"tasks failed to start\""));
+    journey.world.stack(|stack| {
+        stack.fail_update("Resource handler returned message: \"tasks failed to start\"")
+    });
 
     let answer = journey.world.invoke_as(&request_id, &journey.event).await.expect("no error");
 
     assert_eq!(answer["outcome"], "failed", "{answer}");
-    assert!(answer.to_string().contains("tasks failed to start"), "CloudFormation's first reason: {answer}");
+    assert!(
+        answer.to_string().contains("tasks failed to start"),
+        "CloudFormation's first reason: {answer}"
+    );
     assert_eq!(journey.world.updates(), 1);
 }
 

@@ -1,5 +1,5 @@
-//! The schedule: cheap where there is nothing to do, stopped by nothing, and whole even where one app is broken or there are
-//! more apps than there is time for.
+//! The schedule: cheap where there is nothing to do, stopped by nothing, and whole even where one
+//! app is broken or there are more apps than there is time for.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,8 @@ use super::world::{FIRST_TAG, World};
 const APPS: usize = 201;
 const CALL: Duration = Duration::from_millis(20);
 
-/// A configured app with a repository and a stack of its own, where the image of the stack's tag is the newest too.
+/// A configured app with a repository and a stack of its own, where the image of the stack's tag is
+/// the newest too.
 async fn add_app(world: &World, name: &str) {
     world.cloud.registry.create(name, "MUTABLE").await;
     world.cloud.registry.push(name, &Image::docker(name, None), &["latest", FIRST_TAG]).await;
@@ -27,7 +28,9 @@ async fn add_app(world: &World, name: &str) {
 /// The app that a call is about.
 fn app_of(call: &Call) -> Option<&str> {
     let body = &call.body;
-    [&body["repositoryName"], &body["StackName"], &body["Key"]["app"]["S"]].into_iter().find_map(Value::as_str)
+    [&body["repositoryName"], &body["StackName"], &body["Key"]["app"]["S"]]
+        .into_iter()
+        .find_map(Value::as_str)
 }
 
 #[tokio::test]
@@ -51,14 +54,28 @@ async fn a_look_at_many_apps_with_nothing_to_do_is_short_and_writes_nothing() {
     let pages = world.cloud.count("ssm:GetParametersByPath");
     assert_eq!(pages, APPS.div_ceil(10), "10 configurations a page");
     for name in names.iter().map(String::as_str).chain(["web"]) {
-        let own: Vec<&str> = calls.iter().filter(|call| app_of(call) == Some(name)).map(|call| call.op.as_str()).collect();
+        let own: Vec<&str> = calls
+            .iter()
+            .filter(|call| app_of(call) == Some(name))
+            .map(|call| call.op.as_str())
+            .collect();
         assert!((1..=4).contains(&own.len()), "{name}: {own:?}");
     }
     assert!(calls.len() <= 4 * APPS + pages + 1, "{} calls", calls.len());
-    let writes = ["PutItem", "TransactWriteItems", "UpdateItem", "PutImage", "UpdateStack", "CreateChangeSet", "Publish"];
-    let wrote: Vec<&Call> = calls.iter().filter(|call| writes.iter().any(|write| call.op.ends_with(write))).collect();
+    let writes = [
+        "PutItem",
+        "TransactWriteItems",
+        "UpdateItem",
+        "PutImage",
+        "UpdateStack",
+        "CreateChangeSet",
+        "Publish",
+    ];
+    let wrote: Vec<&Call> =
+        calls.iter().filter(|call| writes.iter().any(|write| call.op.ends_with(write))).collect();
     assert!(wrote.is_empty(), "{wrote:?}");
-    let stacks: Vec<&Call> = calls.iter().filter(|call| call.op == "cloudformation:DescribeStacks").collect();
+    let stacks: Vec<&Call> =
+        calls.iter().filter(|call| call.op == "cloudformation:DescribeStacks").collect();
     let beside = |call: &&&Call| stacks.iter().filter(|other| other.overlaps(call)).count() >= 4;
     assert!(stacks.iter().filter(beside).count() > APPS / 2, "the apps are looked at side by side");
     assert!(took < CALL * APPS as u32, "one app after another: {took:?}");
@@ -128,7 +145,11 @@ async fn an_app_that_is_broken_fails_in_its_place_and_stops_no_other() {
     world.assert_runs(&image, "an app between them").await;
     assert_eq!(world.stack_named("z-last", |stack| stack.updates.len()), 1, "the last app");
     let outcomes = &world.told_outcomes()[told..];
-    assert_eq!(outcomes.iter().filter(|outcome| *outcome == "blocked").count(), 3, "each is told once: {outcomes:?}");
+    assert_eq!(
+        outcomes.iter().filter(|outcome| *outcome == "blocked").count(),
+        3,
+        "each is told once: {outcomes:?}"
+    );
 }
 
 #[tokio::test]
@@ -144,7 +165,12 @@ async fn a_configuration_that_was_deleted_is_told_once_and_its_app_left_alone() 
         assert_eq!(looked["results"].as_array().map(Vec::len), Some(1), "{looked}");
     }
 
-    let told: Vec<String> = world.told().iter().map(Value::to_string).filter(|told| told.contains("/ecr-promoter/apps/gone")).collect();
+    let told: Vec<String> = world
+        .told()
+        .iter()
+        .map(Value::to_string)
+        .filter(|told| told.contains("/ecr-promoter/apps/gone"))
+        .collect();
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(world.stack_named("gone", |stack| stack.updates.len()), 0);
 }
@@ -157,16 +183,24 @@ const MB: u64 = 1024 * 1024;
 fn looked_at(world: &World) -> Vec<usize> {
     let apps = lock(&world.cloud.fleet).apps;
     let mut times = vec![0; apps];
-    for call in world.cloud.calls().iter().filter(|call| call.op == "cloudformation:DescribeStacks" && call.carried_out) {
+    for call in world
+        .cloud
+        .calls()
+        .iter()
+        .filter(|call| call.op == "cloudformation:DescribeStacks" && call.carried_out)
+    {
         let name = call.body["StackName"].as_str().unwrap_or_default();
-        if let Some(number) = name.strip_prefix("fleet-").and_then(|number| number.parse::<usize>().ok()) {
+        if let Some(number) =
+            name.strip_prefix("fleet-").and_then(|number| number.parse::<usize>().ok())
+        {
             times[number] += 1;
         }
     }
     times
 }
 
-/// Parameter Store takes 40 calls a second, and eight processes each list 300 configurations in 30 of them.
+/// Parameter Store takes 40 calls a second, and eight processes each list 300 configurations in 30
+/// of them.
 #[tokio::test]
 async fn eight_stack_events_at_once_among_three_hundred_apps_are_all_answered() {
     let Some(world) = World::new().await else { return };
@@ -178,18 +212,33 @@ async fn eight_stack_events_at_once_among_three_hundred_apps_are_all_answered() 
     }
     let deliveries = sandboxes.iter().enumerate().map(async |(n, sandbox)| {
         let event = world.stack_changed(&Fleet::name(n * 30));
-        let answer = sandbox.invoke(event.to_string().as_bytes(), &world.unused_id()).await.unwrap_or_else(|e| panic!("{}", e.message));
-        assert_eq!((&answer["outcome"], &answer["repository"]), (&json!("unchanged"), &json!(Fleet::name(n * 30))), "{answer}");
+        let answer = sandbox
+            .invoke(event.to_string().as_bytes(), &world.unused_id())
+            .await
+            .unwrap_or_else(|e| panic!("{}", e.message));
+        assert_eq!(
+            (&answer["outcome"], &answer["repository"]),
+            (&json!("unchanged"), &json!(Fleet::name(n * 30))),
+            "{answer}"
+        );
     });
     futures_util::future::join_all(deliveries).await;
-    let throttled = world.cloud.calls().iter().filter(|call| call.op == "ssm:GetParametersByPath" && !call.carried_out).count();
+    let throttled = world
+        .cloud
+        .calls()
+        .iter()
+        .filter(|call| call.op == "ssm:GetParametersByPath" && !call.carried_out)
+        .count();
     assert!(throttled > 0, "nothing was throttled");
 
     // What was just read serves the next events too.
     world.cloud.forget_calls();
     for n in 0..3 {
         let event = world.stack_changed(&Fleet::name(n));
-        sandboxes[0].invoke(event.to_string().as_bytes(), &world.unused_id()).await.unwrap_or_else(|e| panic!("{}", e.message));
+        sandboxes[0]
+            .invoke(event.to_string().as_bytes(), &world.unused_id())
+            .await
+            .unwrap_or_else(|e| panic!("{}", e.message));
     }
     assert_eq!(world.cloud.count("ssm:GetParametersByPath"), 0);
 }
@@ -215,10 +264,19 @@ async fn five_hundred_apps_at_the_rate_of_describe_stacks_are_looked_at_in_sever
     assert!(times.iter().all(|times| (1..=2).contains(times)), "{times:?}");
     // Those that were cut off are looked at again, and no others.
     assert!(times.iter().sum::<usize>() <= 500 + 16 * looks, "{times:?}");
-    let writes =
-        world.cloud.calls().into_iter().filter(|call| call.op == "dynamodb:PutItem").map(|call| call.body["Item"]["app"]["S"].clone());
+    let writes = world
+        .cloud
+        .calls()
+        .into_iter()
+        .filter(|call| call.op == "dynamodb:PutItem")
+        .map(|call| call.body["Item"]["app"]["S"].clone());
     let writes: Vec<Value> = writes.collect();
-    assert!(writes.iter().all(|app| ["#roster", "#unfinished"].contains(&app.as_str().unwrap_or_default())), "{writes:?}");
+    assert!(
+        writes
+            .iter()
+            .all(|app| ["#roster", "#unfinished"].contains(&app.as_str().unwrap_or_default())),
+        "{writes:?}"
+    );
 }
 
 #[tokio::test]
@@ -227,13 +285,23 @@ async fn five_thousand_apps_take_little_memory_and_few_calls_where_nothing_is_op
     lock(&world.cloud.fleet).apps = 5_000;
     let sandbox = world.start_with(&[("AWS_LAMBDA_LOG_LEVEL", "INFO")]).await;
     let invoke = async |event: Value| {
-        sandbox.invoke(event.to_string().as_bytes(), &world.unused_id()).await.unwrap_or_else(|e| panic!("{}", e.message))
+        sandbox
+            .invoke(event.to_string().as_bytes(), &world.unused_id())
+            .await
+            .unwrap_or_else(|e| panic!("{}", e.message))
     };
     let often = || json!({ "action": "reconcile", "only_open_work": true });
     assert_eq!(invoke(often()).await, json!({ "results": [] }));
     let calls = world.cloud.ops();
     let count = |op: &str| calls.iter().filter(|call| *call == op).count();
-    assert_eq!((count("ssm:GetParametersByPath"), count("dynamodb:BatchGetItem"), count("dynamodb:GetItem")), (500, 50, 1));
+    assert_eq!(
+        (
+            count("ssm:GetParametersByPath"),
+            count("dynamodb:BatchGetItem"),
+            count("dynamodb:GetItem")
+        ),
+        (500, 50, 1)
+    );
     assert_eq!(calls.len(), 551);
 
     let mut left = invoke(world.event("scheduled.json")).await["left"].clone();

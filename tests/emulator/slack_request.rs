@@ -1,4 +1,5 @@
-//! What Slack sends to the function URL, as Lambda hands it on: a form, signed over its bytes, in base64.
+//! What Slack sends to the function URL, as Lambda hands it on: a form, signed over its bytes, in
+//! base64.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -21,7 +22,9 @@ impl Click {
             "type": "block_actions",
             "user": { "id": user, "username": user.to_lowercase(), "team_id": TEAM },
             "team": { "id": TEAM, "domain": "acme" },
-            "container": { "type": "message", "message_ts": "1773740490.000001", "channel_id": CHANNEL },
+            "container": {
+                "type": "message", "message_ts": "1773740490.000001", "channel_id": CHANNEL,
+            },
             "channel": { "id": CHANNEL, "name": "releases" },
             "response_url": world.slack.response_url(),
             "actions": [{ "type": "button", "action_id": button, "value": value }],
@@ -31,7 +34,8 @@ impl Click {
     }
 
     pub(crate) fn with(mut self, pointer: &str, value: Value) -> Click {
-        *self.payload.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer} is not there")) = value;
+        *self.payload.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer} is not there")) =
+            value;
         self
     }
 
@@ -78,12 +82,19 @@ pub(crate) fn signed_with(world: &World, path: &str, body: &str, secret: &str) -
 pub(crate) fn signature(secret: &str, timestamp: &str, body: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key of any length");
     mac.update(format!("v0:{timestamp}:{body}").as_bytes());
-    let digits: Vec<String> = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits: Vec<String> =
+        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("v0={}", digits.concat())
 }
 
 /// The payload of a POST: the file of events/ with another path, body, time and signature.
-pub(crate) fn post(world: &World, path: &str, body: &str, timestamp: Option<&str>, signature: Option<&str>) -> Value {
+pub(crate) fn post(
+    world: &World,
+    path: &str,
+    body: &str,
+    timestamp: Option<&str>,
+    signature: Option<&str>,
+) -> Value {
     let mut event = world.event("slack-approve.json");
     event["rawPath"] = json!(path);
     event["requestContext"]["http"]["path"] = json!(path);
@@ -91,7 +102,9 @@ pub(crate) fn post(world: &World, path: &str, body: &str, timestamp: Option<&str
     event["isBase64Encoded"] = json!(true);
     let headers = event["headers"].as_object_mut().expect("headers");
     headers.insert("content-length".to_owned(), json!(body.len().to_string()));
-    for (name, value) in [("x-slack-request-timestamp", timestamp), ("x-slack-signature", signature)] {
+    for (name, value) in
+        [("x-slack-request-timestamp", timestamp), ("x-slack-signature", signature)]
+    {
         headers.remove(name);
         headers.extend(value.map(|value| (name.to_owned(), json!(value))));
     }

@@ -1,5 +1,6 @@
-//! How many calls wait for one another on the way to UpdateStack: three where the process is warm, one more where it is cold, and
-//! one more where the production tag can be moved, so that the state has to be written before it is put.
+//! How many calls wait for one another on the way to UpdateStack: three where the process is warm,
+//! one more where it is cold, and one more where the production tag can be moved, so that the state
+//! has to be written before it is put.
 
 use super::cloud::Call;
 use super::image::Image;
@@ -8,7 +9,9 @@ use super::world::{COMMIT, OLDER_COMMIT, World};
 
 #[tokio::test]
 async fn a_push_takes_three_round_trips_warm_and_four_cold() {
-    for (mutability, more) in [("IMMUTABLE_WITH_EXCLUSION", 0), ("MUTABLE_WITH_EXCLUSION", 0), ("MUTABLE", 1)] {
+    for (mutability, more) in
+        [("IMMUTABLE_WITH_EXCLUSION", 0), ("MUTABLE_WITH_EXCLUSION", 0), ("MUTABLE", 1)]
+    {
         takes_at_most(mutability, 3 + more).await;
     }
 }
@@ -24,18 +27,30 @@ async fn takes_at_most(mutability: &str, warm: usize) {
         assert_eq!(world.answer(&world.pushed(&image)).await["outcome"], "promoted", "{start}");
 
         let calls = world.cloud.calls();
-        assert_eq!(world.cloud.count("ecr:ListImages"), 0, "no look lists the tags of a repository");
+        assert_eq!(
+            world.cloud.count("ecr:ListImages"),
+            0,
+            "no look lists the tags of a repository"
+        );
         let depth = round_trips(&calls, "cloudformation:UpdateStack");
-        assert!(depth <= most, "{mutability}, {start}: {depth} round trips of {:?}", world.cloud.ops());
+        assert!(
+            depth <= most,
+            "{mutability}, {start}: {depth} round trips of {:?}",
+            world.cloud.ops()
+        );
         world.stack(super::cloudformation::Stack::finish_update);
     }
 }
 
-/// The longest chain of calls each of which came after the answer to the one before, up to the operation.
+/// The longest chain of calls each of which came after the answer to the one before, up to the
+/// operation.
 fn round_trips(calls: &[Call], op: &str) -> usize {
     let mut depths: Vec<usize> = vec![];
     for call in calls {
-        let earlier = calls.iter().zip(&depths).filter(|(other, _)| other.answered.is_some_and(|end| end < call.arrived));
+        let earlier = calls
+            .iter()
+            .zip(&depths)
+            .filter(|(other, _)| other.answered.is_some_and(|end| end < call.arrived));
         let depth = 1 + earlier.map(|(_, depth)| *depth).max().unwrap_or(0);
         depths.push(depth);
         if call.op == op {

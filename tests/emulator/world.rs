@@ -1,5 +1,6 @@
-//! The world of one test: an account of its own with the app `web` in `auto` mode, its repository, its stack, the state table
-//! and the notification topic, and the function in it. What must hold in every test is checked when the world ends.
+//! The world of one test: an account of its own with the app `web` in `auto` mode, its repository,
+//! its stack, the state table and the notification topic, and the function in it. What must hold in
+//! every test is checked when the world ends.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -84,7 +85,9 @@ impl World {
             "BillingMode": "PAY_PER_REQUEST",
         });
         world.emulator.must("dynamodb:CreateTable", &table).await;
-        world.put_parameter("/ecr-promoter/slack/signing-secret", "SecureString", SIGNING_SECRET).await;
+        world
+            .put_parameter("/ecr-promoter/slack/signing-secret", "SecureString", SIGNING_SECRET)
+            .await;
         world.configure("web", &json!({ "stack": "web", "mode": "auto" })).await;
         world.cloud.registry.create("web", mutability).await;
         world.push(&Image::docker("what runs before", None), &[FIRST_TAG]).await;
@@ -98,7 +101,12 @@ impl World {
     }
 
     pub(crate) async fn configure(&self, repository: &str, configuration: &Value) {
-        self.put_parameter(&format!("/ecr-promoter/apps/{repository}"), "String", &configuration.to_string()).await;
+        self.put_parameter(
+            &format!("/ecr-promoter/apps/{repository}"),
+            "String",
+            &configuration.to_string(),
+        )
+        .await;
     }
 
     pub(crate) async fn put_parameter(&self, name: &str, kind: &str, value: &str) {
@@ -109,15 +117,26 @@ impl World {
     /// The app is asked about in Slack; `more` is merged into `approval`.
     pub(crate) async fn configure_slack(&self, more: Value) {
         let mut approval = json!({ "slack_channel": CHANNEL });
-        approval.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+        approval
+            .as_object_mut()
+            .expect("an object")
+            .extend(more.as_object().cloned().unwrap_or_default());
         self.put_parameter("/ecr-promoter/slack/bot-token", "SecureString", BOT_TOKEN).await;
-        self.configure("web", &json!({ "stack": "web", "repository_url": "https://github.com/acme/web", "approval": approval })).await;
+        self.configure(
+            "web",
+            &json!({
+                "stack": "web", "repository_url": "https://github.com/acme/web",
+                "approval": approval,
+            }),
+        )
+        .await;
     }
 
     /// As if people had been asked four days before: the process has no clock but the machine's.
     pub(crate) async fn age_request(&self) {
         let key = json!({ "app": { "S": "web" }, "item": { "S": "state" } });
-        let expires_at = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24)).to_string();
+        let expires_at =
+            (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24)).to_string();
         let update = json!({
             "TableName": "state",
             "Key": key,
@@ -131,9 +150,16 @@ impl World {
     /// As if the time of every board's session were over and its item deleted.
     pub(crate) async fn forget_sessions(&self) {
         let items = self.emulator.must("dynamodb:Scan", &json!({ "TableName": "state" })).await;
-        for item in items["Items"].as_array().expect("items").iter().filter(|item| item["item"]["S"] == "session") {
+        for item in items["Items"]
+            .as_array()
+            .expect("items")
+            .iter()
+            .filter(|item| item["item"]["S"] == "session")
+        {
             let key = json!({ "app": item["app"], "item": item["item"] });
-            self.emulator.must("dynamodb:DeleteItem", &json!({ "TableName": "state", "Key": key })).await;
+            self.emulator
+                .must("dynamodb:DeleteItem", &json!({ "TableName": "state", "Key": key }))
+                .await;
         }
     }
 
@@ -155,7 +181,13 @@ impl World {
     /// Reads or changes one of several stacks.
     pub(crate) fn stack_named<T>(&self, name: &str, use_it: impl FnOnce(&mut Stack) -> T) -> T {
         let mut cloudformation = lock(&self.cloud.cloudformation);
-        use_it(cloudformation.stacks.iter_mut().find(|stack| stack.name == name).expect("a stack of that name"))
+        use_it(
+            cloudformation
+                .stacks
+                .iter_mut()
+                .find(|stack| stack.name == name)
+                .expect("a stack of that name"),
+        )
     }
 
     /// The stack's update, if one is under way, goes through.
@@ -190,13 +222,19 @@ impl World {
 
     pub(crate) async fn tags(&self, image: &Image) -> Vec<String> {
         let images = self.images().await;
-        images.into_iter().find(|stored| stored.digest == image.digest()).expect("the image is there").tags
+        images
+            .into_iter()
+            .find(|stored| stored.digest == image.digest())
+            .expect("the image is there")
+            .tags
     }
 
     /// Everything that a promotion changes.
     pub(crate) async fn production(&self) -> (Vec<Stored>, String, Vec<Parameter>, usize) {
         let images = self.images().await;
-        self.stack(|stack| (images, stack.status.clone(), stack.parameters.clone(), stack.updates.len()))
+        self.stack(|stack| {
+            (images, stack.status.clone(), stack.parameters.clone(), stack.updates.len())
+        })
     }
 
     /// The messages that reached people so far, newest last.
@@ -212,7 +250,10 @@ impl World {
             let message: Value = serde_json::from_str(forms["sqs"].as_str()?).ok()?;
             Some(message["outcome"].as_str()?.to_owned())
         };
-        self.told().iter().map(|told| machine(told).expect("a message has a form for machines")).collect()
+        self.told()
+            .iter()
+            .map(|told| machine(told).expect("a message has a form for machines"))
+            .collect()
     }
 
     // Events
@@ -224,7 +265,8 @@ impl World {
 
     pub(crate) fn event_text(&self, file: &str) -> String {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("events").join(file);
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let text =
+            std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         text.replace(EVENTS_ACCOUNT, &self.cloud.account)
     }
 
@@ -238,7 +280,9 @@ impl World {
 
     /// CloudFormation's event for a change of this stack.
     pub(crate) fn stack_changed(&self, name: &str) -> Value {
-        let text = self.event_text("cfn-update-complete.json").replace(":stack/web/", &format!(":stack/{name}/"));
+        let text = self
+            .event_text("cfn-update-complete.json")
+            .replace(":stack/web/", &format!(":stack/{name}/"));
         serde_json::from_str(&text).expect("events/ holds JSON")
     }
 
@@ -298,13 +342,19 @@ impl World {
         self.invoke_as(&self.unused_id(), event).await
     }
 
-    pub(crate) async fn invoke_as(&self, request_id: &str, event: &Value) -> Result<Value, FunctionError> {
+    pub(crate) async fn invoke_as(
+        &self,
+        request_id: &str,
+        event: &Value,
+    ) -> Result<Value, FunctionError> {
         self.warm().await.invoke(event.to_string().as_bytes(), request_id).await
     }
 
     /// An invocation that must not fail.
     pub(crate) async fn answer(&self, event: &Value) -> Value {
-        self.invoke(event).await.unwrap_or_else(|e| panic!("{event} failed: {}\n{}", e.message, self.logs.text()))
+        self.invoke(event)
+            .await
+            .unwrap_or_else(|e| panic!("{event} failed: {}\n{}", e.message, self.logs.text()))
     }
 
     /// An asynchronous invocation as Lambda makes it: tried again twice, under the same request id.
@@ -324,7 +374,10 @@ impl World {
         self.push(image, &["latest"]).await;
         assert_eq!(self.answer(&self.pushed(image)).await["outcome"], "promoted");
         assert!(self.finish());
-        assert_eq!(self.answer(&self.event("cfn-update-complete.json")).await["outcome"], "deployed");
+        assert_eq!(
+            self.answer(&self.event("cfn-update-complete.json")).await["outcome"],
+            "deployed"
+        );
     }
 
     pub(crate) fn unused_id(&self) -> String {
@@ -342,7 +395,12 @@ impl World {
 
     /// Exactly this image was promoted, by one update, and runs once CloudFormation is done.
     pub(crate) async fn assert_runs(&self, image: &Image, case: &str) {
-        let production: Vec<String> = self.tags(image).await.into_iter().filter(|tag| tag.starts_with("production_")).collect();
+        let production: Vec<String> = self
+            .tags(image)
+            .await
+            .into_iter()
+            .filter(|tag| tag.starts_with("production_"))
+            .collect();
         assert_eq!(production.len(), 1, "{case}: one production tag, not {production:?}");
         self.stack(|stack| {
             assert_eq!(stack.updates.len(), 1, "{case}: one update, not {:?}", stack.updates);
@@ -357,10 +415,19 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("calls: {:#?}\nSlack: {:#?}\nlogs:\n{}", self.cloud.ops(), self.slack.said(), self.logs.text());
+            eprintln!(
+                "calls: {:#?}\nSlack: {:#?}\nlogs:\n{}",
+                self.cloud.ops(),
+                self.slack.said(),
+                self.logs.text()
+            );
             return;
         }
-        assert_eq!(self.cloud.violations(), [""; 0], "requests that are wrong whatever comes of them");
+        assert_eq!(
+            self.cloud.violations(),
+            [""; 0],
+            "requests that are wrong whatever comes of them"
+        );
         assert_eq!(self.slack.violations(), [""; 0], "what Slack would refuse, or show to people");
         let told = self.told().iter().map(Value::to_string).collect::<String>();
         for (place, text) in [("the logs", self.logs.text()), ("a message", told)] {
@@ -372,25 +439,33 @@ impl Drop for World {
     }
 }
 
-/// The parameters of the example's stack; each but the first would be lost or changed by an update that left it out.
+/// The parameters of the example's stack; each but the first would be lost or changed by an update
+/// that left it out.
 fn parameters() -> Vec<Parameter> {
-    let with_default =
-        |key: &str, value: &str, default: &str| Parameter { default: Some(default.to_owned()), ..Parameter::new(key, value) };
+    let with_default = |key: &str, value: &str, default: &str| Parameter {
+        default: Some(default.to_owned()),
+        ..Parameter::new(key, value)
+    };
     vec![
         with_default("ProductionTag", FIRST_TAG, "none"),
         with_default("AppName", "web", "app"),
         with_default("DesiredCount", "4", "1"),
         Parameter::new("VpcId", "vpc-0a1b2c3d"),
-        Parameter { no_echo: true, ..with_default("DatabasePassword", "database-password-19c3", "change-me") },
+        Parameter {
+            no_echo: true,
+            ..with_default("DatabasePassword", "database-password-19c3", "change-me")
+        },
     ]
 }
 
 /// Not used before, by this process or an earlier one in the same emulator.
 fn unused_account() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    // One start for all tests of the process: two that read the clock themselves could end at the same number.
+    // One start for all tests of the process: two that read the clock themselves could end at the
+    // same number.
     static START: LazyLock<u64> = LazyLock::new(|| {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_micros() as u64;
+        let now =
+            SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_micros() as u64;
         now / 10 + u64::from(std::process::id()) * 1_000_000_000
     });
     let number = *START + COUNT.fetch_add(1, Ordering::Relaxed);

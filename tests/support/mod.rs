@@ -1,6 +1,6 @@
-//! An AWS in memory behind the [`World`] port: an image repository, a stack that takes updates one at a time, a table with
-//! conditional writes, a topic. Every call can fail before or after it took effect, and every call is a point where another
-//! handler may run.
+//! An AWS in memory behind the [`World`] port: an image repository, a stack that takes updates one
+//! at a time, a table with conditional writes, a topic. Every call can fail before or after it took
+//! effect, and every call is a point where another handler may run.
 
 #![allow(dead_code, reason = "each test crate uses a part of it")]
 
@@ -32,7 +32,8 @@ use ecr_promoter::slack::team::Installation;
 use ecr_promoter::stack::{EventsWanted, Parameter, Stack, StackEvent, StackEvents};
 use ecr_promoter::state::{CommandRecord, Ended, Notice, State, Via};
 use ecr_promoter::world::{
-    Action, Applied, Asked, Listener, Matches, NotUpdated, Question, Secret, Snapshot, Subject, TagsWanted, Update, Version, World,
+    Action, Applied, Asked, Listener, Matches, NotUpdated, Question, Secret, Snapshot, Subject,
+    TagsWanted, Update, Version, World,
 };
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -44,9 +45,11 @@ pub(crate) const STACK_ID: &str = "arn:aws:cloudformation:us-east-1:012345678912
 pub(crate) const LINK_SECRET: &str = "link-secret-0123456789abcdef0123456789abcdef";
 pub(crate) const PUBLIC_URL: &str = "https://example.lambda-url.us-east-1.on.aws/";
 
-/// What the handlers' own time limits need to be there. Nothing turns it, so none of them is ever reached.
-static CLOCK: LazyLock<tokio::runtime::Runtime> =
-    LazyLock::new(|| tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a clock"));
+/// What the handlers' own time limits need to be there. Nothing turns it, so none of them is ever
+/// reached.
+static CLOCK: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a clock")
+});
 
 /// How a call goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,7 +167,8 @@ struct OtherStack {
 impl Memory {
     /// An app `web` in this mode, with nothing pushed and a stack that runs `production_old`.
     pub(crate) fn new(mode: &str) -> Self {
-        let parameters = [("AppName", "web"), ("ProductionTag", "production_old"), ("Secret", "****")];
+        let parameters =
+            [("AppName", "web"), ("ProductionTag", "production_old"), ("Secret", "****")];
         let world = Self(Rc::new(RefCell::new(Inner {
             now: "2026-03-17T09:41:30Z".parse().expect("a time"),
             config: json!({ "stack": "web", "mode": mode, "commit_from": ["tag", "annotation"] }),
@@ -188,7 +192,10 @@ impl Memory {
             archived: BTreeSet::new(),
             search: (SignedDuration::ZERO, 0),
             cancels: 0,
-            secrets: SecretsOfSlack { signing: Some("signing-secret".to_owned()), token: Some("xoxb-1".to_owned()) },
+            secrets: SecretsOfSlack {
+                signing: Some("signing-secret".to_owned()),
+                token: Some("xoxb-1".to_owned()),
+            },
             installation: Some(Installation { team: slack::TEAM.to_owned(), organisation: None }),
             link_secret: Some(LINK_SECRET.to_owned()),
             public_url: Some(PUBLIC_URL.to_owned()),
@@ -237,9 +244,12 @@ impl Memory {
     pub(crate) fn image(&self, commit: &str) -> Digest {
         let mut inner = self.get_mut();
         let build = inner.images.len();
-        let manifest = format!(r#"{{"build":{build},"annotations":{{"org.opencontainers.image.revision":"{commit}"}}}}"#);
+        let manifest = format!(
+            r#"{{"build":{build},"annotations":{{"org.opencontainers.image.revision":"{commit}"}}}}"#
+        );
         let digest = Digest::of(manifest.as_bytes());
-        let image = Image::parse(&digest, manifest, Some(MEDIA_TYPES[2].to_owned())).expect("an image");
+        let image =
+            Image::parse(&digest, manifest, Some(MEDIA_TYPES[2].to_owned())).expect("an image");
         inner.images.insert(digest.clone(), image);
         digest
     }
@@ -262,12 +272,20 @@ impl Memory {
     }
 
     /// A handler's future; `Ready(None)` if its sandbox died.
-    pub(crate) fn handler(&self, payload: Value, request_id: &str) -> impl Future<Output = Option<Result<Value, Error>>> + use<> {
+    pub(crate) fn handler(
+        &self,
+        payload: Value,
+        request_id: &str,
+    ) -> impl Future<Output = Option<Result<Value, Error>>> + use<> {
         let world = self.clone();
         let request_id = request_id.to_owned();
         async move {
             let sandbox = Sandbox { world: world.clone(), died: RefCell::new(false) };
-            let invocation = Invocation::new(request_id, "arn:aws:lambda:us-east-1:012345678912:function:promoter", world.get().now);
+            let invocation = Invocation::new(
+                request_id,
+                "arn:aws:lambda:us-east-1:012345678912:function:promoter",
+                world.get().now,
+            );
             let mut handled = pin!(handle(&sandbox, &payload, &invocation));
             poll_fn(|context| {
                 let _clock = CLOCK.enter();
@@ -306,28 +324,35 @@ impl Memory {
     /// Somebody else updates the stack to this value; it is under way until it is finished.
     pub(crate) fn foreign_update(&self, value: &str) {
         let mut inner = self.get_mut();
-        let before = inner.parameters.insert("ProductionTag".to_owned(), value.to_owned()).expect("a value");
+        let before =
+            inner.parameters.insert("ProductionTag".to_owned(), value.to_owned()).expect("a value");
         inner.status = "UPDATE_IN_PROGRESS".to_owned();
         inner.in_flight = Some(("Console-1".to_owned(), before));
         inner.outdate_change_sets();
         inner.stack_event("Console-1", "UPDATE_IN_PROGRESS", Some("User Initiated"));
     }
 
-    /// Somebody cancels the update that is under way in the console, whose events carry a token of the console's, or none.
+    /// Somebody cancels the update that is under way in the console, whose events carry a token of
+    /// the console's, or none.
     pub(crate) fn cancel_in_the_console(&self, token: Option<&str>) {
         let mut inner = self.get_mut();
         inner.status = "UPDATE_ROLLBACK_IN_PROGRESS".to_owned();
         inner.stack_event_by(token, "UPDATE_ROLLBACK_IN_PROGRESS", Some("User Initiated"));
     }
 
-    /// The app's configuration names another stack from now on, or the first one again. What is under way goes on unseen.
+    /// The app's configuration names another stack from now on, or the first one again. What is
+    /// under way goes on unseen.
     pub(crate) fn move_to_the_other_stack(&self) {
         let mut inner = self.get_mut();
         let new = inner.other_stack.take().unwrap_or_else(|| OtherStack {
             config: "other".into(),
             id: "arn:aws:cloudformation:us-east-1:012345678912:stack/other/2".to_owned(),
             status: "UPDATE_COMPLETE".to_owned(),
-            parameters: inner.parameters.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+            parameters: inner
+                .parameters
+                .iter()
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
             events: Vec::new(),
             in_flight: None,
             change_sets: BTreeMap::new(),
@@ -357,7 +382,8 @@ impl Memory {
     pub(crate) fn delete_image(&self, digest: &Digest) {
         let mut inner = self.get_mut();
         inner.images.remove(digest);
-        let gone: Vec<Tag> = inner.tags.iter().filter(|(_, on)| *on == digest).map(|(tag, _)| tag.clone()).collect();
+        let gone: Vec<Tag> =
+            inner.tags.iter().filter(|(_, on)| *on == digest).map(|(tag, _)| tag.clone()).collect();
         inner.moved_by_others.extend(gone);
         inner.tags.retain(|_, on| on != digest);
     }
@@ -396,7 +422,10 @@ impl Inner {
 
     /// Sent straight to the stack: only where nothing must be reviewed.
     fn update_stack(&mut self, update: &Update) -> Applied {
-        assert!(self.config["guard"].is_null() && self.resolved.is_empty(), "an update goes past the guard");
+        assert!(
+            self.config["guard"].is_null() && self.resolved.is_empty(),
+            "an update goes past the guard"
+        );
         let applied = self.update(update);
         if applied == Applied::Done {
             self.outdate_change_sets();
@@ -416,25 +445,42 @@ impl Inner {
             return Applied::NotUpdated(NotUpdated::KnownToken);
         }
         let (state, _) = self.state.as_ref().expect("an update is sent that no state knows");
-        let is_known =
-            state.open.iter().any(|open| open.token == update.token) || state.recent.iter().any(|ended| ended.token == update.token);
+        let is_known = state.open.iter().any(|open| open.token == update.token)
+            || state.recent.iter().any(|ended| ended.token == update.token);
         assert!(is_known, "an update is sent whose token is not in the state");
         if let Some(open) = state.open.iter().find(|open| open.token == update.token) {
             let is_undone = open.by.contains("undoing");
-            let is_permitted = self.config["mode"] == "auto" || !open.via.is_automation() || is_undone;
+            let is_permitted =
+                self.config["mode"] == "auto" || !open.via.is_automation() || is_undone;
             assert!(is_permitted, "nobody permitted what is sent: {open:#?}");
-            let rests_on = open.request.as_ref().and_then(|id| state.all_requests().find(|request| request.id == *id));
-            let is_rejected = rests_on.is_some_and(|request| request.progress == Progress::Rejected && open.via != Via::Sns);
+            let rests_on = open
+                .request
+                .as_ref()
+                .and_then(|id| state.all_requests().find(|request| request.id == *id));
+            let is_rejected = rests_on.is_some_and(|request| {
+                request.progress == Progress::Rejected && open.via != Via::Sns
+            });
             assert!(!is_rejected, "what was rejected is sent: {open:#?}");
         }
-        let others: BTreeSet<&String> = self.parameters.keys().filter(|key| *key != "ProductionTag").collect();
-        assert_eq!(others, update.others.iter().collect(), "every other parameter is named, or it falls to its default");
+        let others: BTreeSet<&String> =
+            self.parameters.keys().filter(|key| *key != "ProductionTag").collect();
+        assert_eq!(
+            others,
+            update.others.iter().collect(),
+            "every other parameter is named, or it falls to its default"
+        );
         let was_moved = self.moved_by_others.contains(&update.tag);
-        assert!(was_moved || self.tags.contains_key(&update.tag), "the stack is sent to a tag that no image has");
+        assert!(
+            was_moved || self.tags.contains_key(&update.tag),
+            "the stack is sent to a tag that no image has"
+        );
         assert!(update.tag.as_str().starts_with("production_"), "production gets `{}`", update.tag);
         if let Some(open) = state.open.iter().find(|open| open.token == update.token) {
             let on = self.tags.get(&update.tag);
-            assert!(was_moved || on == Some(&open.digest), "the tag of what is sent is on {on:?}: {open:#?}");
+            assert!(
+                was_moved || on == Some(&open.digest),
+                "the tag of what is sent is on {on:?}: {open:#?}"
+            );
             self.ran.push(open.digest.clone());
         }
         let before = self.parameters["ProductionTag"].clone();
@@ -476,20 +522,34 @@ impl Inner {
             return Applied::NotUpdated(NotUpdated::Contested);
         }
         let (state, _) = self.state.as_ref().expect("a change set is made that no state knows");
-        assert!(state.change_sets.iter().any(|own| own.name() == name), "a change set is made that nobody would remove");
+        assert!(
+            state.change_sets.iter().any(|own| own.name() == name),
+            "a change set is made that nobody would remove"
+        );
         if self.change_sets.contains_key(name) {
             return Applied::NotUpdated(NotUpdated::Contested);
         }
-        let new =
-            ChangeSet { update: update.clone(), changes: self.would_change.clone(), looks: self.looks_of_a_review, is_outdated: false };
+        let new = ChangeSet {
+            update: update.clone(),
+            changes: self.would_change.clone(),
+            looks: self.looks_of_a_review,
+            is_outdated: false,
+        };
         self.change_sets.insert(name.to_owned(), Some(new));
         Applied::Created(arn_of(name))
     }
 
     fn review(&mut self, arn: &str) -> Review {
-        let others = self.change_sets.iter().filter(|(_, own)| own.is_none()).map(|(name, _)| name.clone()).collect();
+        let others = self
+            .change_sets
+            .iter()
+            .filter(|(_, own)| own.is_none())
+            .map(|(name, _)| name.clone())
+            .collect();
         match self.change_sets.get_mut(name_of(arn)) {
-            None if self.executed.as_deref() == Some(arn) && self.in_flight.is_some() => Review::Executing,
+            None if self.executed.as_deref() == Some(arn) && self.in_flight.is_some() => {
+                Review::Executing
+            }
             None => Review::Absent,
             Some(None) => panic!("somebody else's change set has our name"),
             Some(Some(own)) if own.looks > 0 => {
@@ -502,7 +562,9 @@ impl Inner {
     }
 
     fn execute_change_set(&mut self, token: &Token, arn: &str) -> Applied {
-        let Some(Some(ChangeSet { update, changes, looks: 0, is_outdated: false })) = self.change_sets.get(name_of(arn)).cloned() else {
+        let Some(Some(ChangeSet { update, changes, looks: 0, is_outdated: false })) =
+            self.change_sets.get(name_of(arn)).cloned()
+        else {
             return Applied::NotUpdated(NotUpdated::Contested);
         };
         assert_eq!(update.token, *token, "another promotion's change set is executed");
@@ -515,15 +577,26 @@ impl Inner {
         applied
     }
 
-    /// What a change set did was allowed. Deliberately not the function's own judgement: here replacements are all there is.
+    /// What a change set did was allowed. Deliberately not the function's own judgement: here
+    /// replacements are all there is.
     fn assert_guarded(&self, changes: &Changes) {
         if let Some(allowed) = self.config["guard"]["allowed_changes"].as_array() {
-            let is_allowed = |change: &Change| allowed.contains(&json!(format!("{}:Replacement", change.kind)));
-            assert!(changes.list.iter().all(is_allowed), "the guard forbids what was executed: {:?}", changes.list);
+            let is_allowed =
+                |change: &Change| allowed.contains(&json!(format!("{}:Replacement", change.kind)));
+            assert!(
+                changes.list.iter().all(is_allowed),
+                "the guard forbids what was executed: {:?}",
+                changes.list
+            );
         }
         for (key, value) in &self.resolved {
-            let is_as_it_was = changes.resolved.contains(&(key.clone(), value.clone())) || !changes.causes.contains(key);
-            assert!(is_as_it_was || self.is_rolling_back(), "`{key}` was resolved anew: {:?}", changes.resolved);
+            let is_as_it_was = changes.resolved.contains(&(key.clone(), value.clone()))
+                || !changes.causes.contains(key);
+            assert!(
+                is_as_it_was || self.is_rolling_back(),
+                "`{key}` was resolved anew: {:?}",
+                changes.resolved
+            );
         }
     }
 
@@ -558,14 +631,20 @@ impl Inner {
             return Applied::NotUpdated(NotUpdated::Contested);
         }
         self.status = "UPDATE_ROLLBACK_IN_PROGRESS".to_owned();
-        self.stack_event(token.of_cancel().as_str(), "UPDATE_ROLLBACK_IN_PROGRESS", Some("User Initiated"));
+        self.stack_event(
+            token.of_cancel().as_str(),
+            "UPDATE_ROLLBACK_IN_PROGRESS",
+            Some("User Initiated"),
+        );
         self.cancels += 1;
         Applied::Done
     }
 
     fn put_tag(&mut self, image: &Image, tag: &Tag) -> Applied {
         match self.tags.get(tag) {
-            Some(on) if *on != image.digest && self.is_immutable => return Applied::TagTaken(tag.clone()),
+            Some(on) if *on != image.digest && self.is_immutable => {
+                return Applied::TagTaken(tag.clone());
+            }
             Some(on) if *on != image.digest => {
                 assert!(self.moved_by_others.contains(tag), "the tag {tag} was moved");
             }
@@ -576,7 +655,9 @@ impl Inner {
     }
 
     fn save(&mut self, records: &ecr_promoter::world::Records, version: &Version) -> Applied {
-        if records.state.is_some() && self.state.as_ref().map(|(_, nonce)| nonce) != version.0.as_ref() {
+        if records.state.is_some()
+            && self.state.as_ref().map(|(_, nonce)| nonce) != version.0.as_ref()
+        {
             return Applied::Conflict;
         }
         if let Some(command) = &records.command {
@@ -591,7 +672,13 @@ impl Inner {
         }
         let Some(state) = &records.state else { return Applied::Done };
         if let Some(request) = &records.request {
-            self.asked.insert(request.id.clone(), Asked { repository: "web".parse().expect("a name"), digest: request.digest.clone() });
+            self.asked.insert(
+                request.id.clone(),
+                Asked {
+                    repository: "web".parse().expect("a name"),
+                    digest: request.digest.clone(),
+                },
+            );
         }
         self.nonces += 1;
         let nonce = self.nonces.to_string();
@@ -608,7 +695,11 @@ impl Inner {
             parameters: self
                 .parameters
                 .iter()
-                .map(|(key, value)| Parameter { key: key.clone(), value: value.clone(), resolved: self.resolved.get(key).cloned() })
+                .map(|(key, value)| Parameter {
+                    key: key.clone(),
+                    value: value.clone(),
+                    resolved: self.resolved.get(key).cloned(),
+                })
                 .collect(),
             capabilities: vec!["CAPABILITY_IAM".to_owned()],
         }
@@ -624,7 +715,8 @@ impl Inner {
     }
 
     fn check_tags(&self, tags: &[(Tag, Digest)]) -> Applied {
-        let is_taken = |(tag, digest): &&(Tag, Digest)| self.tags.get(tag).is_some_and(|on| on != digest);
+        let is_taken =
+            |(tag, digest): &&(Tag, Digest)| self.tags.get(tag).is_some_and(|on| on != digest);
         tags.iter().find(is_taken).map_or(Applied::Done, |(tag, _)| Applied::TagTaken(tag.clone()))
     }
 
@@ -633,7 +725,10 @@ impl Inner {
     }
 
     fn find(&self, digest: &Digest) -> Result<Image, String> {
-        self.images.get(digest).cloned().ok_or_else(|| format!("{digest} cannot be pulled: ImageNotFound"))
+        self.images
+            .get(digest)
+            .cloned()
+            .ok_or_else(|| format!("{digest} cannot be pulled: ImageNotFound"))
     }
 }
 
@@ -646,7 +741,12 @@ fn name_of(id: &str) -> &str {
 }
 
 /// Writes a record if it is still as it was read.
-fn keep<T: Clone>(kept: &mut Option<(T, String)>, record: &T, version: &Version, nonces: &mut u64) -> Applied {
+fn keep<T: Clone>(
+    kept: &mut Option<(T, String)>,
+    record: &T,
+    version: &Version,
+    nonces: &mut u64,
+) -> Applied {
     if kept.as_ref().map(|(_, nonce)| nonce) != version.0.as_ref() {
         return Applied::Conflict;
     }
@@ -664,8 +764,8 @@ struct Sandbox {
 impl Sandbox {
     /// One call: others may go before it, and it may go wrong.
     async fn call<T>(&self, name: &str, effect: impl FnOnce(&mut Inner) -> T) -> Result<T, Error> {
-        // A configuration does not change here, nor where the app is installed: who reads it first makes no difference, and many
-        // interleavings are saved.
+        // A configuration does not change here, nor where the app is installed: who reads it first
+        // makes no difference, and many interleavings are saved.
         if !name.starts_with("GetParameter") && name != "Slack auth.test" {
             yield_now().await;
         }
@@ -683,27 +783,38 @@ impl Sandbox {
                 *self.died.borrow_mut() = true;
                 std::future::pending().await
             }
-            (Some(Fault::Before | Fault::After), _) | (None, None) => {
-                Err(Error::Aws { action: "test", resource: name.to_owned(), message: "the call failed".to_owned() })
-            }
+            (Some(Fault::Before | Fault::After), _) | (None, None) => Err(Error::Aws {
+                action: "test",
+                resource: name.to_owned(),
+                message: "the call failed".to_owned(),
+            }),
         }
     }
 }
 
 impl Sandbox {
-    /// A look that most likely finds nothing to do: what runs is known before the tags are asked for.
+    /// A look that most likely finds nothing to do: what runs is known before the tags are asked
+    /// for.
     async fn glance(&self) -> Result<Snapshot, Error> {
         let at = self.world.get().now;
         let state = self.call("GetItem state", |w| w.state.clone());
         let stack = self.call("DescribeStacks", |w| w.stack());
         let (state, stack) = futures_util::try_join!(state, stack)?;
-        let value = stack.value("ProductionTag").filter(|value| value.starts_with("production_")).map(tag);
+        let value =
+            stack.value("ProductionTag").filter(|value| value.starts_with("production_")).map(tag);
         let named: BTreeSet<Tag> = [tag("latest")].into_iter().chain(value).collect();
-        let ask = |w: &mut Inner| named.iter().map(|tag| (tag.clone(), w.tags.get(tag).cloned())).collect::<Vec<_>>();
+        let ask = |w: &mut Inner| {
+            named.iter().map(|tag| (tag.clone(), w.tags.get(tag).cloned())).collect::<Vec<_>>()
+        };
         let holders = self.call("BatchGetImage", ask).await?;
         let (state, nonce) = state.unzip();
         let nonce_for_names = self.world.get_mut().nonce();
-        let mut seen = Snapshot { state, version: Version(nonce), stack: Some(stack), ..Snapshot::at(at, nonce_for_names) };
+        let mut seen = Snapshot {
+            state,
+            version: Version(nonce),
+            stack: Some(stack),
+            ..Snapshot::at(at, nonce_for_names)
+        };
         seen.note_tags(&tag("latest"), holders, []);
         Ok(seen)
     }
@@ -721,7 +832,11 @@ impl World for Sandbox {
     async fn app(&self, repository: &Repository) -> Result<Option<App>, Error> {
         let config = self.call("GetParameter", |w| w.config.to_string()).await?;
         if let Some((config, _)) = self.world.get().others.get(repository) {
-            return Ok(Some(App::parse(repository, &format!("/ecr-promoter/apps/{repository}"), &config.to_string())?));
+            return Ok(Some(App::parse(
+                repository,
+                &format!("/ecr-promoter/apps/{repository}"),
+                &config.to_string(),
+            )?));
         }
         if repository.as_str() != "web" {
             return Ok(None);
@@ -788,7 +903,8 @@ impl World for Sandbox {
     }
 
     async fn secret(&self, secret: Secret) -> Result<Option<SecretString>, Error> {
-        let SecretsOfSlack { signing, token } = self.call("GetParameter secret", |w| w.secrets.clone()).await?;
+        let SecretsOfSlack { signing, token } =
+            self.call("GetParameter secret", |w| w.secrets.clone()).await?;
         Ok(match secret {
             Secret::SlackSigningSecret => signing.map(SecretString::from),
             Secret::SlackBotToken => token.map(SecretString::from),
@@ -818,30 +934,49 @@ impl World for Sandbox {
     }
 
     async fn unfinished(&self) -> Result<(Unfinished, Version), Error> {
-        let (unfinished, nonce) = self.call("GetItem unfinished", |w| w.unfinished.clone()).await?.unzip();
+        let (unfinished, nonce) =
+            self.call("GetItem unfinished", |w| w.unfinished.clone()).await?.unzip();
         Ok((unfinished.unwrap_or_default(), Version(nonce)))
     }
 
-    async fn keep_unfinished(&self, unfinished: &Unfinished, version: &Version) -> Result<Applied, Error> {
-        self.call("Save unfinished", |w| keep(&mut w.unfinished, unfinished, version, &mut w.nonces)).await
+    async fn keep_unfinished(
+        &self,
+        unfinished: &Unfinished,
+        version: &Version,
+    ) -> Result<Applied, Error> {
+        self.call("Save unfinished", |w| {
+            keep(&mut w.unfinished, unfinished, version, &mut w.nonces)
+        })
+        .await
     }
 
     async fn state(&self, _: &Repository) -> Result<Option<State>, Error> {
         self.call("GetItem state", |w| w.state.as_ref().map(|(state, _)| state.clone())).await
     }
 
-    async fn states(&self, repositories: &[Repository]) -> Result<BTreeMap<Repository, Result<State, Error>>, Error> {
+    async fn states(
+        &self,
+        repositories: &[Repository],
+    ) -> Result<BTreeMap<Repository, Result<State, Error>>, Error> {
         let read = |w: &mut Inner| {
             let state = |name: &Repository| match w.others.get(name) {
                 Some((_, state)) => state.clone(),
-                None => w.state.as_ref().filter(|_| name.as_str() == "web").map(|(state, _)| state.clone()),
+                None => w
+                    .state
+                    .as_ref()
+                    .filter(|_| name.as_str() == "web")
+                    .map(|(state, _)| state.clone()),
             };
             repositories.iter().filter_map(|name| Some((name.clone(), Ok(state(name)?)))).collect()
         };
         self.call("BatchGetItem", read).await
     }
 
-    async fn watch(&self, _: &App, _: &EventsWanted) -> Result<(Option<Stack>, StackEvents), Error> {
+    async fn watch(
+        &self,
+        _: &App,
+        _: &EventsWanted,
+    ) -> Result<(Option<Stack>, StackEvents), Error> {
         let stack = self.call("DescribeStacks", |w| w.stack());
         let events = self.call("DescribeStackEvents", |w| StackEvents::from(w.events.clone()));
         let (stack, events) = futures_util::try_join!(stack, events)?;
@@ -866,17 +1001,26 @@ impl World for Sandbox {
         };
         let images = self.call("BatchGetImage", |w| {
             let newest = w.tags.get(&tag("latest")).cloned();
-            let asked = subject.digest.iter().chain(&newest).map(|digest| (digest.clone(), w.find(digest))).collect();
+            let asked = subject
+                .digest
+                .iter()
+                .chain(&newest)
+                .map(|digest| (digest.clone(), w.find(digest)))
+                .collect();
             (newest, asked)
         });
         let tags_of = async {
             match &subject.digest {
-                Some(digest) => self.call("DescribeImages", |w| w.tags_of(digest)).await.map(|tags| Some((digest, tags))),
+                Some(digest) => self
+                    .call("DescribeImages", |w| w.tags_of(digest))
+                    .await
+                    .map(|tags| Some((digest, tags))),
                 None => Ok(None),
             }
         };
         let stack = self.call("DescribeStacks", |w| w.stack());
-        let (state, command, (newest, images), tags_of, stack) = futures_util::try_join!(state, command, images, tags_of, stack)?;
+        let (state, command, (newest, images), tags_of, stack) =
+            futures_util::try_join!(state, command, images, tags_of, stack)?;
         let mut tags = Tags::default();
         if let Some((digest, its)) = tags_of {
             tags.insert_all_of(digest, its);
@@ -905,7 +1049,11 @@ impl World for Sandbox {
                 seen.images.insert(digest.clone(), image);
             }
             Question::Availability(digest) => {
-                let reason = self.call("DescribeImages", |w| w.archived.contains(digest).then(|| format!("{digest} is ARCHIVED"))).await?;
+                let reason = self
+                    .call("DescribeImages", |w| {
+                        w.archived.contains(digest).then(|| format!("{digest} is ARCHIVED"))
+                    })
+                    .await?;
                 seen.unavailable.insert(digest.clone(), reason);
             }
             Question::Label(digest) => {
@@ -913,14 +1061,18 @@ impl World for Sandbox {
             }
             Question::Tags(TagsWanted { named, of }) => {
                 let ask = |w: &mut Inner| {
-                    let named: Vec<_> = named.iter().map(|tag| (tag.clone(), w.tags.get(tag).cloned())).collect();
-                    let of: Vec<_> = of.iter().map(|digest| (digest.clone(), w.tags_of(digest))).collect();
+                    let named: Vec<_> =
+                        named.iter().map(|tag| (tag.clone(), w.tags.get(tag).cloned())).collect();
+                    let of: Vec<_> =
+                        of.iter().map(|digest| (digest.clone(), w.tags_of(digest))).collect();
                     (named, of)
                 };
                 let (named, of) = self.call("Tags", ask).await?;
                 seen.note_tags(&tag("latest"), named, of);
             }
-            Question::Mutability => seen.mutability = Some(self.call("DescribeRepositories", |w| w.mutability()).await?),
+            Question::Mutability => {
+                seen.mutability = Some(self.call("DescribeRepositories", |w| w.mutability()).await?)
+            }
             Question::Configuration => seen.is_configuration_newer = true,
             Question::Events(wanted) => {
                 let (stack, events) = self.watch(app, wanted).await?;
@@ -928,13 +1080,17 @@ impl World for Sandbox {
             }
             Question::Matches(commit) => {
                 let tags: Tags = self.world.get().tags.clone().into_iter().collect();
-                let is_of = |image: &Image| tags.commit(&image.digest, &app.config).flatten().or(image.annotation.clone());
+                let is_of = |image: &Image| {
+                    tags.commit(&image.digest, &app.config).flatten().or(image.annotation.clone())
+                };
                 let search = |w: &mut Inner| {
                     w.now += w.search.0;
                     (w.images.clone(), w.search.1)
                 };
                 let (all, unread) = self.call("ListImages", search).await?;
-                let found = all.values().filter(|image| is_of(image).is_some_and(|its| its.agrees_with(commit)));
+                let found = all
+                    .values()
+                    .filter(|image| is_of(image).is_some_and(|its| its.agrees_with(commit)));
                 let digests = found.map(|image| image.digest.clone()).collect();
                 seen.matches.insert(commit.clone(), Matches { digests, unread });
             }
@@ -942,7 +1098,10 @@ impl World for Sandbox {
                 let review = self.call("DescribeChangeSet", |w| w.review(arn)).await?;
                 seen.reviews.insert(arn.clone(), review);
             }
-            Question::History => seen.history = Some(self.call("Query", |w| w.history.values().rev().cloned().collect()).await?),
+            Question::History => {
+                seen.history =
+                    Some(self.call("Query", |w| w.history.values().rev().cloned().collect()).await?)
+            }
         }
         Ok(())
     }
@@ -950,26 +1109,45 @@ impl World for Sandbox {
     async fn apply(&self, _: &App, action: &Action, version: &Version) -> Result<Applied, Error> {
         match action {
             Action::Save(records) | Action::Mark(records) => {
-                // A condition that failed on one's own first try is a success: the real world knows it by its nonce.
+                // A condition that failed on one's own first try is a success: the real world knows
+                // it by its nonce.
                 self.call(action.name(), |w| w.save(records, version)).await
             }
             Action::CheckTags(tags) => self.call("CheckTags", |w| w.check_tags(tags)).await,
             Action::PutTag { image, tag } => self.call("PutImage", |w| w.put_tag(image, tag)).await,
-            Action::UpdateStack(update) => match self.call("UpdateStack", |w| w.update_stack(update)).await {
-                Err(Error::Aws { message, .. }) => Ok(Applied::NotUpdated(NotUpdated::Unsure(message))),
-                other => other,
-            },
-            Action::CreateChangeSet { update, name } => match self.call("CreateChangeSet", |w| w.create_change_set(update, name)).await {
-                Err(Error::Aws { message, .. }) => Ok(Applied::NotUpdated(NotUpdated::Unsure(message))),
-                other => other,
-            },
-            Action::ExecuteChangeSet { token, arn } => match self.call("ExecuteChangeSet", |w| w.execute_change_set(token, arn)).await {
-                Err(Error::Aws { message, .. }) => Ok(Applied::NotUpdated(NotUpdated::Unsure(message))),
-                other => other,
-            },
-            Action::DeleteChangeSet(id) => self.call("DeleteChangeSet", |w| w.delete_change_set(id)).await,
-            Action::CancelUpdate(token) => self.call("CancelUpdateStack", |w| w.cancel(token)).await,
-            Action::Show(request) => self.call("Slack", |w| w.show(request)).await.or(Ok(Applied::PutOff)),
+            Action::UpdateStack(update) => {
+                match self.call("UpdateStack", |w| w.update_stack(update)).await {
+                    Err(Error::Aws { message, .. }) => {
+                        Ok(Applied::NotUpdated(NotUpdated::Unsure(message)))
+                    }
+                    other => other,
+                }
+            }
+            Action::CreateChangeSet { update, name } => {
+                match self.call("CreateChangeSet", |w| w.create_change_set(update, name)).await {
+                    Err(Error::Aws { message, .. }) => {
+                        Ok(Applied::NotUpdated(NotUpdated::Unsure(message)))
+                    }
+                    other => other,
+                }
+            }
+            Action::ExecuteChangeSet { token, arn } => {
+                match self.call("ExecuteChangeSet", |w| w.execute_change_set(token, arn)).await {
+                    Err(Error::Aws { message, .. }) => {
+                        Ok(Applied::NotUpdated(NotUpdated::Unsure(message)))
+                    }
+                    other => other,
+                }
+            }
+            Action::DeleteChangeSet(id) => {
+                self.call("DeleteChangeSet", |w| w.delete_change_set(id)).await
+            }
+            Action::CancelUpdate(token) => {
+                self.call("CancelUpdateStack", |w| w.cancel(token)).await
+            }
+            Action::Show(request) => {
+                self.call("Slack", |w| w.show(request)).await.or(Ok(Applied::PutOff))
+            }
             Action::Tell(notice) => {
                 let tell = |w: &mut Inner| {
                     w.now += w.told_in;
@@ -983,7 +1161,10 @@ impl World for Sandbox {
                 self.call("Publish", tell).await?
             }
             Action::KeepAnswer(record) => {
-                self.call("PutItem command", |w| w.commands.insert(record.id.clone(), (**record).clone())).await?;
+                self.call("PutItem command", |w| {
+                    w.commands.insert(record.id.clone(), (**record).clone())
+                })
+                .await?;
                 Ok(Applied::Done)
             }
         }
@@ -994,7 +1175,8 @@ impl World for Sandbox {
     }
 }
 
-/// Runs `payload` once for each call that it makes and each fault, and delivers it again as Lambda would.
+/// Runs `payload` once for each call that it makes and each fault, and delivers it again as Lambda
+/// would.
 pub(crate) fn survives_every_fault(
     new: impl Fn() -> (Memory, Digest),
     payload: impl Fn(&Memory, &Digest) -> Value,
@@ -1016,7 +1198,10 @@ pub(crate) fn survives_every_fault(
             for attempt in 0..3 {
                 match run(world.handler(payload.clone(), "request")) {
                     Some(Ok(_)) => break,
-                    Some(Err(_)) | None => assert!(attempt < 2, "fault {fault:?} at call {at}: not carried out in three attempts"),
+                    Some(Err(_)) | None => assert!(
+                        attempt < 2,
+                        "fault {fault:?} at call {at}: not carried out in three attempts"
+                    ),
                 }
             }
             eprintln!("fault {fault:?} at call {at}: {:?}", world.get().calls);
@@ -1038,19 +1223,27 @@ pub(crate) fn stack_changed() -> Value {
     event("cfn-update-complete")
 }
 
-/// How often an interleaving turns away from a handler that could go on. Faults need few such turns, mostly two, and the number
-/// of interleavings grows with each: <https://www.microsoft.com/en-us/research/publication/iterative-context-bounding-for-systematic-testing-of-multithreaded-programs/>
+/// How often an interleaving turns away from a handler that could go on. Faults need few such
+/// turns, mostly two, and the number of interleavings grows with each:
+/// <https://www.microsoft.com/en-us/research/publication/iterative-context-bounding-for-systematic-testing-of-multithreaded-programs/>
 const TURNS: usize = 5;
 
-/// Tries every interleaving of these payloads' handlers with at most [`TURNS`], each in a world of its own: choices are counted
-/// through like the digits of a number. Answers how many there were.
-pub(crate) fn every_interleaving(start: &Memory, payloads: &[Value], check: impl Fn(&Memory)) -> usize {
+/// Tries every interleaving of these payloads' handlers with at most [`TURNS`], each in a world of
+/// its own: choices are counted through like the digits of a number. Answers how many there were.
+pub(crate) fn every_interleaving(
+    start: &Memory,
+    payloads: &[Value],
+    check: impl Fn(&Memory),
+) -> usize {
     let mut path: Vec<(usize, usize)> = Vec::new();
     let mut runs = 0;
     loop {
         let world = start.fork();
         let (mut step, mut turns, mut last) = (0, 0, None);
-        let handlers = payloads.iter().enumerate().map(|(i, payload)| world.handler(payload.clone(), &format!("request-{i}")));
+        let handlers = payloads
+            .iter()
+            .enumerate()
+            .map(|(i, payload)| world.handler(payload.clone(), &format!("request-{i}")));
         let results = interleave(handlers, |left| {
             let goes_on = last.and_then(|last| left.iter().position(|index| *index == last));
             let is_free = goes_on.is_none() || turns < TURNS;
@@ -1064,7 +1257,9 @@ pub(crate) fn every_interleaving(start: &Memory, payloads: &[Value], check: impl
             place
         });
         for result in results {
-            result.expect("no sandbox died").unwrap_or_else(|error| panic!("interleaving {path:?}: {error}"));
+            result
+                .expect("no sandbox died")
+                .unwrap_or_else(|error| panic!("interleaving {path:?}: {error}"));
         }
         check(&world);
         runs += 1;
@@ -1133,10 +1328,14 @@ pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Runs several futures, one step at a time, in the order that `choose` says: it is given those that are left, and answers a place
-/// among them.
-pub(crate) fn interleave<F: Future>(futures: impl IntoIterator<Item = F>, mut choose: impl FnMut(&[usize]) -> usize) -> Vec<F::Output> {
-    let (mut indices, mut left): (Vec<usize>, Vec<Pin<Box<F>>>) = futures.into_iter().map(Box::pin).enumerate().unzip();
+/// Runs several futures, one step at a time, in the order that `choose` says: it is given those
+/// that are left, and answers a place among them.
+pub(crate) fn interleave<F: Future>(
+    futures: impl IntoIterator<Item = F>,
+    mut choose: impl FnMut(&[usize]) -> usize,
+) -> Vec<F::Output> {
+    let (mut indices, mut left): (Vec<usize>, Vec<Pin<Box<F>>>) =
+        futures.into_iter().map(Box::pin).enumerate().unzip();
     let mut results = Vec::new();
     let mut context = Context::from_waker(Waker::noop());
     while !left.is_empty() {

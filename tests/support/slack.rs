@@ -1,5 +1,5 @@
-//! Slack as the people in it use it: they see messages, click on the buttons that they see, and write slash commands. What they
-//! do reaches the function signed, as a request to its URL.
+//! Slack as the people in it use it: they see messages, click on the buttons that they see, and
+//! write slash commands. What they do reaches the function signed, as a request to its URL.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -39,11 +39,19 @@ pub(crate) struct Shown {
 
 impl Shown {
     pub(crate) fn buttons(&self) -> Vec<Button> {
-        let elements = self.blocks.as_array().expect("a list").iter().filter(|block| block["type"] == "actions");
+        let elements = self
+            .blocks
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter(|block| block["type"] == "actions");
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         elements
             .flat_map(|block| block["elements"].as_array().expect("a list"))
-            .map(|button| Button { action_id: text(&button["action_id"]), value: text(&button["value"]) })
+            .map(|button| Button {
+                action_id: text(&button["action_id"]),
+                value: text(&button["value"]),
+            })
             .collect()
     }
 
@@ -55,7 +63,12 @@ impl Shown {
 
     /// Everything that it says, buttons aside.
     pub(crate) fn words(&self) -> String {
-        let blocks = self.blocks.as_array().expect("a list").iter().filter(|block| block["type"] != "actions");
+        let blocks = self
+            .blocks
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter(|block| block["type"] != "actions");
         blocks.map(Value::to_string).collect()
     }
 }
@@ -64,14 +77,18 @@ impl Memory {
     /// The app asks in Slack; `more` is what its `approval` says beside the channel.
     pub(crate) fn in_slack(self, more: &Value) -> Self {
         let mut approval = json!({ "slack_channel": CHANNEL });
-        approval.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        approval
+            .as_object_mut()
+            .expect("an object")
+            .extend(more.as_object().expect("an object").clone());
         self.get_mut().config["approval"] = approval;
         self
     }
 
     pub(crate) fn app(&self) -> App {
         let config = self.get().config.to_string();
-        App::parse(&"web".parse().expect("a name"), "/ecr-promoter/apps/web", &config).expect("a configuration")
+        App::parse(&"web".parse().expect("a name"), "/ecr-promoter/apps/web", &config)
+            .expect("a configuration")
     }
 
     /// The messages in the channel, oldest first, as they are now.
@@ -101,7 +118,11 @@ impl Memory {
     pub(crate) fn clicks(&self, user: &str, button: &Button, trigger: &str) -> Option<String> {
         let before = self.get().whispered.len();
         let answer = self.invoke(&click(self, user, button, trigger), trigger).expect("an answer");
-        assert_eq!((&answer["statusCode"], &answer["body"]), (&json!(200), &json!("")), "{answer:#}");
+        assert_eq!(
+            (&answer["statusCode"], &answer["body"]),
+            (&json!(200), &json!("")),
+            "{answer:#}"
+        );
         let said = self.get().whispered[before..].to_vec();
         assert!(said.len() <= 1, "{said:?}");
         said.into_iter().next()
@@ -116,9 +137,11 @@ impl Memory {
     #[track_caller]
     pub(crate) fn writes_in(&self, channel: &str, user: &str, text: &str, trigger: &str) -> String {
         let trigger = &trigger.replace(char::is_whitespace, "-");
-        let answer = self.invoke(&slash(self, channel, user, text, trigger), trigger).expect("an answer");
+        let answer =
+            self.invoke(&slash(self, channel, user, text, trigger), trigger).expect("an answer");
         assert_eq!(answer["statusCode"], 200, "{answer:#}");
-        let body: Value = serde_json::from_str(answer["body"].as_str().expect("a body")).expect("JSON");
+        let body: Value =
+            serde_json::from_str(answer["body"].as_str().expect("a body")).expect("JSON");
         assert_eq!(body["response_type"], "ephemeral");
         body["text"].as_str().expect("a text").to_owned()
     }
@@ -140,7 +163,11 @@ pub(crate) fn interaction(user: &str, button: &Button, trigger: &str) -> Value {
 
 /// A click, signed now.
 pub(crate) fn click(world: &Memory, user: &str, button: &Button, trigger: &str) -> Value {
-    signed("/slack/interactions", &form(&[("payload", &interaction(user, button, trigger).to_string())]), world.get().now)
+    signed(
+        "/slack/interactions",
+        &form(&[("payload", &interaction(user, button, trigger).to_string())]),
+        world.get().now,
+    )
 }
 
 /// A slash command, signed now.
@@ -177,7 +204,8 @@ pub(crate) fn signed(path: &str, body: &str, at: Timestamp) -> Value {
 pub(crate) fn signature(secret: &str, timestamp: &str, body: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key of any length");
     mac.update(format!("v0:{timestamp}:{body}").as_bytes());
-    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String =
+        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("v0={hex}")
 }
 

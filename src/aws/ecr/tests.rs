@@ -4,7 +4,9 @@ use aws_smithy_types::body::SdkBody;
 use http::{Request, Response};
 use serde_json::{Value, json};
 
-use super::super::wire::{Recording, app, denied, form_request, json_error, json_request, ok, ok_json, replay, web};
+use super::super::wire::{
+    Recording, app, denied, form_request, json_error, json_request, ok, ok_json, replay, web,
+};
 use super::{Candidates, Newest};
 use crate::config::App;
 use crate::error::Error;
@@ -30,7 +32,10 @@ pub(super) fn batch_get_image(ids: &Value) -> Request<SdkBody> {
         "application/vnd.oci.image.manifest.v1+json",
         "application/vnd.oci.image.index.v1+json",
     ];
-    ask("BatchGetImage", &json!({ "repositoryName": "web", "imageIds": ids, "acceptedMediaTypes": media_types }))
+    ask(
+        "BatchGetImage",
+        &json!({ "repositoryName": "web", "imageIds": ids, "acceptedMediaTypes": media_types }),
+    )
 }
 
 pub(super) fn images(rows: &[Value], failures: &[Value]) -> Response<SdkBody> {
@@ -42,7 +47,10 @@ pub(super) fn row(digest: &Digest, tag: Option<&str>, manifest: &str, media_type
     if let Some(tag) = tag {
         id["imageTag"] = tag.into();
     }
-    json!({ "registryId": "012345678912", "repositoryName": "web", "imageId": id, "imageManifest": manifest, "imageManifestMediaType": media_type })
+    json!({
+        "registryId": "012345678912", "repositoryName": "web", "imageId": id,
+        "imageManifest": manifest, "imageManifestMediaType": media_type,
+    })
 }
 
 pub(super) fn web_app() -> App {
@@ -50,7 +58,8 @@ pub(super) fn web_app() -> App {
 }
 
 fn image() -> Image {
-    Image::parse(&Digest::of(MANIFEST.as_bytes()), MANIFEST.to_owned(), Some(MEDIA_TYPE.to_owned())).expect("a manifest")
+    Image::parse(&Digest::of(MANIFEST.as_bytes()), MANIFEST.to_owned(), Some(MEDIA_TYPE.to_owned()))
+        .expect("a manifest")
 }
 
 fn tag(text: &str) -> Tag {
@@ -61,9 +70,18 @@ fn tag(text: &str) -> Tag {
 
 #[tokio::test]
 async fn a_repository_that_does_not_exist_has_no_images_and_no_tags() {
-    let missing = || json_error("RepositoryNotFoundException", "The repository with name 'web' does not exist", &json!({}));
+    let missing = || {
+        json_error(
+            "RepositoryNotFoundException",
+            "The repository with name 'web' does not exist",
+            &json!({}),
+        )
+    };
     let asked = || batch_get_image(&json!([{ "imageTag": "latest" }]));
-    let candidates = replay([(asked(), missing())], async |aws| aws.candidates(&web_app(), None).await).await.expect("not an error");
+    let candidates =
+        replay([(asked(), missing())], async |aws| aws.candidates(&web_app(), None).await)
+            .await
+            .expect("not an error");
     assert_eq!((candidates.found.len(), candidates.rows, candidates.is_there), (0, 0, false));
 }
 
@@ -79,9 +97,15 @@ async fn one_call_reads_the_image_of_a_push_and_that_of_the_source_tag() {
         row(&image.digest, Some("latest"), MANIFEST, MEDIA_TYPE),
     ];
     let asked = batch_get_image(&json!([{ "imageDigest": old }, { "imageTag": "latest" }]));
-    let candidates = replay([(asked, images(&rows, &[]))], async |aws| aws.candidates(&web_app(), Some(&old)).await).await;
+    let candidates = replay([(asked, images(&rows, &[]))], async |aws| {
+        aws.candidates(&web_app(), Some(&old)).await
+    })
+    .await;
     let candidates = candidates.expect("read");
-    assert_eq!(candidates.found.keys().collect::<BTreeSet<_>>(), BTreeSet::from([&image.digest, &old]));
+    assert_eq!(
+        candidates.found.keys().collect::<BTreeSet<_>>(),
+        BTreeSet::from([&image.digest, &old])
+    );
     assert_eq!(candidates.found[&image.digest], Ok(image.clone()));
     assert_eq!(candidates.newest(Some(&old), &tag("latest")), Newest::Known(Some(image.digest)));
 }
@@ -91,7 +115,10 @@ async fn a_manifest_that_ecr_converted_is_not_taken_for_the_image() {
     let digest = Digest::of(b"a list of manifests");
     let rows = [row(&digest, Some("latest"), MANIFEST, MEDIA_TYPE)];
     let asked = batch_get_image(&json!([{ "imageTag": "latest" }]));
-    let candidates = replay([(asked, images(&rows, &[]))], async |aws| aws.candidates(&web_app(), None).await).await.expect("read");
+    let candidates =
+        replay([(asked, images(&rows, &[]))], async |aws| aws.candidates(&web_app(), None).await)
+            .await
+            .expect("read");
     assert_eq!(candidates.found, BTreeMap::new());
     assert_eq!(candidates.newest(None, &tag("latest")), Newest::Known(Some(digest)));
 }
@@ -102,27 +129,47 @@ async fn what_cannot_be_pulled_says_why() {
     let failure = |code: &str, words: &str| json!({ "imageId": { "imageDigest": digest }, "failureCode": code, "failureReason": words });
     let asked = || batch_get_image(&json!([{ "imageDigest": digest }, { "imageTag": "latest" }]));
     for (failures, expected) in [
-        (vec![failure("ImageNotFound", "Requested image not found")], "ImageNotFound: Requested image not found"),
-        (vec![failure("ImageInaccessible", "The image is archived")], "ImageInaccessible: The image is archived"),
+        (
+            vec![failure("ImageNotFound", "Requested image not found")],
+            "ImageNotFound: Requested image not found",
+        ),
+        (
+            vec![failure("ImageInaccessible", "The image is archived")],
+            "ImageInaccessible: The image is archived",
+        ),
         (vec![], "ImageNotFound: ECR does not have it any more"),
     ] {
         let rows = [row(&Digest::of(OLD_MANIFEST.as_bytes()), Some("latest"), OLD_MANIFEST, OCI)];
         let recordings = [(asked(), images(&rows, &failures))];
-        let candidates = replay(recordings, async |aws| aws.candidates(&web_app(), Some(&digest)).await).await.expect("read");
-        assert_eq!(candidates.found[&digest], Err(format!("{digest} cannot be pulled: {expected}")));
+        let candidates =
+            replay(recordings, async |aws| aws.candidates(&web_app(), Some(&digest)).await)
+                .await
+                .expect("read");
+        assert_eq!(
+            candidates.found[&digest],
+            Err(format!("{digest} cannot be pulled: {expected}"))
+        );
 
-        let recordings = [(batch_get_image(&json!([{ "imageDigest": digest }])), images(&[], &failures))];
-        let alone = replay(recordings, async |aws| aws.image(&web(), &digest).await).await.expect("read");
+        let recordings =
+            [(batch_get_image(&json!([{ "imageDigest": digest }])), images(&[], &failures))];
+        let alone =
+            replay(recordings, async |aws| aws.image(&web(), &digest).await).await.expect("read");
         assert_eq!(alone, Err(format!("{digest} cannot be pulled: {expected}")));
     }
 }
 
 #[tokio::test]
 async fn a_source_tag_on_nothing_makes_nothing_the_newest() {
-    let failures =
-        [json!({ "imageId": { "imageTag": "latest" }, "failureCode": "ImageNotFound", "failureReason": "Requested image not found" })];
+    let failures = [json!({
+        "imageId": { "imageTag": "latest" }, "failureCode": "ImageNotFound",
+        "failureReason": "Requested image not found",
+    })];
     let asked = batch_get_image(&json!([{ "imageTag": "latest" }]));
-    let candidates = replay([(asked, images(&[], &failures))], async |aws| aws.candidates(&web_app(), None).await).await.expect("read");
+    let candidates = replay([(asked, images(&[], &failures))], async |aws| {
+        aws.candidates(&web_app(), None).await
+    })
+    .await
+    .expect("read");
     assert_eq!(candidates.newest(None, &tag("latest")), Newest::Known(None));
 }
 
@@ -131,20 +178,51 @@ fn the_newest_is_what_the_source_tag_is_on_whatever_the_rows_look_like() {
     let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
     let latest = tag("latest");
     let newest = |asked: Option<&Digest>, rows: &[(&Digest, &str)]| {
-        let tagged = rows.iter().map(|(digest, tag)| ((*digest).clone(), (*tag).to_owned())).collect();
-        let candidates = Candidates { found: BTreeMap::new(), by_tag_failed: false, tagged, rows: rows.len(), is_there: true };
+        let tagged =
+            rows.iter().map(|(digest, tag)| ((*digest).clone(), (*tag).to_owned())).collect();
+        let candidates = Candidates {
+            found: BTreeMap::new(),
+            by_tag_failed: false,
+            tagged,
+            rows: rows.len(),
+            is_there: true,
+        };
         candidates.newest(asked, &latest)
     };
     let known = |digest: &Digest| Newest::Known(Some(digest.clone()));
     assert_eq!(newest(Some(&a), &[(&a, "latest")]), known(&a), "one row for both ids");
-    assert_eq!(newest(Some(&a), &[(&a, "9fceb02"), (&a, "latest")]), known(&a), "a row for each tag");
-    assert_eq!(newest(Some(&a), &[(&a, ""), (&a, "")]), known(&a), "a row for each id, without tags");
+    assert_eq!(
+        newest(Some(&a), &[(&a, "9fceb02"), (&a, "latest")]),
+        known(&a),
+        "a row for each tag"
+    );
+    assert_eq!(
+        newest(Some(&a), &[(&a, ""), (&a, "")]),
+        known(&a),
+        "a row for each id, without tags"
+    );
     assert_eq!(newest(Some(&a), &[(&a, "9fceb02"), (&b, "latest")]), known(&b), "another image");
-    assert_eq!(newest(Some(&a), &[(&a, "9fceb02"), (&b, "e83c516")]), known(&b), "another image, named by another of its tags");
+    assert_eq!(
+        newest(Some(&a), &[(&a, "9fceb02"), (&b, "e83c516")]),
+        known(&b),
+        "another image, named by another of its tags"
+    );
     assert_eq!(newest(Some(&a), &[(&b, "latest")]), known(&b), "the image of the push is gone");
-    assert_eq!(newest(Some(&b), &[(&a, "latest"), (&b, "latest")]), known(&a), "the tag moved while ECR answered");
-    assert_eq!(newest(None, &[(&b, "e83c516"), (&b, "latest")]), known(&b), "only the source tag was asked for");
-    assert_eq!(newest(Some(&a), &[(&a, "9fceb02")]), Newest::Ambiguous, "one row, which may be of either id");
+    assert_eq!(
+        newest(Some(&b), &[(&a, "latest"), (&b, "latest")]),
+        known(&a),
+        "the tag moved while ECR answered"
+    );
+    assert_eq!(
+        newest(None, &[(&b, "e83c516"), (&b, "latest")]),
+        known(&b),
+        "only the source tag was asked for"
+    );
+    assert_eq!(
+        newest(Some(&a), &[(&a, "9fceb02")]),
+        Newest::Ambiguous,
+        "one row, which may be of either id"
+    );
     assert_eq!(newest(Some(&a), &[]), Newest::Known(None), "nothing at all");
 }
 
@@ -156,25 +234,40 @@ fn others() -> [Recording; 2] {
     let key = json!({ "app": { "S": "web" }, "item": { "S": "state" } });
     let state = json!({ "TableName": "state-table", "Key": key, "ConsistentRead": true });
     let value = "<ParameterKey>ProductionTag</ParameterKey><ParameterValue>production_e83c516</ParameterValue>";
-    let member = format!("<member><StackName>web</StackName><Parameters><member>{value}</member></Parameters></member>");
-    let described =
-        format!("<DescribeStacksResponse><DescribeStacksResult><Stacks>{member}</Stacks></DescribeStacksResult></DescribeStacksResponse>");
-    [(json_request("DynamoDB_20120810.GetItem", &state), ok_json(&json!({}))), (form_request("cloudformation", &stack), ok(described))]
+    let member = format!(
+        "<member><StackName>web</StackName><Parameters><member>{value}</member></Parameters></member>"
+    );
+    let described = format!(
+        "<DescribeStacksResponse><DescribeStacksResult><Stacks>{member}</Stacks></DescribeStacksResult></DescribeStacksResponse>"
+    );
+    [
+        (json_request("DynamoDB_20120810.GetItem", &state), ok_json(&json!({}))),
+        (form_request("cloudformation", &stack), ok(described)),
+    ]
 }
 
 #[tokio::test]
 async fn a_routine_look_asks_for_the_newest_and_the_running_tag_in_one_call() {
     let (image, running) = (image(), Digest::of(OLD_MANIFEST.as_bytes()));
-    let rows =
-        [row(&image.digest, Some("latest"), MANIFEST, MEDIA_TYPE), row(&running, Some("production_e83c516"), OLD_MANIFEST, MEDIA_TYPE)];
-    let asked = batch_get_image(&json!([{ "imageTag": "latest" }, { "imageTag": "production_e83c516" }]));
+    let rows = [
+        row(&image.digest, Some("latest"), MANIFEST, MEDIA_TYPE),
+        row(&running, Some("production_e83c516"), OLD_MANIFEST, MEDIA_TYPE),
+    ];
+    let asked =
+        batch_get_image(&json!([{ "imageTag": "latest" }, { "imageTag": "production_e83c516" }]));
     let recordings = others().into_iter().chain([(asked, images(&rows, &[]))]);
     let subject = Subject { is_routine: true, ..Subject::default() };
-    let seen = replay(recordings, async |aws| aws.observe(&web_app(), &subject).await).await.expect("seen");
+    let seen = replay(recordings, async |aws| aws.observe(&web_app(), &subject).await)
+        .await
+        .expect("seen");
     let tags = seen.tags.expect("a repository");
     assert_eq!(tags.holder(&tag("production_e83c516")), Some(Some(&running)));
     assert_eq!(seen.newest, Some(image.digest));
-    assert_eq!(seen.asked_tags, ["latest", "production_e83c516"].map(tag).into(), "read after what they are compared with");
+    assert_eq!(
+        seen.asked_tags,
+        ["latest", "production_e83c516"].map(tag).into(),
+        "read after what they are compared with"
+    );
 }
 
 // One image by digest
@@ -182,9 +275,14 @@ async fn a_routine_look_asks_for_the_newest_and_the_running_tag_in_one_call() {
 #[tokio::test]
 async fn an_image_is_read_by_digest_with_the_bytes_as_they_are() {
     let image = image();
-    let rows = [row(&image.digest, Some("latest"), MANIFEST, MEDIA_TYPE), row(&image.digest, Some("9fceb02"), MANIFEST, MEDIA_TYPE)];
+    let rows = [
+        row(&image.digest, Some("latest"), MANIFEST, MEDIA_TYPE),
+        row(&image.digest, Some("9fceb02"), MANIFEST, MEDIA_TYPE),
+    ];
     let asked = batch_get_image(&json!([{ "imageDigest": image.digest }]));
-    let found = replay([(asked, images(&rows, &[]))], async |aws| aws.image(&web(), &image.digest).await).await;
+    let found =
+        replay([(asked, images(&rows, &[]))], async |aws| aws.image(&web(), &image.digest).await)
+            .await;
     assert_eq!(found.expect("read"), Ok(image));
 }
 
@@ -193,16 +291,25 @@ async fn other_bytes_than_those_of_the_digest_are_an_error() {
     let digest = Digest::of(b"other bytes");
     let asked = batch_get_image(&json!([{ "imageDigest": digest }]));
     let answer = images(&[row(&digest, None, MANIFEST, MEDIA_TYPE)], &[]);
-    let error = replay([(asked, answer)], async |aws| aws.image(&web(), &digest).await).await.expect_err("other bytes");
-    assert_eq!(error.to_string(), format!("manifest {digest} of `web`: ECR answered bytes with another sha256"));
+    let error = replay([(asked, answer)], async |aws| aws.image(&web(), &digest).await)
+        .await
+        .expect_err("other bytes");
+    assert_eq!(
+        error.to_string(),
+        format!("manifest {digest} of `web`: ECR answered bytes with another sha256")
+    );
 }
 
 #[tokio::test]
 async fn a_denied_read_names_the_action_that_is_missing() {
     let digest = image().digest;
-    let words = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: ecr:BatchGetImage on resource: \
+    let words = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: \
+                 ecr:BatchGetImage on resource: \
                  arn:aws:ecr:us-east-1:012345678912:repository/web";
-    let recordings = [(batch_get_image(&json!([{ "imageDigest": digest }])), json_error("AccessDeniedException", words, &json!({})))];
+    let recordings = [(
+        batch_get_image(&json!([{ "imageDigest": digest }])),
+        json_error("AccessDeniedException", words, &json!({})),
+    )];
     let result = replay(recordings, async |aws| aws.image(&web(), &digest).await).await;
     assert_eq!(denied(result), ("ecr:BatchGetImage".to_owned(), "repository `web`".to_owned()));
 }
@@ -211,14 +318,20 @@ async fn a_denied_read_names_the_action_that_is_missing() {
 
 async fn unavailable(answer: Response<SdkBody>) -> Result<Option<String>, Error> {
     let digest = image().digest;
-    let asked = ask("DescribeImages", &json!({ "repositoryName": "web", "imageIds": [{ "imageDigest": digest }] }));
+    let asked = ask(
+        "DescribeImages",
+        &json!({ "repositoryName": "web", "imageIds": [{ "imageDigest": digest }] }),
+    );
     replay([(asked, answer)], async |aws| aws.unavailable(&web(), &digest).await).await
 }
 
 #[tokio::test]
 async fn an_image_that_is_active_or_says_no_status_can_be_pulled() {
     for detail in [json!({ "imageStatus": "ACTIVE" }), json!({})] {
-        assert_eq!(unavailable(ok_json(&json!({ "imageDetails": [detail] }))).await.expect("read"), None);
+        assert_eq!(
+            unavailable(ok_json(&json!({ "imageDetails": [detail] }))).await.expect("read"),
+            None
+        );
     }
 }
 
@@ -227,11 +340,20 @@ async fn an_image_that_is_archived_or_gone_cannot_be_pulled() {
     let digest = image().digest;
     for status in ["ARCHIVED", "ACTIVATING", "STATUS_OF_TOMORROW"] {
         let answer = ok_json(&json!({ "imageDetails": [{ "imageStatus": status }] }));
-        assert_eq!(unavailable(answer).await.expect("read"), Some(format!("{digest} cannot be pulled: it is {status}")));
+        assert_eq!(
+            unavailable(answer).await.expect("read"),
+            Some(format!("{digest} cannot be pulled: it is {status}"))
+        );
     }
-    let gone = Some(format!("{digest} cannot be pulled: ImageNotFound: ECR does not have it any more"));
+    let gone =
+        Some(format!("{digest} cannot be pulled: ImageNotFound: ECR does not have it any more"));
     assert_eq!(unavailable(ok_json(&json!({ "imageDetails": [] }))).await.expect("read"), gone);
-    assert_eq!(unavailable(json_error("ImageNotFoundException", "not there", &json!({}))).await.expect("not an error"), gone);
+    assert_eq!(
+        unavailable(json_error("ImageNotFoundException", "not there", &json!({})))
+            .await
+            .expect("not an error"),
+        gone
+    );
 }
 
 #[tokio::test]
@@ -249,18 +371,35 @@ fn described(detail: Value) -> Response<SdkBody> {
 #[tokio::test]
 async fn tags_are_asked_for_by_name_in_one_call_and_what_is_no_image_once_more() {
     let (image, chart) = (image(), Digest::of(b"chart"));
-    let asked = batch_get_image(&json!([{ "imageTag": "chart" }, { "imageTag": "free" }, { "imageTag": "production_9fceb02" }]));
+    let asked = batch_get_image(&json!([
+        { "imageTag": "chart" }, { "imageTag": "free" }, { "imageTag": "production_9fceb02" },
+    ]));
     let failure = |tag: &str, code: &str| json!({ "imageId": { "imageTag": tag }, "failureCode": code, "failureReason": "because" });
     let answer = images(
         &[row(&image.digest, Some("production_9fceb02"), MANIFEST, MEDIA_TYPE)],
         &[failure("free", "ImageNotFound"), failure("chart", "CodeOfTomorrow")],
     );
-    let by_tag = ask("DescribeImages", &json!({ "repositoryName": "web", "imageIds": [{ "imageTag": "chart" }] }));
-    let detail = json!({ "imageDigest": chart, "imageTags": ["chart"], "artifactMediaType": "application/vnd.cncf.helm.config.v1+json" });
+    let by_tag = ask(
+        "DescribeImages",
+        &json!({ "repositoryName": "web", "imageIds": [{ "imageTag": "chart" }] }),
+    );
+    let detail = json!({
+        "imageDigest": chart, "imageTags": ["chart"],
+        "artifactMediaType": "application/vnd.cncf.helm.config.v1+json",
+    });
     let recordings = [(asked, answer), (by_tag, described(detail))];
     let tags = ["production_9fceb02", "free", "chart"].map(tag).into();
-    let named = replay(recordings, async |aws| aws.tags_named(&web(), &tags).await).await.expect("read");
-    assert_eq!(named, [(tag("chart"), Some(chart)), (tag("free"), None), (tag("production_9fceb02"), Some(image.digest))].into());
+    let named =
+        replay(recordings, async |aws| aws.tags_named(&web(), &tags).await).await.expect("read");
+    assert_eq!(
+        named,
+        [
+            (tag("chart"), Some(chart)),
+            (tag("free"), None),
+            (tag("production_9fceb02"), Some(image.digest))
+        ]
+        .into()
+    );
 }
 
 #[tokio::test]
@@ -269,24 +408,40 @@ async fn a_tag_that_is_on_another_image_is_found_before_it_is_put() {
     let check = async |failures: &[Value], rows: &[Value]| {
         let asked = batch_get_image(&json!([{ "imageTag": "production_9fceb02" }]));
         let tags = [(tag("production_9fceb02"), other.clone())];
-        replay([(asked, images(rows, failures))], async |aws| aws.check_tags(&web(), &tags).await).await.expect("checked")
+        replay([(asked, images(rows, failures))], async |aws| aws.check_tags(&web(), &tags).await)
+            .await
+            .expect("checked")
     };
     let on_image = [row(&image.digest, Some("production_9fceb02"), MANIFEST, MEDIA_TYPE)];
     assert_eq!(check(&[], &on_image).await, Applied::TagTaken(tag("production_9fceb02")));
-    let missing = json!({ "imageId": { "imageTag": "production_9fceb02" }, "failureCode": "ImageNotFound" });
+    let missing =
+        json!({ "imageId": { "imageTag": "production_9fceb02" }, "failureCode": "ImageNotFound" });
     assert_eq!(check(&[missing], &[]).await, Applied::Done);
 }
 
 #[tokio::test]
 async fn of_one_image_all_tags_are_told() {
     let digest = image().digest;
-    let by_digest = || ask("DescribeImages", &json!({ "repositoryName": "web", "imageIds": [{ "imageDigest": digest }] }));
-    let tags_of = async |answer| replay([(by_digest(), answer)], async |aws| aws.tags_of(&web(), &digest).await).await;
+    let by_digest = || {
+        ask(
+            "DescribeImages",
+            &json!({ "repositoryName": "web", "imageIds": [{ "imageDigest": digest }] }),
+        )
+    };
+    let tags_of = async |answer| {
+        replay([(by_digest(), answer)], async |aws| aws.tags_of(&web(), &digest).await).await
+    };
     let tagged = described(json!({ "imageDigest": digest, "imageTags": ["latest", "9fceb02"] }));
     assert_eq!(tags_of(tagged).await.expect("read"), Some([tag("9fceb02"), tag("latest")].into()));
-    assert_eq!(tags_of(described(json!({ "imageDigest": digest }))).await.expect("read"), Some(BTreeSet::new()));
+    assert_eq!(
+        tags_of(described(json!({ "imageDigest": digest }))).await.expect("read"),
+        Some(BTreeSet::new())
+    );
     for code in ["ImageNotFoundException", "RepositoryNotFoundException"] {
-        assert_eq!(tags_of(json_error(code, "not there", &json!({}))).await.expect("not an error"), None);
+        assert_eq!(
+            tags_of(json_error(code, "not there", &json!({}))).await.expect("not an error"),
+            None
+        );
     }
     let result = tags_of(json_error("AccessDeniedException", "", &json!({}))).await;
     assert_eq!(denied(result), ("ecr:DescribeImages".to_owned(), "repository `web`".to_owned()));
@@ -306,25 +461,39 @@ fn put_image() -> Request<SdkBody> {
 }
 
 async fn put_tag(recordings: Vec<(Request<SdkBody>, Response<SdkBody>)>) -> Result<Applied, Error> {
-    replay(recordings, async |aws| aws.put_tag(&web(), &image(), &tag("production_9fceb02")).await).await
+    replay(recordings, async |aws| aws.put_tag(&web(), &image(), &tag("production_9fceb02")).await)
+        .await
 }
 
 #[tokio::test]
 async fn a_tag_is_put_on_the_same_bytes() {
-    let answer = json!({ "image": row(&image().digest, Some("production_9fceb02"), MANIFEST, MEDIA_TYPE) });
+    let answer =
+        json!({ "image": row(&image().digest, Some("production_9fceb02"), MANIFEST, MEDIA_TYPE) });
     assert_eq!(put_tag(vec![(put_image(), ok_json(&answer))]).await.expect("put"), Applied::Done);
 }
 
 #[tokio::test]
 async fn a_tag_that_is_on_the_image_already_is_done() {
-    let answer = json_error("ImageAlreadyExistsException", "Image with digest and tag already exists", &json!({}));
+    let answer = json_error(
+        "ImageAlreadyExistsException",
+        "Image with digest and tag already exists",
+        &json!({}),
+    );
     assert_eq!(put_tag(vec![(put_image(), answer)]).await.expect("not an error"), Applied::Done);
 }
 
 #[tokio::test]
 async fn of_an_immutable_tag_that_exists_it_is_asked_whose_it_is() {
-    let exists =
-        || (put_image(), json_error("ImageTagAlreadyExistsException", "The image tag already exists and is immutable", &json!({})));
+    let exists = || {
+        (
+            put_image(),
+            json_error(
+                "ImageTagAlreadyExistsException",
+                "The image tag already exists and is immutable",
+                &json!({}),
+            ),
+        )
+    };
     let holder = |digest: &Digest| {
         let answer = images(&[row(digest, Some("production_9fceb02"), MANIFEST, MEDIA_TYPE)], &[]);
         (batch_get_image(&json!([{ "imageTag": "production_9fceb02" }])), answer)
@@ -337,13 +506,20 @@ async fn of_an_immutable_tag_that_exists_it_is_asked_whose_it_is() {
 
 #[tokio::test]
 async fn a_tag_that_cannot_be_put_is_an_error_with_the_words_of_ecr() {
-    let children = json_error("ReferencedImagesNotFoundException", "a manifest of the index is missing", &json!({}));
+    let children = json_error(
+        "ReferencedImagesNotFoundException",
+        "a manifest of the index is missing",
+        &json!({}),
+    );
     let error = put_tag(vec![(put_image(), children)]).await.expect_err("refused");
-    let expected = "ecr:PutImage on `web:production_9fceb02` failed: ReferencedImagesNotFoundException: a manifest of the index is missing";
+    let expected = "ecr:PutImage on `web:production_9fceb02` failed: \
+                    ReferencedImagesNotFoundException: a manifest of the index is missing";
     assert_eq!(error.to_string(), expected);
 
-    let words = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: ecr:PutImage on resource: x";
-    let result = put_tag(vec![(put_image(), json_error("AccessDeniedException", words, &json!({})))]).await;
+    let words = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: \
+                 ecr:PutImage on resource: x";
+    let result =
+        put_tag(vec![(put_image(), json_error("AccessDeniedException", words, &json!({})))]).await;
     assert_eq!(denied(result), ("ecr:PutImage".to_owned(), "`web:production_9fceb02`".to_owned()));
 }
 
@@ -358,8 +534,14 @@ async fn a_put_whose_first_answer_was_lost_is_tried_again_and_done() {
 
 fn with_mutability(mutability: &Value) -> Recording {
     let mut repository = json!({ "repositoryName": "web" });
-    repository.as_object_mut().expect("an object").extend(mutability.as_object().expect("an object").clone());
-    (ask("DescribeRepositories", &json!({ "repositoryNames": ["web"] })), ok_json(&json!({ "repositories": [repository] })))
+    repository
+        .as_object_mut()
+        .expect("an object")
+        .extend(mutability.as_object().expect("an object").clone());
+    (
+        ask("DescribeRepositories", &json!({ "repositoryNames": ["web"] })),
+        ok_json(&json!({ "repositories": [repository] })),
+    )
 }
 
 #[tokio::test]
@@ -369,10 +551,34 @@ async fn a_tag_can_be_moved_where_the_repository_and_its_exclusions_say_so() {
         (json!({}), true),
         (json!({ "imageTagMutability": "MUTABLE" }), true),
         (json!({ "imageTagMutability": "IMMUTABLE" }), false),
-        (json!({ "imageTagMutability": "MUTABLE_WITH_EXCLUSION", "imageTagMutabilityExclusionFilters": filter("production_*") }), false),
-        (json!({ "imageTagMutability": "MUTABLE_WITH_EXCLUSION", "imageTagMutabilityExclusionFilters": filter("v*") }), true),
-        (json!({ "imageTagMutability": "IMMUTABLE_WITH_EXCLUSION", "imageTagMutabilityExclusionFilters": filter("latest") }), false),
-        (json!({ "imageTagMutability": "IMMUTABLE_WITH_EXCLUSION", "imageTagMutabilityExclusionFilters": filter("*_9fceb02") }), true),
+        (
+            json!({
+                "imageTagMutability": "MUTABLE_WITH_EXCLUSION",
+                "imageTagMutabilityExclusionFilters": filter("production_*"),
+            }),
+            false,
+        ),
+        (
+            json!({
+                "imageTagMutability": "MUTABLE_WITH_EXCLUSION",
+                "imageTagMutabilityExclusionFilters": filter("v*"),
+            }),
+            true,
+        ),
+        (
+            json!({
+                "imageTagMutability": "IMMUTABLE_WITH_EXCLUSION",
+                "imageTagMutabilityExclusionFilters": filter("latest"),
+            }),
+            false,
+        ),
+        (
+            json!({
+                "imageTagMutability": "IMMUTABLE_WITH_EXCLUSION",
+                "imageTagMutabilityExclusionFilters": filter("*_9fceb02"),
+            }),
+            true,
+        ),
         (json!({ "imageTagMutability": "WORD_OF_TOMORROW" }), true),
     ] {
         let read = replay([with_mutability(&settings)], async |aws| {

@@ -14,9 +14,12 @@ const NAME: &str = "ecr-promoter-8f2c1e5d-00112233445566778899aabbccddeeff";
 /// The token of its promotion.
 const TOKEN: &str = "ecr-promoter-0f4d7c2b91e65a38d0c7be54f1a29386";
 const CHANGE_SET_ID: &str = "arn:aws:cloudformation:us-east-1:012345678912:changeSet/ecr-promoter-0f4d7c2b91e65a38d0c7be54f1a29386/1";
-const SERVICE_ID: &str = "arn:aws:cloudformation:us-east-1:012345678912:changeSet/ecr-promoter-0f4d7c2b91-Service/2";
-const SIDECAR_ID: &str = "arn:aws:cloudformation:us-east-1:012345678912:changeSet/ecr-promoter-0f4d7c2b91-Sidecar/3";
-/// What a `NoEcho` parameter holds: DescribeStacks masks it, and a change set may still show where it goes.
+const SERVICE_ID: &str =
+    "arn:aws:cloudformation:us-east-1:012345678912:changeSet/ecr-promoter-0f4d7c2b91-Service/2";
+const SIDECAR_ID: &str =
+    "arn:aws:cloudformation:us-east-1:012345678912:changeSet/ecr-promoter-0f4d7c2b91-Sidecar/3";
+/// What a `NoEcho` parameter holds: DescribeStacks masks it, and a change set may still show where
+/// it goes.
 const SECRET: &str = "correct-horse-battery-staple";
 
 fn not_found() -> Response<SdkBody> {
@@ -29,12 +32,15 @@ fn token() -> Token {
 
 fn answered(action: &str, result: &str) -> Response<SdkBody> {
     let result = format!("<{action}Result>{result}</{action}Result>");
-    ok(format!(r#"<{action}Response xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/">{result}</{action}Response>"#))
+    ok(format!(
+        r#"<{action}Response xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/">{result}</{action}Response>"#
+    ))
 }
 
 // Its making
 
-/// What every change set of the tests is made with, and nothing else: no tags, topics, role or policy.
+/// What every change set of the tests is made with, and nothing else: no tags, topics, role or
+/// policy.
 const UPDATE: [(&str, &str); 8] = [
     ("StackName", "web"),
     ("UsePreviousTemplate", "true"),
@@ -67,7 +73,10 @@ async fn create(answer: Response<SdkBody>) -> Result<Applied, Error> {
 }
 
 async fn create_with(recording: Recording, update: Update) -> Result<Applied, Error> {
-    replay([recording], async |aws| aws.create_change_set(&app(&json!({ "stack": "web" })), &update, NAME).await).await
+    replay([recording], async |aws| {
+        aws.create_change_set(&app(&json!({ "stack": "web" })), &update, NAME).await
+    })
+    .await
 }
 
 fn created() -> Response<SdkBody> {
@@ -88,27 +97,44 @@ async fn capabilities_and_the_rollback_configuration_are_sent_as_with_an_update(
         ("RollbackConfiguration.RollbackTriggers.member.1.Type", "AWS::CloudWatch::Alarm"),
         ("RollbackConfiguration.MonitoringTimeInMinutes", "10"),
     ];
-    let rollback = app(&json!({ "stack": "web", "rollback": { "alarms": [alarm], "monitor_minutes": 10 } })).config.rollback;
-    let update = Update { capabilities: vec!["CAPABILITY_AUTO_EXPAND".to_owned()], rollback, ..update() };
+    let rollback =
+        app(&json!({ "stack": "web", "rollback": { "alarms": [alarm], "monitor_minutes": 10 } }))
+            .config
+            .rollback;
+    let update =
+        Update { capabilities: vec!["CAPABILITY_AUTO_EXPAND".to_owned()], rollback, ..update() };
     let asked = ask("CreateChangeSet", &[&UPDATE[..], &more, &NAMED].concat());
-    assert_eq!(create_with((asked, created()), update).await.expect("made"), Applied::Created(CHANGE_SET_ID.to_owned()));
+    assert_eq!(
+        create_with((asked, created()), update).await.expect("made"),
+        Applied::Created(CHANGE_SET_ID.to_owned())
+    );
 }
 
 #[tokio::test]
 async fn a_change_set_of_that_name_that_is_there_already_is_nobodys() {
-    let exists = form_error(400, "AlreadyExistsException", &format!("ChangeSet {NAME} already exists"));
-    assert_eq!(create(exists).await.expect("not an error"), Applied::NotUpdated(NotUpdated::Contested));
+    let exists =
+        form_error(400, "AlreadyExistsException", &format!("ChangeSet {NAME} already exists"));
+    assert_eq!(
+        create(exists).await.expect("not an error"),
+        Applied::NotUpdated(NotUpdated::Contested)
+    );
 }
 
 #[tokio::test]
 async fn why_a_change_set_cannot_be_made_is_told_apart() {
     let refused = |words: &str| NotUpdated::Refused(words.to_owned());
     for (code, words, expected) in [
-        ("ValidationError", &*format!("Stack:{STACK_ID} is in UPDATE_IN_PROGRESS state and can not be updated."), NotUpdated::Contested),
+        (
+            "ValidationError",
+            &*format!("Stack:{STACK_ID} is in UPDATE_IN_PROGRESS state and can not be updated."),
+            NotUpdated::Contested,
+        ),
         (
             "InsufficientCapabilitiesException",
             "Requires capabilities : [CAPABILITY_NAMED_IAM]",
-            refused("InsufficientCapabilitiesException: Requires capabilities : [CAPABILITY_NAMED_IAM]"),
+            refused(
+                "InsufficientCapabilitiesException: Requires capabilities : [CAPABILITY_NAMED_IAM]",
+            ),
         ),
         (
             "ValidationError",
@@ -124,10 +150,14 @@ async fn why_a_change_set_cannot_be_made_is_told_apart() {
 #[tokio::test]
 async fn a_stack_with_too_many_change_sets_is_tried_again_later() {
     let asked = || ask("CreateChangeSet", &[&UPDATE[..], &NAMED].concat());
-    let full = || form_error(400, "LimitExceededException", "ChangeSet limit exceeded for stack web");
+    let full =
+        || form_error(400, "LimitExceededException", "ChangeSet limit exceeded for stack web");
     // The SDK tries three times by itself.
     let recordings = [(); 3].map(|()| (asked(), full()));
-    let applied = replay(recordings, async |aws| aws.create_change_set(&app(&json!({ "stack": "web" })), &update(), NAME).await).await;
+    let applied = replay(recordings, async |aws| {
+        aws.create_change_set(&app(&json!({ "stack": "web" })), &update(), NAME).await
+    })
+    .await;
     let words = "LimitExceededException: ChangeSet limit exceeded for stack web".to_owned();
     assert_eq!(applied.expect("told apart"), Applied::NotUpdated(NotUpdated::Unsure(words)));
 }
@@ -135,16 +165,23 @@ async fn a_stack_with_too_many_change_sets_is_tried_again_later() {
 #[tokio::test]
 async fn a_change_set_whose_first_answer_was_lost_is_not_gone_by() {
     let asked = || ask("CreateChangeSet", &[&UPDATE[..], &NAMED].concat());
-    let exists = form_error(400, "AlreadyExistsException", &format!("ChangeSet {NAME} already exists"));
+    let exists =
+        form_error(400, "AlreadyExistsException", &format!("ChangeSet {NAME} already exists"));
     let recordings = [(asked(), answer(500, "")), (asked(), exists)];
-    let applied = replay(recordings, async |aws| aws.create_change_set(&app(&json!({ "stack": "web" })), &update(), NAME).await).await;
+    let applied = replay(recordings, async |aws| {
+        aws.create_change_set(&app(&json!({ "stack": "web" })), &update(), NAME).await
+    })
+    .await;
     assert_eq!(applied.expect("not an error"), Applied::NotUpdated(NotUpdated::Contested));
 }
 
 #[tokio::test]
 async fn a_change_set_that_may_not_be_made_names_the_action_that_is_missing() {
     for action in ["cloudformation:CreateChangeSet", "ssm:GetParameters"] {
-        assert_eq!(denied(create(not_authorized(action)).await), (action.to_owned(), "stack `web`".to_owned()));
+        assert_eq!(
+            denied(create(not_authorized(action)).await),
+            (action.to_owned(), "stack `web`".to_owned())
+        );
     }
 }
 
@@ -161,7 +198,13 @@ fn describe_by_id(id: &str, page: Option<&str>) -> Request<SdkBody> {
 }
 
 fn list(page: Option<&str>) -> Request<SdkBody> {
-    ask("ListChangeSets", &[("StackName", "web")].into_iter().chain(page.map(|page| ("NextToken", page))).collect::<Vec<_>>())
+    ask(
+        "ListChangeSets",
+        &[("StackName", "web")]
+            .into_iter()
+            .chain(page.map(|page| ("NextToken", page)))
+            .collect::<Vec<_>>(),
+    )
 }
 
 fn listed(names: &[&str], next: &str) -> Response<SdkBody> {
@@ -178,9 +221,14 @@ fn alone() -> Recording {
 }
 
 fn described(id: &str, status: &str, execution: &str, more: &str) -> Response<SdkBody> {
-    let its = format!("<ChangeSetId>{id}</ChangeSetId><StackId>{STACK_ID}</StackId><StackName>web</StackName>");
+    let its = format!(
+        "<ChangeSetId>{id}</ChangeSetId><StackId>{STACK_ID}</StackId><StackName>web</StackName>"
+    );
     let status = format!("<Status>{status}</Status><ExecutionStatus>{execution}</ExecutionStatus>");
-    answered("DescribeChangeSet", &format!("{its}{status}<IncludeNestedStacks>true</IncludeNestedStacks>{more}"))
+    answered(
+        "DescribeChangeSet",
+        &format!("{its}{status}<IncludeNestedStacks>true</IncludeNestedStacks>{more}"),
+    )
 }
 
 fn ready(id: &str, more: &str) -> Response<SdkBody> {
@@ -192,7 +240,9 @@ fn changes(members: &[String]) -> String {
 }
 
 fn change(action: &str, kind: &str, resource: &str, more: &str) -> String {
-    let its = format!("<Action>{action}</Action><LogicalResourceId>{resource}</LogicalResourceId><ResourceType>{kind}</ResourceType>");
+    let its = format!(
+        "<Action>{action}</Action><LogicalResourceId>{resource}</LogicalResourceId><ResourceType>{kind}</ResourceType>"
+    );
     format!("<member><Type>Resource</Type><ResourceChange>{its}{more}</ResourceChange></member>")
 }
 
@@ -206,7 +256,13 @@ fn nested(resource: &str, id: &str) -> String {
     change("Modify", "AWS::CloudFormation::Stack", resource, &more)
 }
 
-fn expected(action: &str, kind: &str, resource: &str, within: Option<&str>, replacement: Replacement) -> Change {
+fn expected(
+    action: &str,
+    kind: &str,
+    resource: &str,
+    within: Option<&str>,
+    replacement: Replacement,
+) -> Change {
     Change {
         action: action.to_owned(),
         kind: kind.to_owned(),
@@ -217,7 +273,10 @@ fn expected(action: &str, kind: &str, resource: &str, within: Option<&str>, repl
 }
 
 async fn review(recordings: impl IntoIterator<Item = Recording>) -> Result<Review, Error> {
-    replay(recordings, async |aws| aws.review(&app(&json!({ "stack": "web" })), CHANGE_SET_ID).await).await
+    replay(recordings, async |aws| {
+        aws.review(&app(&json!({ "stack": "web" })), CHANGE_SET_ID).await
+    })
+    .await
 }
 
 async fn read_changes(recordings: impl IntoIterator<Item = Recording>) -> Changes {
@@ -244,7 +303,11 @@ async fn a_change_set_says_of_each_resource_what_would_become_of_it() {
         change("Import", queue, "Found", ""),
         "<member><Type>Hook</Type></member>".to_owned(),
     ];
-    let read = read_changes([(describe(), ready(CHANGE_SET_ID, &format!("{parameters}{}", changes(&members)))), alone()]).await;
+    let read = read_changes([
+        (describe(), ready(CHANGE_SET_ID, &format!("{parameters}{}", changes(&members)))),
+        alone(),
+    ])
+    .await;
     let list = vec![
         expected("Modify", task, "Task", None, Replacement::Yes),
         expected("Modify", "AWS::ECS::Service", "Service", None, Replacement::No),
@@ -266,20 +329,35 @@ async fn what_causes_a_change_is_named_for_the_stack_and_not_for_what_is_nested_
     let caused_by = |entity: &str| {
         let target = "<Target><Attribute>Properties</Attribute><Name>Image</Name></Target>";
         let source = "<ChangeSource>ParameterReference</ChangeSource>";
-        format!("<Details><member>{target}{source}<CausingEntity>{entity}</CausingEntity></member></Details>")
+        format!(
+            "<Details><member>{target}{source}<CausingEntity>{entity}</CausingEntity></member></Details>"
+        )
     };
-    let task =
-        |entity: &str| change("Modify", "AWS::ECS::TaskDefinition", "Task", &format!("{}{}", replacement("True"), caused_by(entity)));
+    let task = |entity: &str| {
+        change(
+            "Modify",
+            "AWS::ECS::TaskDefinition",
+            "Task",
+            &format!("{}{}", replacement("True"), caused_by(entity)),
+        )
+    };
     let nested = change(
         "Modify",
         "AWS::CloudFormation::Stack",
         "Sidecar",
-        &format!("{}<ChangeSetId>{SIDECAR_ID}</ChangeSetId>{}", replacement("False"), caused_by("Ami")),
+        &format!(
+            "{}<ChangeSetId>{SIDECAR_ID}</ChangeSetId>{}",
+            replacement("False"),
+            caused_by("Ami")
+        ),
     );
     let read = read_changes([
         (describe(), ready(CHANGE_SET_ID, &changes(&[task("ProductionTag"), nested]))),
         alone(),
-        (describe_by_id(SIDECAR_ID, None), ready(SIDECAR_ID, &changes(&[task("BootstrapVersion")]))),
+        (
+            describe_by_id(SIDECAR_ID, None),
+            ready(SIDECAR_ID, &changes(&[task("BootstrapVersion")])),
+        ),
     ])
     .await;
     assert_eq!(read.causes, ["ProductionTag", "Ami"]);
@@ -287,10 +365,19 @@ async fn what_causes_a_change_is_named_for_the_stack_and_not_for_what_is_nested_
 
 #[tokio::test]
 async fn a_service_that_only_gets_another_task_definition_is_not_replaced() {
-    let detail = |name: &str| format!("<member><Target><Attribute>Properties</Attribute><Name>{name}</Name></Target></member>");
+    let detail = |name: &str| {
+        format!(
+            "<member><Target><Attribute>Properties</Attribute><Name>{name}</Name></Target></member>"
+        )
+    };
     let service = |resource: &str, names: &[&str]| {
         let details: String = names.iter().map(|name| detail(name)).collect();
-        change("Modify", "AWS::ECS::Service", resource, &format!("{}<Details>{details}</Details>", replacement("Conditional")))
+        change(
+            "Modify",
+            "AWS::ECS::Service",
+            resource,
+            &format!("{}<Details>{details}</Details>", replacement("Conditional")),
+        )
     };
     let members = [
         service("A", &["TaskDefinition"]),
@@ -300,12 +387,26 @@ async fn a_service_that_only_gets_another_task_definition_is_not_replaced() {
             "Modify",
             "AWS::RDS::DBInstance",
             "D",
-            &format!("{}<Details>{}</Details>", replacement("Conditional"), detail("TaskDefinition")),
+            &format!(
+                "{}<Details>{}</Details>",
+                replacement("Conditional"),
+                detail("TaskDefinition")
+            ),
         ),
     ];
-    let read = read_changes([(describe(), ready(CHANGE_SET_ID, &changes(&members))), alone()]).await;
-    let replacements: Vec<Replacement> = by_resource(read).into_iter().map(|change| change.replacement).collect();
-    assert_eq!(replacements, [Replacement::No, Replacement::Conditional, Replacement::Conditional, Replacement::Conditional]);
+    let read =
+        read_changes([(describe(), ready(CHANGE_SET_ID, &changes(&members))), alone()]).await;
+    let replacements: Vec<Replacement> =
+        by_resource(read).into_iter().map(|change| change.replacement).collect();
+    assert_eq!(
+        replacements,
+        [
+            Replacement::No,
+            Replacement::Conditional,
+            Replacement::Conditional,
+            Replacement::Conditional
+        ]
+    );
 }
 
 /// The same whatever order the pages were read in.
@@ -318,7 +419,9 @@ fn by_resource(changes: Changes) -> Vec<Change> {
 #[tokio::test]
 async fn all_pages_of_changes_are_read() {
     let queue = "AWS::SQS::Queue";
-    let page = |resource: &str, next: &str| ready(CHANGE_SET_ID, &format!("{}{next}", changes(&[change("Add", queue, resource, "")])));
+    let page = |resource: &str, next: &str| {
+        ready(CHANGE_SET_ID, &format!("{}{next}", changes(&[change("Add", queue, resource, "")])))
+    };
     let read = read_changes([
         (describe(), page("A", "<NextToken>page 2</NextToken>")),
         alone(),
@@ -326,19 +429,35 @@ async fn all_pages_of_changes_are_read() {
         (describe_by_id(CHANGE_SET_ID, Some("page 3")), page("C", "")),
     ])
     .await;
-    assert_eq!(by_resource(read), ["A", "B", "C"].map(|resource| expected("Add", queue, resource, None, Replacement::No)));
+    assert_eq!(
+        by_resource(read),
+        ["A", "B", "C"].map(|resource| expected("Add", queue, resource, None, Replacement::No))
+    );
 }
 
 #[tokio::test]
 async fn nested_stacks_are_judged_by_what_changes_in_them_however_deep() {
     let task = "AWS::ECS::TaskDefinition";
-    let second_page = format!("{}<NextToken>page 2</NextToken>", changes(&[nested("Sidecar", SIDECAR_ID)]));
+    let second_page =
+        format!("{}<NextToken>page 2</NextToken>", changes(&[nested("Sidecar", SIDECAR_ID)]));
     let read = read_changes([
-        (describe(), ready(CHANGE_SET_ID, &changes(&[nested("Service", SERVICE_ID), change("Add", task, "Own", "")]))),
+        (
+            describe(),
+            ready(
+                CHANGE_SET_ID,
+                &changes(&[nested("Service", SERVICE_ID), change("Add", task, "Own", "")]),
+            ),
+        ),
         alone(),
         (describe_by_id(SERVICE_ID, None), ready(SERVICE_ID, &second_page)),
-        (describe_by_id(SERVICE_ID, Some("page 2")), ready(SERVICE_ID, &changes(&[change("Add", task, "Late", "")]))),
-        (describe_by_id(SIDECAR_ID, None), ready(SIDECAR_ID, &changes(&[change("Modify", task, "Task", &replacement("True"))]))),
+        (
+            describe_by_id(SERVICE_ID, Some("page 2")),
+            ready(SERVICE_ID, &changes(&[change("Add", task, "Late", "")])),
+        ),
+        (
+            describe_by_id(SIDECAR_ID, None),
+            ready(SIDECAR_ID, &changes(&[change("Modify", task, "Task", &replacement("True"))])),
+        ),
     ])
     .await;
     let list = [
@@ -360,7 +479,8 @@ async fn a_nested_stack_that_comes_goes_or_is_replaced_is_a_change_itself() {
         change("Modify", stack, "D", &format!("{}<ChangeSetId/>", replacement("False"))),
         change("Remove", stack, "E", &its_id),
     ];
-    let read = read_changes([(describe(), ready(CHANGE_SET_ID, &changes(&members))), alone()]).await;
+    let read =
+        read_changes([(describe(), ready(CHANGE_SET_ID, &changes(&members))), alone()]).await;
     let list = [
         expected("Add", stack, "A", None, Replacement::No),
         expected("Modify", stack, "B", None, Replacement::Yes),
@@ -376,17 +496,31 @@ async fn the_change_sets_of_others_are_named_from_all_pages() {
     let read = read_changes([
         (describe(), ready(CHANGE_SET_ID, "")),
         (list(None), listed(&["by-hand", TOKEN], "<NextToken>page 2</NextToken>")),
-        (list(Some("page 2")), listed(&["ecr-promoter-ffffffffffffffffffffffffffffffff", "pipeline-7"], "")),
+        (
+            list(Some("page 2")),
+            listed(&["ecr-promoter-ffffffffffffffffffffffffffffffff", "pipeline-7"], ""),
+        ),
     ])
     .await;
-    assert_eq!(read, Changes { others: vec!["by-hand".to_owned(), "pipeline-7".to_owned()], ..Changes::default() });
+    assert_eq!(
+        read,
+        Changes {
+            others: vec!["by-hand".to_owned(), "pipeline-7".to_owned()],
+            ..Changes::default()
+        }
+    );
 }
 
 #[tokio::test]
 async fn a_change_set_in_the_making_is_waited_for() {
     let making = |status: &str| (describe(), described(CHANGE_SET_ID, status, "UNAVAILABLE", ""));
-    let read =
-        read_changes([making("CREATE_PENDING"), making("CREATE_IN_PROGRESS"), (describe(), ready(CHANGE_SET_ID, "")), alone()]).await;
+    let read = read_changes([
+        making("CREATE_PENDING"),
+        making("CREATE_IN_PROGRESS"),
+        (describe(), ready(CHANGE_SET_ID, "")),
+        alone(),
+    ])
+    .await;
     assert_eq!(read, Changes::default());
 
     let deleted = review([making("DELETE_IN_PROGRESS"), (describe(), not_found())]).await;
@@ -396,7 +530,8 @@ async fn a_change_set_in_the_making_is_waited_for() {
 #[tokio::test]
 async fn what_a_change_set_is_fit_for_is_told_apart() {
     let because = |reason: &str| format!("<StatusReason>{reason}</StatusReason>");
-    let no_changes = "The submitted information didn't contain changes. Submit different information to create a change set.";
+    let no_changes = "The submitted information didn't contain changes. Submit different \
+                      information to create a change set.";
     for (status, execution, more, is) in [
         ("CREATE_COMPLETE", "EXECUTE_IN_PROGRESS", String::new(), Review::Executing),
         ("CREATE_COMPLETE", "EXECUTE_COMPLETE", String::new(), Review::Executing),
@@ -406,10 +541,25 @@ async fn what_a_change_set_is_fit_for_is_told_apart() {
         ("DELETE_COMPLETE", "UNAVAILABLE", String::new(), Review::Absent),
         ("FAILED", "UNAVAILABLE", because(no_changes), Review::Empty),
         ("FAILED", "UNAVAILABLE", because("No updates are to be performed."), Review::Empty),
-        ("FAILED", "UNAVAILABLE", because("Template error: x"), Review::Failed("Template error: x".to_owned())),
+        (
+            "FAILED",
+            "UNAVAILABLE",
+            because("Template error: x"),
+            Review::Failed("Template error: x".to_owned()),
+        ),
         ("FAILED", "UNAVAILABLE", String::new(), Review::Failed(String::new())),
-        ("FAILED", "UNAVAILABLE", because("Rate exceeded"), Review::Unsure("Rate exceeded".to_owned())),
-        ("FAILED", "UNAVAILABLE", because("Internal Failure"), Review::Unsure("Internal Failure".to_owned())),
+        (
+            "FAILED",
+            "UNAVAILABLE",
+            because("Rate exceeded"),
+            Review::Unsure("Rate exceeded".to_owned()),
+        ),
+        (
+            "FAILED",
+            "UNAVAILABLE",
+            because("Internal Failure"),
+            Review::Unsure("Internal Failure".to_owned()),
+        ),
     ] {
         let read = review([(describe(), described(CHANGE_SET_ID, status, execution, &more))]).await;
         assert_eq!(read.expect("read"), is, "{status} {execution} {more}");
@@ -424,12 +574,20 @@ async fn a_change_set_that_does_not_exist_is_absent() {
 #[tokio::test]
 async fn a_change_set_that_goes_while_it_is_read_is_an_error_and_not_half_a_list() {
     let root = format!("{}<NextToken>page 2</NextToken>", changes(&[]));
-    let recordings = [(describe(), ready(CHANGE_SET_ID, &root)), alone(), (describe_by_id(CHANGE_SET_ID, Some("page 2")), not_found())];
+    let recordings = [
+        (describe(), ready(CHANGE_SET_ID, &root)),
+        alone(),
+        (describe_by_id(CHANGE_SET_ID, Some("page 2")), not_found()),
+    ];
     let error = review(recordings).await.expect_err("it is gone").to_string();
     assert_eq!(error, format!("change set `{CHANGE_SET_ID}` of stack `web`: it is gone"));
 
     let root = changes(&[nested("Service", SERVICE_ID)]);
-    let recordings = [(describe(), ready(CHANGE_SET_ID, &root)), alone(), (describe_by_id(SERVICE_ID, None), not_found())];
+    let recordings = [
+        (describe(), ready(CHANGE_SET_ID, &root)),
+        alone(),
+        (describe_by_id(SERVICE_ID, None), not_found()),
+    ];
     let error = review(recordings).await.expect_err("it is gone").to_string();
     assert_eq!(error, format!("change set `{SERVICE_ID}` of stack `web`: it is gone"));
 }
@@ -438,33 +596,53 @@ async fn a_change_set_that_goes_while_it_is_read_is_an_error_and_not_half_a_list
 async fn a_read_that_is_denied_or_fails_says_so() {
     let action = "cloudformation:DescribeChangeSet";
     let result = review([(describe(), not_authorized(action))]).await;
-    assert_eq!(denied(result), (action.to_owned(), format!("change set `{CHANGE_SET_ID}` of stack `web`")));
+    assert_eq!(
+        denied(result),
+        (action.to_owned(), format!("change set `{CHANGE_SET_ID}` of stack `web`"))
+    );
 
     let action = "cloudformation:ListChangeSets";
-    let result = review([(describe(), ready(CHANGE_SET_ID, "")), (list(None), not_authorized(action))]).await;
+    let result =
+        review([(describe(), ready(CHANGE_SET_ID, "")), (list(None), not_authorized(action))])
+            .await;
     assert_eq!(denied(result), (action.to_owned(), "stack `web`".to_owned()));
 
     let gone = form_error(400, "ValidationError", "Stack [web] does not exist");
     let error = review([(describe(), gone)]).await.expect_err("it failed").to_string();
     let resource = format!("change set `{CHANGE_SET_ID}` of stack `web`");
-    assert_eq!(error, format!("cloudformation:DescribeChangeSet on {resource} failed: ValidationError: Stack [web] does not exist"));
+    assert_eq!(
+        error,
+        format!(
+            "cloudformation:DescribeChangeSet on {resource} failed: ValidationError: Stack [web] \
+             does not exist"
+        )
+    );
 }
 
 #[tokio::test]
 async fn a_secret_in_a_change_set_stays_there() {
-    let parameters =
-        format!("<Parameters><member><ParameterKey>Secret</ParameterKey><ParameterValue>{SECRET}</ParameterValue></member></Parameters>");
-    let target = format!("<Target><Attribute>Properties</Attribute><Name>Environment</Name><AfterValue>{SECRET}</AfterValue></Target>");
+    let parameters = format!(
+        "<Parameters><member><ParameterKey>Secret</ParameterKey><ParameterValue>{SECRET}</ParameterValue></member></Parameters>"
+    );
+    let target = format!(
+        "<Target><Attribute>Properties</Attribute><Name>Environment</Name><AfterValue>{SECRET}</AfterValue></Target>"
+    );
     let more = format!(
         "<BeforeContext>{SECRET}</BeforeContext><AfterContext>{SECRET}</AfterContext><Details><member>{target}</member></Details>{}",
         replacement("True")
     );
-    let body = format!("{parameters}{}", changes(&[change("Modify", "AWS::ECS::TaskDefinition", "Task", &more)]));
+    let body = format!(
+        "{parameters}{}",
+        changes(&[change("Modify", "AWS::ECS::TaskDefinition", "Task", &more)])
+    );
 
-    let review_of = review([(describe(), ready(CHANGE_SET_ID, &body)), alone()]).await.expect("read");
+    let review_of =
+        review([(describe(), ready(CHANGE_SET_ID, &body)), alone()]).await.expect("read");
     assert!(!format!("{review_of:?}").contains(SECRET), "{review_of:?}");
 
-    let unreadable = format!("<DescribeChangeSetResponse><DescribeChangeSetResult>{parameters}<CreationTime>noon</CreationTime>");
+    let unreadable = format!(
+        "<DescribeChangeSetResponse><DescribeChangeSetResult>{parameters}<CreationTime>noon</CreationTime>"
+    );
     let error = review([(describe(), ok(unreadable))]).await.expect_err("it is not understood");
     assert!(!format!("{error} {error:?}").contains(SECRET), "{error}");
 }
@@ -472,8 +650,14 @@ async fn a_secret_in_a_change_set_stays_there() {
 // Its execution
 
 async fn execute(answer: Response<SdkBody>) -> Result<Applied, Error> {
-    let asked = ask("ExecuteChangeSet", &[("ChangeSetName", CHANGE_SET_ID), ("StackName", "web"), ("ClientRequestToken", TOKEN)]);
-    replay([(asked, answer)], async |aws| aws.execute_change_set(&app(&json!({ "stack": "web" })), &token(), CHANGE_SET_ID).await).await
+    let asked = ask(
+        "ExecuteChangeSet",
+        &[("ChangeSetName", CHANGE_SET_ID), ("StackName", "web"), ("ClientRequestToken", TOKEN)],
+    );
+    replay([(asked, answer)], async |aws| {
+        aws.execute_change_set(&app(&json!({ "stack": "web" })), &token(), CHANGE_SET_ID).await
+    })
+    .await
 }
 
 #[tokio::test]
@@ -503,7 +687,10 @@ async fn what_cloudformation_says_to_an_execution_is_told_apart() {
             400,
             "InsufficientCapabilitiesException",
             "Requires capabilities : [CAPABILITY_NAMED_IAM]",
-            NotUpdated::Refused("InsufficientCapabilitiesException: Requires capabilities : [CAPABILITY_NAMED_IAM]".to_owned()),
+            NotUpdated::Refused(
+                "InsufficientCapabilitiesException: Requires capabilities : [CAPABILITY_NAMED_IAM]"
+                    .to_owned(),
+            ),
         ),
         (400, "Throttling", "Rate exceeded", unsure("Throttling: Rate exceeded")),
         (503, "ServiceUnavailable", "later", unsure("ServiceUnavailable: later")),
@@ -512,14 +699,18 @@ async fn what_cloudformation_says_to_an_execution_is_told_apart() {
         let applied = execute(form_error(status, code, words)).await.expect("told apart");
         assert_eq!(applied, Applied::NotUpdated(expected), "{code}: {words}");
     }
-    let nameless = execute(answer(502, "<html>not CloudFormation</html>")).await.expect("told apart");
+    let nameless =
+        execute(answer(502, "<html>not CloudFormation</html>")).await.expect("told apart");
     assert!(matches!(nameless, Applied::NotUpdated(NotUpdated::Unsure(_))), "{nameless:?}");
 }
 
 #[tokio::test]
 async fn a_denied_execution_names_the_action_that_is_missing() {
     for action in ["cloudformation:ExecuteChangeSet", "iam:PassRole"] {
-        assert_eq!(denied(execute(not_authorized(action)).await), (action.to_owned(), "stack `web`".to_owned()));
+        assert_eq!(
+            denied(execute(not_authorized(action)).await),
+            (action.to_owned(), "stack `web`".to_owned())
+        );
     }
 }
 
@@ -530,7 +721,10 @@ fn delete_request() -> Request<SdkBody> {
 }
 
 async fn delete(answer: Response<SdkBody>) -> Result<Applied, Error> {
-    replay([(delete_request(), answer)], async |aws| aws.delete_change_set(&app(&json!({ "stack": "web" })), CHANGE_SET_ID).await).await
+    replay([(delete_request(), answer)], async |aws| {
+        aws.delete_change_set(&app(&json!({ "stack": "web" })), CHANGE_SET_ID).await
+    })
+    .await
 }
 
 #[tokio::test]
@@ -544,16 +738,25 @@ async fn a_change_set_is_removed_or_was_gone_already() {
 #[tokio::test]
 async fn a_change_set_that_is_still_being_made_is_removed_later() {
     let words = "ChangeSet cannot be deleted in the current status of [CREATE_IN_PROGRESS]";
-    assert_eq!(delete(form_error(400, "InvalidChangeSetStatus", words)).await.expect("not an error"), Applied::PutOff);
+    assert_eq!(
+        delete(form_error(400, "InvalidChangeSetStatus", words)).await.expect("not an error"),
+        Applied::PutOff
+    );
 }
 
 #[tokio::test]
 async fn a_removal_that_is_denied_or_fails_says_so() {
     let action = "cloudformation:DeleteChangeSet";
-    assert_eq!(denied(delete(not_authorized(action)).await), (action.to_owned(), format!("change set `{CHANGE_SET_ID}` of stack `web`")));
+    assert_eq!(
+        denied(delete(not_authorized(action)).await),
+        (action.to_owned(), format!("change set `{CHANGE_SET_ID}` of stack `web`"))
+    );
 
     let invalid = form_error(400, "ValidationError", "1 validation error detected");
     let error = delete(invalid).await.expect_err("it failed").to_string();
     let resource = format!("change set `{CHANGE_SET_ID}` of stack `web`");
-    assert_eq!(error, format!("{action} on {resource} failed: ValidationError: 1 validation error detected"));
+    assert_eq!(
+        error,
+        format!("{action} on {resource} failed: ValidationError: 1 validation error detected")
+    );
 }

@@ -41,15 +41,29 @@ fn request(posted: Option<Posted>) -> Request {
 }
 
 fn posted() -> Posted {
-    Posted { channel: "C024BE91L".to_owned(), ts: "1548261231.000200".to_owned(), team: Some("T024BE7LD".to_owned()) }
+    Posted {
+        channel: "C024BE91L".to_owned(),
+        ts: "1548261231.000200".to_owned(),
+        team: Some("T024BE7LD".to_owned()),
+    }
 }
 
 fn reads_token(answer: Response<SdkBody>) -> Recording {
-    (json_request("AmazonSSM.GetParameter", &json!({ "Name": TOKEN_PARAMETER, "WithDecryption": true })), answer)
+    (
+        json_request(
+            "AmazonSSM.GetParameter",
+            &json!({ "Name": TOKEN_PARAMETER, "WithDecryption": true }),
+        ),
+        answer,
+    )
 }
 
 fn token() -> Recording {
-    reads_token(ok_json(&json!({ "Parameter": { "Name": TOKEN_PARAMETER, "Type": "SecureString", "Value": "xoxb-1", "Version": 1 } })))
+    reads_token(ok_json(&json!({
+        "Parameter": {
+            "Name": TOKEN_PARAMETER, "Type": "SecureString", "Value": "xoxb-1", "Version": 1,
+        },
+    })))
 }
 
 fn no_token() -> Recording {
@@ -78,7 +92,10 @@ async fn show(recordings: Vec<Recording>, request: &Request) -> Applied {
 
 fn post_body(request: &Request) -> Value {
     let (text, blocks) = card(&asking(), request);
-    json!({ "channel": "C024BE91L", "text": text, "blocks": blocks, "unfurl_links": false, "unfurl_media": false })
+    json!({
+        "channel": "C024BE91L", "text": text, "blocks": blocks, "unfurl_links": false,
+        "unfurl_media": false,
+    })
 }
 
 fn update_body(request: &Request) -> Value {
@@ -90,10 +107,20 @@ fn update_body(request: &Request) -> Value {
 async fn a_question_is_posted_as_the_bot_and_where_it_is_is_remembered() {
     let answer = json!({
         "ok": true, "channel": "C024BE91L", "ts": "1548261231.000200",
-        "message": { "type": "message", "bot_id": "B1", "team": "T024BE7LD", "ts": "1548261231.000200" },
+        "message": {
+            "type": "message", "bot_id": "B1", "team": "T024BE7LD", "ts": "1548261231.000200",
+        },
     });
     let asked = request(None);
-    let shown = show(vec![token(), call("chat.postMessage", &post_body(&asked), says(&answer)), installed(&acme())], &asked).await;
+    let shown = show(
+        vec![
+            token(),
+            call("chat.postMessage", &post_body(&asked), says(&answer)),
+            installed(&acme()),
+        ],
+        &asked,
+    )
+    .await;
     assert_eq!(shown, Applied::Shown(posted()));
 }
 
@@ -103,7 +130,10 @@ fn installed(answer: &Value) -> Recording {
 }
 
 fn acme() -> Value {
-    json!({ "ok": true, "team": "Acme", "team_id": "T024BE7LD", "enterprise_id": "E024BE7LD", "user_id": "U1", "bot_id": "B1" })
+    json!({
+        "ok": true, "team": "Acme", "team_id": "T024BE7LD", "enterprise_id": "E024BE7LD",
+        "user_id": "U1", "bot_id": "B1",
+    })
 }
 
 #[tokio::test]
@@ -111,16 +141,23 @@ async fn where_the_app_is_installed_is_asked_once() {
     let (aws, wire) = connect([token(), installed(&acme())]);
     for _ in 0..3 {
         let installation = aws.ask_installation().await.expect("Slack says it");
-        assert_eq!((installation.team.as_str(), installation.organisation.as_deref()), ("T024BE7LD", Some("E024BE7LD")));
+        assert_eq!(
+            (installation.team.as_str(), installation.organisation.as_deref()),
+            ("T024BE7LD", Some("E024BE7LD"))
+        );
     }
     wire.assert_requests_match(&[]);
 }
 
 #[tokio::test]
-async fn without_a_word_of_slacks_the_app_is_installed_nowhere_and_that_is_remembered_for_seconds() {
-    for silence in
-        [json!({ "ok": false, "error": "invalid_auth" }), json!({ "ok": true }), json!({ "ok": true, "team_id": null }), json!([])]
-    {
+async fn without_a_word_of_slacks_the_app_is_installed_nowhere_and_that_is_remembered_for_seconds()
+{
+    for silence in [
+        json!({ "ok": false, "error": "invalid_auth" }),
+        json!({ "ok": true }),
+        json!({ "ok": true, "team_id": null }),
+        json!([]),
+    ] {
         let (aws, wire) = connect([token(), installed(&silence), installed(&acme())]);
         for _ in 0..3 {
             assert_eq!(aws.ask_installation().await, None, "{silence}");
@@ -129,7 +166,9 @@ async fn without_a_word_of_slacks_the_app_is_installed_nowhere_and_that_is_remem
         assert!(aws.ask_installation().await.is_some());
         wire.assert_requests_match(&[]);
     }
-    for no_answer in [no_token(), reads_token(json_error("InvalidKeyId", "no such key", &json!({})))] {
+    for no_answer in
+        [no_token(), reads_token(json_error("InvalidKeyId", "no such key", &json!({})))]
+    {
         let (aws, wire) = connect([no_answer]);
         assert_eq!(aws.ask_installation().await, None);
         wire.assert_requests_match(&[]);
@@ -141,8 +180,15 @@ async fn another_token_is_asked_about_anew() {
     let other = HttpRequest::post("https://slack.com/api/auth.test")
         .header("content-type", "application/json; charset=utf-8")
         .header("authorization", "Bearer xoxb-2");
-    let other = (other.body(SdkBody::from("{}")).expect("a request"), says(&json!({ "ok": true, "team_id": "T2" })));
-    let second = json!({ "Parameter": { "Name": TOKEN_PARAMETER, "Type": "SecureString", "Value": "xoxb-2", "Version": 2 } });
+    let other = (
+        other.body(SdkBody::from("{}")).expect("a request"),
+        says(&json!({ "ok": true, "team_id": "T2" })),
+    );
+    let second = json!({
+        "Parameter": {
+            "Name": TOKEN_PARAMETER, "Type": "SecureString", "Value": "xoxb-2", "Version": 2,
+        },
+    });
     let (aws, wire) = connect([token(), installed(&acme()), reads_token(ok_json(&second)), other]);
     assert_eq!(aws.ask_installation().await.map(|it| it.team).as_deref(), Some("T024BE7LD"));
     aws.secrets.grow_older(Duration::from_secs(60)).await;
@@ -154,15 +200,24 @@ async fn another_token_is_asked_about_anew() {
 async fn a_message_that_is_there_is_brought_up_to_date_in_its_place() {
     let asked = Request { progress: Progress::Rejected, ..request(Some(posted())) };
     let answer = json!({ "ok": true, "channel": "C024BE91L", "ts": "1548261231.000200" });
-    let shown = show(vec![token(), call("chat.update", &update_body(&asked), says(&answer))], &asked).await;
+    let shown =
+        show(vec![token(), call("chat.update", &update_body(&asked), says(&answer))], &asked).await;
     assert_eq!(shown, Applied::Shown(posted()));
 }
 
 #[tokio::test]
 async fn what_slack_does_not_take_is_put_off() {
-    for answer in [json!({ "ok": false, "error": "channel_not_found" }), json!({ "ok": true, "channel": "C1" }), json!([])] {
+    for answer in [
+        json!({ "ok": false, "error": "channel_not_found" }),
+        json!({ "ok": true, "channel": "C1" }),
+        json!([]),
+    ] {
         let asked = request(None);
-        let shown = show(vec![token(), call("chat.postMessage", &post_body(&asked), says(&answer))], &asked).await;
+        let shown = show(
+            vec![token(), call("chat.postMessage", &post_body(&asked), says(&answer))],
+            &asked,
+        )
+        .await;
         assert_eq!(shown, Applied::PutOff, "{answer}");
     }
     let asked = request(Some(posted()));
@@ -175,19 +230,24 @@ async fn a_message_that_is_gone_is_not_updated_for_ever() {
     for error in ["message_not_found", "cant_update_message", "is_archived"] {
         let asked = request(Some(posted()));
         let answer = says(&json!({ "ok": false, "error": error }));
-        let shown = show(vec![token(), call("chat.update", &update_body(&asked), answer)], &asked).await;
+        let shown =
+            show(vec![token(), call("chat.update", &update_body(&asked), answer)], &asked).await;
         assert_eq!(shown, Applied::Shown(posted()), "{error}");
     }
     // To a question that was not posted yet the same word says something else.
     let asked = request(None);
     let answer = says(&json!({ "ok": false, "error": "is_archived" }));
-    assert_eq!(show(vec![token(), call("chat.postMessage", &post_body(&asked), answer)], &asked).await, Applied::PutOff);
+    assert_eq!(
+        show(vec![token(), call("chat.postMessage", &post_body(&asked), answer)], &asked).await,
+        Applied::PutOff
+    );
 }
 
 #[tokio::test]
 async fn without_a_token_or_a_channel_nothing_is_called_and_nothing_fails() {
     assert_eq!(show(vec![no_token()], &request(None)).await, Applied::PutOff);
-    let words = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: ssm:GetParameter on resource: x";
+    let words = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: \
+                 ssm:GetParameter on resource: x";
     let denied = reads_token(json_error("AccessDeniedException", words, &json!({})));
     assert_eq!(show(vec![denied], &request(None)).await, Applied::PutOff);
     assert_eq!(show(vec![], &Request { channel: None, ..request(None) }).await, Applied::PutOff);
@@ -232,7 +292,8 @@ async fn what_became_so_without_a_request_is_posted_with_foreign_words_as_plain_
         ],
     });
     for answer in [json!({ "ok": true }), json!({ "ok": false, "error": "not_in_channel" })] {
-        post(vec![token(), call("chat.postMessage", &body, says(&answer))], &asking(), &notice()).await;
+        post(vec![token(), call("chat.postMessage", &body, says(&answer))], &asking(), &notice())
+            .await;
     }
 }
 

@@ -18,9 +18,12 @@ enum From {
 }
 
 fn listed(required: u32) -> App {
-    let approval = format!(r#"{{"slack_channel":"C1","approvers":["UALICE","UBOB"],"required":{required}}}"#);
+    let approval =
+        format!(r#"{{"slack_channel":"C1","approvers":["UALICE","UBOB"],"required":{required}}}"#);
     // What is shown in the channel is not what these tests are about.
-    without_channel(app(&format!(r#"{{"stack":"web","commit_from":["annotation"],"approval":{approval}}}"#)))
+    without_channel(app(&format!(
+        r#"{{"stack":"web","commit_from":["annotation"],"approval":{approval}}}"#
+    )))
 }
 
 fn without_channel(mut app: App) -> App {
@@ -36,12 +39,26 @@ fn command(act: Act, from: From) -> Trigger {
     let (via, slack) = match from {
         From::Sns => (Via::Sns, None),
         From::Direct => (Via::Direct, None),
-        From::Slack(user) => {
-            (Via::Slack, Some(Box::new(SlackOrigin { user: user.to_owned(), standing: Standing::Team, channel: Some("C1".to_owned()) })))
-        }
+        From::Slack(user) => (
+            Via::Slack,
+            Some(Box::new(SlackOrigin {
+                user: user.to_owned(),
+                standing: Standing::Team,
+                channel: Some("C1".to_owned()),
+            })),
+        ),
     };
     let repository = "web".parse().expect("valid");
-    Trigger::Command(Command { id: "1".to_owned(), act, repository, by: "somebody".to_owned(), via, slack, sent_at: None, trace: None })
+    Trigger::Command(Command {
+        id: "1".to_owned(),
+        act,
+        repository,
+        by: "somebody".to_owned(),
+        via,
+        slack,
+        sent_at: None,
+        trace: None,
+    })
 }
 
 fn id() -> RequestId {
@@ -49,7 +66,9 @@ fn id() -> RequestId {
 }
 
 fn request(progress: Progress) -> Request {
-    let is_decided = progress != Progress::Pending && progress != Progress::Expired && progress != Progress::Superseded;
+    let is_decided = progress != Progress::Pending
+        && progress != Progress::Expired
+        && progress != Progress::Superseded;
     let vote = Vote {
         by: "bob".to_owned(),
         user: Some("UBOB".to_owned()),
@@ -85,10 +104,26 @@ fn request(progress: Progress) -> Request {
 
 /// `a` runs, `b` is the candidate, and this is known of its request.
 fn decided_so_far(request: Option<Request>) -> Snapshot {
-    let running = Running { tag: tag('a').to_string(), digest: Some(digest('a')), commit: None, since: None, by: "x".to_owned() };
-    let state =
-        State { running: Some(running), request, requests: 1, stack_id: Some("arn".to_owned()), ..State::new("web", "ProductionTag") };
-    Snapshot { state: Some(state), events: Some(StackEvents::default()), version: Version(Some("1".to_owned())), ..pushed_b() }
+    let running = Running {
+        tag: tag('a').to_string(),
+        digest: Some(digest('a')),
+        commit: None,
+        since: None,
+        by: "x".to_owned(),
+    };
+    let state = State {
+        running: Some(running),
+        request,
+        requests: 1,
+        stack_id: Some("arn".to_owned()),
+        ..State::new("web", "ProductionTag")
+    };
+    Snapshot {
+        state: Some(state),
+        events: Some(StackEvents::default()),
+        version: Version(Some("1".to_owned())),
+        ..pushed_b()
+    }
 }
 
 fn so_far(progress: Progress) -> Snapshot {
@@ -114,14 +149,17 @@ fn all() -> Vec<Progress> {
 
 /// The state that is written, if one is.
 fn written(plan: &Plan) -> Option<&State> {
-    plan.stages.iter().flatten().find_map(|action| if let Action::Save(records) = action { records.state.as_ref() } else { None })
+    plan.stages.iter().flatten().find_map(|action| {
+        if let Action::Save(records) = action { records.state.as_ref() } else { None }
+    })
 }
 
 /// What it comes to: the outcome, and whether an update is sent.
 #[track_caller]
 fn comes_to(app: &App, act: Act, from: From, seen: &Snapshot) -> (Outcome, bool) {
     let plan = decided(app, &command(act, from), seen);
-    let is_sent = plan.stages.iter().flatten().any(|action| matches!(action, Action::UpdateStack(_)));
+    let is_sent =
+        plan.stages.iter().flatten().any(|action| matches!(action, Action::UpdateStack(_)));
     let puts = plan.stages.iter().flatten().any(|action| matches!(action, Action::PutTag { .. }));
     assert_eq!(is_sent, puts, "no tag without an update");
     (answer(&plan).outcome, is_sent)
@@ -140,7 +178,9 @@ fn names() -> [Choice; 2] {
 fn an_approval_by_what_was_decided_before() {
     for progress in all() {
         let want = match &progress {
-            Progress::Pending | Progress::Approved | Progress::Waiting(_) | Progress::Deploying => (Outcome::Promoted, true),
+            Progress::Pending | Progress::Approved | Progress::Waiting(_) | Progress::Deploying => {
+                (Outcome::Promoted, true)
+            }
             Progress::Rejected => (Outcome::Rejected, false),
             Progress::Deployed(_) => (Outcome::Unchanged, false),
             Progress::Failed(_) => (Outcome::Failed, false),
@@ -150,15 +190,27 @@ fn an_approval_by_what_was_decided_before() {
         };
         for from in [From::Sns, From::Direct, From::Slack("UALICE")] {
             for choice in names() {
-                assert_eq!(comes_to(&in_channel(), Act::Approve(choice), from, &so_far(progress.clone())), want, "{progress:?} {from:?}");
+                assert_eq!(
+                    comes_to(&in_channel(), Act::Approve(choice), from, &so_far(progress.clone())),
+                    want,
+                    "{progress:?} {from:?}"
+                );
             }
         }
         for choice in names() {
-            let got = comes_to(&listed(1), Act::Approve(choice), From::Slack("UALICE"), &so_far(progress.clone()));
+            let got = comes_to(
+                &listed(1),
+                Act::Approve(choice),
+                From::Slack("UALICE"),
+                &so_far(progress.clone()),
+            );
             assert_eq!(got, want, "{progress:?}");
         }
     }
-    assert_eq!(comes_to(&asking(), Act::Approve(candidate()), From::Sns, &decided_so_far(None)), (Outcome::Promoted, true));
+    assert_eq!(
+        comes_to(&asking(), Act::Approve(candidate()), From::Sns, &decided_so_far(None)),
+        (Outcome::Promoted, true)
+    );
 }
 
 #[test]
@@ -167,17 +219,23 @@ fn a_rejection_by_what_was_decided_before() {
         let want = match &progress {
             Progress::Pending | Progress::Expired | Progress::Rejected => Outcome::Rejected,
             Progress::Approved | Progress::Waiting(_) | Progress::Deploying => Outcome::Unchanged,
-            Progress::Deployed(_) | Progress::Failed(_) | Progress::Cancelled(_) => Outcome::Unchanged,
+            Progress::Deployed(_) | Progress::Failed(_) | Progress::Cancelled(_) => {
+                Outcome::Unchanged
+            }
             Progress::Superseded => Outcome::Superseded,
         };
         for from in [From::Sns, From::Direct, From::Slack("UALICE")] {
             for choice in names() {
-                let got = comes_to(&in_channel(), Act::Reject(choice), from, &so_far(progress.clone()));
+                let got =
+                    comes_to(&in_channel(), Act::Reject(choice), from, &so_far(progress.clone()));
                 assert_eq!(got, (want, false), "{progress:?} {from:?}");
             }
         }
     }
-    assert_eq!(comes_to(&asking(), Act::Reject(candidate()), From::Sns, &decided_so_far(None)), (Outcome::Rejected, false));
+    assert_eq!(
+        comes_to(&asking(), Act::Reject(candidate()), From::Sns, &decided_so_far(None)),
+        (Outcome::Rejected, false)
+    );
 }
 
 #[test]
@@ -185,24 +243,42 @@ fn a_promote_in_slack_by_what_was_decided_before() {
     for progress in all() {
         for image in [None, Some(ImageRef::Digest(digest('b')))] {
             let act = Act::Promote(image);
-            assert_eq!(comes_to(&listed(1), act.clone(), From::Slack("UALICE"), &so_far(progress.clone())), (Outcome::Promoted, true));
+            assert_eq!(
+                comes_to(&listed(1), act.clone(), From::Slack("UALICE"), &so_far(progress.clone())),
+                (Outcome::Promoted, true)
+            );
             // Of two needed votes it is one, and goes past a rejection as a new request.
-            let is_open = matches!(progress, Progress::Approved | Progress::Waiting(_) | Progress::Deploying);
+            let is_open =
+                matches!(progress, Progress::Approved | Progress::Waiting(_) | Progress::Deploying);
             let want = if is_open { (Outcome::Promoted, true) } else { (Outcome::Approved, false) };
-            assert_eq!(comes_to(&listed(2), act, From::Slack("UALICE"), &so_far(progress.clone())), want, "{progress:?}");
+            assert_eq!(
+                comes_to(&listed(2), act, From::Slack("UALICE"), &so_far(progress.clone())),
+                want,
+                "{progress:?}"
+            );
         }
-        assert_eq!(comes_to(&listed(2), Act::Promote(None), From::Sns, &so_far(progress)), (Outcome::Promoted, true), "the break-glass");
+        assert_eq!(
+            comes_to(&listed(2), Act::Promote(None), From::Sns, &so_far(progress)),
+            (Outcome::Promoted, true),
+            "the break-glass"
+        );
     }
 }
 
 #[test]
 fn to_ask_again_by_what_was_decided_before() {
     for progress in all() {
-        let is_open = matches!(progress, Progress::Approved | Progress::Waiting(_) | Progress::Deploying);
-        let want = if is_open { (Outcome::Promoted, true) } else { (Outcome::ApprovalRequested, false) };
+        let is_open =
+            matches!(progress, Progress::Approved | Progress::Waiting(_) | Progress::Deploying);
+        let want =
+            if is_open { (Outcome::Promoted, true) } else { (Outcome::ApprovalRequested, false) };
         for act in [Act::Ask, Act::AskAgain(digest('b'))] {
             let seen = so_far(progress.clone());
-            assert_eq!(comes_to(&in_channel(), act.clone(), From::Slack("UALICE"), &seen), want, "{progress:?}");
+            assert_eq!(
+                comes_to(&in_channel(), act.clone(), From::Slack("UALICE"), &seen),
+                want,
+                "{progress:?}"
+            );
             // While people are asked, what they have said so far counts on.
             if is_open || progress == Progress::Pending {
                 continue;
@@ -210,10 +286,22 @@ fn to_ask_again_by_what_was_decided_before() {
             let plan = decided(&in_channel(), &command(act, From::Slack("UALICE")), &seen);
             let state = written(&plan).expect("it is written");
             let asked = state.request.as_ref().expect("a request");
-            assert_eq!((asked.progress.clone(), asked.votes.len(), state.requests), (Progress::Pending, 0, 2));
+            assert_eq!(
+                (asked.progress.clone(), asked.votes.len(), state.requests),
+                (Progress::Pending, 0, 2)
+            );
             assert_ne!(asked.id, id());
         }
-        assert_eq!(comes_to(&in_channel(), Act::AskAgain(digest('a')), From::Slack("UALICE"), &so_far(progress)).0, Outcome::Superseded);
+        assert_eq!(
+            comes_to(
+                &in_channel(),
+                Act::AskAgain(digest('a')),
+                From::Slack("UALICE"),
+                &so_far(progress)
+            )
+            .0,
+            Outcome::Superseded
+        );
     }
 }
 
@@ -225,8 +313,12 @@ fn a_push_or_a_look_by_what_was_decided_before() {
             Progress::Rejected => Outcome::Rejected,
             Progress::Approved | Progress::Waiting(_) | Progress::Deploying => Outcome::Promoted,
             Progress::Expired => Outcome::Expired,
-            // What the state knows beside it says more: that it failed, or that somebody turned away from it.
-            Progress::Deployed(_) | Progress::Failed(_) | Progress::Cancelled(_) | Progress::Superseded => continue,
+            // What the state knows beside it says more: that it failed, or that somebody turned
+            // away from it.
+            Progress::Deployed(_)
+            | Progress::Failed(_)
+            | Progress::Cancelled(_)
+            | Progress::Superseded => continue,
         };
         for trigger in [push('b'), Trigger::Due("schedule")] {
             let plan = decided(&asking(), &trigger, &so_far(progress.clone()));
@@ -247,8 +339,16 @@ fn where_identities_count_only_slack_decides() {
     for progress in all() {
         for app in [listed(1), listed(2)] {
             for from in [From::Sns, From::Direct] {
-                for act in [Act::Approve(candidate()), Act::Reject(candidate()), Act::Approve(Choice::Request(id()))] {
-                    assert_eq!(comes_to(&app, act, from, &so_far(progress.clone())), (Outcome::Refused, false), "{progress:?} {from:?}");
+                for act in [
+                    Act::Approve(candidate()),
+                    Act::Reject(candidate()),
+                    Act::Approve(Choice::Request(id())),
+                ] {
+                    assert_eq!(
+                        comes_to(&app, act, from, &so_far(progress.clone())),
+                        (Outcome::Refused, false),
+                        "{progress:?} {from:?}"
+                    );
                 }
             }
         }
@@ -272,7 +372,13 @@ fn a_stranger_writes_nothing() {
     ];
     for progress in all() {
         for act in acts.clone() {
-            let plan = check(&listed(1), &command(act, From::Slack("UMALLORY")), &so_far(progress.clone()), Outcome::Refused, "");
+            let plan = check(
+                &listed(1),
+                &command(act, From::Slack("UMALLORY")),
+                &so_far(progress.clone()),
+                Outcome::Refused,
+                "",
+            );
             assert!(answer(&plan).reason.contains("`approval.approvers`"));
         }
     }
@@ -282,7 +388,13 @@ fn a_stranger_writes_nothing() {
 fn an_approval_is_written_before_the_tag_is_put() {
     let approve = command(Act::Approve(candidate()), From::Sns);
     let sends = "PutTag\nUpdateStack\nTell\nMark\nKeepAnswer";
-    check(&asking(), &approve, &so_far(Progress::Pending), Outcome::Promoted, &format!("Save\n{sends}"));
+    check(
+        &asking(),
+        &approve,
+        &so_far(Progress::Pending),
+        Outcome::Promoted,
+        &format!("Save\n{sends}"),
+    );
     check(&asking(), &approve, &decided_so_far(None), Outcome::Promoted, &format!("Save\n{sends}"));
     // It was written before: nothing can come first any more.
     check(&asking(), &push('b'), &so_far(Progress::Approved), Outcome::Promoted, PROMOTES);
@@ -291,19 +403,33 @@ fn an_approval_is_written_before_the_tag_is_put() {
 #[test]
 fn a_vote_is_kept_once_for_each_person() {
     let approve = |user| command(Act::Approve(candidate()), From::Slack(user));
-    let first = check(&listed(2), &approve("UALICE"), &so_far(Progress::Pending), Outcome::Approved, "Save\nTell\nMark");
+    let first = check(
+        &listed(2),
+        &approve("UALICE"),
+        &so_far(Progress::Pending),
+        Outcome::Approved,
+        "Save\nTell\nMark",
+    );
     let state = written(&first).expect("written").clone();
     assert_eq!(state.request.as_ref().map(|request| request.votes.len()), Some(1));
-    let then = Snapshot { state: Some(State { untold: Vec::new(), ..state }), ..so_far(Progress::Pending) };
+    let then = Snapshot {
+        state: Some(State { untold: Vec::new(), ..state }),
+        ..so_far(Progress::Pending)
+    };
     let again = check(&listed(2), &approve("UALICE"), &then, Outcome::Approved, "Save");
     assert_eq!(written(&again), None, "only the command is kept");
-    assert_eq!(comes_to(&listed(2), Act::Approve(candidate()), From::Slack("UBOB"), &then), (Outcome::Promoted, true));
+    assert_eq!(
+        comes_to(&listed(2), Act::Approve(candidate()), From::Slack("UBOB"), &then),
+        (Outcome::Promoted, true)
+    );
     // Who is not listed any more counts no more.
-    let others =
-        r#"{"stack":"web","commit_from":["annotation"],"approval":{"slack_channel":"C1","approvers":["UBOB","UCAROL"],"required":2}}"#;
+    let others = r#"{"stack":"web","commit_from":["annotation"],"approval":{"slack_channel":"C1","approvers":["UBOB","UCAROL"],"required":2}}"#;
     let others = without_channel(app(others));
     let then = Snapshot { is_configuration_newer: true, ..then };
-    assert_eq!(comes_to(&others, Act::Approve(candidate()), From::Slack("UBOB"), &then), (Outcome::Approved, false));
+    assert_eq!(
+        comes_to(&others, Act::Approve(candidate()), From::Slack("UBOB"), &then),
+        (Outcome::Approved, false)
+    );
 }
 
 #[test]
@@ -311,7 +437,12 @@ fn a_request_expires_at_its_time_and_only_while_nobody_has_decided() {
     for progress in all() {
         let later = |seconds: i64| {
             let seen = so_far(progress.clone());
-            Snapshot { at: seen.at + jiff::SignedDuration::from_hours(72) + jiff::SignedDuration::from_secs(seconds), ..seen }
+            Snapshot {
+                at: seen.at
+                    + jiff::SignedDuration::from_hours(72)
+                    + jiff::SignedDuration::from_secs(seconds),
+                ..seen
+            }
         };
         let expires = |seen: &Snapshot| {
             let plan = decided(&asking(), &Trigger::Due("schedule"), seen);
@@ -325,22 +456,31 @@ fn a_request_expires_at_its_time_and_only_while_nobody_has_decided() {
 #[test]
 fn a_newer_candidate_takes_the_place_of_what_is_open() {
     let shown = |progress: Progress| {
-        let posted = crate::request::Posted { channel: "C1".to_owned(), ts: "1".to_owned(), team: None };
-        let request = Request { channel: Some("C1".to_owned()), posted: Some(posted), ..request(progress) };
+        let posted =
+            crate::request::Posted { channel: "C1".to_owned(), ts: "1".to_owned(), team: None };
+        let request =
+            Request { channel: Some("C1".to_owned()), posted: Some(posted), ..request(progress) };
         Request { shown: Some(request.face()), ..request }
     };
     for progress in all() {
-        let seen = Snapshot { newest: Some(digest('a')), ..decided_so_far(Some(shown(progress.clone()))) };
+        let seen =
+            Snapshot { newest: Some(digest('a')), ..decided_so_far(Some(shown(progress.clone()))) };
         let plan = decided(&in_channel(), &Trigger::Due("schedule"), &seen);
-        let left = written(&plan).expect("written").all_requests().map(|request| request.progress.clone()).collect::<Vec<_>>();
+        let left = written(&plan)
+            .expect("written")
+            .all_requests()
+            .map(|request| request.progress.clone())
+            .collect::<Vec<_>>();
         let is_open = !progress.is_final();
         assert_eq!(left, if is_open { vec![Progress::Superseded] } else { vec![] }, "{progress:?}");
-        let shows = plan.stages.iter().flatten().filter(|action| matches!(action, Action::Show(_))).count();
+        let shows =
+            plan.stages.iter().flatten().filter(|action| matches!(action, Action::Show(_))).count();
         assert_eq!(shows, usize::from(is_open), "{progress:?}");
     }
 }
 
-/// `b` is the candidate that people are asked about, `c` was deployed before `a`, which runs, and nobody was ever asked about `d`.
+/// `b` is the candidate that people are asked about, `c` was deployed before `a`, which runs, and
+/// nobody was ever asked about `d`.
 fn before_anybody_decided() -> Snapshot {
     let asked = Request { votes: Vec::new(), ..request(Progress::Pending) };
     let mut seen = decided_so_far(Some(asked));
@@ -394,16 +534,21 @@ fn who_may_put_which_image_into_production_by_which_act() {
         (listed(2), true, 2, "UALICE"),
     ];
     for (app, identities_count, required, commanders) in &policies {
-        for (who, from) in
-            [("SNS", From::Sns), ("direct", From::Direct), ("UALICE", From::Slack("UALICE")), ("UMALLORY", From::Slack("UMALLORY"))]
-        {
+        for (who, from) in [
+            ("SNS", From::Sns),
+            ("direct", From::Direct),
+            ("UALICE", From::Slack("UALICE")),
+            ("UMALLORY", From::Slack("UMALLORY")),
+        ] {
             let is_slack = who.starts_with('U');
             for (act, image) in &acts {
                 let one_is_enough = *required == 1;
                 let may = match act {
                     _ if is_slack && !commanders.contains(who) => false,
                     Act::Promote(_) => !is_slack || one_is_enough,
-                    Act::Approve(_) => *image == 'b' && one_is_enough && (is_slack || !identities_count),
+                    Act::Approve(_) => {
+                        *image == 'b' && one_is_enough && (is_slack || !identities_count)
+                    }
                     Act::Rollback(_) | Act::RollBackFrom(_) => *image == 'c' || !identities_count,
                     Act::Plan(_)
                     | Act::Status
@@ -417,13 +562,16 @@ fn who_may_put_which_image_into_production_by_which_act() {
                     | Act::AskAgain(_) => false,
                 };
                 let plan = decided(app, &command(act.clone(), from), &before_anybody_decided());
-                let sent = plan
-                    .stages
-                    .iter()
-                    .flatten()
-                    .find_map(|action| if let Action::UpdateStack(update) = action { Some(update) } else { None });
+                let sent = plan.stages.iter().flatten().find_map(|action| {
+                    if let Action::UpdateStack(update) = action { Some(update) } else { None }
+                });
                 let want = may.then(|| tag(*image));
-                assert_eq!(sent.map(|update| update.tag.clone()), want, "{act:?} by {who}, {required} required: {}", answer(&plan).reason);
+                assert_eq!(
+                    sent.map(|update| update.tag.clone()),
+                    want,
+                    "{act:?} by {who}, {required} required: {}",
+                    answer(&plan).reason
+                );
             }
         }
     }

@@ -53,7 +53,15 @@ pub enum Names {
 
 impl Verb {
     /// All of them.
-    pub const ALL: [Verb; 7] = [Verb::Approve, Verb::Reject, Verb::Promote, Verb::RollBack, Verb::Hold, Verb::Resume, Verb::Cancel];
+    pub const ALL: [Verb; 7] = [
+        Verb::Approve,
+        Verb::Reject,
+        Verb::Promote,
+        Verb::RollBack,
+        Verb::Hold,
+        Verb::Resume,
+        Verb::Cancel,
+    ];
 
     /// Its name in an address.
     pub fn name(self) -> &'static str {
@@ -98,7 +106,8 @@ impl Verb {
     }
 }
 
-/// What the bearer of a board may not do with an app, and why. The decision itself holds to the same rules.
+/// What the bearer of a board may not do with an app, and why. The decision itself holds to the
+/// same rules.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rights {
     /// Why they may do nothing at all.
@@ -144,11 +153,14 @@ pub fn confirm(
                     input type="hidden" name=(ONCE) value=(once);
                     @if verb == Verb::Hold {
                         label for="reason" { "Why" }
-                        input type="text" id="reason" name=(REASON) maxlength=(LONGEST_REASON) autocomplete="off" required;
+                        input type="text" id="reason" name=(REASON)
+                            maxlength=(LONGEST_REASON) autocomplete="off" required;
                     }
                     div class="acts" {
                         button type="submit" class=(verb.class()) { (verb.label()) }
-                        a class="act" href=(viewer.app(&app.repository)) { "Back, and change nothing" }
+                        a class="act" href=(viewer.app(&app.repository)) {
+                            "Back, and change nothing"
+                        }
                     }
                 }
             }
@@ -163,10 +175,14 @@ fn facts(app: &App, seen: &Snapshot, digest: Option<&Digest>) -> Markup {
         dl {
             dt { "App" } dd { (app.repository) }
             @if let Some(digest) = digest {
-                @if let Some(commit) = commit_of(app, seen, digest) { dt { "Commit" } dd { code { (commit) } } }
+                @if let Some(commit) = commit_of(app, seen, digest) {
+                    dt { "Commit" } dd { code { (commit) } }
+                }
                 dt { "Digest" } dd { code { (digest) } }
             }
-            @if let Some(runs) = runs { dt { "Runs now" } dd { code { (plain(&runs.tag, SHORT)) } } }
+            @if let Some(runs) = runs {
+                dt { "Runs now" } dd { code { (plain(&runs.tag, SHORT)) } }
+            }
             dt { "Stack" } dd { (app.config.stack) " (" (app.config.parameter) ")" }
         }
     }
@@ -178,46 +194,94 @@ pub(super) fn sentence(text: &str) -> String {
 }
 
 /// What follows, said before it is done.
-fn consequence(viewer: &Viewer<'_>, app: &App, seen: &Snapshot, verb: Verb, digest: Option<&Digest>) -> String {
+fn consequence(
+    viewer: &Viewer<'_>,
+    app: &App,
+    seen: &Snapshot,
+    verb: Verb,
+    digest: Option<&Digest>,
+) -> String {
     let is_newest = digest.is_some() && digest == seen.newest.as_ref();
-    let what = digest.map_or_else(String::new, |digest| image(commit_of(app, seen, digest).as_ref(), digest));
-    let asked = seen.state.as_ref().and_then(|state| state.request.as_ref()).filter(|request| Some(&request.digest) == digest);
+    let what = digest
+        .map_or_else(String::new, |digest| image(commit_of(app, seen, digest).as_ref(), digest));
+    let asked = seen
+        .state
+        .as_ref()
+        .and_then(|state| state.request.as_ref())
+        .filter(|request| Some(&request.digest) == digest);
     let required = asked.map_or(app.policy(), |request| request.policy(app.policy())).required;
     match verb {
-        Verb::Approve | Verb::Reject | Verb::Promote if digest.is_some() && digest == running(seen) => format!("{what} runs already."),
-        Verb::Approve | Verb::Reject if !is_newest => format!("{what} is not the candidate any more: a newer image took its place."),
-        Verb::Approve if required > 1 => format!("{what} goes to production once {required} people have approved it."),
+        Verb::Approve | Verb::Reject | Verb::Promote
+            if digest.is_some() && digest == running(seen) =>
+        {
+            format!("{what} runs already.")
+        }
+        Verb::Approve | Verb::Reject if !is_newest => format!(
+            "{what} is not the candidate any \
+            more: a newer image took its place."
+        ),
+        Verb::Approve if required > 1 => format!(
+            "{what} goes to production once {required} \
+            people have approved it."
+        ),
         Verb::Approve => format!("{what} goes to production."),
         Verb::Reject => format!("{what} does not go to production, and is not asked about again."),
-        Verb::Promote if !is_newest => format!("{what} goes to production although it is not the newest image. From then on pushes ask."),
+        Verb::Promote if !is_newest => format!(
+            "{what} goes to production although it is not the \
+            newest image. From then on pushes ask."
+        ),
         Verb::Promote if viewer.session.slack.is_some() && required > 1 => {
             format!("This is your vote for {what}: {required} people must approve it.")
         }
         Verb::Promote if viewer.session.slack.is_some() => {
             format!("{what} goes to production with your approval, whatever was said before.")
         }
-        Verb::Promote => format!("{what} goes to production, whatever the mode and whoever approves. This is the way for emergencies."),
-        Verb::RollBack if digest.is_some() => format!("The stack goes back to {what}. From then on pushes ask."),
-        Verb::RollBack => "The stack goes back to what was deployed before and was not itself rolled back from; an update of ours that is \
+        Verb::Promote => format!(
+            "{what} goes to production, whatever the mode and whoever \
+                                  approves. This is the way for emergencies."
+        ),
+        Verb::RollBack if digest.is_some() => format!(
+            "The stack goes back to {what}. From then \
+            on pushes ask."
+        ),
+        Verb::RollBack => "The stack goes back to what was deployed before and was not itself \
+                           rolled back from; an update of ours that is \
                            still under way is cancelled. From then on pushes ask."
             .to_owned(),
         Verb::Hold => "From now on pushes ask for approval instead of deploying.".to_owned(),
-        Verb::Resume => "The hold ends, and an image that was turned away from is a candidate again. In mode `auto` the newest image goes \
+        Verb::Resume => "The hold ends, and an image that was turned away from is a candidate \
+                         again. In mode `auto` the newest image goes \
                          out within five minutes."
             .to_owned(),
-        Verb::Cancel => "An update of ours that is under way is cancelled, and what waits to be sent is not sent.".to_owned(),
+        Verb::Cancel => "An update of ours that is under way is cancelled, and what waits to be \
+                         sent is not sent."
+            .to_owned(),
     }
 }
 
 /// What came of it.
-pub fn result(viewer: &Viewer<'_>, status: u16, answer: &Answer, repository: &Repository, verb: Verb) -> Response {
+pub fn result(
+    viewer: &Viewer<'_>,
+    status: u16,
+    answer: &Answer,
+    repository: &Repository,
+    verb: Verb,
+) -> Response {
     let title = format!("{repository}: {}", verb.label());
     let content = html! {
         h1 { (title) }
         section role="status" {
             p { (outcome(answer.outcome)) " " (prose(&plain(&answer.reason, LONG))) }
-            @if let Some(digest) = &answer.digest { p { (image(answer.commit.as_ref(), digest)) @if let Some(tag) = &answer.tag { ", " code { (tag) } } } }
-            @if !answer.changes.is_empty() { ul { @for change in &answer.changes { li { (plain(change, SHORT)) } } } }
+            @if let Some(digest) = &answer.digest {
+                p {
+                    (image(answer.commit.as_ref(), digest)) @if let Some(tag) = &answer.tag {
+                        ", " code { (tag) }
+                    }
+                }
+            }
+            @if !answer.changes.is_empty() {
+                ul { @for change in &answer.changes { li { (plain(change, SHORT)) } } }
+            }
         }
         (way_back(viewer, Some(repository)))
     };
@@ -225,7 +289,13 @@ pub fn result(viewer: &Viewer<'_>, status: u16, answer: &Answer, repository: &Re
 }
 
 /// It was not done, or nobody knows yet whether it was.
-pub fn unfinished(viewer: &Viewer<'_>, status: u16, repository: &Repository, verb: Verb, words: &str) -> Response {
+pub fn unfinished(
+    viewer: &Viewer<'_>,
+    status: u16,
+    repository: &Repository,
+    verb: Verb,
+    words: &str,
+) -> Response {
     let title = format!("{repository}: {}", verb.label());
     let content = html! {
         h1 { (title) }

@@ -1,4 +1,5 @@
-//! One app on the board: what runs, what is under way, what might go out next, what was promoted before, and what can be done.
+//! One app on the board: what runs, what is under way, what might go out next, what was promoted
+//! before, and what can be done.
 
 use maud::{Markup, html};
 
@@ -8,7 +9,7 @@ use crate::config::{App, CommitSource};
 use crate::model::{Commit, Digest, Repository};
 use crate::page::{image, page, prose, time};
 use crate::request::{Progress, Request, Vote};
-use crate::stack::Phase;
+use crate::stack::{Phase, StackEvent};
 use crate::state::{End, Ended, Promotion, State, Via};
 use crate::text::plain;
 use crate::web::Response;
@@ -41,23 +42,36 @@ pub fn app(viewer: &Viewer<'_>, app: &App, seen: &Snapshot, rights: &Rights) -> 
         (viewer.introduction(&viewer.app(&app.repository), is_under_way))
         section aria-labelledby="runs" { h2 id="runs" { "Runs now" } (runs(app, seen)) }
         @if is_under_way {
-            section aria-labelledby="under-way" { h2 id="under-way" { "Under way" } (under_way(seen)) }
+            section aria-labelledby="under-way" {
+                h2 id="under-way" { "Under way" } (under_way(seen))
+            }
         }
         section aria-labelledby="waits" { h2 id="waits" { "Waits" } (what_waits(state)) }
-        section aria-labelledby="candidate" { h2 id="candidate" { "Candidate" } (candidate(app, seen)) }
-        section aria-labelledby="acts" { h2 id="acts" { "What you can do" } (acts(viewer, app, seen, rights)) }
-        section aria-labelledby="history" { h2 id="history" { "History" } (history(viewer, app, seen, rights)) }
+        section aria-labelledby="candidate" {
+            h2 id="candidate" { "Candidate" } (candidate(app, seen))
+        }
+        section aria-labelledby="acts" {
+            h2 id="acts" { "What you can do" } (acts(viewer, app, seen, rights))
+        }
+        section aria-labelledby="history" {
+            h2 id="history" { "History" } (history(viewer, app, seen, rights))
+        }
     };
     page(200, app.repository.as_str(), viewer.refresh(is_under_way), &content)
 }
 
-/// The commit that an image was built from, as far as that can be said without a look into its config.
+/// The commit that an image was built from, as far as that can be said without a look into its
+/// config.
 pub(super) fn commit_of(app: &App, seen: &Snapshot, digest: &Digest) -> Option<Commit> {
     let state = seen.state.as_ref();
-    let asked = state.into_iter().flat_map(State::all_requests).find(|request| request.digest == *digest);
+    let asked =
+        state.into_iter().flat_map(State::all_requests).find(|request| request.digest == *digest);
     let open = state.into_iter().flat_map(|state| &state.open).find(|open| open.digest == *digest);
     let ended = seen.history.iter().flatten().find(|ended| ended.promotion.digest == *digest);
-    let known = asked.map(|request| &request.commit).or(open.map(|open| &open.commit)).or(ended.map(|ended| &ended.promotion.commit));
+    let known = asked
+        .map(|request| &request.commit)
+        .or(open.map(|open| &open.commit))
+        .or(ended.map(|ended| &ended.promotion.commit));
     if let Some(known) = known {
         return known.clone();
     }
@@ -93,7 +107,11 @@ fn runs(app: &App, seen: &Snapshot) -> Markup {
                 @if let Some(since) = running.since { dt { "Since" } dd { (time(since)) } }
                 @if !running.by.is_empty() { dt { "By" } dd { (plain(&running.by, SHORT)) } }
             } @else {
-                dt { "Tag" } dd { code { (plain(value.unwrap_or("unknown"), SHORT)) } " (it was not looked at yet)" }
+                dt { "Tag" }
+                dd {
+                    code { (plain(value.unwrap_or("unknown"), SHORT)) } " (it was not looked at \
+                        yet)"
+                }
             }
             dt { "Mode" } dd { (app.config.mode) }
             dt { "Stack" }
@@ -119,17 +137,23 @@ fn runs(app: &App, seen: &Snapshot) -> Markup {
 fn under_way(seen: &Snapshot) -> Markup {
     let open = seen.state.as_ref().map(|state| state.open.as_slice()).unwrap_or_default();
     let busy = seen.stack.as_ref().filter(|stack| stack.phase() == Phase::Busy);
+    let mut events = seen.events.iter().flat_map(|events| &events.list);
+    let last = events.find(|event| !event.is_stack);
+    let reason_of = |event: &StackEvent| event.reason.clone().filter(|reason| !reason.is_empty());
     html! {
         @for open in open { (one_under_way(open)) }
         @if let Some(stack) = busy {
             p {
-                "CloudFormation is updating the stack: " (status(stack)) " " (progress(stack, seen.events.as_ref()))
+                "CloudFormation is updating the stack: " (status(stack))
+                " " (progress(stack, seen.events.as_ref()))
                 @if open.is_empty() { ". It is somebody else's operation." }
             }
-            @if let Some(last) = seen.events.as_ref().and_then(|events| events.list.iter().find(|event| !event.is_stack)) {
+            @if let Some(last) = last {
                 p class="hint" {
                     "Last: " (plain(&last.resource, SHORT)) " " (last.status) ", " (time(last.at))
-                    @if let Some(reason) = last.reason.as_deref().filter(|reason| !reason.is_empty()) { ": " (prose(&plain(reason, LONG))) }
+                    @if let Some(reason) = reason_of(last) {
+                        ": " (prose(&plain(&reason, LONG)))
+                    }
                 }
             }
         } @else if open.is_empty() {
@@ -146,8 +170,13 @@ fn one_under_way(open: &Promotion) -> Markup {
     };
     html! {
         p {
-            (sentence(&image(open.commit.as_ref(), &open.digest))) " " (what) ": " code { (open.tag) } ", by " (plain(&open.by, SHORT)) ", since " (time(open.at))
-            @if let Some(from) = &open.rolls_back { ". It rolls back from " code { (plain(from, SHORT)) } }
+            (sentence(&image(open.commit.as_ref(), &open.digest))) " " (what) ": " code {
+                (open.tag)
+            }
+            ", by " (plain(&open.by, SHORT)) ", since " (time(open.at))
+            @if let Some(from) = &open.rolls_back {
+                ". It rolls back from " code { (plain(from, SHORT)) }
+            }
             @if let Some(by) = &open.cancelled_by { ". Cancelled by " (plain(by, SHORT)) }
         }
     }
@@ -159,7 +188,10 @@ fn what_waits(state: Option<&State>) -> Markup {
         @if waits.is_empty() { p { "Nothing." } }
         @for wait in &waits { p { (wait.pill()) " " (prose(&plain(&wait.words, LONG))) } }
         @if let Some(hold) = state.and_then(|state| state.hold.as_ref()) {
-            p class="hint" { "Held since " (time(hold.at)) ": pushes ask, until somebody promotes the newest image or resumes." }
+            p class="hint" {
+                "Held since " (time(hold.at))
+                ": pushes ask, until somebody promotes the newest image or resumes."
+            }
         }
     }
 }
@@ -174,14 +206,21 @@ fn candidate(app: &App, seen: &Snapshot) -> Markup {
     }
     let its_commit = commit_of(app, seen, newest);
     let running = seen.state.as_ref().and_then(|state| state.running.as_ref());
-    let compare = app.compare_url(running.and_then(|running| running.commit.as_ref()), its_commit.as_ref());
-    let request = seen.state.as_ref().and_then(|state| state.request.as_ref()).filter(|request| request.digest == *newest);
+    let compare =
+        app.compare_url(running.and_then(|running| running.commit.as_ref()), its_commit.as_ref());
+    let request = seen
+        .state
+        .as_ref()
+        .and_then(|state| state.request.as_ref())
+        .filter(|request| request.digest == *newest);
     html! {
         dl {
             dt { "Commit" }
             dd {
                 (commit(its_commit.as_ref()))
-                @if let Some(url) = compare { " (" a href=(url) rel="noreferrer" { "compare with what runs" } ")" }
+                @if let Some(url) = compare {
+                    " (" a href=(url) rel="noreferrer" { "compare with what runs" } ")"
+                }
             }
             dt { "Digest" } dd { code { (newest) } }
             @if let Some(request) = request { (what_people_say(app, request)) }
@@ -196,21 +235,27 @@ fn candidate(app: &App, seen: &Snapshot) -> Markup {
 /// What people are asked about the candidate, while it waits for them.
 fn asked(seen: &Snapshot) -> Option<&Request> {
     let request = seen.state.as_ref()?.request.as_ref()?;
-    (request.progress == Progress::Pending && seen.newest.as_ref() == Some(&request.digest)).then_some(request)
+    (request.progress == Progress::Pending && seen.newest.as_ref() == Some(&request.digest))
+        .then_some(request)
 }
 
 fn what_people_say(app: &App, request: &Request) -> Markup {
     let required = request.policy(app.policy()).required;
     html! {
         dt { "Asked" } dd { (time(request.at)) ", since " (prose(&plain(&request.why, SHORT))) }
-        @if request.progress == Progress::Pending { dt { "Until" } dd { (time(request.expires_at)) } }
+        @if request.progress == Progress::Pending {
+            dt { "Until" } dd { (time(request.expires_at)) }
+        }
         @if required > 1 { dt { "Needs" } dd { (required) " people" } }
         @if !request.votes.is_empty() {
             dt { "Votes" }
             dd {
                 ul {
                     @for vote in &request.votes {
-                        li { (if vote.approves { "approved" } else { "rejected" }) " by " (plain(&vote.by, SHORT)) ", " (time(vote.at)) (traced(vote)) }
+                        li {
+                            (if vote.approves { "approved" } else { "rejected" })
+                            " by " (plain(&vote.by, SHORT)) ", " (time(vote.at)) (traced(vote))
+                        }
                     }
                 }
             }
@@ -233,11 +278,17 @@ fn acts(viewer: &Viewer<'_>, app: &App, seen: &Snapshot, rights: &Rights) -> Mar
     }
     let offers = offers(seen, rights);
     html! {
-        @if let Some(objection) = rights.no_decisions.as_ref().filter(|_| asked(seen).is_some()) { p { "You cannot approve or reject: " (plain(objection, LONG)) "." } }
+        @if let Some(objection) = rights.no_decisions.as_ref().filter(|_| asked(seen).is_some()) {
+            p { "You cannot approve or reject: " (plain(objection, LONG)) "." }
+        }
         @if offers.is_empty() { p { "There is nothing to do." } } @else {
             ul class="acts" {
                 @for (verb, image) in &offers {
-                    li { a class="act" href=(viewer.act(*verb, &app.repository, image.as_ref())) { (verb.label()) } }
+                    li {
+                        a class="act" href=(viewer.act(*verb, &app.repository, image.as_ref())) {
+                            (verb.label())
+                        }
+                    }
                 }
             }
         }
@@ -277,26 +328,56 @@ fn history(viewer: &Viewer<'_>, app: &App, seen: &Snapshot, rights: &Rights) -> 
     }
     html! {
         table class="stack" {
-            caption { "The last " (history.len().min(HISTORY)) " promotions that ended, newest first" }
-            thead { tr { th scope="col" { "Image" } th scope="col" { "Ended" } th scope="col" { "How" } th scope="col" { "By" } th scope="col" { "Why" } } }
-            tbody { @for ended in history.iter().take(HISTORY) { (entry(viewer, app, seen, rights, ended)) } }
+            caption {
+                "The last " (history.len().min(HISTORY)) " promotions that ended, newest first"
+            }
+            thead {
+                tr {
+                    th scope="col" { "Image" }
+                    th scope="col" { "Ended" }
+                    th scope="col" { "How" }
+                    th scope="col" { "By" }
+                    th scope="col" { "Why" }
+                }
+            }
+            tbody {
+                @for ended in history.iter().take(HISTORY) {
+                    (entry(viewer, app, seen, rights, ended))
+                }
+            }
         }
     }
 }
 
-fn entry(viewer: &Viewer<'_>, app: &App, seen: &Snapshot, rights: &Rights, ended: &Ended) -> Markup {
+fn entry(
+    viewer: &Viewer<'_>,
+    app: &App,
+    seen: &Snapshot,
+    rights: &Rights,
+    ended: &Ended,
+) -> Markup {
     let own = &ended.promotion;
-    let is_goal = ended.end == End::Deployed && running(seen) != Some(&own.digest) && rights.objection(Verb::RollBack).is_none();
+    let is_goal = ended.end == End::Deployed
+        && running(seen) != Some(&own.digest)
+        && rights.objection(Verb::RollBack).is_none();
     html! {
         tr {
             th scope="row" { code { (own.tag) } }
             td data-label="Ended" { (time(ended.ended_at)) }
-            td data-label="How" { (outcome(ended.end.outcome())) @if own.rolls_back.is_some() { " (a rollback)" } }
-            td data-label="By" { (plain(&own.by, SHORT)) ", through " (through(own.via)) @for vote in &own.votes { (traced(vote)) } }
+            td data-label="How" {
+                (outcome(ended.end.outcome())) @if own.rolls_back.is_some() { " (a rollback)" }
+            }
+            td data-label="By" {
+                (plain(&own.by, SHORT)) ", through " (through(own.via)) @for vote in &own.votes {
+                    (traced(vote))
+                }
+            }
             td data-label="Why" {
                 (prose(&plain(&ended.reason, LONG)))
                 @if is_goal {
-                    " " a href=(viewer.act(Verb::RollBack, &app.repository, Some(&own.digest))) { "Roll back to " (own.tag) }
+                    " " a href=(viewer.act(Verb::RollBack, &app.repository, Some(&own.digest))) {
+                        "Roll back to " (own.tag)
+                    }
                 }
             }
         }

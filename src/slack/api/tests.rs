@@ -45,9 +45,14 @@ fn fine() -> Response<SdkBody> {
 }
 
 /// What comes of a call that gets these answers, and asks for exactly these.
-async fn call(answers: impl IntoIterator<Item = Response<SdkBody>>, within: Duration) -> Result<Value, Failure> {
+async fn call(
+    answers: impl IntoIterator<Item = Response<SdkBody>>,
+    within: Duration,
+) -> Result<Value, Failure> {
     let request = || posted("https://slack.com/api/chat.postMessage", Some(TOKEN));
-    let wire = StaticReplayClient::new(answers.into_iter().map(|answer| ReplayEvent::new(request(), answer)).collect());
+    let wire = StaticReplayClient::new(
+        answers.into_iter().map(|answer| ReplayEvent::new(request(), answer)).collect(),
+    );
     let api = Api::new(SharedHttpConnector::new(wire.clone()), BASE);
     let result = api.call("chat.postMessage", &TOKEN.into(), &message(), within).await;
     wire.assert_requests_match(&[]);
@@ -60,7 +65,12 @@ async fn call(answers: impl IntoIterator<Item = Response<SdkBody>>, within: Dura
 
 /// The same for an answer to a click.
 async fn respond(answers: impl IntoIterator<Item = Response<SdkBody>>) -> Result<(), Failure> {
-    let wire = StaticReplayClient::new(answers.into_iter().map(|answer| ReplayEvent::new(posted(RESPONSE_URL, None), answer)).collect());
+    let wire = StaticReplayClient::new(
+        answers
+            .into_iter()
+            .map(|answer| ReplayEvent::new(posted(RESPONSE_URL, None), answer))
+            .collect(),
+    );
     let api = Api::new(SharedHttpConnector::new(wire.clone()), BASE);
     let result = api.respond(RESPONSE_URL, &message(), LONG).await;
     wire.assert_requests_match(&[]);
@@ -97,10 +107,16 @@ fn the_address_ends_with_a_slash() {
 #[tokio::test]
 async fn a_refusal_is_told_in_slacks_word_and_not_repeated() {
     let refused = |error: &str| Err(Failure::Refused(error.to_owned()));
-    assert_eq!(call([answer(200, r#"{"ok":false,"error":"channel_not_found"}"#)], LONG).await, refused("channel_not_found"));
+    assert_eq!(
+        call([answer(200, r#"{"ok":false,"error":"channel_not_found"}"#)], LONG).await,
+        refused("channel_not_found")
+    );
     assert_eq!(call([answer(200, r#"{"ok":false}"#)], LONG).await, refused("it does not say why"));
     assert_eq!(call([answer(200, r#"{"ok":false,"error":"a\nb"}"#)], LONG).await, refused("a b"));
-    assert_eq!(call([answer(200, r#"{"ok":false,"error":"ratelimited"}"#)], LONG).await, Err(Failure::RateLimited));
+    assert_eq!(
+        call([answer(200, r#"{"ok":false,"error":"ratelimited"}"#)], LONG).await,
+        Err(Failure::RateLimited)
+    );
 }
 
 #[tokio::test]
@@ -112,20 +128,34 @@ async fn an_answer_that_is_none_is_a_failure() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed_and_nonsense_not_repeated() {
-    let redirect = Response::builder().status(302).header("Location", "https://evil.example/").body(SdkBody::empty()).expect("a response");
+    let redirect = Response::builder()
+        .status(302)
+        .header("Location", "https://evil.example/")
+        .body(SdkBody::empty())
+        .expect("a response");
     assert_eq!(call([redirect], LONG).await, Err(Failure::Answered(302)));
     assert_eq!(call([answer(404, "")], LONG).await, Err(Failure::Answered(404)));
 }
 
 #[tokio::test]
 async fn a_mess_is_tried_again_twice() {
-    assert_eq!(call([answer(500, ""), answer(503, ""), fine()], LONG).await.map(|answer| answer["ok"] == true), Ok(true));
-    assert_eq!(call([answer(500, ""), answer(500, ""), answer(502, "")], LONG).await, Err(Failure::Answered(502)));
+    assert_eq!(
+        call([answer(500, ""), answer(503, ""), fine()], LONG)
+            .await
+            .map(|answer| answer["ok"] == true),
+        Ok(true)
+    );
+    assert_eq!(
+        call([answer(500, ""), answer(500, ""), answer(502, "")], LONG).await,
+        Err(Failure::Answered(502))
+    );
 }
 
 #[tokio::test]
 async fn a_pause_is_made_where_there_is_time() {
-    assert!(call([limited("0"), limited("0"), limited("0"), limited("1"), fine()], LONG).await.is_ok());
+    assert!(
+        call([limited("0"), limited("0"), limited("0"), limited("1"), fine()], LONG).await.is_ok()
+    );
     let started = Instant::now();
     assert!(call([limited("1"), fine()], LONG).await.is_ok());
     assert!(started.elapsed() >= Duration::from_secs(1));
@@ -136,7 +166,10 @@ async fn a_pause_is_not_made_where_there_is_no_time() {
     let started = Instant::now();
     assert_eq!(call([limited("30")], LONG).await, Err(Failure::RateLimited));
     assert_eq!(call([limited("18446744073709551615")], LONG).await, Err(Failure::RateLimited));
-    assert_eq!(call([limited("tomorrow")], Duration::from_millis(900)).await, Err(Failure::RateLimited));
+    assert_eq!(
+        call([limited("tomorrow")], Duration::from_millis(900)).await,
+        Err(Failure::RateLimited)
+    );
     assert!(started.elapsed() < Duration::from_millis(900));
 }
 
@@ -152,7 +185,8 @@ async fn more_than_1_mb_are_not_read() {
 async fn a_silent_slack_takes_no_more_than_the_time_there_is() {
     let started = Instant::now();
     let api = api_on(|| HttpConnectorFuture::new(pending()));
-    let result = api.call("chat.postMessage", &TOKEN.into(), &message(), Duration::from_millis(50)).await;
+    let result =
+        api.call("chat.postMessage", &TOKEN.into(), &message(), Duration::from_millis(50)).await;
     assert_eq!(result, Err(Failure::TimedOut));
     assert!(started.elapsed() < Duration::from_secs(1));
 }
@@ -160,14 +194,23 @@ async fn a_silent_slack_takes_no_more_than_the_time_there_is() {
 #[tokio::test]
 async fn a_slack_that_is_not_there_is_unreachable() {
     let api = api_on(|| HttpConnectorFuture::ready(Err(ConnectorError::io("xoxb-secret".into()))));
-    let failure = api.call("chat.postMessage", &TOKEN.into(), &message(), LONG).await.expect_err("nobody is there");
-    assert_eq!((failure.to_string().as_str(), failure), ("Slack cannot be reached", Failure::Unreachable));
+    let failure = api
+        .call("chat.postMessage", &TOKEN.into(), &message(), LONG)
+        .await
+        .expect_err("nobody is there");
+    assert_eq!(
+        (failure.to_string().as_str(), failure),
+        ("Slack cannot be reached", Failure::Unreachable)
+    );
 }
 
 #[tokio::test]
 async fn a_token_that_cannot_be_sent_is_not_sent() {
     let api = api_on(|| panic!("nothing is to be sent"));
-    let failure = api.call("chat.postMessage", &"xoxb-secret\n".into(), &message(), LONG).await.expect_err("not sent");
+    let failure = api
+        .call("chat.postMessage", &"xoxb-secret\n".into(), &message(), LONG)
+        .await
+        .expect_err("not sent");
     assert_eq!(failure.to_string(), "the bot's token is not valid");
 }
 
@@ -176,8 +219,14 @@ async fn a_click_is_answered_without_the_token() {
     assert_eq!(respond([answer(200, "ok")]).await, Ok(()));
     assert_eq!(respond([answer(200, r#"{"ok":true}"#)]).await, Ok(()));
     assert_eq!(respond([answer(500, ""), answer(200, "")]).await, Ok(()));
-    assert_eq!(respond([answer(404, r#"{"ok":false,"error":"expired_url"}"#)]).await, Err(Failure::Answered(404)));
-    assert_eq!(respond([answer(200, r#"{"ok":false,"error":"used_url"}"#)]).await, Err(Failure::Refused("used_url".to_owned())));
+    assert_eq!(
+        respond([answer(404, r#"{"ok":false,"error":"expired_url"}"#)]).await,
+        Err(Failure::Answered(404))
+    );
+    assert_eq!(
+        respond([answer(200, r#"{"ok":false,"error":"used_url"}"#)]).await,
+        Err(Failure::Refused("used_url".to_owned()))
+    );
 }
 
 #[tokio::test]
@@ -228,7 +277,10 @@ fn only_slack_and_the_apis_own_host_are_answered() {
         "file:///etc/passwd",
         "",
     ] {
-        assert!(!is_response_url(bad, if bad.contains("/slack.com") { BASE } else { loopback }), "{bad}");
+        assert!(
+            !is_response_url(bad, if bad.contains("/slack.com") { BASE } else { loopback }),
+            "{bad}"
+        );
         assert!(!is_response_url(bad, BASE), "{bad}");
     }
     assert!(!is_response_url("http://127.0.0.1/", "https://127.0.0.1/"));
@@ -254,23 +306,35 @@ async fn over_a_socket(answer: &'static str) -> (Result<Value, Failure>, String)
 
 #[tokio::test]
 async fn over_a_real_socket_a_call_is_a_plain_post() {
-    let (result, request) = over_a_socket("HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"ok\":true}").await;
+    let (result, request) =
+        over_a_socket("HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"ok\":true}").await;
     assert_eq!(result, Ok(json!({ "ok": true })));
     assert!(request.starts_with("post /api/chat.update http/1.1\r\n"), "{request}");
     let length = format!("\r\ncontent-length: {}\r\n", message().to_string().len());
-    for header in ["\r\nauthorization: bearer xoxb-secret\r\n", "\r\ncontent-type: application/json; charset=utf-8\r\n", &length] {
+    for header in [
+        "\r\nauthorization: bearer xoxb-secret\r\n",
+        "\r\ncontent-type: application/json; charset=utf-8\r\n",
+        &length,
+    ] {
         assert!(request.contains(header), "{header:?} in {request}");
     }
 }
 
 #[tokio::test]
 async fn over_a_real_socket_a_redirect_is_not_followed() {
-    let (result, _) = over_a_socket("HTTP/1.1 307 Temporary Redirect\r\nlocation: /evil\r\ncontent-length: 0\r\n\r\n").await;
+    let (result, _) = over_a_socket(
+        "HTTP/1.1 307 Temporary Redirect\r\nlocation: /evil\r\ncontent-length: 0\r\n\r\n",
+    )
+    .await;
     assert_eq!(result, Err(Failure::Answered(307)));
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(6), failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+    #![proptest_config(ProptestConfig {
+        rng_seed: RngSeed::Fixed(6),
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(2000)
+    })]
 
     #[test]
     fn no_address_makes_it_panic_and_none_of_a_strangers_is_answered(url in any::<String>(), host in "[a-z0-9.@:/?#\\\\\\[\\]%-]{0,40}") {

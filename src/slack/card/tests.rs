@@ -6,7 +6,9 @@ use super::*;
 const HOSTILE: &str = "<!channel> <script>alert(1)</script> & \u{0}\u{1b}[31m\u{202e} `*_~ <@U1|x>";
 
 fn app(more: &str) -> App {
-    let json = format!(r#"{{"stack":"web-production","repository_url":"https://github.com/acme/web/"{more}}}"#);
+    let json = format!(
+        r#"{{"stack":"web-production","repository_url":"https://github.com/acme/web/"{more}}}"#
+    );
     App::parse(&"web".parse().expect("valid"), "test", &json).expect("valid")
 }
 
@@ -54,7 +56,8 @@ fn request(progress: Progress) -> Request {
 
 /// Every text of the message, with what Slack takes at its place.
 fn texts(blocks: &Value) -> Vec<(String, usize)> {
-    let text = |value: &Value, most: usize| (value["text"].as_str().expect("a text").to_owned(), most);
+    let text =
+        |value: &Value, most: usize| (value["text"].as_str().expect("a text").to_owned(), most);
     let mut all = Vec::new();
     let blocks = blocks.as_array().expect("a list");
     assert!(blocks.len() <= 50);
@@ -95,7 +98,11 @@ fn assert_within_limits(app: &App, request: &Request) {
     let (text, blocks) = card(app, request);
     assert!(!text.is_empty() && text.len() <= 3_000);
     for (text, most) in texts(&blocks) {
-        assert!((1..=most).contains(&text.chars().count()), "{} of {most}: {text}", text.chars().count());
+        assert!(
+            (1..=most).contains(&text.chars().count()),
+            "{} of {most}: {text}",
+            text.chars().count()
+        );
     }
 }
 
@@ -107,10 +114,13 @@ fn essence(app: &App, request: &Request) -> String {
     for block in blocks.as_array().expect("a list") {
         match block["type"].as_str() {
             Some("section") => lines.extend(block["text"]["text"].as_str().map(str::to_owned)),
-            Some("context") => lines.extend(block["elements"][0]["text"].as_str().map(str::to_owned)),
+            Some("context") => {
+                lines.extend(block["elements"][0]["text"].as_str().map(str::to_owned))
+            }
             Some("actions") => {
                 let buttons = block["elements"].as_array().expect("a list");
-                let ids: Vec<&str> = buttons.iter().filter_map(|button| button["action_id"].as_str()).collect();
+                let ids: Vec<&str> =
+                    buttons.iter().filter_map(|button| button["action_id"].as_str()).collect();
                 lines.push(format!("[{}]", ids.join("] [")));
             }
             _ => {}
@@ -197,7 +207,12 @@ fn each_state_of_a_request_has_its_message() {
 fn a_question_names_what_would_run_and_what_runs() {
     let asked = Request { votes: Vec::new(), ..request(Progress::Pending) };
     let (_, blocks) = card(&app(""), &asked);
-    let fields: Vec<&str> = blocks[1]["fields"].as_array().expect("a list").iter().filter_map(|field| field["text"].as_str()).collect();
+    let fields: Vec<&str> = blocks[1]["fields"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|field| field["text"].as_str())
+        .collect();
     insta::assert_snapshot!(fields.join("\n"), @r"
     *Commit*
     `9fceb02d0ae598e95dc970b74767f19372d61af8` (<https://github.com/acme/web/compare/e83c516...9fceb02d0ae598e95dc970b74767f19372d61af8|compare>)
@@ -212,25 +227,43 @@ fn a_question_names_what_would_run_and_what_runs() {
     ");
     for button in blocks.pointer("/3/elements").and_then(Value::as_array).expect("buttons") {
         assert_eq!(button["value"], "req-0123456789abcdef0123456789abcdef");
-        assert_eq!(button.get("confirm").is_some(), button["action_id"] == "reject", "only a rejection asks for confirmation");
+        assert_eq!(
+            button.get("confirm").is_some(),
+            button["action_id"] == "reject",
+            "only a rejection asks for confirmation"
+        );
     }
 }
 
 #[test]
 fn a_roll_back_asks_for_confirmation() {
     let (_, blocks) = card(&app(""), &request(Progress::Deployed(None)));
-    let button = blocks.as_array().and_then(|blocks| blocks.last()).expect("a block")["elements"][0].clone();
-    assert_eq!((&button["action_id"], &button["confirm"]["title"]["text"]), (&json!("roll_back"), &json!("Roll back?")));
+    let button =
+        blocks.as_array().and_then(|blocks| blocks.last()).expect("a block")["elements"][0].clone();
+    assert_eq!(
+        (&button["action_id"], &button["confirm"]["title"]["text"]),
+        (&json!("roll_back"), &json!("Roll back?"))
+    );
 }
 
 #[test]
 fn votes_are_counted_where_several_are_needed() {
-    let app = app(r#","approval":{"slack_channel":"C1","approvers":["UALICE","UBOB"],"required":2}"#);
+    let app =
+        app(r#","approval":{"slack_channel":"C1","approvers":["UALICE","UBOB"],"required":2}"#);
     let one = essence(&app, &request(Progress::Pending));
-    assert!(one.contains("1 of 2 people approved it") && one.contains("Approved by <@UALICE> (1 of 2)"), "{one}");
-    let not_listed = Request { votes: vec![vote("UALICE", true), vote("UFORMER", true)], ..request(Progress::Pending) };
+    assert!(
+        one.contains("1 of 2 people approved it") && one.contains("Approved by <@UALICE> (1 of 2)"),
+        "{one}"
+    );
+    let not_listed = Request {
+        votes: vec![vote("UALICE", true), vote("UFORMER", true)],
+        ..request(Progress::Pending)
+    };
     assert!(essence(&app, &not_listed).contains("Approved by <@UALICE>, <@UFORMER> (1 of 2)"));
-    let both = Request { votes: vec![vote("UALICE", true), vote("UBOB", false)], ..request(Progress::Rejected) };
+    let both = Request {
+        votes: vec![vote("UALICE", true), vote("UBOB", false)],
+        ..request(Progress::Rejected)
+    };
     assert!(essence(&app, &both).contains("Approved by <@UALICE> (1 of 2) · Rejected by <@UBOB>"));
 }
 
@@ -239,14 +272,23 @@ fn an_image_without_a_commit_tells_how_to_add_the_label() {
     let unlabelled = Request { commit: None, ..request(Progress::Pending) };
     let (text, blocks) = card(&app(""), &unlabelled);
     assert_eq!(text, format!("web: image {} waits for approval", Digest::of(b"x").short()));
-    assert!(blocks.to_string().contains("--label org.opencontainers.image.revision=&lt;commit&gt;"));
+    assert!(
+        blocks.to_string().contains("--label org.opencontainers.image.revision=&lt;commit&gt;")
+    );
     assert!(!blocks.to_string().contains("/compare/"));
 }
 
 #[test]
 fn nothing_from_outside_is_markup() {
     let words = || HOSTILE.to_owned();
-    let said = Vote { by: words(), user: None, via: Via::Sns, approves: true, at: at("2026-03-17T10:00:00Z"), trace: None };
+    let said = Vote {
+        by: words(),
+        user: None,
+        via: Via::Sns,
+        approves: true,
+        at: at("2026-03-17T10:00:00Z"),
+        trace: None,
+    };
     for progress in [
         Progress::Pending,
         Progress::Rejected,
@@ -266,17 +308,37 @@ fn nothing_from_outside_is_markup() {
         let (text, blocks) = card(&app(""), &hostile);
         for (text, _) in texts(&blocks).into_iter().chain([(text, 0)]) {
             // The only markup is the message's own: dates, mentions by id, and the compare link.
-            let own = text.replace("<!date^", "").replace("<https://github.com/acme/web/compare/e83c516...", "");
-            assert!(!own.contains("<!") && !own.contains("<s") && !own.contains("</") && !own.contains("<@"), "{text}");
-            assert!(!own.chars().any(|c| c != '\n' && c.is_control() || c == '\u{202e}'), "{text:?}");
+            let own = text
+                .replace("<!date^", "")
+                .replace("<https://github.com/acme/web/compare/e83c516...", "");
+            assert!(
+                !own.contains("<!")
+                    && !own.contains("<s")
+                    && !own.contains("</")
+                    && !own.contains("<@"),
+                "{text}"
+            );
+            assert!(
+                !own.chars().any(|c| c != '\n' && c.is_control() || c == '\u{202e}'),
+                "{text:?}"
+            );
         }
-        // Bare foreign words are in plain text only; in `mrkdwn` they are code, which their own backticks do not end.
+        // Bare foreign words are in plain text only; in `mrkdwn` they are code, which their own
+        // backticks do not end.
         let marked = blocks.as_array().expect("a list").iter().flat_map(|block| {
-            let places = ["fields", "elements"].map(|place| block[place].as_array().cloned().unwrap_or_default());
+            let places = ["fields", "elements"]
+                .map(|place| block[place].as_array().cloned().unwrap_or_default());
             places.concat().into_iter().filter(|text| text["type"] == "mrkdwn")
         });
-        for text in marked.filter_map(|text| text["text"].as_str().map(str::to_owned)).filter(|text| text.contains("alert(1)")) {
-            let foreign = text.split('`').enumerate().filter(|(i, _)| i % 2 == 0).any(|(_, outside)| outside.contains("alert(1)"));
+        for text in marked
+            .filter_map(|text| text["text"].as_str().map(str::to_owned))
+            .filter(|text| text.contains("alert(1)"))
+        {
+            let foreign = text
+                .split('`')
+                .enumerate()
+                .filter(|(i, _)| i % 2 == 0)
+                .any(|(_, outside)| outside.contains("alert(1)"));
             assert!(!foreign, "{text}");
         }
     }
@@ -287,7 +349,12 @@ fn the_longest_of_everything_is_within_slacks_limits() {
     let long = |c: char| c.to_string().repeat(10_000);
     let name = "n".repeat(256);
     for c in ['x', '&', '<', 'é', '\u{1f600}'] {
-        for progress in [Progress::Pending, Progress::Expired, Progress::Deployed(Some(i64::MAX)), Progress::Failed(long(c))] {
+        for progress in [
+            Progress::Pending,
+            Progress::Expired,
+            Progress::Deployed(Some(i64::MAX)),
+            Progress::Failed(long(c)),
+        ] {
             let votes = (0..200).map(|i| match i % 3 {
                 0 => vote(&"U".repeat(64), true),
                 1 => Vote { by: long(c), user: None, ..vote("U", true) },
@@ -306,10 +373,14 @@ fn the_longest_of_everything_is_within_slacks_limits() {
                 "p".repeat(255),
                 "&".repeat(5_000)
             );
-            let app = App::parse(&name.parse().expect("a name"), "test", &json).expect("a configuration");
+            let app =
+                App::parse(&name.parse().expect("a name"), "test", &json).expect("a configuration");
             assert_within_limits(&app, &request);
             let (headline, blocks) = card(&app, &request);
-            assert!(headline.ends_with(|c: char| c.is_ascii_alphanumeric()), "how it stands is not cut off: {headline}");
+            assert!(
+                headline.ends_with(|c: char| c.is_ascii_alphanumeric()),
+                "how it stands is not cut off: {headline}"
+            );
             assert!(blocks.to_string().contains(" more"), "what is left out is counted");
         }
     }

@@ -10,12 +10,18 @@ use crate::event::command::Trace;
 use crate::model::{Digest, Token};
 use crate::request::{Posted, Vote};
 
-/// DynamoDB's limit. An item's JSON is longer than what DynamoDB counts: it has quotes and commas besides names and values.
+/// DynamoDB's limit. An item's JSON is longer than what DynamoDB counts: it has quotes and commas
+/// besides names and values.
 const MOST_BYTES: usize = 400 * 1024;
 
 /// As long as Parameter Store takes a configuration: 8 KB.
 fn policy() -> Policy {
-    Policy { mode: Mode::Approval, approvers: vec!["U".repeat(20); 8 * 1024 / 23], required: 60, links: false }
+    Policy {
+        mode: Mode::Approval,
+        approvers: vec!["U".repeat(20); 8 * 1024 / 23],
+        required: 60,
+        links: false,
+    }
 }
 
 /// A state in which each text is this one, and each list is as long as `many` says.
@@ -28,7 +34,8 @@ fn full(text: &str, many: usize) -> State {
     let long = || text.to_owned();
     let several = || vec![long(); many];
     let trace = Some(Trace { address: Some("a".repeat(45)), agent: Some("g".repeat(200)) });
-    let vote = Vote { by: long(), user: Some("U".repeat(20)), via: Via::Slack, approves: true, at, trace };
+    let vote =
+        Vote { by: long(), user: Some("U".repeat(20)), via: Via::Slack, approves: true, at, trace };
     let request = Request {
         id,
         digest: digest.clone(),
@@ -49,7 +56,11 @@ fn full(text: &str, many: usize) -> State {
         is_approved: true,
         progress: Progress::Waiting(long()),
         channel: Some("C".repeat(80)),
-        posted: Some(Posted { channel: "C".repeat(80), ts: "1".repeat(40), team: Some("T".repeat(40)) }),
+        posted: Some(Posted {
+            channel: "C".repeat(80),
+            ts: "1".repeat(40),
+            team: Some("T".repeat(40)),
+        }),
         shown: None,
     };
     let tag: crate::model::Tag = request.tag.clone().expect("a tag");
@@ -76,9 +87,19 @@ fn full(text: &str, many: usize) -> State {
         votes: vec![vote; many],
         deletes_change_sets: several(),
     };
-    let notice = Notice { changes: several(), expires_at: Some(at), ..promotion.notice(Outcome::ApprovalRequested, long(), at) };
+    let notice = Notice {
+        changes: several(),
+        expires_at: Some(at),
+        ..promotion.notice(Outcome::ApprovalRequested, long(), at)
+    };
     let mut state = State {
-        running: Some(Running { tag: "v".repeat(4096), digest: Some(digest.clone()), commit: None, since: Some(at), by: long() }),
+        running: Some(Running {
+            tag: "v".repeat(4096),
+            digest: Some(digest.clone()),
+            commit: None,
+            since: Some(at),
+            by: long(),
+        }),
         moved_tag: Some(MovedTag { tag: tag.to_string(), to: Some(digest.clone()) }),
         open: vec![promotion.clone(); 3],
         hold: Some(Hold { by: long(), at, reason: long() }),
@@ -87,12 +108,22 @@ fn full(text: &str, many: usize) -> State {
         earlier_requests: vec![request.clone(); many],
         request: Some(request),
         untold: vec![notice; many],
-        change_sets: vec![ChangeSet { token, name: Some("n".repeat(60)), arn: Some("a".repeat(200)), at, is_removed: false }; many],
+        change_sets: vec![
+            ChangeSet {
+                token,
+                name: Some("n".repeat(60)),
+                arn: Some("a".repeat(200)),
+                at,
+                is_removed: false
+            };
+            many
+        ],
         policy: Some(policy()),
         ..State::new("web", "ProductionTag")
     };
     for build in 0..many {
-        let failed = Promotion { digest: Digest::of(build.to_string().as_bytes()), ..promotion.clone() };
+        let failed =
+            Promotion { digest: Digest::of(build.to_string().as_bytes()), ..promotion.clone() };
         state.end(&failed, End::Failed, long(), at);
     }
     for request in state.request.iter_mut().chain(&mut state.earlier_requests) {
@@ -102,7 +133,11 @@ fn full(text: &str, many: usize) -> State {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(9), failure_persistence: None, ..ProptestConfig::with_cases(40) })]
+    #![proptest_config(ProptestConfig {
+        rng_seed: RngSeed::Fixed(9),
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(40)
+    })]
     #[test]
     fn a_state_is_kept_within_what_dynamodb_takes(letter in prop_oneof![Just("x"), Just("é"), Just("漢"), Just("🚀")], most in 0..4_000_usize, many in 0..130_usize) {
         let kept = full(&letter.repeat(most), many).within_limits();
@@ -114,13 +149,15 @@ proptest! {
 
 #[test]
 fn the_largest_state_is_kept_within_what_dynamodb_takes() {
-    let size = serde_json::to_string(&full(&"x".repeat(5_000), 600).within_limits()).expect("JSON").len();
+    let size =
+        serde_json::to_string(&full(&"x".repeat(5_000), 600).within_limits()).expect("JSON").len();
     assert!((200_000..MOST_BYTES).contains(&size), "{size} bytes");
 }
 
 #[test]
 fn a_list_that_is_cut_says_how_much_is_missing() {
-    let mut changes: Vec<String> = (0..500).map(|n| format!("Modify AWS::RDS::DBInstance Database{n}")).collect();
+    let mut changes: Vec<String> =
+        (0..500).map(|n| format!("Modify AWS::RDS::DBInstance Database{n}")).collect();
     cut_changes(&mut changes, 10);
     assert_eq!((changes.len(), changes[9].as_str()), (10, "and 491 more"));
 }

@@ -1,9 +1,12 @@
-//! Change sets: made from what the test says an update would do, described a few changes a page, executed as an update.
-//! A nested stack's changes are in a change set of its own, which is known by its ARN alone.
+//! Change sets: made from what the test says an update would do, described a few changes a page,
+//! executed as an update. A nested stack's changes are in a change set of its own, which is known
+//! by its ARN alone.
 
 use serde_json::Value;
 
-use super::{Parameter, Stack, check_updatable, field, member, members, validation_error, wanted_parameters};
+use super::{
+    Parameter, Stack, check_updatable, field, member, members, validation_error, wanted_parameters,
+};
 use crate::emulator::fault::{escape, xml_error};
 use crate::emulator::http::Response;
 
@@ -24,7 +27,14 @@ pub(crate) struct Change {
 impl Change {
     pub(crate) fn modify(kind: &str, resource: &str, replacement: &'static str) -> Change {
         let (kind, resource) = (kind.to_owned(), resource.to_owned());
-        Change { action: "Modify", kind, resource, replacement: Some(replacement), nested: vec![], cause: None }
+        Change {
+            action: "Modify",
+            kind,
+            resource,
+            replacement: Some(replacement),
+            nested: vec![],
+            cause: None,
+        }
     }
 
     pub(crate) fn caused_by(self, parameter: &str) -> Change {
@@ -75,7 +85,9 @@ impl ChangeSet {
             (true, _) if self.described == 0 => "CREATE_PENDING",
             (true, _) => "CREATE_IN_PROGRESS",
             (false, Execution::Unavailable) => "FAILED",
-            (false, Execution::Available | Execution::Obsolete | Execution::Executed) => "CREATE_COMPLETE",
+            (false, Execution::Available | Execution::Obsolete | Execution::Executed) => {
+                "CREATE_COMPLETE"
+            }
         }
     }
 
@@ -97,14 +109,22 @@ impl ChangeSet {
 impl Stack {
     /// Names of the change sets that the stack has.
     pub(crate) fn change_sets(&self) -> Vec<String> {
-        self.change_sets.iter().filter(|set| set.parent.is_none()).map(|set| set.name.clone()).collect()
+        self.change_sets
+            .iter()
+            .filter(|set| set.parent.is_none())
+            .map(|set| set.name.clone())
+            .collect()
     }
 
     /// A person's own change set, which waits for its reviewer.
     pub(crate) fn add_foreign_change_set(&mut self, name: &str) {
-        let id = format!("arn:aws:cloudformation:us-east-1:000000000000:changeSet/{name}/{}", self.change_sets.len());
+        let id = format!(
+            "arn:aws:cloudformation:us-east-1:000000000000:changeSet/{name}/{}",
+            self.change_sets.len()
+        );
         let changes = self.would_change.iter().map(|change| (change.clone(), None)).collect();
-        let (wanted, capabilities, name) = (self.parameters.clone(), self.capabilities.clone(), name.to_owned());
+        let (wanted, capabilities, name) =
+            (self.parameters.clone(), self.capabilities.clone(), name.to_owned());
         let (client_token, parent, execution) = (None, None, Execution::Available);
         self.change_sets.push(ChangeSet {
             name,
@@ -121,7 +141,8 @@ impl Stack {
     }
 
     pub(super) fn outdate_change_sets(&mut self) {
-        let available = self.change_sets.iter_mut().filter(|set| set.execution == Execution::Available);
+        let available =
+            self.change_sets.iter_mut().filter(|set| set.execution == Execution::Available);
         available.for_each(|set| set.execution = Execution::Obsolete);
     }
 
@@ -161,10 +182,16 @@ pub(super) fn create(stack: &mut Stack, arn: &str, form: &Value) -> Result<Strin
     let name = field(form, "ChangeSetName").unwrap_or_default();
     let client_token = field(form, "ClientToken").map(str::to_owned);
     let made = |id: &str| format!("<Id>{id}</Id><StackId>{arn}</StackId>");
-    if let Some(known) = stack.change_sets.iter().find(|set| set.parent.is_none() && set.name == name) {
+    if let Some(known) =
+        stack.change_sets.iter().find(|set| set.parent.is_none() && set.name == name)
+    {
         return match client_token {
             Some(_) if client_token == known.client_token => Ok(made(&known.id)),
-            _ => Err(xml_error(400, "AlreadyExistsException", &format!("ChangeSet {name} already exists for stack {arn}"))),
+            _ => Err(xml_error(
+                400,
+                "AlreadyExistsException",
+                &format!("ChangeSet {name} already exists for stack {arn}"),
+            )),
         };
     }
     let wanted = wanted_parameters(stack, form)?;
@@ -178,7 +205,10 @@ pub(super) fn create(stack: &mut Stack, arn: &str, form: &Value) -> Result<Strin
         client_token,
         parent: None,
         wanted,
-        capabilities: members(form, "Capabilities.member.").into_iter().map(str::to_owned).collect(),
+        capabilities: members(form, "Capabilities.member.")
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
         changes: vec![],
         execution: if is_empty { Execution::Unavailable } else { Execution::Available },
         pending: stack.pending_describes,
@@ -191,7 +221,13 @@ pub(super) fn create(stack: &mut Stack, arn: &str, form: &Value) -> Result<Strin
 }
 
 /// Adds a change set and those of its nested stacks; answers its ARN.
-fn add(all: &mut Vec<ChangeSet>, like: ChangeSet, changes: &[Change], prefix: &str, is_deep: bool) -> String {
+fn add(
+    all: &mut Vec<ChangeSet>,
+    like: ChangeSet,
+    changes: &[Change],
+    prefix: &str,
+    is_deep: bool,
+) -> String {
     let id = format!("{prefix}:changeSet/{}/2c1f7a90-{:04x}", like.name, all.len() + 1);
     let at = all.len();
     all.push(ChangeSet { id: id.clone(), ..like.clone() });
@@ -214,9 +250,14 @@ pub(super) fn describe(stack: &mut Stack, form: &Value) -> Result<String, Respon
     // With a stack's name only its own are found.
     let is_own = field(form, "StackName").is_some();
     if !is_own && !named.starts_with("arn:") {
-        return Err(validation_error("StackName must be specified if ChangeSetName is not specified as an ARN."));
+        return Err(validation_error(
+            "StackName must be specified if ChangeSetName is not specified as an ARN.",
+        ));
     }
-    let found = stack.change_sets.iter_mut().find(|set| set.is_named(named) && (!is_own || set.parent.is_none()));
+    let found = stack
+        .change_sets
+        .iter_mut()
+        .find(|set| set.is_named(named) && (!is_own || set.parent.is_none()));
     let Some(set) = found else { return Err(not_found(named)) };
     let (status, execution) = (set.status(), set.execution_status());
     let is_in_the_making = set.is_in_the_making();
@@ -224,7 +265,11 @@ pub(super) fn describe(stack: &mut Stack, form: &Value) -> Result<String, Respon
     let from = field(form, "NextToken").map_or(0, |token| token.parse().expect("our own token"));
     let (mut changes, mut parameters, mut next) = (String::new(), String::new(), String::new());
     if !is_in_the_making {
-        set.changes.iter().skip(from).take(PAGE).for_each(|(change, nested)| changes.push_str(&one_change(change, nested.as_deref())));
+        set.changes
+            .iter()
+            .skip(from)
+            .take(PAGE)
+            .for_each(|(change, nested)| changes.push_str(&one_change(change, nested.as_deref())));
         if set.changes.len() > from + PAGE {
             next = format!("<NextToken>{}</NextToken>", from + PAGE);
         }
@@ -232,19 +277,29 @@ pub(super) fn describe(stack: &mut Stack, form: &Value) -> Result<String, Respon
     for p in &set.wanted {
         let value = if p.no_echo { "****" } else { &p.value };
         let mut fields = vec![("ParameterKey", p.key.as_str()), ("ParameterValue", value)];
-        fields.extend(p.resolved.as_ref().filter(|_| !is_in_the_making).map(|resolved| ("ResolvedValue", resolved.as_str())));
+        fields.extend(
+            p.resolved
+                .as_ref()
+                .filter(|_| !is_in_the_making)
+                .map(|resolved| ("ResolvedValue", resolved.as_str())),
+        );
         member(&mut parameters, &fields);
     }
     let reason = match status {
         "FAILED" => {
-            "<StatusReason>The submitted information didn't contain changes. Submit different information to create a change set.\
+            "<StatusReason>The submitted information didn't contain changes. Submit different \
+             information to create a change set.\
              </StatusReason>"
         }
         _ => "",
     };
     let (id, name) = (&set.id, &set.name);
-    let capabilities: String = set.capabilities.iter().map(|c| format!("<member>{c}</member>")).collect();
-    let parent = set.parent.as_ref().map_or(String::new(), |id| format!("<ParentChangeSetId>{id}</ParentChangeSetId>"));
+    let capabilities: String =
+        set.capabilities.iter().map(|c| format!("<member>{c}</member>")).collect();
+    let parent = set
+        .parent
+        .as_ref()
+        .map_or(String::new(), |id| format!("<ParentChangeSetId>{id}</ParentChangeSetId>"));
     let result = format!(
         "<ChangeSetName>{name}</ChangeSetName><ChangeSetId>{id}</ChangeSetId><StackName>{}</StackName>\
          <CreationTime>2026-03-17T09:30:00.000Z</CreationTime><Status>{status}</Status>{reason}\
@@ -259,13 +314,23 @@ pub(super) fn describe(stack: &mut Stack, form: &Value) -> Result<String, Respon
 fn one_change(change: &Change, nested: Option<&str>) -> String {
     let mut fields = String::new();
     let resource = escape(&change.resource);
-    let texts = [("Action", change.action), ("LogicalResourceId", &resource), ("ResourceType", &change.kind)];
-    for (name, value) in texts.into_iter().chain(change.replacement.map(|r| ("Replacement", r))).chain(nested.map(|n| ("ChangeSetId", n))) {
+    let texts = [
+        ("Action", change.action),
+        ("LogicalResourceId", &resource),
+        ("ResourceType", &change.kind),
+    ];
+    for (name, value) in texts
+        .into_iter()
+        .chain(change.replacement.map(|r| ("Replacement", r)))
+        .chain(nested.map(|n| ("ChangeSetId", n)))
+    {
         fields.push_str(&format!("<{name}>{value}</{name}>"));
     }
     if let Some(cause) = &change.cause {
         let source = "<ChangeSource>ParameterReference</ChangeSource>";
-        fields.push_str(&format!("<Details><member>{source}<CausingEntity>{cause}</CausingEntity></member></Details>"));
+        fields.push_str(&format!(
+            "<Details><member>{source}<CausingEntity>{cause}</CausingEntity></member></Details>"
+        ));
     }
     format!("<member><Type>Resource</Type><ResourceChange>{fields}</ResourceChange></member>")
 }
@@ -273,9 +338,13 @@ fn one_change(change: &Change, nested: Option<&str>) -> String {
 /// An update like any other; the stack's other change sets are gone then, and this one too or not.
 pub(super) fn execute(stack: &mut Stack, form: &Value) -> Result<String, Response> {
     let named = field(form, "ChangeSetName").unwrap_or_default();
-    let Some(set) = stack.change_sets.iter().find(|set| set.is_named(named)).cloned() else { return Err(not_found(named)) };
+    let Some(set) = stack.change_sets.iter().find(|set| set.is_named(named)).cloned() else {
+        return Err(not_found(named));
+    };
     if set.parent.is_some() {
-        return Err(validation_error("Operations other than DescribeChangeSet are only allowed on root change sets"));
+        return Err(validation_error(
+            "Operations other than DescribeChangeSet are only allowed on root change sets",
+        ));
     }
     if set.execution_status() != "AVAILABLE" || !stack.is_updatable() {
         return Err(invalid_status(&set, "executed", set.execution_status()));
@@ -292,7 +361,11 @@ pub(super) fn execute(stack: &mut Stack, form: &Value) -> Result<String, Respons
 /// One that is not there counts as deleted; one that is still being made cannot be.
 pub(super) fn delete(stack: &mut Stack, form: &Value) -> Result<String, Response> {
     let named = field(form, "ChangeSetName").unwrap_or_default();
-    let Some(set) = stack.change_sets.iter().find(|set| set.parent.is_none() && set.is_named(named)) else { return Ok(String::new()) };
+    let Some(set) =
+        stack.change_sets.iter().find(|set| set.parent.is_none() && set.is_named(named))
+    else {
+        return Ok(String::new());
+    };
     if set.is_in_the_making() {
         return Err(invalid_status(set, "deleted", set.status()));
     }
@@ -308,7 +381,8 @@ pub(super) fn delete(stack: &mut Stack, form: &Value) -> Result<String, Response
 }
 
 fn invalid_status(set: &ChangeSet, what: &str, status: &str) -> Response {
-    let message = format!("ChangeSet [{}] cannot be {what} in its current status of [{status}]", set.id);
+    let message =
+        format!("ChangeSet [{}] cannot be {what} in its current status of [{status}]", set.id);
     xml_error(400, "InvalidChangeSetStatus", &message)
 }
 
@@ -316,7 +390,8 @@ fn invalid_status(set: &ChangeSet, what: &str, status: &str) -> Response {
 pub(super) fn list(stack: &Stack, form: &Value) -> String {
     const PAGE: usize = 2;
     let from = field(form, "NextToken").map_or(0, |token| token.parse().expect("our own token"));
-    let own: Vec<&ChangeSet> = stack.change_sets.iter().filter(|set| set.parent.is_none()).collect();
+    let own: Vec<&ChangeSet> =
+        stack.change_sets.iter().filter(|set| set.parent.is_none()).collect();
     let mut summaries = String::new();
     for set in own.iter().skip(from).take(PAGE) {
         let (status, execution) = (set.status(), set.execution_status());

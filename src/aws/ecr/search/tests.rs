@@ -24,7 +24,9 @@ fn manifest(content: &Value) -> (Digest, String) {
 
 /// A manifest that names its commit.
 fn annotated(commit: &str, build: usize) -> (Digest, String) {
-    manifest(&json!({ "build": build, "annotations": { "org.opencontainers.image.revision": commit } }))
+    manifest(
+        &json!({ "build": build, "annotations": { "org.opencontainers.image.revision": commit } }),
+    )
 }
 
 /// A manifest whose commit can only be in the label of its config.
@@ -68,29 +70,38 @@ fn reads(untagged: &[(Digest, String)]) -> Vec<Recording> {
     });
     let read = sorted.chunks(BATCH).map(|batch| {
         let ids: Vec<Value> = batch.iter().map(|(digest, _)| id(digest, None)).collect();
-        let rows: Vec<Value> = batch.iter().map(|(digest, text)| row(digest, None, text, OCI)).collect();
+        let rows: Vec<Value> =
+            batch.iter().map(|(digest, text)| row(digest, None, text, OCI)).collect();
         (batch_get_image(&json!(ids)), images(&rows, &[]))
     });
     listed.chain(read).collect()
 }
 
 async fn search(recordings: Vec<Recording>) -> Matches {
-    replay(recordings, async |aws| aws.images_of(&web_app(), &commit()).await).await.expect("searched")
+    replay(recordings, async |aws| aws.images_of(&web_app(), &commit()).await)
+        .await
+        .expect("searched")
 }
 
 #[tokio::test]
-async fn the_images_of_a_commit_are_found_by_tag_and_annotation_and_not_among_the_platforms_of_an_index() {
+async fn the_images_of_a_commit_are_found_by_tag_and_annotation_and_not_among_the_platforms_of_an_index()
+ {
     let (platform, platform_text) = annotated(COMMIT, 0);
     let (index, index_text) = manifest(&json!({
         "annotations": { "org.opencontainers.image.revision": COMMIT },
-        "manifests": [{ "digest": platform, "platform": { "os": "linux", "architecture": "arm64" } }],
+        "manifests": [{
+            "digest": platform, "platform": { "os": "linux", "architecture": "arm64" },
+        }],
     }));
     let (tagged, tagged_text) = manifest(&json!({ "schemaVersion": 2 }));
     let (other, other_text) = annotated(OTHER, 1);
     // Two rows of one image, on two pages.
     let page_1 = [id(&platform, None), id(&index, Some("latest")), id(&tagged, Some("staging"))];
     let page_2 = [id(&tagged, Some("9fceb02")), id(&other, Some("e83c516"))];
-    let asked: Vec<Value> = BTreeSet::from([&platform, &index, &tagged, &other]).into_iter().map(|digest| id(digest, None)).collect();
+    let asked: Vec<Value> = BTreeSet::from([&platform, &index, &tagged, &other])
+        .into_iter()
+        .map(|digest| id(digest, None))
+        .collect();
     let rows = [
         row(&platform, None, &platform_text, OCI),
         row(&index, Some("latest"), &index_text, INDEX),
@@ -118,50 +129,64 @@ async fn a_search_asks_for_a_hundred_images_at_once() {
 
 #[tokio::test]
 async fn labels_are_read_where_nothing_else_names_a_commit() {
-    let config = json!({ "config": { "Labels": { "org.opencontainers.image.revision": COMMIT } } }).to_string();
+    let config = json!({ "config": { "Labels": { "org.opencontainers.image.revision": COMMIT } } })
+        .to_string();
     let blob = Digest::of(config.as_bytes());
     let (wanted, text) = manifest(&json!({ "config": { "digest": blob } }));
     let url = "https://x.s3.us-east-1.amazonaws.com/blob";
     let mut recordings = reads(&[(wanted.clone(), text), annotated(OTHER, 0)]);
     let asked = json!({ "repositoryName": "web", "layerDigest": blob });
-    recordings.push((ask("GetDownloadUrlForLayer", &asked), ok_json(&json!({ "downloadUrl": url }))));
-    let get = http::Request::get(url).body(aws_smithy_types::body::SdkBody::empty()).expect("a request");
+    recordings
+        .push((ask("GetDownloadUrlForLayer", &asked), ok_json(&json!({ "downloadUrl": url }))));
+    let get =
+        http::Request::get(url).body(aws_smithy_types::body::SdkBody::empty()).expect("a request");
     recordings.push((get, super::super::super::wire::ok(config)));
     assert_eq!(search(recordings).await, all(&[&wanted]));
 }
 
-/// An ordinary repository without labels in its manifests: `approve web 9fceb02` was a function error.
+/// An ordinary repository without labels in its manifests: `approve web 9fceb02` was a function
+/// error.
 #[tokio::test]
 async fn more_labels_than_can_be_read_are_counted_and_none_is_read() {
     let (wanted, text) = annotated(COMMIT, 0);
     let labels = (0..=MOST_LABELS).map(labelled);
     let recordings = reads(&labels.chain([(wanted.clone(), text)]).collect::<Vec<_>>());
-    assert_eq!(search(recordings).await, Matches { digests: vec![wanted], unread: MOST_LABELS + 1 });
+    assert_eq!(
+        search(recordings).await,
+        Matches { digests: vec![wanted], unread: MOST_LABELS + 1 }
+    );
 }
 
 #[tokio::test]
 async fn one_image_whose_config_cannot_be_read_stops_no_search() {
     let (wanted, text) = annotated(COMMIT, 0);
     let broken = labelled(1);
-    let asked = json!({ "repositoryName": "web", "layerDigest": Digest::of(&1_usize.to_be_bytes()) });
+    let asked =
+        json!({ "repositoryName": "web", "layerDigest": Digest::of(&1_usize.to_be_bytes()) });
     let mut recordings = reads(&[(wanted.clone(), text), broken]);
-    recordings.push((ask("GetDownloadUrlForLayer", &asked), ok_json(&json!({ "downloadUrl": "https://evil.example/" }))));
+    recordings.push((
+        ask("GetDownloadUrlForLayer", &asked),
+        ok_json(&json!({ "downloadUrl": "https://evil.example/" })),
+    ));
     assert_eq!(search(recordings).await, Matches { digests: vec![wanted], unread: 1 });
 }
 
 /// What a pusher puts into a manifest, ECR answers once for each of its tags.
 #[tokio::test]
-async fn manifests_too_large_for_one_answer_are_read_in_smaller_ones_and_one_that_stays_too_large_is_left_out() {
+async fn manifests_too_large_for_one_answer_are_read_in_smaller_ones_and_one_that_stays_too_large_is_left_out()
+ {
     let (wanted, text) = annotated(COMMIT, 0);
     let (other, other_text) = annotated(OTHER, 1);
-    let (large, large_text) = manifest(&json!({ "build": "x".repeat(4 * 1024 * 1024), "annotations": {} }));
+    let (large, large_text) =
+        manifest(&json!({ "build": "x".repeat(4 * 1024 * 1024), "annotations": {} }));
     let mut sorted = [(&wanted, &text), (&other, &other_text), (&large, &large_text)];
     sorted.sort();
     let ids: Vec<Value> = sorted.iter().map(|(digest, _)| id(digest, None)).collect();
     let read = |asked: &[(&Digest, &String)]| {
         let ids: Vec<Value> = asked.iter().map(|(digest, _)| id(digest, None)).collect();
         let rows = asked.iter().flat_map(|(digest, text)| {
-            let tags = if **digest == large { ["a", "b", "c", "d"].as_slice() } else { [""].as_slice() };
+            let tags =
+                if **digest == large { ["a", "b", "c", "d"].as_slice() } else { [""].as_slice() };
             tags.iter().map(|tag| row(digest, Some(tag), text, OCI))
         });
         (batch_get_image(&json!(ids)), images(&rows.collect::<Vec<_>>(), &[]))
@@ -177,7 +202,11 @@ async fn manifests_too_large_for_one_answer_are_read_in_smaller_ones_and_one_tha
             true => {
                 recordings.extend(thrice(half));
                 for one in half.chunks(1) {
-                    if *one[0].0 == large { recordings.extend(thrice(one)) } else { recordings.push(read(one)) }
+                    if *one[0].0 == large {
+                        recordings.extend(thrice(one))
+                    } else {
+                        recordings.push(read(one))
+                    }
                 }
             }
         }
@@ -197,7 +226,11 @@ async fn a_search_that_runs_out_of_time_says_how_many_images_it_did_not_read() {
 
 #[tokio::test]
 async fn a_repository_that_does_not_exist_has_no_image_of_the_commit() {
-    let missing = json_error("RepositoryNotFoundException", "The repository with name 'web' does not exist", &json!({}));
+    let missing = json_error(
+        "RepositoryNotFoundException",
+        "The repository with name 'web' does not exist",
+        &json!({}),
+    );
     assert_eq!(search(vec![(list(None), missing)]).await, all(&[]));
 }
 
@@ -206,10 +239,15 @@ async fn tags_say_nothing_where_the_configuration_does_not_look_at_them() {
     let (tagged, text) = manifest(&json!({ "schemaVersion": 2 }));
     let recordings = [
         (list(None), ok_json(&page(&[id(&tagged, Some("9fceb02"))], None))),
-        (batch_get_image(&json!([id(&tagged, None)])), images(&[row(&tagged, Some("9fceb02"), &text, OCI)], &[])),
+        (
+            batch_get_image(&json!([id(&tagged, None)])),
+            images(&[row(&tagged, Some("9fceb02"), &text, OCI)], &[]),
+        ),
     ];
     let app = app(&json!({ "stack": "web", "commit_from": ["annotation"] }));
-    let found = replay(recordings, async |aws| aws.images_of(&app, &commit()).await).await.expect("searched");
+    let found = replay(recordings, async |aws| aws.images_of(&app, &commit()).await)
+        .await
+        .expect("searched");
     assert_eq!(found, all(&[]));
 }
 
@@ -217,7 +255,8 @@ async fn tags_say_nothing_where_the_configuration_does_not_look_at_them() {
 fn a_key_is_its_digest() {
     let it = Digest::of(b"hello");
     assert_eq!(digest(key(it.as_str()).expect("a key")), it);
-    for bad in ["", "sha256:", "sha256:zz", &"a".repeat(71), &format!("sha256:{}", "é".repeat(32))] {
+    for bad in ["", "sha256:", "sha256:zz", &"a".repeat(71), &format!("sha256:{}", "é".repeat(32))]
+    {
         assert_eq!(key(bad), None, "{bad}");
     }
 }
