@@ -8,8 +8,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::json::{self, Mistake, Node};
+use crate::model::state::Policy;
 use crate::model::{Commit, Repository, Tag};
-use crate::state::Policy;
 use crate::world::Secret;
 
 /// Where the function keeps its configuration unless `PARAMETER_PREFIX` says otherwise.

@@ -7,13 +7,13 @@
 
 mod approval;
 mod draft;
+pub mod known_apps;
 mod orders;
 mod promotion;
 mod report;
 mod review;
 mod rights;
 mod rollback;
-pub mod roster;
 mod settle;
 
 pub use self::approval::{identity_objection, slack_objection};
@@ -21,14 +21,14 @@ use self::draft::{Draft, finish};
 use self::promotion::Wanted;
 use std::collections::BTreeSet;
 
-use crate::answer::{Answer, Outcome, Reply};
 use crate::config::{App, ConfigError};
 use crate::event::command::{Act, Choice, Command, ImageRef};
-use crate::image::Tags;
+use crate::model::answer::{Answer, Outcome, Reply};
+use crate::model::image::Tags;
+use crate::model::stack::{Phase, Stack};
+use crate::model::state::{CommandRecord, Via, kept_reason};
 use crate::model::{Commit, Digest};
 use crate::nearest::did_you_mean;
-use crate::stack::{Phase, Stack};
-use crate::state::{CommandRecord, Via, kept_reason};
 use crate::world::{Action, Matches, Question, Snapshot};
 
 /// How many images a refusal lists at most.

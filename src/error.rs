@@ -4,9 +4,9 @@
 
 use lambda_runtime::Diagnostic;
 
-use crate::answer::Reply;
 use crate::config::ConfigError;
 use crate::event::NotUnderstood;
+use crate::model::answer::Reply;
 use crate::text::plain;
 
 /// What the on-failure queue and a log line may carry.

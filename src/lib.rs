@@ -29,42 +29,31 @@
 //! * [`aws`]: the real world behind the port
 //! * [`answer`], [`message`], [`page`], [`error`], [`logging`]: what goes out
 
-pub mod text;
-
-pub mod nearest;
-
+pub mod function_url;
 pub mod json;
+pub mod logging;
+pub mod nearest;
+pub mod text;
 
 pub mod model;
 
 pub mod config;
-
 pub mod event;
-
 pub mod link;
+pub mod notification;
 pub mod slack;
-pub mod web;
 
-pub mod image;
-pub mod request;
-pub mod review;
-pub mod session;
-pub mod stack;
-pub mod state;
-
-pub mod roster;
+pub mod error;
 
 pub mod world;
 
 pub mod decide;
+pub mod page;
+pub mod services;
+
+pub mod reconcile;
+
+pub mod schedule;
+pub mod web;
 
 pub mod handle;
-pub mod schedule;
-
-pub mod aws;
-
-pub mod answer;
-pub mod error;
-pub mod logging;
-pub mod message;
-pub mod page;

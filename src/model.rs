@@ -1,5 +1,14 @@
 //! The words of the domain as types: parsed once at the edge, valid from then on. No I/O here.
 
+pub mod answer;
+pub mod approval;
+pub mod change_set;
+pub mod image;
+pub mod known_apps;
+pub mod session;
+pub mod stack;
+pub mod state;
+
 use std::fmt;
 use std::str::FromStr;
 

@@ -12,9 +12,9 @@ use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
+use crate::function_url::Response;
 use crate::model::{Commit, Digest};
 use crate::text::plain;
-use crate::web::Response;
 use style::STYLE;
 
 /// CloudFormation's reasons can run to pages.

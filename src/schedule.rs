@@ -15,13 +15,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tracing::info;
 
-use crate::answer::Reply;
 use crate::config::App;
-use crate::decide::roster::{told, untold};
+use crate::decide::known_apps::{told, untold};
 use crate::error::Error;
 use crate::model::Repository;
-use crate::roster::Unfinished;
-use crate::state::Notice;
+use crate::model::answer::Reply;
+use crate::model::known_apps::Unfinished;
+use crate::model::state::Notice;
 use crate::world::{Action, Applied, Version, World};
 
 /// How many apps are looked at at the same time. More calls at once would be throttled.

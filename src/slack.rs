@@ -9,7 +9,7 @@
 //! * [`team`]: whether its sender is one of ours
 //! * [`escape`]: foreign text in a message
 //! * [`card`]: the message of a request
-//! * [`api`]: what is said to Slack
+//! * [`reply`]: answers to slash commands and clicks
 
 pub mod signature;
 
@@ -21,7 +21,7 @@ pub mod team;
 pub mod card;
 pub mod escape;
 
-pub mod api;
+pub mod reply;
 
 mod form;
 

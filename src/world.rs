@@ -14,16 +14,17 @@ use serde::{Deserialize, Serialize};
 use crate::config::{App, ConfigError, Rollback};
 use crate::error::Error;
 use crate::event::command::{Act, Choice, Command, ImageRef};
-use crate::image::{Image, TagMutability, Tags};
 use crate::link::{PublicUrl, Signer};
+use crate::model::approval::{Posted, Request};
+use crate::model::change_set::Review;
+use crate::model::image::{Image, TagMutability, Tags};
+use crate::model::known_apps::{Roster, Unfinished};
+use crate::model::session::Session;
+use crate::model::stack::{EventsWanted, Stack, StackEvents};
+use crate::model::state::{CommandRecord, Ended, Notice, State};
 use crate::model::{Commit, Digest, Repository, RequestId, SessionId, Tag, Token};
-use crate::request::{Posted, Request};
-use crate::review::Review;
-use crate::roster::{Roster, Unfinished};
-use crate::session::Session;
+use crate::nearest::did_you_mean;
 use crate::slack::team::Installation;
-use crate::stack::{EventsWanted, Stack, StackEvents};
-use crate::state::{CommandRecord, Ended, Notice, State};
 
 /// Everything outside, for one sandbox.
 #[expect(
@@ -52,6 +53,13 @@ pub trait World {
     async fn app_names(&self) -> Vec<String> {
         let apps = self.known_apps().await.unwrap_or_default();
         apps.into_iter().map(|(repository, _)| repository.to_string()).collect()
+    }
+    /// Ends a sentence about an app that is not configured: names the app, or one of these words,
+    /// that may have been meant.
+    async fn did_you_mean(&self, repository: &Repository, words: &[&str]) -> String {
+        let apps = self.app_names().await;
+        let known = words.iter().copied().chain(apps.iter().map(String::as_str));
+        did_you_mean(repository.as_str(), known)
     }
     /// A secret, at most 60 s old; `None` where there is none.
     async fn secret(&self, secret: Secret) -> Result<Option<SecretString>, Error>;

@@ -3,12 +3,12 @@
 
 mod support;
 
-use ecr_promoter::answer::Outcome;
 use ecr_promoter::model::Digest;
-use ecr_promoter::request::{Progress, Request};
-use ecr_promoter::review::{Change, Replacement};
+use ecr_promoter::model::answer::Outcome;
+use ecr_promoter::model::approval::{Progress, Request};
+use ecr_promoter::model::change_set::{Change, Replacement};
+use ecr_promoter::model::state::State;
 use ecr_promoter::slack::team::Installation;
-use ecr_promoter::state::State;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use support::slack::{

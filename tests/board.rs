@@ -2,10 +2,10 @@
 
 mod support;
 
-use ecr_promoter::answer::Outcome;
 use ecr_promoter::link::{ApprovalLink, BoardLink, Signer};
+use ecr_promoter::model::answer::Outcome;
+use ecr_promoter::model::state::{Hold, State};
 use ecr_promoter::model::{Digest, Proof, SessionId};
-use ecr_promoter::state::{Hold, State};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;

@@ -3,8 +3,8 @@
 
 mod support;
 
-use ecr_promoter::answer::Outcome;
 use ecr_promoter::model::Digest;
+use ecr_promoter::model::answer::Outcome;
 use serde_json::{Value, json};
 use support::slack::{ALICE, BOB, MALLORY};
 use support::steps::{command, fail, finish, runs, state, tick};
@@ -501,7 +501,7 @@ fn where_the_list_is_emptied_only_the_questions_own_people_decide_on_it() {
     let request = state(&world).request.expect("a request");
     assert_eq!(
         (request.votes.len(), request.progress),
-        (0, ecr_promoter::request::Progress::Pending)
+        (0, ecr_promoter::model::approval::Progress::Pending)
     );
     for user in [ALICE, BOB] {
         world.clicks(user, &message.button("approve"), user);

@@ -6,13 +6,13 @@ mod support;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use ecr_promoter::answer::{Answer, Reply};
 use ecr_promoter::config::App;
 use ecr_promoter::error::Error;
 use ecr_promoter::model::Repository;
-use ecr_promoter::roster::Unfinished;
+use ecr_promoter::model::answer::{Answer, Reply};
+use ecr_promoter::model::known_apps::Unfinished;
+use ecr_promoter::model::state::{State, Waiting};
 use ecr_promoter::schedule::{look_at_configured, look_at_several};
-use ecr_promoter::state::{State, Waiting};
 use ecr_promoter::world::World;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -176,7 +176,7 @@ impl Many {
         for n in apps {
             let waiting = Waiting {
                 since: now,
-                outcome: ecr_promoter::answer::Outcome::Queued,
+                outcome: ecr_promoter::model::answer::Outcome::Queued,
                 reason: String::new(),
             };
             let state = State { waiting: Some(waiting), ..State::new("web", "ProductionTag") };

@@ -5,9 +5,9 @@ mod support;
 
 use std::task::{Context, Waker};
 
-use ecr_promoter::answer::Outcome;
 use ecr_promoter::model::Digest;
-use ecr_promoter::review::{Change, Replacement};
+use ecr_promoter::model::answer::Outcome;
+use ecr_promoter::model::change_set::{Change, Replacement};
 use ecr_promoter::world::NotUpdated;
 use jiff::SignedDuration;
 use serde_json::{Value, json};

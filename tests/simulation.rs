@@ -12,12 +12,12 @@ use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use ecr_promoter::answer::Outcome;
 use ecr_promoter::error::Error;
 use ecr_promoter::model::Digest;
-use ecr_promoter::request::Progress;
-use ecr_promoter::review::Change;
-use ecr_promoter::state::{End, State};
+use ecr_promoter::model::answer::Outcome;
+use ecr_promoter::model::approval::Progress;
+use ecr_promoter::model::change_set::Change;
+use ecr_promoter::model::state::{End, State};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use support::{Fault, Memory, STACK_ID, change, event, push_event, sns, tag};

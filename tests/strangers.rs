@@ -3,8 +3,8 @@
 
 mod support;
 
-use ecr_promoter::answer::Outcome;
 use ecr_promoter::model::Digest;
+use ecr_promoter::model::answer::Outcome;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use support::steps::{command, fail, finish, runs, state, tick};

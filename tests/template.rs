@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use ecr_promoter::config::{App, DEFAULT_PREFIX, Settings};
 use ecr_promoter::event::{Event, Invocation, parse};
+use ecr_promoter::function_url::Request;
 use ecr_promoter::slack::signature::{TIMESTAMP, signed};
 use ecr_promoter::slack::{interaction, slash};
-use ecr_promoter::web::Request;
 use ecr_promoter::world::Secret;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use secrecy::SecretString;

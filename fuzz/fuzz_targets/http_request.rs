@@ -4,7 +4,7 @@
 #![no_main]
 
 use ecr_promoter::slack::{api, escape, interaction, signature, slash};
-use ecr_promoter::web::Request;
+use ecr_promoter::function_url::Request;
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use secrecy::SecretString;

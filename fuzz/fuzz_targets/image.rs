@@ -2,7 +2,7 @@
 //! and no index has more platforms than are looked at.
 #![no_main]
 
-use ecr_promoter::image::{ConfigLocation, Image, MEDIA_TYPES, MOST_PLATFORMS, label};
+use ecr_promoter::model::image::{ConfigLocation, Image, MEDIA_TYPES, MOST_PLATFORMS, label};
 use ecr_promoter::model::Digest;
 use libfuzzer_sys::fuzz_target;
 

@@ -8,16 +8,16 @@ use super::draft::Draft;
 use super::promotion::Wanted;
 use super::review::mark_of;
 use super::{Decided, Step, named};
-use crate::answer::Outcome;
 use crate::config::App;
 use crate::event::command::{Choice, Command, ImageRef, SlackOrigin};
-use crate::image::production_tag;
+use crate::model::answer::Outcome;
+use crate::model::approval::{Progress, Request, Vote};
+use crate::model::change_set::Review;
+use crate::model::image::production_tag;
+use crate::model::stack::Phase;
+use crate::model::state::{Basis, End, Notice, Policy, Promotion, Via};
 use crate::model::{Digest, RequestId, Token};
-use crate::request::{Progress, Request, Vote};
-use crate::review::Review;
 use crate::slack::team::Standing;
-use crate::stack::Phase;
-use crate::state::{Basis, End, Notice, Policy, Promotion, Via};
 
 impl<'a> Draft<'a> {
     /// Ends the request that nobody decided on in time, or whose candidate is the newest image no

@@ -6,12 +6,14 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::{Decided, Plan, Step};
-use crate::answer::{Answer, Outcome};
 use crate::config::{App, names_stack};
-use crate::image::Tags;
+use crate::model::answer::{Answer, Outcome};
+use crate::model::image::Tags;
+use crate::model::stack::{EventsWanted, Phase, Stack, StackEvents};
+use crate::model::state::{
+    ChangeSet, CommandRecord, End, Ended, Notice, Promotion, Running, State,
+};
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
-use crate::stack::{EventsWanted, Phase, Stack, StackEvents};
-use crate::state::{ChangeSet, CommandRecord, End, Ended, Notice, Promotion, Running, State};
 use crate::world::{Action, Question, Records, Snapshot, TagsWanted};
 
 /// How often an app is looked at again because two reads did not fit together. With the pauses this

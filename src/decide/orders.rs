@@ -3,12 +3,12 @@
 
 use super::draft::{Draft, finish};
 use super::{Decided, Plan, Step, Trigger};
-use crate::answer::Outcome;
 use crate::config::{App, ConfigError, Mode};
 use crate::event::command::Command;
 use crate::model::Token;
-use crate::stack::Phase;
-use crate::state::{End, Hold, Notice, Promotion, State, Waiting, kept_reason};
+use crate::model::answer::Outcome;
+use crate::model::stack::Phase;
+use crate::model::state::{End, Hold, Notice, Promotion, State, Waiting, kept_reason};
 use crate::world::{Action, Snapshot};
 
 /// `cancel`: our own update, if it is under way, or what waits to be sent. Another's update is

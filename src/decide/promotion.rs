@@ -5,17 +5,17 @@ use std::borrow::Cow;
 use super::draft::{Draft, finish};
 use super::review::NO_UPDATES;
 use super::{Decided, Plan, Step};
-use crate::answer::Outcome;
 use crate::config::Config;
 use crate::event::command::Command;
 use crate::event::cut;
-use crate::image::{CommitOf, ConfigLocation, Image, commit_of, production_tag};
-use crate::model::{Commit, Digest, RequestId, Tag, Token};
-use crate::request::{Progress, Request};
-use crate::stack::{Phase, UpdateEnd};
-use crate::state::{
+use crate::model::answer::Outcome;
+use crate::model::approval::{Progress, Request};
+use crate::model::image::{CommitOf, ConfigLocation, Image, commit_of, production_tag};
+use crate::model::stack::{Phase, UpdateEnd};
+use crate::model::state::{
     Basis, End, Hold, Notice, Promotion, Running, State, Via, Waiting, kept_reason,
 };
+use crate::model::{Commit, Digest, RequestId, Tag, Token};
 use crate::world::{Action, Question, Update};
 
 /// How often CloudFormation says that it knows a token before that is believed although no event

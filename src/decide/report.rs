@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use super::draft::{Draft, finish};
 use super::{Decided, Plan, Step};
-use crate::answer::{Answer, Outcome, Reply};
 use crate::config::App;
-use crate::review::Review;
-use crate::state::{Ended, Promotion};
+use crate::model::answer::{Answer, Outcome, Reply};
+use crate::model::change_set::Review;
+use crate::model::state::{Ended, Promotion};
 use crate::world::{Question, Snapshot};
 
 fn answer(mut report: Value) -> Decided {

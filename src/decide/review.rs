@@ -6,11 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::draft::{Draft, mark};
 use super::promotion::Wanted;
 use super::{Decided, Step};
-use crate::answer::Outcome;
+use crate::model::answer::Outcome;
+use crate::model::approval::Request;
+use crate::model::change_set::{Changes, Listed, Review, name_prefix};
+use crate::model::state::{Basis, ChangeSet, End, Promotion, State};
 use crate::model::{Digest, Token};
-use crate::request::Request;
-use crate::review::{Changes, Listed, Review, name_prefix};
-use crate::state::{Basis, ChangeSet, End, Promotion, State};
 use crate::world::{Action, Question, Records, Update};
 
 /// How long a change set may be without its ARN in the state: its maker writes the ARN as soon as

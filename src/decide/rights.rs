@@ -7,9 +7,9 @@ use super::draft::Draft;
 use super::promotion::Wanted;
 use super::rollback::deployed;
 use crate::config::Mode;
+use crate::model::approval::{Progress, Request, approvers};
+use crate::model::state::{Basis, Policy};
 use crate::model::{Digest, RequestId};
-use crate::request::{Progress, Request, approvers};
-use crate::state::{Basis, Policy};
 
 /// What the rule must know about an image, besides the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -5,8 +5,8 @@ use super::draft::Draft;
 use super::promotion::Wanted;
 use super::{Decided, Step, named};
 use crate::event::command::{Command, ImageRef};
+use crate::model::state::{Basis, End, Ended, Hold};
 use crate::model::{Commit, Digest, Tag};
-use crate::state::{Basis, End, Ended, Hold};
 use crate::world::Question;
 
 /// What is gone back to.

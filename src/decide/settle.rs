@@ -4,12 +4,12 @@
 
 use super::draft::Draft;
 use super::{Decided, Step};
-use crate::answer::Outcome;
 use crate::config::App;
-use crate::image::{Tags, commit_in};
+use crate::model::answer::Outcome;
+use crate::model::image::{Tags, commit_in};
+use crate::model::stack::{Phase, Stack, UpdateEnd};
+use crate::model::state::{Basis, End, Hold, MovedTag, Notice, Promotion, Recent, Running};
 use crate::model::{Digest, Tag};
-use crate::stack::{Phase, Stack, UpdateEnd};
-use crate::state::{Basis, End, Hold, MovedTag, Notice, Promotion, Recent, Running};
 use crate::world::{Question, Snapshot};
 
 /// Who set what ran when the app was first seen.

@@ -5,12 +5,12 @@ mod approval;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::answer::Answer;
-use crate::image::{Image, MEDIA_TYPES, TagMutability, Tags};
 use crate::model::Tag;
-use crate::review::{Change, Changes, Listed, Replacement, Review};
-use crate::stack::{EventsWanted, Parameter, StackEvent, StackEvents};
-use crate::state::{End, Hold, Running};
+use crate::model::answer::Answer;
+use crate::model::change_set::{Change, Changes, Listed, Replacement, Review};
+use crate::model::image::{Image, MEDIA_TYPES, TagMutability, Tags};
+use crate::model::stack::{EventsWanted, Parameter, StackEvent, StackEvents};
+use crate::model::state::{End, Hold, Running};
 use crate::world::{Tried, Update, Version};
 
 const NOW: &str = "2026-03-17T09:41:30Z";

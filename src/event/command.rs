@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::{NotUnderstood, cut};
 use crate::json::{self, Node};
+use crate::model::state::Via;
 use crate::model::{Commit, Digest, Repository, RequestId, Tag};
 use crate::nearest::{did_you_mean, nearest};
 use crate::slack::team::Standing;
-use crate::state::Via;
 use crate::text::claimed;
 
 /// A relative command that SNS delivered later than this would act on another image than its sender

@@ -3,7 +3,7 @@ use proptest::test_runner::RngSeed;
 
 use super::command::{Act, ImageRef};
 use super::*;
-use crate::state::Via;
+use crate::model::state::Via;
 
 const DIGEST: &str = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 const COMMIT: &str = "9fceb02d0ae598e95dc970b74767f19372d61af8";

@@ -4,9 +4,9 @@ use maud::{Markup, html};
 
 use super::{image, page, prose, time};
 use crate::config::App;
-use crate::request::{Progress, Request};
+use crate::function_url::Response;
+use crate::model::approval::{Progress, Request};
 use crate::text::plain;
-use crate::web::Response;
 
 /// What the bearer of the link can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,15 +9,15 @@ use maud::{Markup, html};
 
 use self::act::Verb;
 use super::{image, page, prose, readable, time};
-use crate::answer::Outcome;
 use crate::config::App;
+use crate::function_url::Response;
+use crate::model::answer::Outcome;
+use crate::model::approval::{Progress, Request};
+use crate::model::session::Session;
+use crate::model::stack::{Phase, Stack, StackEvents};
+use crate::model::state::{Promotion, State};
 use crate::model::{Commit, Digest, Repository};
-use crate::request::{Progress, Request};
-use crate::session::Session;
-use crate::stack::{Phase, Stack, StackEvents};
-use crate::state::{Promotion, State};
 use crate::text::plain;
-use crate::web::Response;
 
 /// How often a page refreshes while something is under way.
 const REFRESH: u32 = 5;

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::escape::{code, escape};
 use super::interaction::Button;
 use crate::config::App;
-use crate::message::{after, image_name};
-use crate::request::{Progress, Request, Vote};
+use crate::model::approval::{Progress, Request, Vote};
+use crate::notification::{after, image_name};
 use crate::text::plain;
 
 /// A section takes 3,000 characters; CloudFormation's reasons can run to pages.

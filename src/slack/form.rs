@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::Unreadable;
-use crate::web::MOST_BODY_BYTES;
+use crate::function_url::MOST_BODY_BYTES;
 
 /// A form's fields.
 pub(super) struct Form(HashMap<String, String>);

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
-use crate::web::Request;
+use crate::function_url::Request;
 
 /// The header that says when it was signed.
 pub const TIMESTAMP: &str = "x-slack-request-timestamp";

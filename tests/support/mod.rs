@@ -16,21 +16,21 @@ use std::sync::LazyLock;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use ecr_promoter::answer::Outcome;
 use ecr_promoter::config::App;
 use ecr_promoter::error::Error;
 use ecr_promoter::event::Invocation;
 use ecr_promoter::handle::handle;
-use ecr_promoter::image::{Image, MEDIA_TYPES, TagMutability, Tags};
 use ecr_promoter::link::PublicUrl;
+use ecr_promoter::model::answer::Outcome;
+use ecr_promoter::model::approval::{Posted, Progress, Request};
+use ecr_promoter::model::change_set::{Change, Changes, Replacement, Review};
+use ecr_promoter::model::image::{Image, MEDIA_TYPES, TagMutability, Tags};
+use ecr_promoter::model::known_apps::{Roster, Unfinished};
+use ecr_promoter::model::session::Session;
+use ecr_promoter::model::stack::{EventsWanted, Parameter, Stack, StackEvent, StackEvents};
+use ecr_promoter::model::state::{CommandRecord, Ended, Notice, State, Via};
 use ecr_promoter::model::{Digest, Repository, RequestId, SessionId, Tag, Token};
-use ecr_promoter::request::{Posted, Progress, Request};
-use ecr_promoter::review::{Change, Changes, Replacement, Review};
-use ecr_promoter::roster::{Roster, Unfinished};
-use ecr_promoter::session::Session;
 use ecr_promoter::slack::team::Installation;
-use ecr_promoter::stack::{EventsWanted, Parameter, Stack, StackEvent, StackEvents};
-use ecr_promoter::state::{CommandRecord, Ended, Notice, State, Via};
 use ecr_promoter::world::{
     Action, Applied, Asked, Listener, Matches, NotUpdated, Question, Secret, Snapshot, Subject,
     TagsWanted, Update, Version, World,

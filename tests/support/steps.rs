@@ -1,7 +1,7 @@
 //! The steps that most stories are made of.
 
 use ecr_promoter::model::Digest;
-use ecr_promoter::state::State;
+use ecr_promoter::model::state::State;
 use serde_json::Value;
 
 use super::{Memory, answers, event, sns, stack_changed, tag};

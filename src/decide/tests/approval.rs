@@ -3,9 +3,9 @@
 use super::*;
 use crate::event::command::SlackOrigin;
 use crate::model::RequestId;
-use crate::request::{Progress, Request, Vote};
+use crate::model::approval::{Progress, Request, Vote};
+use crate::model::state::{Ended, Promotion, State};
 use crate::slack::team::Standing;
-use crate::state::{Ended, Promotion, State};
 
 const REQUEST: &str = "req-0123456789abcdef0123456789abcdef";
 
@@ -456,8 +456,11 @@ fn a_request_expires_at_its_time_and_only_while_nobody_has_decided() {
 #[test]
 fn a_newer_candidate_takes_the_place_of_what_is_open() {
     let shown = |progress: Progress| {
-        let posted =
-            crate::request::Posted { channel: "C1".to_owned(), ts: "1".to_owned(), team: None };
+        let posted = crate::model::approval::Posted {
+            channel: "C1".to_owned(),
+            ts: "1".to_owned(),
+            team: None,
+        };
         let request =
             Request { channel: Some("C1".to_owned()), posted: Some(posted), ..request(progress) };
         Request { shown: Some(request.face()), ..request }

@@ -4,12 +4,12 @@ use maud::{Markup, html};
 
 use super::app::{commit_of, running};
 use super::{LONG, SHORT, Viewer, outcome, way_back};
-use crate::answer::Answer;
 use crate::config::App;
+use crate::function_url::Response;
+use crate::model::answer::Answer;
 use crate::model::{Digest, Repository};
 use crate::page::{image, page, prose};
 use crate::text::plain;
-use crate::web::Response;
 use crate::world::Snapshot;
 
 /// The form's field that makes a form that is sent twice act once.

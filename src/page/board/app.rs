@@ -6,13 +6,13 @@ use maud::{Markup, html};
 use super::act::{Rights, Verb, sentence};
 use super::{LONG, SHORT, Viewer, is_under_way, outcome, pill, progress, status, waits, way_back};
 use crate::config::{App, CommitSource};
+use crate::function_url::Response;
+use crate::model::approval::{Progress, Request, Vote};
+use crate::model::stack::{Phase, StackEvent};
+use crate::model::state::{End, Ended, Promotion, State, Via};
 use crate::model::{Commit, Digest, Repository};
 use crate::page::{image, page, prose, time};
-use crate::request::{Progress, Request, Vote};
-use crate::stack::{Phase, StackEvent};
-use crate::state::{End, Ended, Promotion, State, Via};
 use crate::text::plain;
-use crate::web::Response;
 use crate::world::Snapshot;
 
 /// How many promotions are listed.

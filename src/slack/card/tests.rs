@@ -1,5 +1,5 @@
 use crate::model::Digest;
-use crate::state::Via;
+use crate::model::state::Via;
 
 use super::*;
 

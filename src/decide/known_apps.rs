@@ -1,0 +1,128 @@
+//! What people are told of configurations as such: one that cannot be used, and one that is gone.
+//! Each once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::config::App;
+use crate::model::Repository;
+use crate::model::answer::Outcome;
+use crate::model::known_apps::{Roster, Trouble};
+use crate::model::state::Notice;
+
+/// Notices of what has changed since the last full look. `after` has each app, and why its
+/// configuration cannot be used. `source` names a repository's parameter.
+pub fn untold(
+    before: &Roster,
+    after: &BTreeMap<Repository, Option<String>>,
+    source: impl Fn(&Repository) -> String,
+    now: Timestamp,
+) -> Vec<(App, Notice)> {
+    let notice = |repository: &Repository, outcome: Outcome, reason: String| {
+        (
+            App::without_configuration(repository, &source(repository)),
+            Notice::new(outcome, "schedule", reason, now),
+        )
+    };
+    let is_told = |repository: &Repository, words: &str| {
+        before
+            .apps
+            .get(repository)
+            .and_then(Option::as_ref)
+            .is_some_and(|known| *known == Trouble::of(words))
+    };
+    let unusable = after.iter().filter_map(|(repository, trouble)| {
+        let words = trouble.as_ref().filter(|words| !is_told(repository, words))?;
+        Some(notice(repository, Outcome::Blocked, words.clone()))
+    });
+    let deleted = before.apps.keys().filter(|repository| !after.contains_key(*repository)).map(
+        |repository| {
+            let reason = format!(
+                "its configuration, Parameter Store {}, was deleted: ecr-promoter leaves it \
+                     alone from now on",
+                source(repository)
+            );
+            notice(repository, Outcome::Ignored, reason)
+        },
+    );
+    unusable.chain(deleted).collect()
+}
+
+/// The roster to write once people were told. The apps in `untold` keep their old entry, so that
+/// the next full look tells about them.
+pub fn told(
+    before: &Roster,
+    after: &BTreeMap<Repository, Option<String>>,
+    untold: &BTreeSet<Repository>,
+) -> Roster {
+    let now = after
+        .iter()
+        .map(|(repository, words)| (repository.clone(), words.as_deref().map(Trouble::of)));
+    let mut apps: BTreeMap<Repository, Option<Trouble>> = now.collect();
+    for repository in untold {
+        match before.apps.get(repository) {
+            Some(known) => apps.insert(repository.clone(), known.clone()),
+            None => apps.insert(repository.clone(), None),
+        };
+    }
+    Roster { apps }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_that_became_unusable_or_is_gone_is_told_once() {
+        let [good, bad, gone]: [Repository; 3] =
+            ["good", "bad", "gone"].map(|name| name.parse().expect("a name"));
+        let look = |before: &Roster, apps: &[(&Repository, Option<&str>)]| {
+            let after = apps
+                .iter()
+                .map(|(app, trouble)| ((*app).clone(), trouble.map(str::to_owned)))
+                .collect();
+            let notices =
+                untold(before, &after, |app| format!("/apps/{app}"), Timestamp::UNIX_EPOCH);
+            let words: Vec<String> = notices
+                .iter()
+                .map(|(app, n)| format!("{} {} {}", app.repository, n.outcome, n.reason))
+                .collect();
+            (told(before, &after, &BTreeSet::new()), words)
+        };
+        let (first, told) = look(&Roster::default(), &[(&good, None), (&bad, None), (&gone, None)]);
+        assert!(told.is_empty());
+        let (second, told) = look(&first, &[(&good, None), (&bad, Some("key `stak`"))]);
+        let reason = "its configuration, Parameter Store /apps/gone, was deleted: ecr-promoter \
+                      leaves it alone from now on";
+        assert_eq!(told, ["bad blocked key `stak`".to_owned(), format!("gone ignored {reason}")]);
+        assert!(look(&second, &[(&good, None), (&bad, Some("key `stak`"))]).1.is_empty());
+        assert_eq!(
+            look(&second, &[(&good, None), (&bad, Some("key `mod`"))]).1,
+            ["bad blocked key `mod`"]
+        );
+        assert!(look(&second, &[(&good, None), (&bad, None)]).1.is_empty());
+    }
+
+    #[test]
+    fn what_could_not_be_told_is_told_by_the_next_look() {
+        let [good, bad, gone]: [Repository; 3] =
+            ["good", "bad", "gone"].map(|name| name.parse().expect("a name"));
+        let before = Roster { apps: [(good.clone(), None), (gone.clone(), None)].into() };
+        let after = BTreeMap::from([
+            (good.clone(), Some("key `stak`".to_owned())),
+            (bad.clone(), Some("key `mod`".to_owned())),
+        ]);
+        let about = |before: &Roster| -> Vec<String> {
+            let notices =
+                untold(before, &after, |app| format!("/apps/{app}"), Timestamp::UNIX_EPOCH);
+            notices.into_iter().map(|(app, _)| app.repository.to_string()).collect()
+        };
+        assert_eq!(about(&before), ["bad", "good", "gone"]);
+        let nothing =
+            told(&before, &after, &BTreeSet::from([good.clone(), bad.clone(), gone.clone()]));
+        assert_eq!(about(&nothing), ["bad", "good", "gone"]);
+        assert_eq!(about(&told(&before, &after, &BTreeSet::from([gone]))), ["gone"]);
+        assert!(about(&told(&before, &after, &BTreeSet::new())).is_empty());
+    }
+}

@@ -1,0 +1,240 @@
+//! A request: people are asked whether the candidate goes to production. Made once for each
+//! candidacy, bound to the digest, and kept with the state, so that of two decisions the one that
+//! is written first stands. No I/O here.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::event::command::Trace;
+use crate::model::answer::Outcome;
+use crate::model::state::{Notice, Policy, Via, kept_reason};
+use crate::model::{Commit, Digest, Repository, RequestId, Tag};
+
+/// What people are asked, what they said, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// What it is known by.
+    pub id: RequestId,
+    /// The app that it is about; absent in what an older version wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<Repository>,
+    /// The candidate.
+    pub digest: Digest,
+    /// Its commit, where it says so.
+    pub commit: Option<Commit>,
+    /// The production tag that it would get.
+    pub tag: Option<Tag>,
+    /// What ran when people were asked.
+    pub running_tag: Option<String>,
+    /// Its commit, where known.
+    pub running_commit: Option<Commit>,
+    /// Since when it ran, where known.
+    pub running_since: Option<Timestamp>,
+    /// When people were asked.
+    pub at: Timestamp,
+    /// When it becomes too old to be approved.
+    pub expires_at: Timestamp,
+    /// Why people are asked.
+    pub why: String,
+    /// What it would change in the stack, where a guard had that looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
+    /// Short hashes of the lines that people were shown. If the update would change more by then,
+    /// they are asked again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown_changes: Option<Vec<String>>,
+    /// The policy that people were asked under; absent in what an older version wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
+    /// What people said, one word each.
+    #[serde(default)]
+    pub votes: Vec<Vote>,
+    /// Who promoted it before people had decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promoted_by: Option<String>,
+    /// Whether enough people said yes.
+    #[serde(default)]
+    pub is_approved: bool,
+    /// How far it has come.
+    pub progress: Progress,
+    /// The Slack channel it is to be shown in.
+    #[serde(default)]
+    pub channel: Option<String>,
+    /// Its message there.
+    #[serde(default)]
+    pub posted: Option<Posted>,
+    /// What that message shows.
+    #[serde(default)]
+    pub shown: Option<Face>,
+}
+
+/// One person's word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vote {
+    /// Who, for people to read.
+    pub by: String,
+    /// The Slack user id, where Slack's signature proves it.
+    pub user: Option<String>,
+    /// Through what.
+    pub via: Via,
+    /// For or against.
+    pub approves: bool,
+    /// When.
+    pub at: Timestamp,
+    /// Where it came from, if it came by a link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace>,
+}
+
+/// The people who said yes, each once: those who may decide by this policy.
+pub fn approvers<'a>(votes: &'a [Vote], policy: &Policy) -> BTreeSet<&'a str> {
+    let counts = |user: &Option<String>| match user {
+        Some(user) => policy.approvers.is_empty() || policy.approvers.contains(user),
+        None => !policy.needs_identity(),
+    };
+    let yes = votes.iter().filter(|vote| vote.approves && counts(&vote.user));
+    yes.map(|vote| vote.user.as_deref().unwrap_or(&vote.by)).collect()
+}
+
+/// How far a request has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    /// Nobody, or not enough people, have decided.
+    Pending,
+    /// A person said no.
+    Rejected,
+    /// It may go, and does so as soon as it can.
+    Approved,
+    /// It may go, and something is in the way.
+    Waiting(String),
+    /// CloudFormation is updating the stack.
+    Deploying,
+    /// It runs; after so many seconds.
+    Deployed(Option<i64>),
+    /// It did not get there.
+    Failed(String),
+    /// A person cancelled it.
+    Cancelled(String),
+    /// A newer candidate took its place.
+    Superseded,
+    /// Nobody decided in time.
+    Expired,
+}
+
+impl Progress {
+    /// Whether nothing more comes of it.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Progress::Pending | Progress::Approved | Progress::Waiting(_) | Progress::Deploying => {
+                false
+            }
+            Progress::Rejected
+            | Progress::Deployed(_)
+            | Progress::Failed(_)
+            | Progress::Cancelled(_)
+            | Progress::Superseded
+            | Progress::Expired => true,
+        }
+    }
+}
+
+/// A message in Slack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Posted {
+    /// The channel's id.
+    pub channel: String,
+    /// The message's time, which is its id there.
+    pub ts: String,
+    /// The team that it was posted in, where Slack said so.
+    #[serde(default)]
+    pub team: Option<String>,
+}
+
+/// What a message shows of a request: another face is another message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Face {
+    progress: Progress,
+    votes: usize,
+}
+
+impl Request {
+    /// What its message should show.
+    pub fn face(&self) -> Face {
+        Face { progress: self.progress.clone(), votes: self.votes.len() }
+    }
+
+    /// Whether a message is missing, or shows what is no longer so.
+    pub fn is_unshown(&self) -> bool {
+        self.channel.is_some() && self.shown != Some(self.face())
+    }
+
+    /// Whether it is too old to be approved.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.progress == Progress::Pending && now >= self.expires_at
+    }
+
+    /// Whether enough people said yes, so that it goes by itself as soon as it can.
+    pub fn may_go(&self) -> bool {
+        self.is_approved && !self.progress.is_final()
+    }
+
+    /// Its promotion ended without a verdict of CloudFormation's: what people said is what counts
+    /// again.
+    pub(crate) fn step_back(&mut self) {
+        if !self.progress.is_final() {
+            self.progress = if self.is_approved { Progress::Approved } else { Progress::Pending };
+        }
+    }
+
+    /// The policy for this request: the stricter of the policy that it was asked under and the
+    /// present one.
+    pub fn policy(&self, now: Policy) -> Policy {
+        match &self.policy {
+            Some(asked) => now.or_stricter(asked),
+            None => now,
+        }
+    }
+
+    /// The people who said yes and may decide by this policy, each once.
+    pub fn approvers(&self, policy: &Policy) -> BTreeSet<&str> {
+        approvers(&self.votes, policy)
+    }
+
+    /// Who said yes, or no, for people to read.
+    pub fn who(&self, approves: bool) -> String {
+        self.votes
+            .iter()
+            .filter(|vote| vote.approves == approves)
+            .map(|vote| vote.by.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
+    /// What a notice about its promotion says of it.
+    pub(crate) fn note(&mut self, notice: &Notice) {
+        let reason = || kept_reason(&notice.reason);
+        if notice.outcome == Outcome::Promoted && !self.is_approved {
+            self.promoted_by = Some(notice.by.clone());
+        }
+        self.progress = match notice.outcome {
+            Outcome::Promoted => Progress::Deploying,
+            Outcome::Deployed => Progress::Deployed(notice.took_seconds),
+            Outcome::Failed => Progress::Failed(reason()),
+            Outcome::Cancelled => Progress::Cancelled(reason()),
+            Outcome::Queued | Outcome::Blocked => Progress::Waiting(reason()),
+            Outcome::Superseded => Progress::Superseded,
+            Outcome::Expired => Progress::Expired,
+            Outcome::Rejected => Progress::Rejected,
+            Outcome::Approved
+            | Outcome::ApprovalRequested
+            | Outcome::Unchanged
+            | Outcome::Held
+            | Outcome::Ignored
+            | Outcome::Refused
+            | Outcome::Resumed => return,
+        };
+    }
+}

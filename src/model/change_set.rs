@@ -1,0 +1,326 @@
+//! What CloudFormation says that an update would change: a change set as it was read, and what a
+//! guard makes of it. No I/O here.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::config::Guard;
+use crate::model::stack::Stack;
+use crate::model::{Digest, Repository};
+use crate::world::Update;
+
+/// How many changes are told at most.
+const LINES: usize = 500;
+
+/// A change set, as it was just seen.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeChangeSet.html>
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Review {
+    /// It does not exist.
+    Absent,
+    /// CloudFormation is still making it.
+    Pending,
+    /// *The submitted information didn't contain changes.*
+    Empty,
+    /// It could not be made, in CloudFormation's words.
+    Failed(String),
+    /// It could not be made for the moment, in CloudFormation's words. Another try may succeed.
+    Unsure(String),
+    /// The stack has changed since it was made: it cannot be executed any more.
+    Outdated,
+    /// Somebody has executed it.
+    Executing,
+    /// It can be executed.
+    Ready(Changes),
+}
+
+/// What executing a change set would do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Changes {
+    /// The resources it would touch, those of nested stacks included.
+    pub list: Vec<Change>,
+    /// What each SSM-typed parameter would resolve to.
+    pub resolved: Vec<(String, String)>,
+    /// The stack's parameters and resources that CloudFormation names as the cause of a change
+    /// (`CausingEntity`).
+    pub causes: Vec<String>,
+    /// The stack's change sets that are not ecr-promoter's: executing one deletes all others.
+    pub others: Vec<String>,
+    /// Change sets with this app's prefix, with their ARNs and the times when they were made.
+    pub own: Vec<Listed>,
+    /// The parameters that it would set, as CloudFormation has them: a digest of the value, which
+    /// may be secret; `None` where the previous value is used.
+    pub parameters: Vec<(String, Option<Digest>)>,
+}
+
+/// A change set in the stack's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// When it was made.
+    pub at: Timestamp,
+}
+
+/// The prefix of the names of an app's change sets.
+pub fn name_prefix(repository: &Repository) -> String {
+    format!("ecr-promoter-{}-", &Digest::of(repository.as_str().as_bytes()).short()[..8])
+}
+
+/// What would happen to one resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// `Add`, `Modify`, `Remove`, `Import` or `Dynamic`, as CloudFormation writes it.
+    pub action: String,
+    /// The resource's type.
+    pub kind: String,
+    /// Its logical id.
+    pub resource: String,
+    /// The nested stack that it is in, by the logical ids from the root.
+    pub within: Option<String>,
+    /// Whether it would be replaced.
+    pub replacement: Replacement,
+}
+
+/// Whether a resource would be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replacement {
+    /// It stays.
+    No,
+    /// That depends on what else changes.
+    Conditional,
+    /// A new one takes its place.
+    Yes,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { action, kind, resource, within, replacement } = self;
+        write!(f, "{action} {kind} {resource}")?;
+        match replacement {
+            Replacement::No => {}
+            Replacement::Conditional => write!(f, ", conditional replacement")?,
+            Replacement::Yes => write!(f, ", replacement")?,
+        }
+        within.iter().try_for_each(|nested| write!(f, ", in nested stack {nested}"))
+    }
+}
+
+impl Change {
+    /// A type alone allows what leaves the resource in place; `Type:Replacement` also what ends it.
+    fn is_allowed(&self, guard: &Guard) -> bool {
+        let stays = self.replacement == Replacement::No
+            && matches!(self.action.as_str(), "Add" | "Modify" | "Import");
+        let is_allowed_by = |allowed: &String| match allowed.strip_suffix(":Replacement") {
+            Some(kind) => kind == self.kind,
+            None => stays && *allowed == self.kind,
+        };
+        guard.allowed_changes.iter().any(is_allowed_by)
+    }
+}
+
+impl Changes {
+    /// Why this must not be executed, if it must not. CloudFormation looks up an SSM-typed
+    /// parameter at each update. If it has another value by now, and something would change because
+    /// of it, the update would change more than the image. A rollback is not stopped by that: at 3
+    /// am it matters more that the image goes back.
+    pub fn objection(
+        &self,
+        guard: Option<&Guard>,
+        stack: &Stack,
+        is_rollback: bool,
+    ) -> Option<String> {
+        let forbidden: Vec<String> = match guard {
+            Some(guard) => self
+                .list
+                .iter()
+                .filter(|change| !change.is_allowed(guard))
+                .map(Change::to_string)
+                .collect(),
+            None => Vec::new(),
+        };
+        if !forbidden.is_empty() {
+            return Some(format!(
+                "`guard.allowed_changes` does not allow: {}",
+                forbidden.join("; ")
+            ));
+        }
+        if is_rollback {
+            return None;
+        }
+        // Only the names are told, since the values may be secret.
+        let is_new = |p: &&crate::model::stack::Parameter| {
+            let resolved =
+                self.resolved.iter().find(|(key, _)| *key == p.key).map(|(_, value)| value);
+            p.resolved.is_some() && p.resolved.as_ref() != resolved
+        };
+        let changes_something = |p: &&crate::model::stack::Parameter| self.causes.contains(&p.key);
+        let moved: Vec<String> = stack
+            .parameters
+            .iter()
+            .filter(is_new)
+            .filter(changes_something)
+            .map(|p| format!("`{}`", p.key))
+            .collect();
+        (!moved.is_empty()).then(|| {
+            format!(
+                "SSM-typed parameters have a new value in Parameter Store, and the update would \
+                 change more than the image because of it: {}. \
+                 Update the stack once by hand",
+                moved.join(", ")
+            )
+        })
+    }
+
+    /// The parameters that differ from what was sent: the promotion's parameter has its new value,
+    /// and every other keeps its value.
+    pub fn foreign_parameters(&self, update: &Update, parameter: &str, stack: &Stack) -> Vec<&str> {
+        let is = |value: &Digest, text: &str| *value == Digest::of(text.as_bytes());
+        let is_as_sent = |key: &str, value: Option<&Digest>| match value {
+            Some(value) if key == parameter => is(value, update.tag.as_str()),
+            None if key == parameter => false,
+            Some(value) => {
+                update.others.iter().any(|other| other == key)
+                    && stack.value(key).is_some_and(|kept| is(value, kept))
+            }
+            None => update.others.iter().any(|other| other == key),
+        };
+        let foreign =
+            self.parameters.iter().filter(|(key, value)| !is_as_sent(key, value.as_ref()));
+        foreign.map(|(key, _)| key.as_str()).collect()
+    }
+
+    /// Each change, as people read it: a stack has at most 500 resources, and its nested ones more.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self.list.iter().take(LINES).map(Change::to_string).collect();
+        lines.extend(
+            self.list
+                .len()
+                .checked_sub(LINES)
+                .filter(|more| *more > 0)
+                .map(|more| format!("and {more} more")),
+        );
+        lines
+    }
+}
+
+impl Stack {
+    /// Whether some parameters are looked up in Parameter Store at each update.
+    pub fn has_ssm_parameters(&self) -> bool {
+        self.parameters.iter().any(|parameter| parameter.resolved.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::stack::Parameter;
+
+    fn change(action: &str, kind: &str, replacement: Replacement) -> Change {
+        Change {
+            action: action.to_owned(),
+            kind: kind.to_owned(),
+            resource: "Thing".to_owned(),
+            within: None,
+            replacement,
+        }
+    }
+
+    #[track_caller]
+    fn check(allowed: &[&str], change: Change, is_allowed: bool) {
+        let guard =
+            Guard { allowed_changes: allowed.iter().map(|text| (*text).to_owned()).collect() };
+        let changes = Changes { list: vec![change], ..Changes::default() };
+        assert_eq!(changes.objection(Some(&guard), &stack(None), false).is_none(), is_allowed);
+    }
+
+    fn stack(resolved: Option<&str>) -> Stack {
+        let parameter = Parameter {
+            key: "Ami".to_owned(),
+            value: "/ami".to_owned(),
+            resolved: resolved.map(str::to_owned),
+        };
+        Stack {
+            id: String::new(),
+            name: "web".to_owned(),
+            status: "UPDATE_COMPLETE".to_owned(),
+            parent: None,
+            parameters: vec![parameter],
+            capabilities: vec![],
+        }
+    }
+
+    #[test]
+    fn a_type_allows_a_change_in_place_and_no_replacement() {
+        let task = "AWS::ECS::TaskDefinition";
+        check(&[task], change("Modify", task, Replacement::No), true);
+        check(&[task], change("Add", task, Replacement::No), true);
+        check(&[task], change("Modify", task, Replacement::Yes), false);
+        check(&[task], change("Modify", task, Replacement::Conditional), false);
+        check(&["AWS::ECS::Service"], change("Modify", task, Replacement::No), false);
+        check(&[], change("Modify", task, Replacement::No), false);
+    }
+
+    #[test]
+    fn what_ends_a_resource_needs_the_replacement_to_be_named() {
+        let (task, named) = ("AWS::ECS::TaskDefinition", "AWS::ECS::TaskDefinition:Replacement");
+        for replacement in [Replacement::No, Replacement::Conditional, Replacement::Yes] {
+            check(&[named], change("Modify", task, replacement), true);
+        }
+        for action in ["Remove", "Dynamic", "Whatever"] {
+            check(&[task], change(action, task, Replacement::No), false);
+            check(&[named], change(action, task, Replacement::No), true);
+        }
+    }
+
+    #[test]
+    fn a_change_reads_as_people_say_it() {
+        let mut change = Change {
+            resource: "Database".to_owned(),
+            ..change("Modify", "AWS::RDS::DBInstance", Replacement::Yes)
+        };
+        assert_eq!(change.to_string(), "Modify AWS::RDS::DBInstance Database, replacement");
+        change.within = Some("Data".to_owned());
+        assert_eq!(
+            change.to_string(),
+            "Modify AWS::RDS::DBInstance Database, replacement, in nested stack Data"
+        );
+    }
+
+    #[test]
+    fn an_ssm_typed_parameter_with_a_new_value_objects_where_it_changes_something_and_never_to_a_rollback()
+     {
+        let changes = |resolved: &[(&str, &str)], causes: &[&str]| Changes {
+            resolved: resolved
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect(),
+            causes: causes.iter().map(|cause| (*cause).to_owned()).collect(),
+            ..Changes::default()
+        };
+        let object = |changes: Changes, resolved, is_rollback| {
+            changes.objection(None, &stack(resolved), is_rollback)
+        };
+        assert_eq!(object(changes(&[("Ami", "ami-1")], &["Ami"]), Some("ami-1"), false), None);
+        let objection = object(changes(&[("Ami", "ami-2")], &["Tag", "Ami"]), Some("ami-1"), false)
+            .expect("it would be another");
+        assert!(objection.contains("`Ami`") && !objection.contains("ami-2"), "{objection}");
+        assert_eq!(
+            object(changes(&[("Ami", "ami-2")], &["Tag", "Ami"]), Some("ami-1"), true),
+            None
+        );
+        assert_eq!(
+            object(changes(&[("Ami", "ami-2")], &["Tag"]), Some("ami-1"), false),
+            None,
+            "nothing changes for it"
+        );
+        assert!(
+            object(changes(&[], &["Ami"]), Some("ami-1"), false).is_some(),
+            "what is not known is not the same"
+        );
+        assert_eq!(object(changes(&[], &["Ami"]), None, false), None);
+    }
+}

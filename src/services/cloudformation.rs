@@ -1,0 +1,257 @@
+//! CloudFormation: the stack, its events, and the one update of a promotion.
+
+use aws_config::retry::RetryConfig;
+use aws_sdk_cloudformation::primitives::DateTime;
+use aws_sdk_cloudformation::types::{self as cfn, RollbackConfiguration, RollbackTrigger};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Aws, failed};
+use crate::config::{App, Rollback};
+use crate::error::Error;
+use crate::model::Token;
+use crate::model::stack::{EventsWanted, Parameter, Stack, StackEvent, StackEvents};
+use crate::world::{Applied, NotUpdated, Update};
+
+/// Clocks of two services may differ by this much.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
+/// How many pages of 100 events a look reads at most.
+const EVENT_PAGES: usize = 10;
+
+impl Aws {
+    /// The stack by name or ARN; `None` if there is none.
+    pub(super) async fn stack(&self, name: &str) -> Result<Option<Stack>, Error> {
+        let request = self.cloudformation.describe_stacks().stack_name(name);
+        match self.patiently("cloudformation:DescribeStacks", || request.clone().send()).await {
+            Ok(output) => Ok(output.stacks.unwrap_or_default().into_iter().next().map(stack)),
+            // A stack that does not exist is a ValidationError, as is everything else: only the
+            // words tell.
+            Err(error) if error.message().is_some_and(|words| words.contains("does not exist")) => {
+                Ok(None)
+            }
+            Err(error) => {
+                Err(failed("cloudformation:DescribeStacks", format!("stack `{name}`"), &error))
+            }
+        }
+    }
+
+    /// The stack's events, newest first, read back until they tell what is wanted.
+    pub(super) async fn stack_events(
+        &self,
+        name: &str,
+        wanted: &EventsWanted,
+    ) -> Result<StackEvents, Error> {
+        let wanted =
+            EventsWanted { since: wanted.since.map(|at| at - CLOCK_SKEW), ..wanted.clone() };
+        let mut events = StackEvents::default();
+        let mut pages =
+            self.cloudformation.describe_stack_events().stack_name(name).into_paginator().send();
+        for _ in 0..EVENT_PAGES {
+            let Some(page) = pages.next().await else { return Ok(events) };
+            let page = page.map_err(|error| {
+                failed("cloudformation:DescribeStackEvents", format!("stack `{name}`"), &error)
+            })?;
+            events.list.extend(page.stack_events.unwrap_or_default().iter().map(event));
+            if events.tell(&wanted) {
+                return Ok(events);
+            }
+        }
+        Ok(StackEvents { is_cut: true, ..events })
+    }
+
+    /// Sends the one update of a promotion: the template and every other parameter stay as they
+    /// are; no tags, topics, role or policy are sent, since sent empty they would be wiped.
+    pub(super) async fn update_stack(&self, app: &App, update: &Update) -> Result<Applied, Error> {
+        let capabilities: Vec<_> =
+            update.capabilities.iter().map(|name| cfn::Capability::from(name.as_str())).collect();
+        let sent = self
+            .cloudformation
+            .update_stack()
+            .stack_name(&app.config.stack)
+            .use_previous_template(true)
+            .set_parameters(Some(parameters(app, update)))
+            .set_capabilities(Some(capabilities).filter(|names| !names.is_empty()))
+            .set_rollback_configuration(update.rollback.as_ref().map(rollback_configuration))
+            .client_request_token(update.token.as_str())
+            .customize()
+            // A retry would rest on reads that are too old by then: the caller looks again instead.
+            .config_override(
+                aws_sdk_cloudformation::config::Config::builder()
+                    .retry_config(RetryConfig::disabled()),
+            )
+            .send()
+            .await;
+        let Err(error) = sent else { return Ok(Applied::Done) };
+        refusal("cloudformation:UpdateStack", &app.config.stack, &error)
+    }
+
+    /// Cancels the stack's update, if it is this promotion's: a cancel names only the stack, so
+    /// whose update it is is looked at right before. The events of the rollback carry the cancel's
+    /// token, which names the update's.
+    pub(super) async fn cancel_update(&self, app: &App, token: &Token) -> Result<Applied, Error> {
+        let stack = &app.config.stack;
+        let wanted = EventsWanted::default();
+        if !self
+            .stack_events(stack, &wanted)
+            .await?
+            .under_way()
+            .is_some_and(|start| start.is_of(token))
+        {
+            return Ok(Applied::NotUpdated(NotUpdated::Contested));
+        }
+        let sent = self
+            .cloudformation
+            .cancel_update_stack()
+            .stack_name(stack)
+            .client_request_token(token.of_cancel().as_str())
+            .send()
+            .await;
+        let Err(error) = sent else { return Ok(Applied::Done) };
+        match error.message() {
+            // It has ended meanwhile, or is being rolled back already.
+            Some(words) if words.contains("cannot be called from current stack status") => {
+                Ok(Applied::NotUpdated(NotUpdated::Contested))
+            }
+            _ if error.code() == Some("TokenAlreadyExistsException") => Ok(Applied::Done),
+            _ => {
+                Err(failed("cloudformation:CancelUpdateStack", format!("stack `{stack}`"), &error))
+            }
+        }
+    }
+}
+
+/// The promotion's parameter gets its value, every other one keeps what it has.
+pub(super) fn parameters(app: &App, update: &Update) -> Vec<cfn::Parameter> {
+    let wanted = cfn::Parameter::builder()
+        .parameter_key(&app.config.parameter)
+        .parameter_value(update.tag.as_str())
+        .build();
+    let others = update
+        .others
+        .iter()
+        .map(|key| cfn::Parameter::builder().parameter_key(key).use_previous_value(true).build());
+    std::iter::once(wanted).chain(others).collect()
+}
+
+/// What it means that CloudFormation did not take a write: an error only if the function may not
+/// make the call.
+pub(super) fn refusal<E>(
+    action: &'static str,
+    stack: &str,
+    error: &SdkError<E, HttpResponse>,
+) -> Result<Applied, Error>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let denied_or_not = failed(action, format!("stack `{stack}`"), error);
+    let Error::Aws { message, .. } = &denied_or_not else { return Err(denied_or_not) };
+    let status = error.raw_response().map_or(0, |response| response.status().as_u16());
+    let refusal = error
+        .as_service_error()
+        .and_then(|service| Some((service.code()?, service.message().unwrap_or_default())));
+    Ok(Applied::NotUpdated(match refusal {
+        Some((code, words)) => not_updated(code, words, status),
+        // Without a code it was not CloudFormation's no: an answer that broke off, or one from
+        // something on the way.
+        None => NotUpdated::Unsure(message.clone()),
+    }))
+}
+
+/// Sorts what CloudFormation says: busy, nothing to do, refused for good, or worth another try.
+/// Most of it is one code, `ValidationError`, told apart by words.
+fn not_updated(code: &str, words: &str, status: u16) -> NotUpdated {
+    // 403 is about the caller (credentials that expired, a clock), not about the update; what is
+    // denied was sorted out before.
+    let is_transient =
+        status >= 500 || status == 403 || status == 429 || is_passing(code) || is_passing(words);
+    if code == "TokenAlreadyExistsException" {
+        NotUpdated::KnownToken
+    } else if words.contains("_IN_PROGRESS") {
+        NotUpdated::Contested
+    } else if words.contains("No updates are to be performed") {
+        NotUpdated::NothingToDo
+    } else if is_transient {
+        NotUpdated::Unsure(format!("{code}: {words}"))
+    } else {
+        NotUpdated::Refused(format!("{code}: {words}"))
+    }
+}
+
+/// Whether CloudFormation says that something failed for the moment, so that another try may
+/// succeed.
+pub(super) fn is_passing(words: &str) -> bool {
+    let plain: String =
+        words.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect();
+    [
+        "throttl",
+        "limitexceeded",
+        "rateexceeded",
+        "serviceunavailable",
+        "internalfailure",
+        "internalerror",
+        "timedout",
+    ]
+    .iter()
+    .any(|passing| plain.contains(passing))
+}
+
+fn stack(stack: cfn::Stack) -> Stack {
+    let parameters = stack.parameters.unwrap_or_default().into_iter().map(|p| Parameter {
+        key: p.parameter_key.unwrap_or_default(),
+        value: p.parameter_value.unwrap_or_default(),
+        resolved: p.resolved_value,
+    });
+    Stack {
+        id: stack.stack_id.unwrap_or_default(),
+        name: stack.stack_name.unwrap_or_default(),
+        status: stack.stack_status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
+        parent: stack.parent_id.filter(|id| !id.is_empty()),
+        parameters: parameters.collect(),
+        capabilities: stack
+            .capabilities
+            .unwrap_or_default()
+            .iter()
+            .map(|c| c.as_str().to_owned())
+            .collect(),
+    }
+}
+
+fn event(event: &cfn::StackEvent) -> StackEvent {
+    let logical = event.logical_resource_id.as_deref().unwrap_or_default();
+    let kind = event.resource_type.as_deref().unwrap_or_default();
+    StackEvent {
+        at: event.timestamp.as_ref().and_then(timestamp).unwrap_or(Timestamp::UNIX_EPOCH),
+        token: event.client_request_token.clone(),
+        // A nested stack is a resource of this type too, with another physical id.
+        is_stack: kind == "AWS::CloudFormation::Stack"
+            && event.physical_resource_id == event.stack_id,
+        resource: format!("{logical} ({kind})"),
+        status: event
+            .resource_status
+            .as_ref()
+            .map(|status| status.as_str().to_owned())
+            .unwrap_or_default(),
+        reason: event.resource_status_reason.clone(),
+    }
+}
+
+pub(super) fn timestamp(at: &DateTime) -> Option<Timestamp> {
+    Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).ok()?).ok()
+}
+
+pub(super) fn rollback_configuration(rollback: &Rollback) -> RollbackConfiguration {
+    let alarms = rollback.alarms.iter().filter_map(|arn| {
+        RollbackTrigger::builder().arn(arn).r#type("AWS::CloudWatch::Alarm").build().into()
+    });
+    RollbackConfiguration::builder()
+        .set_rollback_triggers(Some(alarms.collect()))
+        .set_monitoring_time_in_minutes(
+            rollback.monitor_minutes.and_then(|minutes| i32::try_from(minutes).ok()),
+        )
+        .build()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,275 @@
+//! Repeats calls that AWS throttles. The SDK tries a call three times within a second, and fewer
+//! times once many calls have used up its allowance of retries. A call that is still throttled then
+//! is repeated here, until shortly before the invocation must end.
+//!
+//! Rates assumed, all for one account and region. Parameter Store: 40 a second for GetParameter and
+//! GetParametersByPath together, unless its higher throughput is switched on (published). ECR:
+//! BatchGetImage 2,000 and PutImage 10 a second (published). CloudFormation publishes none: users
+//! report 5 to 10 DescribeStacks a second.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use tokio::time::{Instant, timeout_at};
+
+use super::{Aws, locked};
+use crate::error::Error;
+
+/// The time that is kept back, at most, to report that a call was throttled to the end; a tenth of
+/// a short invocation. Looks at many apps are cut off before that, and go on later instead of
+/// failing.
+const MARGIN: Duration = Duration::from_secs(3);
+/// How long calls are repeated where the end of the invocation is not known.
+const WITHOUT_DEADLINE: Duration = Duration::from_secs(10);
+/// The longest pauses before the first and before each later repetition. Each is drawn at random,
+/// so that a crowd of sandboxes spreads out.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The codes by which AWS's services say that calls come too fast.
+const THROTTLED: [&str; 10] = [
+    "BandwidthLimitExceeded",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+];
+
+/// When an invocation ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
+    at: Instant,
+    /// How much time it had when it began.
+    whole: Duration,
+}
+
+impl Aws {
+    /// Begins an invocation. `time` is what it has, where that is known.
+    pub fn begin(&self, time: Option<Duration>) {
+        let deadline = time.map(|time| Deadline { at: Instant::now() + time, whole: time });
+        *locked(&self.deadline) = deadline;
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        *locked(&self.deadline)
+    }
+
+    /// Whether the present invocation has this much time left, or at least half of its whole time.
+    pub(super) fn has_time(&self, needed: Duration) -> bool {
+        let left = |deadline: &Deadline| deadline.at.saturating_duration_since(Instant::now());
+        self.deadline().is_none_or(|deadline| left(&deadline) >= needed.min(deadline.whole / 2))
+    }
+
+    /// Makes a call, and repeats it while AWS throttles it and the invocation has time. Calls of
+    /// one action that were throttled wait in line, so that they do not all ask AWS at once. New
+    /// ones join at the end, so each gets its turn.
+    pub(super) async fn patiently<T, E, F>(
+        &self,
+        action: &'static str,
+        call: impl Fn() -> F,
+    ) -> F::Output
+    where
+        F: Future<Output = Result<T, E>>,
+        E: Throttled,
+    {
+        let end = self.patience_ends();
+        let line = self.line(action);
+        let mut turn = None;
+        if line.try_lock().is_err() {
+            turn = timeout_at(end, line.lock()).await.ok();
+        }
+        let mut longest = FIRST_PAUSE;
+        loop {
+            // On the heap: one call's future is large, and futures inside futures would carry it in
+            // every look.
+            let error = match Box::pin(call()).await {
+                Err(error) if error.is_throttled() => error,
+                answer => return answer,
+            };
+            let pause = longest.mul_f64(0.25 + 0.75 * fastrand::f64());
+            if Instant::now() + pause >= end {
+                return Err(error);
+            }
+            match turn {
+                Some(_) => tokio::time::sleep(pause).await,
+                None => match timeout_at(end, line.lock()).await {
+                    Ok(own) => turn = Some(own),
+                    Err(_) => return Err(error),
+                },
+            }
+            longest = LONGEST_PAUSE.min(longest * 2);
+        }
+    }
+
+    fn patience_ends(&self) -> Instant {
+        let now = Instant::now();
+        match self.deadline() {
+            Some(deadline) => {
+                deadline.at.checked_sub(MARGIN.min(deadline.whole / 10)).unwrap_or(now)
+            }
+            None => now + WITHOUT_DEADLINE,
+        }
+    }
+
+    fn line(&self, action: &'static str) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(locked(&self.lines).entry(action).or_default())
+    }
+}
+
+/// An error that may say that calls come too fast.
+pub(super) trait Throttled {
+    /// Whether it says so.
+    fn is_throttled(&self) -> bool;
+}
+
+impl<E: ProvideErrorMetadata> Throttled for SdkError<E, HttpResponse> {
+    fn is_throttled(&self) -> bool {
+        let is_by_code = self
+            .as_service_error()
+            .and_then(ProvideErrorMetadata::code)
+            .is_some_and(|code| THROTTLED.contains(&code));
+        is_by_code || self.raw_response().is_some_and(|response| response.status().as_u16() == 429)
+    }
+}
+
+/// For a read that makes several calls: the message begins with the code of the call that failed.
+impl Throttled for Error {
+    fn is_throttled(&self) -> bool {
+        let code = if let Error::Aws { message, .. } = self {
+            message.split_once(": ").map(|(code, _)| code)
+        } else {
+            None
+        };
+        code.is_some_and(|code| THROTTLED.contains(&code))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use aws_smithy_types::body::SdkBody;
+    use futures_util::future::join;
+    use http::Request;
+    use serde_json::json;
+
+    use super::super::wire::cloudformation::ask;
+    use super::super::wire::{
+        Recording, app, connect, form_error, json_error, json_request, ok, ok_json,
+    };
+    use crate::world::World;
+
+    const NAME: &str = "/ecr-promoter/apps/web";
+
+    fn get_parameter() -> Request<SdkBody> {
+        json_request("AmazonSSM.GetParameter", &json!({ "Name": NAME }))
+    }
+
+    fn throttled() -> Recording {
+        (get_parameter(), json_error("ThrottlingException", "Rate exceeded", &json!({})))
+    }
+
+    fn found(value: &str) -> Recording {
+        (get_parameter(), ok_json(&json!({ "Parameter": { "Value": value } })))
+    }
+
+    /// The SDK makes three tries, so that seven throttled ones are two repetitions and a try.
+    #[tokio::test]
+    async fn a_call_that_is_throttled_time_after_time_is_made_in_the_end() {
+        let (aws, wire) = connect(std::iter::repeat_with(throttled).take(7).chain([found("{}")]));
+        aws.begin(Some(Duration::from_secs(60)));
+        assert_eq!(aws.parameter(NAME).await.expect("read"), Some("{}".to_owned()));
+        wire.relaxed_requests_match();
+    }
+
+    #[tokio::test]
+    async fn a_stack_is_waited_for_too() {
+        let named = || ask("DescribeStacks", &[("StackName", "web")]);
+        let throttled = || (named(), form_error(400, "Throttling", "Rate exceeded"));
+        let stack = (
+            named(),
+            ok("<DescribeStacksResponse><DescribeStacksResult/></DescribeStacksResponse>"),
+        );
+        let (aws, wire) = connect(std::iter::repeat_with(throttled).take(4).chain([stack]));
+        aws.begin(Some(Duration::from_secs(60)));
+        assert_eq!(aws.stack("web").await.expect("read"), None);
+        wire.relaxed_requests_match();
+    }
+
+    #[tokio::test]
+    async fn the_events_of_a_stack_are_waited_for_too() {
+        let stack = || ask("DescribeStacks", &[("StackName", "web")]);
+        let events = || ask("DescribeStackEvents", &[("StackName", "web")]);
+        let throttled = || (events(), form_error(400, "Throttling", "Rate exceeded"));
+        let none = ok(
+            "<DescribeStackEventsResponse><DescribeStackEventsResult/></DescribeStackEventsResponse>",
+        );
+        let seen = (
+            stack(),
+            ok("<DescribeStacksResponse><DescribeStacksResult/></DescribeStacksResponse>"),
+        );
+        let (aws, wire) = connect(
+            [seen]
+                .into_iter()
+                .chain(std::iter::repeat_with(throttled).take(4))
+                .chain([(events(), none)]),
+        );
+        aws.begin(Some(Duration::from_secs(60)));
+        let (stack, events) = aws
+            .watch(&app(&json!({ "stack": "web" })), &crate::model::stack::EventsWanted::default())
+            .await
+            .expect("read");
+        assert_eq!((stack, events.list.len()), (None, 0));
+        wire.relaxed_requests_match();
+    }
+
+    /// Who was throttled first is answered first, whoever comes later.
+    #[tokio::test]
+    async fn those_that_wait_do_so_in_line() {
+        let answers = ["1", "2", "3"].map(found);
+        let (aws, wire) = connect(std::iter::repeat_with(throttled).take(6).chain(answers));
+        aws.begin(Some(Duration::from_secs(60)));
+        let first = aws.parameter(NAME);
+        let others = async {
+            while aws.line("ssm:GetParameter").try_lock().is_ok() {
+                tokio::task::yield_now().await;
+            }
+            join(aws.parameter(NAME), aws.parameter(NAME)).await
+        };
+        let (first, (second, third)) = join(first, others).await;
+        let read = [first, second, third].map(|read| read.expect("read"));
+        assert_eq!(read, ["1", "2", "3"].map(|value| Some(value.to_owned())));
+        wire.relaxed_requests_match();
+    }
+
+    #[tokio::test]
+    async fn patience_ends_before_the_invocation_does() {
+        let (aws, wire) = connect(std::iter::repeat_with(throttled).take(3));
+        aws.begin(Some(Duration::from_millis(20)));
+        let words = aws.parameter(NAME).await.expect_err("throttled to the end").to_string();
+        assert_eq!(
+            words,
+            format!(
+                "ssm:GetParameter on parameter `{NAME}` failed: ThrottlingException: Rate exceeded"
+            )
+        );
+        wire.relaxed_requests_match();
+    }
+
+    #[tokio::test]
+    async fn what_fails_for_another_cause_is_not_repeated() {
+        let (aws, wire) =
+            connect([(get_parameter(), json_error("InvalidKeyId", "no such key", &json!({})))]);
+        aws.begin(Some(Duration::from_secs(60)));
+        aws.parameter(NAME).await.expect_err("it failed");
+        wire.relaxed_requests_match();
+    }
+}

@@ -1,0 +1,348 @@
+//! Change sets: what an update would do, asked before it is done, and then done. CONTRACT: nested
+//! stacks included, all pages read.
+
+use std::time::{Duration, Instant};
+
+use aws_config::retry::RetryConfig;
+use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
+use aws_sdk_cloudformation::types::{self as cfn, ChangeSetStatus, ExecutionStatus};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::cloudformation::{is_passing, parameters, refusal, rollback_configuration, timestamp};
+use super::{Aws, failed};
+use crate::config::App;
+use crate::error::Error;
+use crate::model::change_set::{Change, Changes, Listed, Replacement, Review, name_prefix};
+use crate::model::{Digest, Token};
+use crate::world::{Applied, NotUpdated, Update};
+
+/// How long one look waits for CloudFormation to make a change set; what takes longer is left to
+/// the schedule.
+const WAIT: Duration = Duration::from_secs(20);
+/// How long between two looks, at first and at most.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
+/// What the names of ecr-promoter's change sets begin with, in this and other installations. No
+/// person loses work with them.
+const OWN: &str = "ecr-promoter-";
+
+impl Aws {
+    /// Asks CloudFormation what this update would do. Nothing that runs changes.
+    pub(super) async fn create_change_set(
+        &self,
+        app: &App,
+        update: &Update,
+        name: &str,
+    ) -> Result<Applied, Error> {
+        let stack = &app.config.stack;
+        let capabilities: Vec<_> =
+            update.capabilities.iter().map(|name| cfn::Capability::from(name.as_str())).collect();
+        let sent = self
+            .cloudformation
+            .create_change_set()
+            .stack_name(stack)
+            .change_set_name(name)
+            .change_set_type(cfn::ChangeSetType::Update)
+            .description(format!("ecr-promoter: {} to {}", app.config.parameter, update.tag))
+            .include_nested_stacks(true)
+            .use_previous_template(true)
+            .set_parameters(Some(parameters(app, update)))
+            .set_capabilities(Some(capabilities).filter(|names| !names.is_empty()))
+            .set_rollback_configuration(update.rollback.as_ref().map(rollback_configuration))
+            .send()
+            .await;
+        let error = match sent.map(|output| output.id) {
+            Ok(Some(arn)) => return Ok(Applied::Created(arn)),
+            Ok(None) => {
+                return Ok(Applied::NotUpdated(NotUpdated::Unsure(
+                    "CloudFormation did not say its ARN".to_owned(),
+                )));
+            }
+            Err(error) => error,
+        };
+        // Probably made by our first try, whose answer was lost. But its ARN is not known, so it
+        // may be somebody else's.
+        if error.as_service_error().is_some_and(|e| e.is_already_exists_exception()) {
+            return Ok(Applied::NotUpdated(NotUpdated::Contested));
+        }
+        refusal("cloudformation:CreateChangeSet", stack, &error)
+    }
+
+    /// The change set of this promotion, once it is made; waits for that, but not for long.
+    pub(super) async fn review(&self, app: &App, arn: &str) -> Result<Review, Error> {
+        let began = Instant::now();
+        let mut pause = PAUSE.0;
+        loop {
+            let Some(first) = self.change_set(app, arn, None).await? else {
+                return Ok(Review::Absent);
+            };
+            match (&first.status, &first.execution_status) {
+                (Some(ChangeSetStatus::CreateComplete), Some(ExecutionStatus::Available)) => {
+                    return Ok(Review::Ready(self.changes(app, first).await?));
+                }
+                (
+                    Some(ChangeSetStatus::CreateComplete),
+                    Some(ExecutionStatus::ExecuteInProgress | ExecutionStatus::ExecuteComplete),
+                ) => {
+                    return Ok(Review::Executing);
+                }
+                (Some(ChangeSetStatus::CreateComplete), _) => return Ok(Review::Outdated),
+                (Some(ChangeSetStatus::DeleteComplete), _) => return Ok(Review::Absent),
+                (Some(ChangeSetStatus::Failed | ChangeSetStatus::DeleteFailed), _) => {
+                    let reason = first.status_reason.unwrap_or_default();
+                    let is_empty = reason.contains("didn't contain changes")
+                        || reason.contains("No updates are to be performed");
+                    return Ok(match reason {
+                        _ if is_empty => Review::Empty,
+                        reason if is_passing(&reason) => Review::Unsure(reason),
+                        reason => Review::Failed(reason),
+                    });
+                }
+                // It is being made or deleted, or the status is one that this version does not
+                // know.
+                (Some(_) | None, _) if began.elapsed() + pause > WAIT => {
+                    return Ok(Review::Pending);
+                }
+                (Some(_) | None, _) => tokio::time::sleep(pause).await,
+            }
+            pause = (pause * 2).min(PAUSE.1);
+        }
+    }
+
+    /// One page of a change set, by name or (a nested one) by ARN.
+    async fn change_set(
+        &self,
+        app: &App,
+        name: &str,
+        page: Option<String>,
+    ) -> Result<Option<DescribeChangeSetOutput>, Error> {
+        let of_stack = Some(app.config.stack.clone()).filter(|_| !is_arn(name));
+        let request = self
+            .cloudformation
+            .describe_change_set()
+            .set_stack_name(of_stack)
+            .change_set_name(name)
+            .set_next_token(page);
+        match request.send().await {
+            Ok(output) => Ok(Some(output)),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|e| e.is_change_set_not_found_exception()) =>
+            {
+                Ok(None)
+            }
+            Err(error) => {
+                let resource = format!("change set `{name}` of stack `{}`", app.config.stack);
+                Err(failed("cloudformation:DescribeChangeSet", resource, &error))
+            }
+        }
+    }
+
+    /// Reads all that it would change, but no values: some of them may be secret.
+    async fn changes(&self, app: &App, first: DescribeChangeSetOutput) -> Result<Changes, Error> {
+        let resolved = first
+            .parameters()
+            .iter()
+            .filter_map(|p| Some((p.parameter_key.clone()?, p.resolved_value.clone()?)))
+            .collect();
+        let sent = |p: &cfn::Parameter| {
+            let value = p.parameter_value().filter(|_| p.use_previous_value != Some(true));
+            Some((p.parameter_key.clone()?, value.map(|value| Digest::of(value.as_bytes()))))
+        };
+        let parameters = first.parameters().iter().filter_map(sent).collect();
+        let (others, own) = self.listed_change_sets(app).await?;
+        let mut changes =
+            Changes { list: Vec::new(), resolved, causes: Vec::new(), others, own, parameters };
+        let mut unread = vec![(None, first)];
+        while let Some((within, page)) = unread.pop() {
+            let name = page.change_set_id.clone().unwrap_or_default();
+            if let Some(token) = page.next_token.clone() {
+                let next = self
+                    .change_set(app, &name, Some(token))
+                    .await?
+                    .ok_or_else(|| vanished(app, &name))?;
+                unread.push((within.clone(), next));
+            }
+            for change in page
+                .changes
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|change| change.resource_change)
+            {
+                let logical = change.logical_resource_id.clone().unwrap_or_default();
+                // A nested stack has parameters of its own; what is passed to them is a change of
+                // the stack in its parent.
+                if within.is_none() {
+                    let named =
+                        change.details().iter().filter_map(|detail| detail.causing_entity());
+                    changes.causes.extend(named.map(str::to_owned));
+                }
+                let nested = change.change_set_id.clone().filter(|id| !id.is_empty());
+                let stays = matches!(change.action, Some(cfn::ChangeAction::Modify))
+                    && !is_replaced(&change);
+                match nested {
+                    // A nested stack that stays is judged by what changes in it.
+                    Some(nested) if stays => {
+                        let path = within.as_ref().map_or_else(
+                            || logical.clone(),
+                            |within: &String| format!("{within}/{logical}"),
+                        );
+                        let first = self
+                            .change_set(app, &nested, None)
+                            .await?
+                            .ok_or_else(|| vanished(app, &nested))?;
+                        unread.push((Some(path), first));
+                    }
+                    Some(_) | None => changes.list.push(read(&change, within.clone())),
+                }
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Lists the stack's change sets: those of others by name, and those with this app's prefix.
+    async fn listed_change_sets(&self, app: &App) -> Result<(Vec<String>, Vec<Listed>), Error> {
+        let stack = &app.config.stack;
+        let prefix = name_prefix(&app.repository);
+        let mut pages = self
+            .cloudformation
+            .list_change_sets()
+            .stack_name(stack)
+            .into_paginator()
+            .items()
+            .send();
+        let (mut others, mut own) = (Vec::new(), Vec::new());
+        while let Some(summary) = pages.next().await {
+            let summary = summary.map_err(|error| {
+                failed("cloudformation:ListChangeSets", format!("stack `{stack}`"), &error)
+            })?;
+            let Some(name) = summary.change_set_name else { continue };
+            if name.starts_with(&prefix) {
+                let at = summary.creation_time.as_ref().and_then(timestamp);
+                own.extend(summary.change_set_id.zip(at).map(|(arn, at)| Listed { name, arn, at }));
+            } else if !name.starts_with(OWN) {
+                others.push(name);
+            }
+        }
+        Ok((others, own))
+    }
+
+    /// Does what was reviewed, under the promotion's own request token.
+    pub(super) async fn execute_change_set(
+        &self,
+        app: &App,
+        token: &Token,
+        arn: &str,
+    ) -> Result<Applied, Error> {
+        let stack = &app.config.stack;
+        let sent = self
+            .cloudformation
+            .execute_change_set()
+            .stack_name(stack)
+            .change_set_name(arn)
+            .client_request_token(token.as_str())
+            .customize()
+            // A retry would rest on reads that are too old by then: the caller looks again instead.
+            .config_override(
+                aws_sdk_cloudformation::config::Config::builder()
+                    .retry_config(RetryConfig::disabled()),
+            )
+            .send()
+            .await;
+        let Err(error) = sent else { return Ok(Applied::Done) };
+        let is_gone =
+            |e: &aws_sdk_cloudformation::operation::execute_change_set::ExecuteChangeSetError| {
+                e.is_change_set_not_found_exception() || e.is_invalid_change_set_status_exception()
+            };
+        if error.as_service_error().is_some_and(is_gone) {
+            return Ok(Applied::NotUpdated(NotUpdated::Contested));
+        }
+        refusal("cloudformation:ExecuteChangeSet", stack, &error)
+    }
+
+    /// Removes a change set that nobody needs any more, by its ARN, or by its name where that is
+    /// not known.
+    pub(super) async fn delete_change_set(&self, app: &App, id: &str) -> Result<Applied, Error> {
+        let stack = &app.config.stack;
+        // An ARN also names the stack, which may be one that the app has left.
+        let of_stack = Some(stack.clone()).filter(|_| !is_arn(id));
+        let sent = self
+            .cloudformation
+            .delete_change_set()
+            .set_stack_name(of_stack)
+            .change_set_name(id)
+            .send()
+            .await;
+        let Err(error) = sent else { return Ok(Applied::Done) };
+        match error.code() {
+            Some("ChangeSetNotFound" | "ChangeSetNotFoundException") => Ok(Applied::Done),
+            // It is still being made: the next look removes it.
+            Some("InvalidChangeSetStatus" | "InvalidChangeSetStatusException") => {
+                Ok(Applied::PutOff)
+            }
+            // With its stack it is gone too.
+            Some("ValidationError")
+                if error.message().is_some_and(|words| words.contains("does not exist")) =>
+            {
+                Ok(Applied::Done)
+            }
+            _ => Err(failed(
+                "cloudformation:DeleteChangeSet",
+                format!("change set `{id}` of stack `{stack}`"),
+                &error,
+            )),
+        }
+    }
+}
+
+/// Whether a change set is named by its ARN, which also names its stack.
+fn is_arn(id: &str) -> bool {
+    id.starts_with("arn:")
+}
+
+fn vanished(app: &App, name: &str) -> Error {
+    Error::Unexpected {
+        resource: format!("change set `{name}` of stack `{}`", app.config.stack),
+        problem: "it is gone".to_owned(),
+    }
+}
+
+/// Whether an ECS service gets another task definition and nothing else: what every promotion does.
+/// That never replaces the service, which CloudFormation does not always know beforehand, since the
+/// task definition itself is replaced.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-service.html>
+fn is_new_task_definition(change: &cfn::ResourceChange) -> bool {
+    let targets: Vec<Option<&str>> = change
+        .details()
+        .iter()
+        .map(|detail| detail.target().and_then(|target| target.name()))
+        .collect();
+    change.resource_type() == Some("AWS::ECS::Service")
+        && !targets.is_empty()
+        && targets.iter().all(|name| *name == Some("TaskDefinition"))
+}
+
+fn is_replaced(change: &cfn::ResourceChange) -> bool {
+    matches!(change.replacement, Some(cfn::Replacement::True | cfn::Replacement::Conditional))
+}
+
+fn read(change: &cfn::ResourceChange, within: Option<String>) -> Change {
+    Change {
+        action: change.action.as_ref().map(|action| action.as_str().to_owned()).unwrap_or_default(),
+        kind: change.resource_type.clone().unwrap_or_default(),
+        resource: change.logical_resource_id.clone().unwrap_or_default(),
+        within,
+        replacement: match &change.replacement {
+            Some(cfn::Replacement::False) | None => Replacement::No,
+            Some(cfn::Replacement::True) => Replacement::Yes,
+            Some(cfn::Replacement::Conditional) if is_new_task_definition(change) => {
+                Replacement::No
+            }
+            // A value that this version does not know counts as `Conditional`, never as `No`.
+            Some(_) => Replacement::Conditional,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,305 @@
+use aws_smithy_types::body::SdkBody;
+use http::{Request as HttpRequest, Response};
+use serde_json::{Value, json};
+
+use super::super::wire::{Recording, answer, app, connect, json_error, json_request, ok_json};
+use super::*;
+use crate::model::Digest;
+use crate::model::answer::Outcome;
+use crate::model::approval::Progress;
+
+const TOKEN_PARAMETER: &str = "/ecr-promoter/slack/bot-token";
+
+fn asking() -> App {
+    app(&json!({ "stack": "web", "approval": { "slack_channel": "C024BE91L" } }))
+}
+
+fn request(posted: Option<Posted>) -> Request {
+    Request {
+        id: "req-0123456789abcdef0123456789abcdef".parse().expect("an id"),
+        digest: Digest::of(b"x"),
+        commit: None,
+        tag: None,
+        running_tag: None,
+        running_commit: None,
+        running_since: None,
+        at: "2026-03-17T09:41:30Z".parse().expect("a time"),
+        expires_at: "2026-03-20T09:41:30Z".parse().expect("a time"),
+        why: "mode".to_owned(),
+        changes: Vec::new(),
+        repository: None,
+        shown_changes: None,
+        policy: None,
+        votes: Vec::new(),
+        promoted_by: None,
+        is_approved: false,
+        progress: Progress::Pending,
+        channel: Some("C024BE91L".to_owned()),
+        posted,
+        shown: None,
+    }
+}
+
+fn posted() -> Posted {
+    Posted {
+        channel: "C024BE91L".to_owned(),
+        ts: "1548261231.000200".to_owned(),
+        team: Some("T024BE7LD".to_owned()),
+    }
+}
+
+fn reads_token(answer: Response<SdkBody>) -> Recording {
+    (
+        json_request(
+            "AmazonSSM.GetParameter",
+            &json!({ "Name": TOKEN_PARAMETER, "WithDecryption": true }),
+        ),
+        answer,
+    )
+}
+
+fn token() -> Recording {
+    reads_token(ok_json(&json!({
+        "Parameter": {
+            "Name": TOKEN_PARAMETER, "Type": "SecureString", "Value": "xoxb-1", "Version": 1,
+        },
+    })))
+}
+
+fn no_token() -> Recording {
+    reads_token(json_error("ParameterNotFound", "", &json!({})))
+}
+
+/// A call as the bot.
+fn call(method: &str, body: &Value, answer: Response<SdkBody>) -> Recording {
+    let request = HttpRequest::post(format!("https://slack.com/api/{method}"))
+        .header("content-type", "application/json; charset=utf-8")
+        .header("authorization", "Bearer xoxb-1");
+    (request.body(SdkBody::from(body.to_string())).expect("a request"), answer)
+}
+
+fn says(body: &Value) -> Response<SdkBody> {
+    answer(200, body.to_string())
+}
+
+/// What comes of showing this, with exactly these calls.
+async fn show(recordings: Vec<Recording>, request: &Request) -> Applied {
+    let (aws, wire) = connect(recordings);
+    let applied = aws.show(&asking(), request).await;
+    wire.assert_requests_match(&[]);
+    applied
+}
+
+fn post_body(request: &Request) -> Value {
+    let (text, blocks) = card(&asking(), request);
+    json!({
+        "channel": "C024BE91L", "text": text, "blocks": blocks, "unfurl_links": false,
+        "unfurl_media": false,
+    })
+}
+
+fn update_body(request: &Request) -> Value {
+    let (text, blocks) = card(&asking(), request);
+    json!({ "channel": "C024BE91L", "ts": "1548261231.000200", "text": text, "blocks": blocks })
+}
+
+#[tokio::test]
+async fn a_question_is_posted_as_the_bot_and_where_it_is_is_remembered() {
+    let answer = json!({
+        "ok": true, "channel": "C024BE91L", "ts": "1548261231.000200",
+        "message": {
+            "type": "message", "bot_id": "B1", "team": "T024BE7LD", "ts": "1548261231.000200",
+        },
+    });
+    let asked = request(None);
+    let shown = show(
+        vec![
+            token(),
+            call("chat.postMessage", &post_body(&asked), says(&answer)),
+            installed(&acme()),
+        ],
+        &asked,
+    )
+    .await;
+    assert_eq!(shown, Applied::Shown(posted()));
+}
+
+/// What Slack says of where the app is installed.
+fn installed(answer: &Value) -> Recording {
+    call("auth.test", &json!({}), says(answer))
+}
+
+fn acme() -> Value {
+    json!({
+        "ok": true, "team": "Acme", "team_id": "T024BE7LD", "enterprise_id": "E024BE7LD",
+        "user_id": "U1", "bot_id": "B1",
+    })
+}
+
+#[tokio::test]
+async fn where_the_app_is_installed_is_asked_once() {
+    let (aws, wire) = connect([token(), installed(&acme())]);
+    for _ in 0..3 {
+        let installation = aws.ask_installation().await.expect("Slack says it");
+        assert_eq!(
+            (installation.team.as_str(), installation.organisation.as_deref()),
+            ("T024BE7LD", Some("E024BE7LD"))
+        );
+    }
+    wire.assert_requests_match(&[]);
+}
+
+#[tokio::test]
+async fn without_a_word_of_slacks_the_app_is_installed_nowhere_and_that_is_remembered_for_seconds()
+{
+    for silence in [
+        json!({ "ok": false, "error": "invalid_auth" }),
+        json!({ "ok": true }),
+        json!({ "ok": true, "team_id": null }),
+        json!([]),
+    ] {
+        let (aws, wire) = connect([token(), installed(&silence), installed(&acme())]);
+        for _ in 0..3 {
+            assert_eq!(aws.ask_installation().await, None, "{silence}");
+        }
+        aws.installation.grow_older(SILENCE_AGE).await;
+        assert!(aws.ask_installation().await.is_some());
+        wire.assert_requests_match(&[]);
+    }
+    for no_answer in
+        [no_token(), reads_token(json_error("InvalidKeyId", "no such key", &json!({})))]
+    {
+        let (aws, wire) = connect([no_answer]);
+        assert_eq!(aws.ask_installation().await, None);
+        wire.assert_requests_match(&[]);
+    }
+}
+
+#[tokio::test]
+async fn another_token_is_asked_about_anew() {
+    let other = HttpRequest::post("https://slack.com/api/auth.test")
+        .header("content-type", "application/json; charset=utf-8")
+        .header("authorization", "Bearer xoxb-2");
+    let other = (
+        other.body(SdkBody::from("{}")).expect("a request"),
+        says(&json!({ "ok": true, "team_id": "T2" })),
+    );
+    let second = json!({
+        "Parameter": {
+            "Name": TOKEN_PARAMETER, "Type": "SecureString", "Value": "xoxb-2", "Version": 2,
+        },
+    });
+    let (aws, wire) = connect([token(), installed(&acme()), reads_token(ok_json(&second)), other]);
+    assert_eq!(aws.ask_installation().await.map(|it| it.team).as_deref(), Some("T024BE7LD"));
+    aws.secrets.grow_older(Duration::from_secs(60)).await;
+    assert_eq!(aws.ask_installation().await.map(|it| it.team).as_deref(), Some("T2"));
+    wire.assert_requests_match(&[]);
+}
+
+#[tokio::test]
+async fn a_message_that_is_there_is_brought_up_to_date_in_its_place() {
+    let asked = Request { progress: Progress::Rejected, ..request(Some(posted())) };
+    let answer = json!({ "ok": true, "channel": "C024BE91L", "ts": "1548261231.000200" });
+    let shown =
+        show(vec![token(), call("chat.update", &update_body(&asked), says(&answer))], &asked).await;
+    assert_eq!(shown, Applied::Shown(posted()));
+}
+
+#[tokio::test]
+async fn what_slack_does_not_take_is_put_off() {
+    for answer in [
+        json!({ "ok": false, "error": "channel_not_found" }),
+        json!({ "ok": true, "channel": "C1" }),
+        json!([]),
+    ] {
+        let asked = request(None);
+        let shown = show(
+            vec![token(), call("chat.postMessage", &post_body(&asked), says(&answer))],
+            &asked,
+        )
+        .await;
+        assert_eq!(shown, Applied::PutOff, "{answer}");
+    }
+    let asked = request(Some(posted()));
+    let down = || call("chat.update", &update_body(&asked), answer(500, ""));
+    assert_eq!(show(vec![token(), down(), down(), down()], &asked).await, Applied::PutOff);
+}
+
+#[tokio::test]
+async fn a_message_that_is_gone_is_not_updated_for_ever() {
+    for error in ["message_not_found", "cant_update_message", "is_archived"] {
+        let asked = request(Some(posted()));
+        let answer = says(&json!({ "ok": false, "error": error }));
+        let shown =
+            show(vec![token(), call("chat.update", &update_body(&asked), answer)], &asked).await;
+        assert_eq!(shown, Applied::Shown(posted()), "{error}");
+    }
+    // To a question that was not posted yet the same word says something else.
+    let asked = request(None);
+    let answer = says(&json!({ "ok": false, "error": "is_archived" }));
+    assert_eq!(
+        show(vec![token(), call("chat.postMessage", &post_body(&asked), answer)], &asked).await,
+        Applied::PutOff
+    );
+}
+
+#[tokio::test]
+async fn without_a_token_or_a_channel_nothing_is_called_and_nothing_fails() {
+    assert_eq!(show(vec![no_token()], &request(None)).await, Applied::PutOff);
+    let words = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: \
+                 ssm:GetParameter on resource: x";
+    let denied = reads_token(json_error("AccessDeniedException", words, &json!({})));
+    assert_eq!(show(vec![denied], &request(None)).await, Applied::PutOff);
+    assert_eq!(show(vec![], &Request { channel: None, ..request(None) }).await, Applied::PutOff);
+}
+
+fn notice() -> Notice {
+    Notice {
+        outcome: Outcome::Held,
+        digest: None,
+        commit: None,
+        tag: None,
+        previous_tag: None,
+        previous_commit: None,
+        by: "<@UMALLORY>".to_owned(),
+        reason: "freeze <!channel> & more".to_owned(),
+        at: "2026-03-17T09:41:30Z".parse().expect("a time"),
+        took_seconds: None,
+        rolls_back: None,
+        changes: Vec::new(),
+        request: None,
+        expires_at: None,
+        tries: 0,
+        tried_at: None,
+    }
+}
+
+async fn post(recordings: Vec<Recording>, app: &App, notice: &Notice) {
+    let (aws, wire) = connect(recordings);
+    aws.post(app, notice).await;
+    wire.assert_requests_match(&[]);
+}
+
+#[tokio::test]
+async fn what_became_so_without_a_request_is_posted_with_foreign_words_as_plain_text() {
+    let text = |text: &str| json!({ "type": "plain_text", "text": text, "emoji": false });
+    let body = json!({
+        "channel": "C024BE91L",
+        "text": "web: held",
+        "blocks": [
+            { "type": "section", "text": text("web: held\nfreeze &lt;!channel&gt; &amp; more") },
+            { "type": "context", "elements": [text("by &lt;@UMALLORY&gt;")] },
+        ],
+    });
+    for answer in [json!({ "ok": true }), json!({ "ok": false, "error": "not_in_channel" })] {
+        post(vec![token(), call("chat.postMessage", &body, says(&answer))], &asking(), &notice())
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn what_the_message_of_a_request_says_is_not_said_twice() {
+    let of_request = Notice { request: Some(request(None).id), ..notice() };
+    post(vec![], &asking(), &of_request).await;
+    post(vec![], &app(&json!({ "stack": "web" })), &notice()).await;
+}

@@ -1,0 +1,152 @@
+//! Approval links. Mail scanners follow links, so GET and HEAD show and change nothing; only the
+//! form's POST decides, once.
+
+use http::Method;
+use jiff::Timestamp;
+
+use crate::config::App;
+use crate::decide::Trigger;
+use crate::error::Error;
+use crate::event::command::{Act, Choice, Command};
+use crate::function_url::{Request, Response};
+use crate::link::{ApprovalLink, Invalid};
+use crate::model::answer::{Outcome, Reply};
+use crate::model::approval::Request as Asked;
+use crate::page::approve::{APPROVE, DECISION, NAME, REJECT, Right};
+use crate::page::{self, notice};
+use crate::reconcile::look_for_a_person;
+use crate::web::access::{self, BUDGET, failed, link};
+use crate::world::{Subject, World};
+
+/// Answers a request for `/approve/<token>`.
+pub(super) async fn answer<W: World>(
+    world: &W,
+    request: &Request,
+    token: &str,
+    now: Timestamp,
+) -> Response {
+    let link = match link::<W, ApprovalLink>(world, token, now).await {
+        Ok(Ok((link, _))) => link,
+        Ok(Err(Invalid::Forged)) => return access::forged(),
+        Ok(Err(Invalid::Expired)) => {
+            let words =
+                "This link is too old to decide anything. The image can be asked about again.";
+            return notice(410, "Too old", words).because("the link is too old");
+        }
+        Err(failure) => return failed(&failure),
+    };
+    let answered = if request.method == Method::POST {
+        decide(world, request, &link).await
+    } else {
+        show(world, &link, 200, None).await
+    };
+    answered.unwrap_or_else(|failure| failed(&failure))
+}
+
+/// The app and, while it is remembered, the request.
+async fn find<W: World>(
+    world: &W,
+    link: &ApprovalLink,
+) -> Result<Option<(App, Option<Asked>)>, Error> {
+    let Some(asked) =
+        world.request(&link.request).await?.filter(|asked| asked.digest == link.digest)
+    else {
+        return Ok(None);
+    };
+    let Some(app) = world.app(&asked.repository).await? else { return Ok(None) };
+    let state = world.state(&asked.repository).await?;
+    let request = state
+        .and_then(|state| state.all_requests().find(|request| request.id == link.request).cloned());
+    Ok(Some((app, request)))
+}
+
+async fn show<W: World>(
+    world: &W,
+    link: &ApprovalLink,
+    status: u16,
+    said: Option<&str>,
+) -> Result<Response, Error> {
+    Ok(match find(world, link).await? {
+        None => notice(404, "Not found", "The request of this link ended long ago."),
+        Some((app, None)) => page::approve::gone(status, &app),
+        Some((app, Some(request))) => {
+            page::approve::request(status, &app, &request, right(&app, &request), said)
+        }
+    })
+}
+
+/// What a link may do: by the stricter of the policy that people were asked under and the present
+/// one.
+fn right(app: &App, request: &Asked) -> Right {
+    let policy = request.policy(app.policy());
+    if policy.links && !policy.needs_identity() { Right::Decide } else { Right::Look }
+}
+
+async fn decide<W: World>(
+    world: &W,
+    request: &Request,
+    link: &ApprovalLink,
+) -> Result<Response, Error> {
+    if !access::is_own_form(world, request).await? {
+        return Ok(access::foreign_form());
+    }
+    let fields = request.form();
+    let field =
+        |name: &str| fields.iter().find(|(its, _)| its == name).map(|(_, value)| value.as_str());
+    let choice = Choice::Request(link.request.clone());
+    let (act, decision) = match field(DECISION) {
+        Some(APPROVE) => (Act::Approve(choice), APPROVE),
+        Some(REJECT) => (Act::Reject(choice), REJECT),
+        _ => return Ok(notice(400, "No decision", "The form says neither approve nor reject.")),
+    };
+    let Some((app, asked)) = find(world, link).await? else {
+        return Ok(notice(404, "Not found", "The request of this link ended long ago."));
+    };
+    let Some(asked) = asked else { return Ok(page::approve::gone(409, &app)) };
+    if right(&app, &asked) == Right::Look {
+        return show(world, link, 403, Some("This link shows and cannot decide.")).await;
+    }
+    let id = format!("link#{}#{decision}", link.request);
+    let Some(command) =
+        Command::from_link(id, act, app.repository.clone(), field(NAME).unwrap_or_default())
+    else {
+        return show(
+            world,
+            link,
+            400,
+            Some("Nothing was decided: the form gives no name. Type yours, and decide again."),
+        )
+        .await;
+    };
+    let command = command.with_trace(access::trace(request));
+    let (subject, trigger) = (Subject::of(&command), Trigger::Command(command));
+    let Ok(looked) =
+        tokio::time::timeout(BUDGET, look_for_a_person(world, &app, &trigger, &subject)).await
+    else {
+        let words = "It takes longer than a page can wait. If the decision was written, it goes \
+                     on by itself within five minutes.";
+        return show(world, link, 200, Some(words)).await;
+    };
+    let Reply::Answer(answer) = looked? else {
+        return Ok(notice(500, "That failed", "The function gave an unexpected answer."));
+    };
+    let status = match answer.outcome {
+        Outcome::Superseded | Outcome::Expired | Outcome::Refused | Outcome::Held => 409,
+        Outcome::Rejected if decision == APPROVE => 409,
+        Outcome::Unchanged if decision == REJECT => 409,
+        Outcome::Promoted
+        | Outcome::Deployed
+        | Outcome::Failed
+        | Outcome::Queued
+        | Outcome::ApprovalRequested
+        | Outcome::Approved
+        | Outcome::Rejected
+        | Outcome::Unchanged
+        | Outcome::Blocked
+        | Outcome::Ignored
+        | Outcome::Resumed
+        | Outcome::Cancelled => 200,
+    };
+    let said = format!("{}: {}", answer.outcome, answer.reason);
+    show(world, link, status, Some(&said)).await
+}

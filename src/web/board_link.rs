@@ -1,0 +1,108 @@
+//! Makes a link to the board for whoever asks: somebody whom IAM lets invoke the function, or a
+//! person in Slack.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use tracing::info;
+
+use crate::config::ConfigError;
+use crate::error::Error;
+use crate::event::command::SlackOrigin;
+use crate::model::answer::{Answer, Outcome, Reply};
+use crate::model::session::Session;
+use crate::model::{Proof, SessionId};
+use crate::world::{Applied, Secret, World};
+
+/// How long a board can be used.
+const AGE: SignedDuration = SignedDuration::from_mins(15);
+
+/// Who asks for a board.
+pub enum Asker {
+    /// Somebody whom IAM lets invoke the function, under a name that is only claimed.
+    Invoker(Option<String>),
+    /// A person in Slack, proven by Slack's signature and team. Slack may deliver the command
+    /// twice.
+    Person {
+        /// Who and where.
+        origin: SlackOrigin,
+        /// What Slack calls them.
+        name: String,
+        /// What makes the command act once.
+        trigger_id: String,
+    },
+}
+
+/// Makes a link to the board. The session of whoever asks is written first, and the link names it.
+pub async fn link<W: World>(world: &W, asker: Asker) -> Result<Reply, Error> {
+    let Some(signer) = world.signer().await? else { return Err(missing(world).await?.into()) };
+    let (by, slack, command) = match asker {
+        Asker::Invoker(by) => {
+            (by.unwrap_or_default(), None, format!("invocation#{}", Proof::of(random()?)))
+        }
+        Asker::Person { origin, name, trigger_id } => {
+            (name, Some(origin), format!("slack#{trigger_id}"))
+        }
+    };
+    let since = world.now();
+    // A link carries its time in whole seconds.
+    let until = Timestamp::from_second((since + AGE).as_second()).unwrap_or(Timestamp::MAX);
+    let session = Session {
+        id: SessionId::of(&command),
+        proof: Proof::of(random()?),
+        by,
+        slack,
+        since,
+        until,
+    };
+    if world.open_session(&session).await? == Applied::Conflict {
+        let reason =
+            "this command was given its link before, and a link is given once: ask for another one";
+        let answer = Answer { outcome: Outcome::Refused, ..Answer::ignored(None, reason) };
+        return Ok(answer.into());
+    }
+    let Some(url) = signer.address(&session.link(), session.until) else {
+        return Err(missing(world).await?.into());
+    };
+    info!(
+        is_of_slack = session.slack.is_some(), until = %session.until, "gave a link to the board",
+    );
+    Ok(Reply::Report(json!({ "action": "board", "url": url, "expires_at": session.until })))
+}
+
+/// Says which of the two parameters that links need is missing, and how to make it.
+async fn missing<W: World>(world: &W) -> Result<ConfigError, Error> {
+    let is_secret = world.secret(Secret::Links).await?.is_none();
+    let (name, problem) = if is_secret {
+        let name = world.secret_source(Secret::Links);
+        let make = format!(
+            "aws ssm put-parameter --type SecureString --name {name} --value \"$(openssl rand \
+             -hex 32)\""
+        );
+        let problem = format!(
+            "there is no such parameter, and links are signed with it. Make it with: {make}"
+        );
+        (name, problem)
+    } else {
+        let name = world.public_url_source();
+        let make = format!(
+            "aws ssm put-parameter --type String --name {name} --value \
+             https://….lambda-url.<region>.on.aws/"
+        );
+        let problem = format!(
+            "expected the function's own address, which ends with `/`; template.yaml writes it, \
+             or: {make}"
+        );
+        (name, problem)
+    };
+    Ok(ConfigError { place: format!("Parameter Store {name}"), key: None, problem })
+}
+
+/// Random bytes from the operating system. Even somebody who has the link secret cannot guess them.
+fn random() -> Result<[u8; 16], Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| Error::Unexpected {
+        resource: "the operating system's random numbers".to_owned(),
+        problem: error.to_string(),
+    })?;
+    Ok(bytes)
+}
