@@ -21,15 +21,17 @@ use self::draft::{Draft, finish};
 use self::promotion::Wanted;
 use std::collections::BTreeSet;
 
-use crate::config::{App, ConfigError};
-use crate::event::command::{Act, Choice, Command, ImageRef};
 use crate::model::answer::{Answer, Outcome, Reply};
+use crate::model::command::{Act, Choice, Command, ImageRef, Via};
+use crate::model::config::{App, ConfigError};
 use crate::model::image::Tags;
+use crate::model::limits::kept_reason;
 use crate::model::stack::{Phase, Stack};
-use crate::model::state::{CommandRecord, Via, kept_reason};
+use crate::model::state::CommandRecord;
 use crate::model::{Commit, Digest};
 use crate::nearest::did_you_mean;
-use crate::world::{Action, Matches, Question, Snapshot};
+use crate::world::action::Action;
+use crate::world::snapshot::{Matches, Question, Snapshot};
 
 /// How many images a refusal lists at most.
 const MOST_LISTED: usize = 10;

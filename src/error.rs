@@ -4,9 +4,9 @@
 
 use lambda_runtime::Diagnostic;
 
-use crate::config::ConfigError;
 use crate::event::NotUnderstood;
 use crate::model::answer::Reply;
+use crate::model::config::ConfigError;
 use crate::text::plain;
 
 /// What the on-failure queue and a log line may carry.

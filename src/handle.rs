@@ -4,21 +4,23 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tracing::info;
 
-use crate::config::{App, ConfigError};
 use crate::decide::Trigger;
 use crate::error::Error;
-use crate::event::command::Command;
-use crate::event::{Event, Invocation, NotUnderstood, parse};
+use crate::event::payload::parse;
+use crate::event::{Event, Invocation, NotUnderstood};
 use crate::function_url::Request;
 use crate::model::answer::{Answer, Reply};
+use crate::model::command::Command;
+use crate::model::config::{App, ConfigError};
 use crate::model::{Digest, Repository, Tag};
 use crate::reconcile::look;
 use crate::schedule;
 use crate::web::{self, board_link};
-use crate::world::{Subject, World};
+use crate::world::Web;
+use crate::world::snapshot::Subject;
 
 /// Handles one payload.
-pub async fn handle<W: World>(
+pub async fn handle<W: Web>(
     world: &W,
     raw: &Value,
     invocation: &Invocation,
@@ -51,7 +53,7 @@ pub async fn handle<W: World>(
     Err(Error::Several { failed: errors.len(), all, messages })
 }
 
-async fn on_event<W: World>(
+async fn on_event<W: Web>(
     world: &W,
     event: Result<Event, NotUnderstood>,
     deadline: Option<Timestamp>,
@@ -74,7 +76,7 @@ async fn on_event<W: World>(
     }
 }
 
-async fn on_push<W: World>(
+async fn on_push<W: Web>(
     world: &W,
     repository: Repository,
     digest: Digest,
@@ -97,7 +99,7 @@ async fn on_push<W: World>(
     }
 }
 
-async fn on_stack<W: World>(
+async fn on_stack<W: Web>(
     world: &W,
     stack_id: &str,
     deadline: Option<Timestamp>,
@@ -113,7 +115,7 @@ async fn on_stack<W: World>(
     }
 }
 
-async fn on_command<W: World>(world: &W, command: Command) -> Result<Reply, Error> {
+async fn on_command<W: Web>(world: &W, command: Command) -> Result<Reply, Error> {
     let repository = &command.repository;
     let Some(app) = world.app(repository).await? else {
         let place = format!("Parameter Store {}", world.source(repository));
@@ -128,7 +130,7 @@ async fn on_command<W: World>(world: &W, command: Command) -> Result<Reply, Erro
 }
 
 /// A look at one of many apps: most likely nothing is to be done.
-fn routine<W: World>(world: &W, cause: &'static str) -> impl AsyncFn(&App) -> Result<Reply, Error> {
+fn routine<W: Web>(world: &W, cause: &'static str) -> impl AsyncFn(&App) -> Result<Reply, Error> {
     async move |app: &App| {
         let subject = Subject { is_routine: true, ..Subject::default() };
         look(world, app, &Trigger::Due(cause), &subject).await

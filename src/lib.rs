@@ -37,10 +37,10 @@ pub mod text;
 
 pub mod model;
 
-pub mod config;
 pub mod event;
 pub mod link;
 pub mod notification;
+pub mod settings;
 pub mod slack;
 
 pub mod error;

@@ -14,11 +14,12 @@ use hmac::{Hmac, KeyInit, Mac};
 use http::Uri;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{Digest, Proof, RequestId, SessionId};
+use crate::model::approval::ApprovalLink;
+use crate::model::session::BoardLink;
 
 /// The longest token, in bytes. No real one is longer, and longer ones are refused before they are
 /// read.
@@ -28,26 +29,6 @@ const LONGEST: usize = 1_000;
 const SHORTEST_KEY: usize = 32;
 /// The length of a key's id, in bytes.
 const KEY_ID: usize = 6;
-
-/// The right to see a request, and perhaps to decide on it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ApprovalLink {
-    /// The request.
-    pub request: RequestId,
-    /// The image that it is about.
-    pub digest: Digest,
-}
-
-/// The right to use a board as the person whom its session names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BoardLink {
-    /// The session.
-    pub session: SessionId,
-    /// Proves that the function handed out this link.
-    pub proof: Proof,
-}
 
 /// What a link can be for. A link of one kind is never accepted as one of another kind.
 pub trait Purpose: Serialize + DeserializeOwned {
@@ -262,7 +243,10 @@ mod tests {
     use proptest::prelude::*;
     use proptest::test_runner::RngSeed;
 
+    use serde::Deserialize;
+
     use super::*;
+    use crate::model::{Digest, Proof, SessionId};
 
     const NOW: &str = "2026-03-17T09:41:30Z";
     const ONE: &str = "one-0123456789abcdef0123456789abcdef";

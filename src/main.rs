@@ -8,10 +8,10 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, SystemTime};
 
-use ecr_promoter::config::Settings;
 use ecr_promoter::error::Error;
 use ecr_promoter::event::Invocation;
-use ecr_promoter::services::Aws;
+use ecr_promoter::services::clients::Aws;
+use ecr_promoter::settings::Settings;
 use ecr_promoter::{handle, logging};
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};

@@ -3,8 +3,13 @@
 pub mod answer;
 pub mod approval;
 pub mod change_set;
+pub mod command;
+pub mod config;
 pub mod image;
 pub mod known_apps;
+pub mod limits;
+pub mod notice;
+pub mod promotion;
 pub mod session;
 pub mod stack;
 pub mod state;

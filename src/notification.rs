@@ -4,9 +4,9 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::config::App;
 use crate::model::answer::Outcome;
-use crate::model::state::Notice;
+use crate::model::config::App;
+use crate::model::notice::Notice;
 use crate::model::{Commit, Digest};
 use crate::text::plain;
 

@@ -7,16 +7,18 @@ use futures_util::future::join_all;
 use jiff::SignedDuration;
 use tracing::{Instrument, info, info_span, warn};
 
-use crate::config::App;
 use crate::decide::{Step, Trigger, decide};
 use crate::error::Error;
 use crate::model::answer::{Answer, Reply};
 use crate::model::approval::Posted;
-use crate::model::state::{ChangeSet, Notice};
+use crate::model::config::App;
+use crate::model::notice::Notice;
+use crate::model::promotion::Update;
+use crate::model::state::ChangeSet;
 use crate::model::{RequestId, Tag, Token};
-use crate::world::{
-    Action, Applied, NotUpdated, Question, Snapshot, Subject, Tried, Update, Version, World,
-};
+use crate::world::action::Action;
+use crate::world::snapshot::{Question, Snapshot, Subject, Tried, Version};
+use crate::world::{Applied, NotUpdated, World};
 
 /// How often one invocation looks at an app before it leaves the rest to the next.
 const ROUNDS: u32 = 12;

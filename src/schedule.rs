@@ -15,14 +15,16 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tracing::info;
 
-use crate::config::App;
 use crate::decide::known_apps::{told, untold};
 use crate::error::Error;
 use crate::model::Repository;
 use crate::model::answer::Reply;
+use crate::model::config::App;
 use crate::model::known_apps::Unfinished;
-use crate::model::state::Notice;
-use crate::world::{Action, Applied, Version, World};
+use crate::model::notice::Notice;
+use crate::world::action::Action;
+use crate::world::snapshot::Version;
+use crate::world::{Applied, Apps};
 
 /// How many apps are looked at at the same time. More calls at once would be throttled.
 pub const SIDE_BY_SIDE: usize = 16;
@@ -107,7 +109,7 @@ struct Looks {
 
 /// The schedule's look: at all configured apps, or at those with open work. Either also goes on
 /// with an unfinished round through all apps.
-pub async fn look_at_configured<W: World>(
+pub async fn look_at_configured<W: Apps>(
     world: &W,
     only_open_work: bool,
     deadline: Option<Timestamp>,
@@ -131,7 +133,7 @@ type Parts = (Unfinished, Vec<Result<Looks, Error>>);
 
 /// The look at open work. While a round through all apps is unfinished, half of the looks at the
 /// same time are for that round.
-async fn look_often<W: World>(
+async fn look_often<W: Apps>(
     world: &W,
     seen: &Unfinished,
     time: Time,
@@ -155,7 +157,7 @@ async fn look_often<W: World>(
 
 /// The full look: begins a round through all apps. If a round is unfinished, that one goes on, and
 /// another one follows it.
-async fn look_at_all<W: World>(
+async fn look_at_all<W: Apps>(
     world: &W,
     seen: &Unfinished,
     time: Time,
@@ -184,7 +186,7 @@ async fn look_at_all<W: World>(
 
 /// Looks at the apps of one stack. The apps that there is no time for make it fail, so that Lambda
 /// tries again.
-pub async fn look_at_several<W: World>(
+pub async fn look_at_several<W: Apps>(
     world: &W,
     apps: Vec<App>,
     deadline: Option<Timestamp>,
@@ -199,7 +201,7 @@ pub async fn look_at_several<W: World>(
 
 /// Goes on with the round through all apps. The roster names the apps, so that no look waits until
 /// thousands of configurations are listed.
-async fn round<W: World>(
+async fn round<W: Apps>(
     world: &W,
     unfinished: &Unfinished,
     side_by_side: usize,
@@ -216,7 +218,7 @@ async fn round<W: World>(
 }
 
 /// Looks at the apps that have something to go on with, from this one on.
-async fn look_at_open<W: World>(
+async fn look_at_open<W: Apps>(
     world: &W,
     from: Option<&Repository>,
     side_by_side: usize,
@@ -257,7 +259,7 @@ struct OpenWork {
 
 /// Reads the states of these apps, a hundred at a time. States may be large, so only the names of
 /// apps with open work are kept.
-async fn open_work<W: World>(world: &W, names: &[Repository]) -> OpenWork {
+async fn open_work<W: Apps>(world: &W, names: &[Repository]) -> OpenWork {
     let batches = stream::iter(names.chunks(STATES)).map(async |batch| {
         let mut found = OpenWork::default();
         match world.states(batch).await {
@@ -285,7 +287,7 @@ async fn open_work<W: World>(world: &W, names: &[Repository]) -> OpenWork {
 
 /// Looks at these apps, some at the same time, until there is no time for more. A failed look does
 /// not stop the others.
-async fn each<W: World>(
+async fn each<W: Apps>(
     world: &W,
     due: Vec<Due>,
     side_by_side: usize,
@@ -334,7 +336,7 @@ fn out_of_time() -> Error {
 
 /// Writes where the next look goes on. If another invocation has written it meanwhile, the one that
 /// came further counts.
-async fn keep<W: World>(
+async fn keep<W: Apps>(
     world: &W,
     mut unfinished: Unfinished,
     mut version: Version,
@@ -356,7 +358,7 @@ async fn keep<W: World>(
 }
 
 /// Reads all configurations, and notifies people of those that cannot be used or are gone.
-async fn list_and_tell<W: World>(world: &W, time: Time) -> Result<(), Error> {
+async fn list_and_tell<W: Apps>(world: &W, time: Time) -> Result<(), Error> {
     let words = words(&time.list(world.now(), world.apps()).await?);
     tell(world, &words, time).await
 }
@@ -370,7 +372,7 @@ fn words(apps: &[(Repository, Result<App, Error>)]) -> BTreeMap<Repository, Opti
 
 /// Notifies people of configurations that cannot be used or are gone, and remembers which ones were
 /// told.
-async fn tell<W: World>(
+async fn tell<W: Apps>(
     world: &W,
     apps: &BTreeMap<Repository, Option<String>>,
     time: Time,

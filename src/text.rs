@@ -15,6 +15,11 @@ pub fn plain(text: &str, most: usize) -> String {
     line
 }
 
+/// Makes one line that fits into an error.
+pub fn brief(text: &str) -> String {
+    plain(text, 200)
+}
+
 /// A claimed name with a mark, which says how it was claimed. If both together are too long, the
 /// name is cut and never the mark. `None` if the name has no visible character.
 pub fn claimed(name: &str, mark: &str) -> Option<String> {

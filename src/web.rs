@@ -17,14 +17,14 @@ use serde_json::Value;
 use tracing::{Instrument, info_span, warn};
 
 use crate::function_url::{Request, Response};
-use crate::world::World;
+use crate::world::Web;
 
 /// How many requests this sandbox has refused.
 static REFUSED: AtomicU64 = AtomicU64::new(0);
 
 /// Answers one HTTP request. Nothing here is a function error: Lambda would not tell the browser
 /// why.
-pub async fn answer<W: World>(world: &W, raw: &Value, now: Timestamp) -> Response {
+pub async fn answer<W: Web>(world: &W, raw: &Value, now: Timestamp) -> Response {
     let request = match Request::parse(raw) {
         Ok(request) => request,
         Err(refused) => {
@@ -39,7 +39,7 @@ pub async fn answer<W: World>(world: &W, raw: &Value, now: Timestamp) -> Respons
     if request.method == Method::HEAD { Response { body: String::new(), ..answer } } else { answer }
 }
 
-async fn route<W: World>(world: &W, request: &Request, now: Timestamp) -> Response {
+async fn route<W: Web>(world: &W, request: &Request, now: Timestamp) -> Response {
     if let Some(token) = request.path.strip_prefix("/approve/") {
         return match request.method {
             Method::GET | Method::HEAD | Method::POST => {

@@ -2,8 +2,10 @@
 
 mod support;
 
-use ecr_promoter::link::{ApprovalLink, BoardLink, Signer};
+use ecr_promoter::link::Signer;
 use ecr_promoter::model::answer::Outcome;
+use ecr_promoter::model::approval::ApprovalLink;
+use ecr_promoter::model::session::BoardLink;
 use ecr_promoter::model::state::{Hold, State};
 use ecr_promoter::model::{Digest, Proof, SessionId};
 use hmac::{Hmac, KeyInit, Mac};

@@ -4,11 +4,11 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use ecr_promoter::config::App;
-use ecr_promoter::link::{ApprovalLink, Signer};
+use ecr_promoter::link::Signer;
 use ecr_promoter::model::Digest;
 use ecr_promoter::model::answer::Outcome;
-use ecr_promoter::model::approval::Progress;
+use ecr_promoter::model::approval::{ApprovalLink, Progress};
+use ecr_promoter::model::config::App;
 use ecr_promoter::notification::message;
 use ecr_promoter::slack::card::card;
 use jiff::SignedDuration;

@@ -6,14 +6,14 @@ mod support;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use ecr_promoter::config::App;
 use ecr_promoter::error::Error;
 use ecr_promoter::model::Repository;
 use ecr_promoter::model::answer::{Answer, Reply};
+use ecr_promoter::model::config::App;
 use ecr_promoter::model::known_apps::Unfinished;
 use ecr_promoter::model::state::{State, Waiting};
 use ecr_promoter::schedule::{look_at_configured, look_at_several};
-use ecr_promoter::world::World;
+use ecr_promoter::world::Apps;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use support::{Memory, answers, push_event, run, sns, yield_now};

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ecr_promoter::config::{App, DEFAULT_PREFIX, Settings};
-use ecr_promoter::event::{Event, Invocation, parse};
+use ecr_promoter::event::payload::parse;
+use ecr_promoter::event::{Event, Invocation};
 use ecr_promoter::function_url::Request;
+use ecr_promoter::model::config::App;
+use ecr_promoter::settings::{DEFAULT_PREFIX, Secret, Settings};
 use ecr_promoter::slack::signature::{TIMESTAMP, signed};
 use ecr_promoter::slack::{interaction, slash};
-use ecr_promoter::world::Secret;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};

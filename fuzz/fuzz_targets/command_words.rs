@@ -2,10 +2,10 @@
 //! would be understood.
 #![no_main]
 
-use ecr_promoter::event::{self, Invocation};
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
+use ecr_promoter::event::{self, Invocation};
 
 fuzz_target!(|text: &str| {
     let invocation = Invocation::new("request-1".to_owned(), "", Timestamp::UNIX_EPOCH);

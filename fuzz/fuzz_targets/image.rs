@@ -2,9 +2,9 @@
 //! and no index has more platforms than are looked at.
 #![no_main]
 
-use ecr_promoter::model::image::{ConfigLocation, Image, MEDIA_TYPES, MOST_PLATFORMS, label};
-use ecr_promoter::model::Digest;
 use libfuzzer_sys::fuzz_target;
+use ecr_promoter::model::Digest;
+use ecr_promoter::model::image::{ConfigLocation, Image, MEDIA_TYPES, MOST_PLATFORMS, label};
 
 fuzz_target!(|bytes: &[u8]| {
     let _ = label(bytes);

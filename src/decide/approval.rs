@@ -8,16 +8,16 @@ use super::draft::Draft;
 use super::promotion::Wanted;
 use super::review::mark_of;
 use super::{Decided, Step, named};
-use crate::config::App;
-use crate::event::command::{Choice, Command, ImageRef, SlackOrigin};
 use crate::model::answer::Outcome;
 use crate::model::approval::{Progress, Request, Vote};
 use crate::model::change_set::Review;
+use crate::model::command::{Choice, Command, ImageRef, SlackOrigin, Standing, Via};
+use crate::model::config::{App, Policy};
 use crate::model::image::production_tag;
+use crate::model::notice::Notice;
+use crate::model::promotion::{Basis, End, Promotion};
 use crate::model::stack::Phase;
-use crate::model::state::{Basis, End, Notice, Policy, Promotion, Via};
 use crate::model::{Digest, RequestId, Token};
-use crate::slack::team::Standing;
 
 impl<'a> Draft<'a> {
     /// Ends the request that nobody decided on in time, or whose candidate is the newest image no

@@ -6,15 +6,16 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::{Decided, Plan, Step};
-use crate::config::{App, names_stack};
 use crate::model::answer::{Answer, Outcome};
+use crate::model::config::{App, names_stack};
 use crate::model::image::Tags;
+use crate::model::notice::Notice;
+use crate::model::promotion::{End, Ended, Promotion};
 use crate::model::stack::{EventsWanted, Phase, Stack, StackEvents};
-use crate::model::state::{
-    ChangeSet, CommandRecord, End, Ended, Notice, Promotion, Running, State,
-};
+use crate::model::state::{ChangeSet, CommandRecord, Running, State};
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
-use crate::world::{Action, Question, Records, Snapshot, TagsWanted};
+use crate::world::action::{Action, Records};
+use crate::world::snapshot::{Question, Snapshot, TagsWanted};
 
 /// How often an app is looked at again because two reads did not fit together. With the pauses this
 /// takes about 2 s.

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::config::App;
 use crate::model::Repository;
 use crate::model::answer::Outcome;
+use crate::model::config::App;
 use crate::model::known_apps::{Roster, Trouble};
-use crate::model::state::Notice;
+use crate::model::notice::Notice;
 
 /// Notices of what has changed since the last full look. `after` has each app, and why its
 /// configuration cannot be used. `source` names a repository's parameter.

@@ -3,13 +3,17 @@
 
 use super::draft::{Draft, finish};
 use super::{Decided, Plan, Step, Trigger};
-use crate::config::{App, ConfigError, Mode};
-use crate::event::command::Command;
 use crate::model::Token;
 use crate::model::answer::Outcome;
+use crate::model::command::Command;
+use crate::model::config::{App, ConfigError, Mode};
+use crate::model::limits::kept_reason;
+use crate::model::notice::Notice;
+use crate::model::promotion::{End, Promotion};
 use crate::model::stack::Phase;
-use crate::model::state::{End, Hold, Notice, Promotion, State, Waiting, kept_reason};
-use crate::world::{Action, Snapshot};
+use crate::model::state::{Hold, State, Waiting};
+use crate::world::action::Action;
+use crate::world::snapshot::Snapshot;
 
 /// `cancel`: our own update, if it is under way, or what waits to be sent. Another's update is
 /// never cancelled.

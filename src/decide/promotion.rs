@@ -5,18 +5,20 @@ use std::borrow::Cow;
 use super::draft::{Draft, finish};
 use super::review::NO_UPDATES;
 use super::{Decided, Plan, Step};
-use crate::config::Config;
-use crate::event::command::Command;
-use crate::event::cut;
 use crate::model::answer::Outcome;
 use crate::model::approval::{Progress, Request};
+use crate::model::command::{Command, Via};
+use crate::model::config::Config;
 use crate::model::image::{CommitOf, ConfigLocation, Image, commit_of, production_tag};
+use crate::model::limits::kept_reason;
+use crate::model::notice::Notice;
+use crate::model::promotion::{Basis, End, Promotion, Update};
 use crate::model::stack::{Phase, UpdateEnd};
-use crate::model::state::{
-    Basis, End, Hold, Notice, Promotion, Running, State, Via, Waiting, kept_reason,
-};
+use crate::model::state::{Hold, Running, State, Waiting};
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
-use crate::world::{Action, Question, Update};
+use crate::text::brief;
+use crate::world::action::Action;
+use crate::world::snapshot::Question;
 
 /// How often CloudFormation says that it knows a token before that is believed although no event
 /// tells of it.
@@ -419,7 +421,7 @@ impl<'a> Draft<'a> {
             let outcome = if is_asked_for { Outcome::Refused } else { Outcome::Ignored };
             return Err(self.nothing(
                 outcome,
-                format!("{digest} is not a container image but `{}`", cut(kind)),
+                format!("{digest} is not a container image but `{}`", brief(kind)),
             ));
         }
         let asked = self

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 
 use super::draft::{Draft, finish};
 use super::{Decided, Plan, Step};
-use crate::config::App;
 use crate::model::answer::{Answer, Outcome, Reply};
 use crate::model::change_set::Review;
-use crate::model::state::{Ended, Promotion};
-use crate::world::{Question, Snapshot};
+use crate::model::config::App;
+use crate::model::promotion::{Ended, Promotion};
+use crate::world::snapshot::{Question, Snapshot};
 
 fn answer(mut report: Value) -> Decided {
     cut_times(&mut report);

@@ -9,9 +9,11 @@ use super::{Decided, Step};
 use crate::model::answer::Outcome;
 use crate::model::approval::Request;
 use crate::model::change_set::{Changes, Listed, Review, name_prefix};
-use crate::model::state::{Basis, ChangeSet, End, Promotion, State};
+use crate::model::promotion::{Basis, End, Promotion, Update};
+use crate::model::state::{ChangeSet, State};
 use crate::model::{Digest, Token};
-use crate::world::{Action, Question, Records, Update};
+use crate::world::action::{Action, Records};
+use crate::world::snapshot::Question;
 
 /// How long a change set may be without its ARN in the state: its maker writes the ARN as soon as
 /// it is answered.

@@ -6,9 +6,9 @@ use super::Decided;
 use super::draft::Draft;
 use super::promotion::Wanted;
 use super::rollback::deployed;
-use crate::config::Mode;
 use crate::model::approval::{Progress, Request, approvers};
-use crate::model::state::{Basis, Policy};
+use crate::model::config::{Mode, Policy};
+use crate::model::promotion::Basis;
 use crate::model::{Digest, RequestId};
 
 /// What the rule must know about an image, besides the policy.

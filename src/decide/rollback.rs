@@ -4,10 +4,11 @@
 use super::draft::Draft;
 use super::promotion::Wanted;
 use super::{Decided, Step, named};
-use crate::event::command::{Command, ImageRef};
-use crate::model::state::{Basis, End, Ended, Hold};
+use crate::model::command::{Command, ImageRef};
+use crate::model::promotion::{Basis, End, Ended};
+use crate::model::state::Hold;
 use crate::model::{Commit, Digest, Tag};
-use crate::world::Question;
+use crate::world::snapshot::Question;
 
 /// What is gone back to.
 struct Target {

@@ -4,13 +4,15 @@
 
 use super::draft::Draft;
 use super::{Decided, Step};
-use crate::config::App;
 use crate::model::answer::Outcome;
+use crate::model::config::App;
 use crate::model::image::{Tags, commit_in};
+use crate::model::notice::Notice;
+use crate::model::promotion::{Basis, End, Promotion};
 use crate::model::stack::{Phase, Stack, UpdateEnd};
-use crate::model::state::{Basis, End, Hold, MovedTag, Notice, Promotion, Recent, Running};
+use crate::model::state::{Hold, MovedTag, Recent, Running};
 use crate::model::{Digest, Tag};
-use crate::world::{Question, Snapshot};
+use crate::world::snapshot::{Question, Snapshot};
 
 /// Who set what ran when the app was first seen.
 const BEFORE: &str = "before ecr-promoter";

@@ -9,9 +9,10 @@ use crate::model::Tag;
 use crate::model::answer::Answer;
 use crate::model::change_set::{Change, Changes, Listed, Replacement, Review};
 use crate::model::image::{Image, MEDIA_TYPES, TagMutability, Tags};
+use crate::model::promotion::{End, Update};
 use crate::model::stack::{EventsWanted, Parameter, StackEvent, StackEvents};
-use crate::model::state::{End, Hold, Running};
-use crate::world::{Tried, Update, Version};
+use crate::model::state::{Hold, Running};
+use crate::world::snapshot::{Tried, Version};
 
 const NOW: &str = "2026-03-17T09:41:30Z";
 

@@ -4,8 +4,10 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Envelope, Event, Invocation, NotUnderstood, cut};
+use super::envelope::Envelope;
+use super::{Event, Invocation, NotUnderstood};
 use crate::json::{self, Node};
+use crate::text::brief;
 
 /// The `detail` of a `CloudFormation Stack Status Change`: only which stack. Its status may be an
 /// old one by now.
@@ -19,7 +21,7 @@ pub(super) fn parse(raw: &Value, invocation: &Invocation) -> Result<Event, NotUn
     let event = Envelope::read(raw)?;
     let ignored = |reason: String| Ok(Event::Ignored { repository: None, reason });
     if event.detail_type != "CloudFormation Stack Status Change" {
-        return ignored(format!("`{}` is no change of a stack's status", cut(event.detail_type)));
+        return ignored(format!("`{}` is no change of a stack's status", brief(event.detail_type)));
     }
     if let Some(reason) = event.is_elsewhere(invocation) {
         return ignored(reason);

@@ -4,8 +4,10 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Envelope, Event, Invocation, NotUnderstood, cut};
+use super::envelope::Envelope;
+use super::{Event, Invocation, NotUnderstood};
 use crate::json::{self, Node};
+use crate::text::brief;
 
 /// The `detail` of an `ECR Image Action`. What only some actions have is looked at when it is known
 /// to be a push.
@@ -25,13 +27,13 @@ pub(super) fn parse(raw: &Value, invocation: &Invocation) -> Result<Event, NotUn
     let wrong = |error: &dyn std::fmt::Display| {
         NotUnderstood::new(format!(
             "an `ECR Image Action` did not parse: {}",
-            cut(&error.to_string())
+            brief(&error.to_string())
         ))
     };
     let event = Envelope::read(raw)?;
     let ignored = |repository, reason: String| Ok(Event::Ignored { repository, reason });
     if event.detail_type != "ECR Image Action" {
-        return ignored(None, format!("`{}` is no push", cut(event.detail_type)));
+        return ignored(None, format!("`{}` is no push", brief(event.detail_type)));
     }
     if let Some(reason) = event.is_elsewhere(invocation) {
         return ignored(None, reason);
@@ -42,7 +44,11 @@ pub(super) fn parse(raw: &Value, invocation: &Invocation) -> Result<Event, NotUn
         let repository = detail.repository_name.and_then(|name| name.parse().ok());
         return ignored(
             repository,
-            format!("{} {} is no successful push", cut(&detail.action_type), cut(&detail.result)),
+            format!(
+                "{} {} is no successful push",
+                brief(&detail.action_type),
+                brief(&detail.result)
+            ),
         );
     }
     let repository = detail

@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::command::{Command, Sender};
-use super::{Event, NotUnderstood, cut};
+use super::command::{Sender, from_json, from_words};
+use super::{Event, NotUnderstood};
 use crate::json::{self, Node};
+use crate::text::brief;
 
 /// Only what is used: a crate's struct would refuse a message for a field that nobody reads.
 #[derive(Debug, Deserialize)]
@@ -43,7 +44,7 @@ pub(super) fn parse(raw: &Value) -> Result<Vec<Result<Event, NotUnderstood>>, No
     if let Some(other) = records.iter().find(|record| record.event_source != "aws:sns") {
         return Err(NotUnderstood::new(format!(
             "a record of `{}` was not expected",
-            cut(&other.event_source)
+            brief(&other.event_source)
         )));
     }
     Ok(records.iter().map(|record| parse_message(&record.sns)).collect())
@@ -53,7 +54,7 @@ fn parse_message(sns: &Message) -> Result<Event, NotUnderstood> {
     let sender = Sender::Sns { message_id: &sns.message_id, sent_at: sns.timestamp };
     let text = sns.message.trim();
     if !text.starts_with('{') {
-        return Command::from_words(text, sender).map(Event::Command);
+        return from_words(text, sender).map(Event::Command);
     }
     let message: Value = serde_json::from_str(text).map_err(|e| {
         NotUnderstood::new(format!("an SNS message starts like JSON, and {}", json::syntax(&e)))
@@ -64,5 +65,5 @@ fn parse_message(sns: &Message) -> Result<Event, NotUnderstood> {
             reason: "it is a notification of this function's own".to_owned(),
         });
     }
-    Command::from_json(&message, sender).map(Event::Command)
+    from_json(&message, sender).map(Event::Command)
 }

@@ -1,9 +1,11 @@
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use super::command::{Act, ImageRef};
+use serde_json::Value;
+
+use super::payload::parse;
 use super::*;
-use crate::model::state::Via;
+use crate::model::command::{Act, ImageRef, SlackOrigin, Via};
 
 const DIGEST: &str = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 const COMMIT: &str = "9fceb02d0ae598e95dc970b74767f19372d61af8";
@@ -117,7 +119,7 @@ fn a_schedule_and_a_change_of_a_stack_are_reasons_to_look() {
     assert!(matches!(parse_one(&elsewhere), Ok(Event::Ignored { .. })));
 }
 
-fn command(raw: &Value) -> command::Command {
+fn command(raw: &Value) -> Command {
     match parse_one(raw) {
         Ok(Event::Command(command)) => command,
         other => panic!("{other:?}"),
@@ -283,15 +285,14 @@ fn a_misspelt_command_is_told_what_may_be_meant() {
 
 #[test]
 fn a_misspelt_slash_command_is_told_what_may_be_meant() {
-    let origin = command::SlackOrigin {
+    let origin = SlackOrigin {
         user: "U1".to_owned(),
-        standing: crate::slack::team::Standing::Team,
+        standing: crate::model::command::Standing::Team,
         channel: None,
     };
     let sender = command::Sender::Slack { trigger_id: "1", origin: &origin, name: "" };
-    let problem = |text: &str| {
-        command::Command::from_slash(text, sender).expect_err("not understood").problem
-    };
+    let problem =
+        |text: &str| command::from_slash(text, sender).expect_err("not understood").problem;
     assert_eq!(problem("Prmote web"), "`Prmote` is no command: did you mean `promote`?");
     assert_eq!(problem("prmote web 9fceb02"), "`prmote` is no command: did you mean `promote`?");
     assert_eq!(
@@ -299,7 +300,7 @@ fn a_misspelt_slash_command_is_told_what_may_be_meant() {
         "`promote web 9fceb02 now`: the word `now` was not expected."
     );
     // This may be an app's name: only who knows the apps can tell.
-    assert!(command::Command::from_slash("prmote web", sender).is_ok());
+    assert!(command::from_slash("prmote web", sender).is_ok());
 }
 
 proptest! {

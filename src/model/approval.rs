@@ -7,9 +7,11 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::event::command::Trace;
 use crate::model::answer::Outcome;
-use crate::model::state::{Notice, Policy, Via, kept_reason};
+use crate::model::command::{Trace, Via};
+use crate::model::config::Policy;
+use crate::model::limits::{BY, CHANGES_OF_A_REQUEST, VALUE, cut, cut_changes, kept_reason};
+use crate::model::notice::Notice;
 use crate::model::{Commit, Digest, Repository, RequestId, Tag};
 
 /// What people are asked, what they said, and what came of it.
@@ -161,6 +163,20 @@ pub struct Face {
 }
 
 impl Request {
+    /// Cuts the request to what may be kept.
+    pub fn limit(&mut self) {
+        self.running_tag = self.running_tag.as_deref().map(|tag| cut(tag, VALUE));
+        self.why = kept_reason(&self.why);
+        self.promoted_by = self.promoted_by.as_deref().map(|by| cut(by, BY));
+        self.votes.iter_mut().for_each(|vote| vote.by = cut(&vote.by, BY));
+        cut_changes(&mut self.changes, CHANGES_OF_A_REQUEST);
+        if let Progress::Waiting(reason) | Progress::Failed(reason) | Progress::Cancelled(reason) =
+            &mut self.progress
+        {
+            *reason = kept_reason(reason);
+        }
+    }
+
     /// What its message should show.
     pub fn face(&self) -> Face {
         Face { progress: self.progress.clone(), votes: self.votes.len() }
@@ -237,4 +253,23 @@ impl Request {
             | Outcome::Resumed => return,
         };
     }
+}
+
+/// The right to see a request, and perhaps to decide on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalLink {
+    /// The request.
+    pub request: RequestId,
+    /// The image that it is about.
+    pub digest: Digest,
+}
+
+/// What a request is about: how it is found by its id alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestIndex {
+    /// The app.
+    pub repository: Repository,
+    /// The image.
+    pub digest: Digest,
 }

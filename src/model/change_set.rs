@@ -5,10 +5,10 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::config::Guard;
+use crate::model::config::Guard;
+use crate::model::promotion::Update;
 use crate::model::stack::Stack;
 use crate::model::{Digest, Repository};
-use crate::world::Update;
 
 /// How many changes are told at most.
 const LINES: usize = 500;

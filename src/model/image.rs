@@ -8,7 +8,7 @@ use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use wildmatch::WildMatch;
 
-use crate::config::{CommitSource, Config};
+use crate::model::config::{CommitSource, Config};
 use crate::model::{Commit, Digest, Tag};
 
 /// The media types of all manifests that are promoted: without them named, ECR may convert or leave

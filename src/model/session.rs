@@ -6,9 +6,18 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::event::command::SlackOrigin;
-use crate::link::BoardLink;
+use crate::model::command::SlackOrigin;
 use crate::model::{Proof, SessionId};
+
+/// The right to use a board as the person whom its session names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BoardLink {
+    /// The session.
+    pub session: SessionId,
+    /// Proves that the function handed out this link.
+    pub proof: Proof,
+}
 
 /// One board's session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

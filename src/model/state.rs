@@ -5,27 +5,21 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::config::Mode;
-use crate::model::answer::{Answer, Closed, Outcome};
-use crate::model::approval::{Posted, Progress, Request, Vote};
+use crate::model::answer::{Answer, Outcome};
+use crate::model::approval::{Posted, Progress, Request};
+use crate::model::config::Policy;
+use crate::model::limits::{
+    BY, CHANGE_SETS, EARLIER, UNTOLD, VALUE, VOTES, VOTES_OF_AN_EARLIER_REQUEST, cut, keep_newest,
+    kept_reason,
+};
+use crate::model::notice::Notice;
+use crate::model::promotion::{End, Ended, Promotion};
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
-
-mod limits;
-
-pub use self::limits::kept_reason;
 
 /// How many ended promotions the state itself remembers by token; the rest is in the history items.
 const RECENT: usize = 20;
 /// How many failed images automation remembers not to retry.
 const FAILED: usize = 50;
-/// How many times a notice is tried at each look, before the tries become rarer. Lambda delivers a
-/// failed event three times, and the schedule looks every five minutes.
-const QUICK_TRIES: u32 = 12;
-/// The first pause after that. Each further one is twice as long.
-const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
-const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(6);
-/// The age at which a notice that could not be sent is given up.
-const GIVEN_UP: SignedDuration = SignedDuration::from_hours(72);
 /// Well above the function's own time limit.
 const LONGEST_STALL: SignedDuration = SignedDuration::from_mins(2);
 
@@ -160,225 +154,6 @@ pub struct MovedTag {
     pub to: Option<Digest>,
 }
 
-/// Through what a promotion came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Via {
-    /// A push, in `auto` mode.
-    Push,
-    /// A look that made good what was missed.
-    Schedule,
-    /// A message on the approval topic.
-    Sns,
-    /// A direct invocation.
-    Direct,
-    /// A person in Slack.
-    Slack,
-    /// An approval link.
-    Link,
-}
-
-impl Via {
-    /// Whether automation caused it, and no person.
-    pub fn is_automation(self) -> bool {
-        match self {
-            Via::Push | Via::Schedule => true,
-            Via::Sns | Via::Direct | Via::Slack | Via::Link => false,
-        }
-    }
-}
-
-/// What a promotion rests on: the right by which it goes into production.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Basis {
-    /// Nobody in particular: a push or the schedule.
-    Automation,
-    /// `promote` by somebody whom IAM allows to publish or invoke.
-    BreakGlass,
-    /// One person's command in Slack.
-    Person,
-    /// People's votes on the request about it.
-    Votes,
-    /// `rollback`: an image that ran before.
-    GoingBack,
-    /// Takes back an update of ours that arrived although a newer promotion had replaced it.
-    Undoing,
-}
-
-/// Who decides about an app, as its configuration says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Policy {
-    /// Whether people are asked.
-    pub mode: Mode,
-    /// Slack user ids of those who may decide; empty = anyone of the installed team in the app's
-    /// channel.
-    pub approvers: Vec<String>,
-    /// How many different people must approve.
-    pub required: u32,
-    /// Whether a mail link may decide.
-    pub links: bool,
-}
-
-impl Policy {
-    /// Whether only people whose identity Slack's signature proves may decide.
-    pub fn needs_identity(&self) -> bool {
-        !self.approvers.is_empty() || self.required > 1
-    }
-
-    /// Lists what has changed, each with the value before and now.
-    pub fn changes_since(&self, before: &Policy) -> Vec<String> {
-        let list = |approvers: &[String]| {
-            if approvers.is_empty() {
-                "anyone in the channel".to_owned()
-            } else {
-                approvers.join(", ")
-            }
-        };
-        let may = |links: bool| if links { "may decide" } else { "may not decide" };
-        let mode = |mode: Mode| format!("`{mode}`");
-        let all = [
-            ("mode", mode(before.mode), mode(self.mode)),
-            ("approvers", list(&before.approvers), list(&self.approvers)),
-            ("people who must approve", before.required.to_string(), self.required.to_string()),
-            ("links", may(before.links).to_owned(), may(self.links).to_owned()),
-        ];
-        let changed = all.into_iter().filter(|(_, before, now)| before != now);
-        changed.map(|(what, before, now)| format!("{what}: {before} before, {now} now")).collect()
-    }
-
-    /// The stricter of this policy and the one that a question was asked under. The present list of
-    /// people counts; where it is empty, the question's own list.
-    pub fn or_stricter(self, asked: &Policy) -> Policy {
-        Policy {
-            mode: if asked.mode == Mode::Approval { Mode::Approval } else { self.mode },
-            approvers: if self.approvers.is_empty() {
-                asked.approvers.clone()
-            } else {
-                self.approvers
-            },
-            required: self.required.max(asked.required),
-            links: self.links && asked.links,
-        }
-    }
-}
-
-/// One promotion, from its intent to its end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Promotion {
-    /// The `ClientRequestToken` of its one update.
-    pub token: Token,
-    /// The image.
-    pub digest: Digest,
-    /// Its commit, where it says so.
-    pub commit: Option<Commit>,
-    /// Its production tag.
-    pub tag: Tag,
-    /// What ran before. It is written again when the update is sent.
-    pub previous_tag: String,
-    /// The commit of what ran before, where known.
-    pub previous_commit: Option<Commit>,
-    /// The image that ran before, where known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub previous_digest: Option<Digest>,
-    /// The stack that it updates.
-    pub stack: String,
-    /// Who wanted it.
-    pub by: String,
-    /// Through what.
-    pub via: Via,
-    /// By what right. An older version did not write it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub basis: Option<Basis>,
-    /// When it was decided.
-    pub at: Timestamp,
-    /// When its update was first about to be sent; absent while it waits for its turn.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sent_at: Option<Timestamp>,
-    /// When CloudFormation was known to have accepted it, and people were told.
-    #[serde(default)]
-    pub accepted_at: Option<Timestamp>,
-    /// The command that asked for it.
-    #[serde(default)]
-    pub command: Option<String>,
-    /// What it rolls back from.
-    #[serde(default)]
-    pub rolls_back: Option<String>,
-    /// The image of that, where known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rolls_back_digest: Option<Digest>,
-    /// Who cancelled it.
-    #[serde(default)]
-    pub cancelled_by: Option<String>,
-    /// The request whose approval it rests on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request: Option<RequestId>,
-    /// What people said of the request when it was decided.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub votes: Vec<Vote>,
-    /// Change sets of others on its stack, which executing its own deletes.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub deletes_change_sets: Vec<String>,
-}
-
-/// How a promotion ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum End {
-    /// It runs, or ran.
-    Deployed,
-    /// CloudFormation rolled it back or refused it.
-    Failed,
-    /// Something else took its place before it was sent.
-    Superseded,
-    /// A person cancelled it.
-    Cancelled,
-    /// It would have touched what it may not touch.
-    Blocked,
-}
-
-impl End {
-    /// The outcome that says so.
-    pub fn outcome(self) -> Outcome {
-        match self {
-            End::Deployed => Outcome::Deployed,
-            End::Failed => Outcome::Failed,
-            End::Superseded => Outcome::Superseded,
-            End::Cancelled => Outcome::Cancelled,
-            End::Blocked => Outcome::Blocked,
-        }
-    }
-}
-
-/// A promotion that ended: a `history#…` item.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ended {
-    /// Its number: promotions of this app that ended before it.
-    pub number: u64,
-    /// What was wanted.
-    #[serde(flatten)]
-    pub promotion: Promotion,
-    /// How it ended.
-    pub end: End,
-    /// Why, in words.
-    pub reason: String,
-    /// When that was seen.
-    pub ended_at: Timestamp,
-}
-
-impl Ended {
-    /// Its place in an answer.
-    pub fn closed(&self) -> Closed {
-        Closed {
-            outcome: self.end.outcome(),
-            digest: self.promotion.digest.clone(),
-            commit: self.promotion.commit.clone(),
-            tag: self.promotion.tag.clone(),
-            reason: self.reason.clone(),
-        }
-    }
-}
-
 /// What the state itself remembers of a promotion that ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recent {
@@ -421,54 +196,6 @@ pub struct Waiting {
     pub reason: String,
 }
 
-/// Something that people are to be told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notice {
-    /// The outcome that people are told.
-    pub outcome: Outcome,
-    /// The image.
-    pub digest: Option<Digest>,
-    /// Its commit.
-    pub commit: Option<Commit>,
-    /// Its tag.
-    pub tag: Option<Tag>,
-    /// What ran before, or runs now.
-    pub previous_tag: Option<String>,
-    /// The commit of that, where known.
-    pub previous_commit: Option<Commit>,
-    /// Who or what caused it.
-    pub by: String,
-    /// Why.
-    pub reason: String,
-    /// When it became so.
-    pub at: Timestamp,
-    /// How long the promotion took, in seconds.
-    #[serde(default)]
-    pub took_seconds: Option<i64>,
-    /// The tag that a rollback goes back from.
-    #[serde(default)]
-    pub rolls_back: Option<String>,
-    /// What it would change in the stack, where that was looked at.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub changes: Vec<String>,
-    /// The request that it is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request: Option<RequestId>,
-    /// Until when that can be approved.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<Timestamp>,
-    /// How often sending it to the notification topic has failed.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub tries: u32,
-    /// When it was last tried. The app's Slack channel was told at the first try.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tried_at: Option<Timestamp>,
-}
-
-fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
 /// A command that was carried out: a `command#…` item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandRecord {
@@ -489,6 +216,44 @@ pub struct CommandRecord {
 }
 
 impl State {
+    /// The same, cut to what may be kept.
+    pub fn within_limits(mut self) -> Self {
+        keep_newest(&mut self.untold, UNTOLD);
+        self.untold = self.untold.into_iter().map(Notice::within_limits).collect();
+        keep_newest(&mut self.earlier_requests, EARLIER);
+        // What was approved and waits, at most one, is compared with what people were shown.
+        let waiting = self.earlier_requests.iter().rposition(Request::may_go);
+        for (n, request) in self.earlier_requests.iter_mut().enumerate() {
+            request.changes.clear();
+            request.policy = None;
+            request.shown_changes = request.shown_changes.take().filter(|_| waiting == Some(n));
+            keep_newest(&mut request.votes, VOTES_OF_AN_EARLIER_REQUEST);
+            request.limit();
+        }
+        if let Some(request) = &mut self.request {
+            keep_newest(&mut request.votes, VOTES);
+            request.limit();
+        }
+        keep_newest(&mut self.change_sets, CHANGE_SETS);
+        self.open = self.open.into_iter().map(Promotion::within_limits).collect();
+        for Recent { previous_tag, reason, .. } in &mut self.recent {
+            *previous_tag = cut(previous_tag, VALUE);
+            *reason = kept_reason(reason);
+        }
+        if let Some(running) = &mut self.running {
+            running.by = cut(&running.by, BY);
+        }
+        if let Some(Hold { by, reason, .. }) = &mut self.hold {
+            *by = cut(by, BY);
+            *reason = kept_reason(reason);
+        }
+        if let Some(waiting) = &mut self.waiting {
+            waiting.reason = kept_reason(&waiting.reason);
+        }
+        self.trouble = self.trouble.as_deref().map(kept_reason);
+        self
+    }
+
     /// The state of an app about which nothing is known.
     pub fn new(stack: &str, parameter: &str) -> Self {
         Self {
@@ -666,82 +431,5 @@ impl State {
     }
 }
 
-impl Notice {
-    /// A notice that is about no particular image.
-    pub fn new(
-        outcome: Outcome,
-        by: impl Into<String>,
-        reason: impl Into<String>,
-        at: Timestamp,
-    ) -> Self {
-        Self {
-            outcome,
-            digest: None,
-            commit: None,
-            tag: None,
-            previous_tag: None,
-            previous_commit: None,
-            by: by.into(),
-            reason: reason.into(),
-            at,
-            took_seconds: None,
-            rolls_back: None,
-            changes: Vec::new(),
-            request: None,
-            expires_at: None,
-            tries: 0,
-            tried_at: None,
-        }
-    }
-
-    /// Whether to try sending it now: at each look for some tries, then more and more rarely.
-    pub fn is_due(&self, now: Timestamp) -> bool {
-        let Some(tried_at) = self.tried_at.filter(|_| self.tries >= QUICK_TRIES) else {
-            return true;
-        };
-        let pause = FIRST_PAUSE * 2_i32.pow((self.tries - QUICK_TRIES).min(10));
-        now.duration_since(tried_at) >= pause.min(LONGEST_PAUSE)
-    }
-
-    /// Whether it has been tried long enough, and is given up.
-    pub fn is_given_up(&self, now: Timestamp) -> bool {
-        self.tries > QUICK_TRIES && now.duration_since(self.at) > GIVEN_UP
-    }
-
-    /// The same after another try that failed.
-    pub fn tried_in_vain(mut self, now: Timestamp) -> Self {
-        self.tries = self.tries.saturating_add(1);
-        self.tried_at = Some(now);
-        self
-    }
-}
-
-impl Promotion {
-    /// By what right it goes. For a promotion of an older version, which did not write it, the way
-    /// it came tells.
-    pub fn basis(&self) -> Basis {
-        let by_its_way = || match self.via {
-            Via::Push | Via::Schedule => Basis::Automation,
-            Via::Sns | Via::Direct | Via::Link => Basis::BreakGlass,
-            Via::Slack if self.request.is_some() => Basis::Votes,
-            Via::Slack => Basis::Person,
-        };
-        self.basis.unwrap_or_else(|| {
-            if self.rolls_back.is_some() { Basis::GoingBack } else { by_its_way() }
-        })
-    }
-
-    /// The notice that this promotion has this outcome.
-    pub fn notice(&self, outcome: Outcome, reason: impl Into<String>, at: Timestamp) -> Notice {
-        Notice {
-            digest: Some(self.digest.clone()),
-            commit: self.commit.clone(),
-            tag: Some(self.tag.clone()),
-            previous_tag: Some(self.previous_tag.clone()),
-            previous_commit: self.previous_commit.clone(),
-            rolls_back: self.rolls_back.clone(),
-            request: self.request.clone(),
-            ..Notice::new(outcome, self.by.clone(), reason, at)
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -3,9 +3,9 @@
 use maud::{Markup, html};
 
 use super::{image, page, prose, time};
-use crate::config::App;
 use crate::function_url::Response;
 use crate::model::approval::{Progress, Request};
+use crate::model::config::App;
 use crate::text::plain;
 
 /// What the bearer of the link can do.

@@ -9,13 +9,14 @@ use maud::{Markup, html};
 
 use self::act::Verb;
 use super::{image, page, prose, readable, time};
-use crate::config::App;
 use crate::function_url::Response;
 use crate::model::answer::Outcome;
 use crate::model::approval::{Progress, Request};
+use crate::model::config::App;
+use crate::model::promotion::Promotion;
 use crate::model::session::Session;
 use crate::model::stack::{Phase, Stack, StackEvents};
-use crate::model::state::{Promotion, State};
+use crate::model::state::State;
 use crate::model::{Commit, Digest, Repository};
 use crate::text::plain;
 

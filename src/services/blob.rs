@@ -9,15 +9,14 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use http_body_util::BodyExt;
 use tracing::warn;
 
-use super::{ATTEMPT, Aws, failed};
+use super::clients::{ATTEMPT, Aws, SIDE_BY_SIDE};
+use super::failure::failed;
 use crate::error::Error;
 use crate::model::image::{ConfigLocation, Image, label};
 use crate::model::{Commit, Digest, Repository};
 
 /// An image config of this size would already be absurd.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
-/// How many image configs are read at the same time.
-pub(super) const SIDE_BY_SIDE: usize = 4;
 
 impl Aws {
     /// The commit that the labels of an image name; of an index, the one that all of its platforms

@@ -7,12 +7,11 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Mutex;
 
-use super::locked;
 use crate::error::Error;
 
 /// How long a failed read is remembered, unless the cache has a time of its own.
@@ -119,6 +118,12 @@ impl Since {
     fn age(&self) -> Option<Duration> {
         Some(self.wall.elapsed().ok()?.max(self.monotonic.elapsed()))
     }
+}
+
+/// What a mutex guards. No write under one of these stops halfway, so that a panic elsewhere leaves
+/// the value whole.
+pub(super) fn locked<T>(mutex: &std::sync::Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 #[cfg(test)]

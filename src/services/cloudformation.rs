@@ -8,12 +8,14 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Aws, failed};
-use crate::config::{App, Rollback};
+use super::clients::Aws;
+use super::failure::failed;
 use crate::error::Error;
 use crate::model::Token;
+use crate::model::config::{App, Rollback};
+use crate::model::promotion::Update;
 use crate::model::stack::{EventsWanted, Parameter, Stack, StackEvent, StackEvents};
-use crate::world::{Applied, NotUpdated, Update};
+use crate::world::{Applied, NotUpdated};
 
 /// Clocks of two services may differ by this much.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);

@@ -14,14 +14,18 @@ use futures_util::future::try_join_all;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Aws, failed};
+use super::clients::Aws;
+use super::failure::failed;
 use crate::error::Error;
-use crate::model::approval::Request;
+use crate::model::approval::{Request, RequestIndex};
 use crate::model::known_apps::{Roster, Trouble, Unfinished};
+use crate::model::promotion::Ended;
 use crate::model::session::Session;
-use crate::model::state::{CommandRecord, Ended, State};
+use crate::model::state::{CommandRecord, State};
 use crate::model::{Repository, RequestId, SessionId};
-use crate::world::{Applied, Asked, Records, Version, World};
+use crate::world::action::Records;
+use crate::world::snapshot::Version;
+use crate::world::{Applied, World};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -208,7 +212,7 @@ impl Aws {
     }
 
     /// What a request is about, by its id alone.
-    pub(super) async fn asked(&self, id: &RequestId) -> Result<Option<Asked>, Error> {
+    pub(super) async fn asked(&self, id: &RequestId) -> Result<Option<RequestIndex>, Error> {
         self.record(&asked_partition(id), ASKED).await
     }
 
@@ -220,7 +224,7 @@ impl Aws {
         request: &Request,
         nonce: &str,
     ) -> Result<PutBuilder, Error> {
-        let asked = Asked { repository: repository.clone(), digest: request.digest.clone() };
+        let asked = RequestIndex { repository: repository.clone(), digest: request.digest.clone() };
         let expires_at = request.expires_at.as_second() + ASKED_DAYS * 24 * 60 * 60;
         let put = self.put(&asked_partition(&request.id), ASKED, &asked, nonce)?;
         Ok(put.item("expires_at", AttributeValue::N(expires_at.to_string())))
@@ -481,17 +485,6 @@ impl Aws {
     fn resource(&self, partition: &str, key: &str) -> String {
         format!("item `{key}` of `{partition}` in table `{}`", self.settings.state_table)
     }
-}
-
-/// Draws the nonce of one write. It comes from the operating system, so that two sandboxes never
-/// draw the same.
-pub(super) fn new_nonce() -> Result<String, Error> {
-    let mut nonce = [0; 16];
-    getrandom::fill(&mut nonce).map_err(|error| Error::Unexpected {
-        resource: "the operating system".to_owned(),
-        problem: format!("no random numbers: {error}"),
-    })?;
-    Ok(format!("{:032x}", u128::from_be_bytes(nonce)))
 }
 
 /// Only if nobody wrote it since it was read.

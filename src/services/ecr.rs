@@ -16,9 +16,10 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::bounded::{MOST_BYTES, is_too_large};
-use super::{Aws, CONFIGURATION_AGE, failed};
-use crate::config::App;
+use super::clients::{Aws, CONFIGURATION_AGE};
+use super::failure::failed;
 use crate::error::Error;
+use crate::model::config::App;
 use crate::model::image::{Image, MEDIA_TYPES, TagMutability};
 use crate::model::{Digest, Repository, Tag};
 use crate::world::Applied;

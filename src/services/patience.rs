@@ -15,7 +15,8 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Aws, locked};
+use super::cache::locked;
+use super::clients::{Aws, Deadline};
 use crate::error::Error;
 
 /// The time that is kept back, at most, to report that a call was throttled to the end; a tenth of
@@ -42,14 +43,6 @@ const THROTTLED: [&str; 10] = [
     "ThrottlingException",
     "TooManyRequestsException",
 ];
-
-/// When an invocation ends.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Deadline {
-    at: Instant,
-    /// How much time it had when it began.
-    whole: Duration,
-}
 
 impl Aws {
     /// Begins an invocation. `time` is what it has, where that is known.
@@ -165,7 +158,7 @@ mod tests {
     use super::super::wire::{
         Recording, app, connect, form_error, json_error, json_request, ok, ok_json,
     };
-    use crate::world::World;
+    use crate::world::Web;
 
     const NAME: &str = "/ecr-promoter/apps/web";
 

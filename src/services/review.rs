@@ -8,13 +8,15 @@ use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOut
 use aws_sdk_cloudformation::types::{self as cfn, ChangeSetStatus, ExecutionStatus};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::clients::Aws;
 use super::cloudformation::{is_passing, parameters, refusal, rollback_configuration, timestamp};
-use super::{Aws, failed};
-use crate::config::App;
+use super::failure::failed;
 use crate::error::Error;
 use crate::model::change_set::{Change, Changes, Listed, Replacement, Review, name_prefix};
+use crate::model::config::App;
+use crate::model::promotion::Update;
 use crate::model::{Digest, Token};
-use crate::world::{Applied, NotUpdated, Update};
+use crate::world::{Applied, NotUpdated};
 
 /// How long one look waits for CloudFormation to make a change set; what takes longer is left to
 /// the schedule.

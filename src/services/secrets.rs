@@ -9,9 +9,10 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use secrecy::SecretString;
 
 use super::cache::FAILURE_AGE;
-use super::{Aws, failed};
-use crate::config::ConfigError;
+use super::clients::Aws;
+use super::failure::failed;
 use crate::error::Error;
+use crate::model::config::ConfigError;
 
 /// How old a secret may be.
 const SECRET_AGE: Duration = Duration::from_secs(60);

@@ -3,44 +3,31 @@
 
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use tracing::warn;
 
-use super::Aws;
-use crate::config::App;
+use super::clients::{Aws, TokenId};
 use crate::error::Error;
 use crate::model::approval::{Posted, Request};
-use crate::model::state::Notice;
+use crate::model::config::App;
+use crate::model::notice::Notice;
 use crate::notification::message;
 use crate::services::slack_api::Failure;
+use crate::settings::Secret;
 use crate::slack::card::card;
 use crate::slack::escape::{escape, escape_lines};
 use crate::slack::team::Installation;
-use crate::world::{Applied, Listener, Secret};
+use crate::world::{Applied, Listener};
 
 /// For one message, its retries included: an invocation has better things to do.
 const WITHIN: Duration = Duration::from_secs(5);
-/// How long Slack's failure to say where the app is installed is remembered. It is short, since
-/// people who click wait for it.
-pub(super) const SILENCE_AGE: Duration = Duration::from_secs(3);
 /// How long Slack may take to say where the app is installed: a click waits for it, and Slack waits
 /// for the click's answer.
 const INSTALLATION_WITHIN: Duration = Duration::from_secs(1);
 /// What Slack says of a message that is not there any more: nobody will ever see it, and that is
 /// final.
 const GONE: [&str; 3] = ["message_not_found", "cant_update_message", "is_archived"];
-
-/// A hash of a token: enough to recognise the token, and it reveals nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct TokenId([u8; 32]);
-
-impl TokenId {
-    fn of(token: &SecretString) -> Self {
-        Self(Sha256::digest(token.expose_secret().as_bytes()).into())
-    }
-}
 
 impl Aws {
     /// Posts a request's message, or brings it up to date.
@@ -188,7 +175,7 @@ impl Aws {
     }
 
     /// Says something to one person only.
-    pub(super) async fn whisper_to(&self, to: &Listener, text: &str, within: Duration) {
+    pub(super) async fn answer_privately_to(&self, to: &Listener, text: &str, within: Duration) {
         let text = escape_lines(text, 2_000);
         let told = match (&to.response_url, &to.channel) {
             (Some(url), _) => {

@@ -4,14 +4,15 @@ use aws_sdk_sns::types::MessageAttributeValue;
 use serde_json::json;
 use tracing::warn;
 
-use super::{Aws, failed};
-use crate::config::App;
+use super::clients::Aws;
+use super::failure::failed;
 use crate::error::Error;
-use crate::link::ApprovalLink;
 use crate::model::answer::Outcome;
-use crate::model::state::Notice;
+use crate::model::approval::ApprovalLink;
+use crate::model::config::App;
+use crate::model::notice::Notice;
 use crate::notification::message;
-use crate::world::{Applied, World};
+use crate::world::{Applied, Web};
 
 impl Aws {
     /// Publishes a notice; without a topic there is nobody to tell.

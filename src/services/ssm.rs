@@ -1,9 +1,10 @@
 //! Parameter Store: configuration. Reads may be stale, which is why no state is kept there.
 
-use super::{Aws, failed};
-use crate::config::ConfigError;
+use super::clients::Aws;
+use super::failure::failed;
 use crate::error::Error;
 use crate::link::{NotPublic, PublicUrl};
+use crate::model::config::ConfigError;
 
 impl Aws {
     /// A parameter's value; `None` if there is no such parameter.
@@ -65,9 +66,9 @@ mod tests {
     use http::Request;
     use serde_json::json;
 
+    use super::super::clients::{Aws, CONFIGURATION_AGE};
     use super::super::wire::{connect, denied, json_error, json_request, ok_json, replay, web};
-    use super::super::{Aws, CONFIGURATION_AGE};
-    use crate::world::World;
+    use crate::world::{Apps, Web};
 
     const NAME: &str = "/ecr-promoter/apps/web";
 
@@ -163,7 +164,7 @@ mod tests {
             (get_parameter("/ecr-promoter/public-url"), ok_json(&parameter))
         };
         let read = async |aws: &Aws| {
-            World::public_url(aws).await.expect("read").map(|url| url.as_str().to_owned())
+            Web::public_url(aws).await.expect("read").map(|url| url.as_str().to_owned())
         };
         replay([is("https://one.example"), is("https://two.example/\n"), is(" ")], async |aws| {
             for expected in [Some("https://one.example/"), Some("https://two.example/"), None] {
@@ -173,7 +174,7 @@ mod tests {
             }
         })
         .await;
-        let error = replay([is("http://one.example/")], async |aws| World::public_url(aws).await)
+        let error = replay([is("http://one.example/")], async |aws| Web::public_url(aws).await)
             .await
             .expect_err("refused")
             .to_string();

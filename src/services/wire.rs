@@ -13,10 +13,11 @@ use aws_smithy_types::body::SdkBody;
 use http::{Request, Response};
 use serde_json::{Value, json};
 
-use super::Aws;
-use crate::config::{App, Settings};
+use super::clients::Aws;
 use crate::error::Error;
 use crate::model::Repository;
+use crate::model::config::App;
+use crate::settings::Settings;
 
 /// Where the tests' function tells people.
 pub(super) const TOPIC: &str = "arn:aws:sns:us-east-1:012345678912:notifications";
@@ -64,7 +65,7 @@ pub(super) fn connect(
         state_table: "state-table".to_owned(),
         parameter_prefix: "/ecr-promoter".to_owned(),
         notification_topic: Some(TOPIC.to_owned()),
-        slack_api_url: crate::config::DEFAULT_SLACK_API.to_owned(),
+        slack_api_url: crate::settings::DEFAULT_SLACK_API.to_owned(),
         endpoint_url: None,
     };
     let mut aws = Aws::new(&sdk, SharedHttpConnector::new(wire.clone()), settings);

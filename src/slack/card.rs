@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::escape::{code, escape};
 use super::interaction::Button;
-use crate::config::App;
 use crate::model::approval::{Progress, Request, Vote};
+use crate::model::config::App;
 use crate::notification::{after, image_name};
 use crate::text::plain;
 

@@ -3,8 +3,9 @@
 //! channels, and an organisation has many workspaces. <https://docs.slack.dev/enterprise/>,
 //! <https://docs.slack.dev/apis/slack-connect/>
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::model::command::Standing;
 
 /// Where the app is installed, as `auth.test` answers for the bot's token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,17 +14,6 @@ pub struct Installation {
     pub team: String,
     /// The organisation that the team belongs to, if it belongs to one.
     pub organisation: Option<String>,
-}
-
-/// How a person belongs to the installation. Nobody else may vote or command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Standing {
-    /// A member of the team that the app is installed in.
-    Team,
-    /// A member of another team of the same organisation: counts only for apps that list this
-    /// person.
-    Organisation,
 }
 
 /// What a request says about its sender.

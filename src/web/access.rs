@@ -6,18 +6,18 @@ use jiff::Timestamp;
 use tracing::error;
 
 use crate::error::Error;
-use crate::event::command::Trace;
 use crate::function_url::{Request, Response};
 use crate::link::{Claim, Invalid, Purpose};
+use crate::model::command::Trace;
 use crate::page::notice;
-use crate::world::World;
+use crate::world::Web;
 
 /// How long a page may take: a browser waits longer than Slack, but not for ever. The schedule
 /// finishes what takes longer.
 pub(super) const BUDGET: Duration = Duration::from_secs(20);
 
 /// Returns what a link is for and until when, if this function made it and it is not too old.
-pub(super) async fn link<W: World, P: Purpose>(
+pub(super) async fn link<W: Web, P: Purpose>(
     world: &W,
     token: &str,
     now: Timestamp,
@@ -31,7 +31,7 @@ pub(super) async fn link<W: World, P: Purpose>(
 }
 
 /// Whether a form came from a page of ours.
-pub(super) async fn is_own_form<W: World>(world: &W, request: &Request) -> Result<bool, Error> {
+pub(super) async fn is_own_form<W: Web>(world: &W, request: &Request) -> Result<bool, Error> {
     Ok(request.is_same_origin(None)
         || request.is_same_origin(world.public_url().await?.as_ref().map(|url| url.as_str())))
 }

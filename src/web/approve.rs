@@ -4,22 +4,23 @@
 use http::Method;
 use jiff::Timestamp;
 
-use crate::config::App;
 use crate::decide::Trigger;
 use crate::error::Error;
-use crate::event::command::{Act, Choice, Command};
 use crate::function_url::{Request, Response};
-use crate::link::{ApprovalLink, Invalid};
+use crate::link::Invalid;
 use crate::model::answer::{Outcome, Reply};
-use crate::model::approval::Request as Asked;
+use crate::model::approval::{ApprovalLink, Request as Asked};
+use crate::model::command::{Act, Choice, Command};
+use crate::model::config::App;
 use crate::page::approve::{APPROVE, DECISION, NAME, REJECT, Right};
 use crate::page::{self, notice};
 use crate::reconcile::look_for_a_person;
 use crate::web::access::{self, BUDGET, failed, link};
-use crate::world::{Subject, World};
+use crate::world::Web;
+use crate::world::snapshot::Subject;
 
 /// Answers a request for `/approve/<token>`.
-pub(super) async fn answer<W: World>(
+pub(super) async fn answer<W: Web>(
     world: &W,
     request: &Request,
     token: &str,
@@ -44,7 +45,7 @@ pub(super) async fn answer<W: World>(
 }
 
 /// The app and, while it is remembered, the request.
-async fn find<W: World>(
+async fn find<W: Web>(
     world: &W,
     link: &ApprovalLink,
 ) -> Result<Option<(App, Option<Asked>)>, Error> {
@@ -60,7 +61,7 @@ async fn find<W: World>(
     Ok(Some((app, request)))
 }
 
-async fn show<W: World>(
+async fn show<W: Web>(
     world: &W,
     link: &ApprovalLink,
     status: u16,
@@ -82,7 +83,7 @@ fn right(app: &App, request: &Asked) -> Right {
     if policy.links && !policy.needs_identity() { Right::Decide } else { Right::Look }
 }
 
-async fn decide<W: World>(
+async fn decide<W: Web>(
     world: &W,
     request: &Request,
     link: &ApprovalLink,

@@ -13,14 +13,14 @@ use http::Method;
 use jiff::Timestamp;
 use tracing::warn;
 
-use crate::config::App;
 use crate::decide::{Trigger, identity_objection, slack_objection};
 use crate::error::Error;
-use crate::event::command::{Act, Choice, Command, ImageRef};
 use crate::function_url::{Request, Response};
-use crate::link::{BoardLink, Invalid};
+use crate::link::Invalid;
 use crate::model::answer::{Answer, Outcome, Reply};
-use crate::model::session::Session;
+use crate::model::command::{Act, Choice, Command, ImageRef};
+use crate::model::config::App;
+use crate::model::session::{BoardLink, Session};
 use crate::model::stack::{EventsWanted, Phase};
 use crate::model::state::State;
 use crate::model::{Digest, Repository};
@@ -31,7 +31,8 @@ use crate::reconcile::look_for_a_person;
 use crate::schedule::SIDE_BY_SIDE;
 use crate::text::plain;
 use crate::web::access::{self, BUDGET, failed};
-use crate::world::{Question, Snapshot, Subject, World};
+use crate::world::Web;
+use crate::world::snapshot::{Question, Snapshot, Subject};
 
 /// What people read where only the log has the details.
 const UNREADABLE: &str = "it could not be read just now; the function's log says why";
@@ -92,7 +93,7 @@ impl Place {
 }
 
 /// Answers a request for a board.
-pub(super) async fn answer<W: World>(
+pub(super) async fn answer<W: Web>(
     world: &W,
     request: &Request,
     route: &Route<'_>,
@@ -127,7 +128,7 @@ pub(super) async fn answer<W: World>(
 }
 
 /// Returns the session of a board, if its link is valid and the session has not ended.
-async fn session<W: World>(
+async fn session<W: Web>(
     world: &W,
     token: &str,
     now: Timestamp,
@@ -154,7 +155,7 @@ fn image(verb: Verb, query: &str) -> Option<Option<Digest>> {
     }
 }
 
-async fn list<W: World>(world: &W, viewer: &Viewer<'_>) -> Result<Response, Error> {
+async fn list<W: Web>(world: &W, viewer: &Viewer<'_>) -> Result<Response, Error> {
     let apps = world.known_apps().await?;
     let usable: Vec<Repository> = apps
         .iter()
@@ -214,7 +215,7 @@ fn words(repository: &Repository, error: &Error) -> String {
 }
 
 /// Returns the app, or the page that says why it cannot be used.
-async fn find<W: World>(
+async fn find<W: Web>(
     world: &W,
     viewer: &Viewer<'_>,
     repository: &Repository,
@@ -230,7 +231,7 @@ async fn find<W: World>(
 }
 
 /// The app as it is now, for a page about it.
-async fn observe<W: World>(world: &W, app: &App) -> Result<Snapshot, Error> {
+async fn observe<W: Web>(world: &W, app: &App) -> Result<Snapshot, Error> {
     let mut seen = world.observe(app, &Subject::default()).await?;
     seen.state = of_this_stack(app, seen.state);
     world.read(app, &Question::History, &mut seen).await?;
@@ -250,7 +251,7 @@ fn rights(viewer: &Viewer<'_>, app: &App, state: Option<&State>) -> Rights {
     }
 }
 
-async fn show<W: World>(
+async fn show<W: Web>(
     world: &W,
     viewer: &Viewer<'_>,
     repository: &Repository,
@@ -263,7 +264,7 @@ async fn show<W: World>(
     Ok(board::app::app(viewer, &app, &seen, &rights(viewer, &app, seen.state.as_ref())))
 }
 
-async fn confirm<W: World>(
+async fn confirm<W: Web>(
     world: &W,
     viewer: &Viewer<'_>,
     repository: &Repository,
@@ -280,7 +281,7 @@ async fn confirm<W: World>(
     Ok(act::confirm(viewer, &app, &seen, &rights, verb, image, &once))
 }
 
-async fn act<W: World>(
+async fn act<W: Web>(
     world: &W,
     request: &Request,
     viewer: &Viewer<'_>,

@@ -5,13 +5,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tracing::info;
 
-use crate::config::ConfigError;
 use crate::error::Error;
-use crate::event::command::SlackOrigin;
 use crate::model::answer::{Answer, Outcome, Reply};
+use crate::model::command::SlackOrigin;
+use crate::model::config::ConfigError;
 use crate::model::session::Session;
 use crate::model::{Proof, SessionId};
-use crate::world::{Applied, Secret, World};
+use crate::settings::Secret;
+use crate::world::{Applied, Web};
 
 /// How long a board can be used.
 const AGE: SignedDuration = SignedDuration::from_mins(15);
@@ -33,7 +34,7 @@ pub enum Asker {
 }
 
 /// Makes a link to the board. The session of whoever asks is written first, and the link names it.
-pub async fn link<W: World>(world: &W, asker: Asker) -> Result<Reply, Error> {
+pub async fn link<W: Web>(world: &W, asker: Asker) -> Result<Reply, Error> {
     let Some(signer) = world.signer().await? else { return Err(missing(world).await?.into()) };
     let (by, slack, command) = match asker {
         Asker::Invoker(by) => {
@@ -70,7 +71,7 @@ pub async fn link<W: World>(world: &W, asker: Asker) -> Result<Reply, Error> {
 }
 
 /// Says which of the two parameters that links need is missing, and how to make it.
-async fn missing<W: World>(world: &W) -> Result<ConfigError, Error> {
+async fn missing<W: Web>(world: &W) -> Result<ConfigError, Error> {
     let is_secret = world.secret(Secret::Links).await?.is_none();
     let (name, problem) = if is_secret {
         let name = world.secret_source(Secret::Links);

@@ -12,22 +12,25 @@ use jiff::Timestamp;
 use serde_json::json;
 use tracing::error;
 
-use crate::config::App;
 use crate::decide::{Step, Trigger, decide, slack_objection};
 use crate::error::Error;
-use crate::event::command::{ACTIONS, Act, Choice, Command, Sender, SlackOrigin};
+use crate::event::command::{ACTIONS, Sender, from_slash};
 use crate::function_url::{Request, Response};
 use crate::model::RequestId;
 use crate::model::answer::{Answer, Outcome, Reply};
+use crate::model::command::{Act, Choice, Command, SlackOrigin, Standing};
+use crate::model::config::App;
 use crate::reconcile::look_for_a_person;
+use crate::settings::Secret;
 use crate::slack::escape::escape_lines;
 use crate::slack::interaction::{self, Button, Click};
 use crate::slack::reply::{HELP, words, words_for_outsiders};
 use crate::slack::signature::signed;
 use crate::slack::slash::{self, SlashCommand};
-use crate::slack::team::{self, Standing};
+use crate::slack::team;
 use crate::web::board_link::{self, Asker};
-use crate::world::{Listener, Secret, Subject, World};
+use crate::world::snapshot::Subject;
+use crate::world::{Listener, Web};
 
 /// How long the function works before it answers Slack. The rest of the 3 s is for the network.
 const BUDGET: Duration = Duration::from_millis(2_250);
@@ -62,11 +65,7 @@ pub(super) fn is_ssl_check(request: &Request) -> bool {
 }
 
 /// A click on a button of ours.
-pub(super) async fn interaction<W: World>(
-    world: &W,
-    request: &Request,
-    now: Timestamp,
-) -> Response {
+pub(super) async fn interaction<W: Web>(world: &W, request: &Request, now: Timestamp) -> Response {
     let began = Instant::now();
     if let Err(refused) = authenticate(world, request, now).await {
         return refused;
@@ -97,12 +96,12 @@ pub(super) async fn interaction<W: World>(
             format!("That failed: {failure}")
         }
     };
-    whisper(world, &click, &said, began).await;
+    answer_privately(world, &click, &said, began).await;
     Response::ok()
 }
 
 /// Checks that the clicker belongs to the installation, and finds what the click means.
-async fn admit<W: World>(
+async fn admit<W: Web>(
     world: &W,
     click: &Click,
     began: Instant,
@@ -121,7 +120,7 @@ async fn admit<W: World>(
         Ok(standing) => standing,
         Err(Stranger::Foreign) => return Err(foreign()),
         Err(Stranger::Unknown) => {
-            whisper(world, click, NOT_HEARD, began).await;
+            answer_privately(world, click, NOT_HEARD, began).await;
             return Err(not_heard());
         }
     };
@@ -133,7 +132,7 @@ async fn admit<W: World>(
 }
 
 /// Carries out what the click means, if whoever clicked may command.
-async fn answer_click<W: World>(
+async fn answer_click<W: Web>(
     world: &W,
     app: &App,
     act: Act,
@@ -157,7 +156,7 @@ async fn answer_click<W: World>(
 }
 
 /// The app that a click is about and what it means, by what its button's request is about.
-async fn find<W: World>(world: &W, click: &Click) -> Result<Option<(App, Act)>, Error> {
+async fn find<W: Web>(world: &W, click: &Click) -> Result<Option<(App, Act)>, Error> {
     let Ok(id) = click.value.parse::<RequestId>() else { return Ok(None) };
     let Some(asked) = world.request(&id).await? else { return Ok(None) };
     let Some(app) = world.app(&asked.repository).await? else { return Ok(None) };
@@ -181,17 +180,17 @@ fn is_what_was_clicked(button: Button, outcome: Outcome) -> bool {
     outcome == wanted
 }
 
-async fn whisper<W: World>(world: &W, click: &Click, text: &str, began: Instant) {
+async fn answer_privately<W: Web>(world: &W, click: &Click, text: &str, began: Instant) {
     let to = Listener {
         response_url: click.response_url.clone(),
         channel: click.channel.clone(),
         user: click.user.id.clone(),
     };
-    world.whisper(&to, text, LAST_WORD.max(left(began))).await;
+    world.answer_privately(&to, text, LAST_WORD.max(left(began))).await;
 }
 
 /// A slash command: the words of a command. The word `promote` may be left out.
-pub(super) async fn command<W: World>(world: &W, request: &Request, now: Timestamp) -> Response {
+pub(super) async fn command<W: Web>(world: &W, request: &Request, now: Timestamp) -> Response {
     let began = Instant::now();
     if let Err(refused) = authenticate(world, request, now).await {
         return refused;
@@ -231,7 +230,7 @@ pub(super) async fn command<W: World>(world: &W, request: &Request, now: Timesta
 }
 
 /// `/promote board`: a link for whoever asks.
-async fn board<W: World>(
+async fn board<W: Web>(
     world: &W,
     slash: SlashCommand,
     origin: SlackOrigin,
@@ -266,7 +265,7 @@ async fn board<W: World>(
 }
 
 /// Whether any app lists this person of another team.
-async fn is_listed_anywhere<W: World>(world: &W, user: &str) -> Result<bool, Error> {
+async fn is_listed_anywhere<W: Web>(world: &W, user: &str) -> Result<bool, Error> {
     let apps = world.known_apps().await?;
     Ok(apps
         .iter()
@@ -274,7 +273,7 @@ async fn is_listed_anywhere<W: World>(world: &W, user: &str) -> Result<bool, Err
 }
 
 /// Every other slash command: about one app.
-async fn order<W: World>(
+async fn order<W: Web>(
     world: &W,
     slash: &SlashCommand,
     text: &str,
@@ -283,7 +282,7 @@ async fn order<W: World>(
 ) -> Response {
     let sender =
         Sender::Slack { trigger_id: &slash.trigger_id, origin: &origin, name: &slash.user.name };
-    let command = match Command::from_slash(text, sender) {
+    let command = match from_slash(text, sender) {
         Ok(command) => command,
         Err(problem) => {
             return ephemeral(&format!("{} `help` lists the commands.", problem.problem));
@@ -331,7 +330,7 @@ async fn order<W: World>(
 }
 
 /// Answers somebody who may only look. Nothing is written, and no change set is made.
-async fn show<W: World>(world: &W, app: &App, command: Command, began: Instant) -> Response {
+async fn show<W: Web>(world: &W, app: &App, command: Command, began: Instant) -> Response {
     let subject = Subject::of(&command);
     let trigger = Trigger::Command(command);
     let looked = look_only(world, app, &trigger, &subject);
@@ -350,7 +349,7 @@ async fn show<W: World>(world: &W, app: &App, command: Command, began: Instant) 
 
 /// The answer to a trigger, if reads are enough for it; `None` if something would have to be
 /// written first.
-async fn look_only<W: World>(
+async fn look_only<W: Web>(
     world: &W,
     app: &App,
     trigger: &Trigger,
@@ -375,7 +374,7 @@ async fn look_only<W: World>(
 }
 
 /// Carries out a command while there is time. Cutting it off is as safe as a crash.
-async fn act_in_time<W: World>(
+async fn act_in_time<W: Web>(
     world: &W,
     app: &App,
     command: Command,
@@ -405,7 +404,7 @@ fn refusal(app: &App, objection: String) -> Reply {
 
 /// Whether Slack signed it. The headers are checked first, so that a malformed signature costs no
 /// call.
-async fn authenticate<W: World>(
+async fn authenticate<W: Web>(
     world: &W,
     request: &Request,
     now: Timestamp,
@@ -425,7 +424,7 @@ async fn authenticate<W: World>(
 }
 
 /// Refuses a request that names an address for answers which is not Slack's: Slack never sends one.
-fn check_response_url<W: World>(world: &W, url: Option<&str>) -> Result<(), Response> {
+fn check_response_url<W: Web>(world: &W, url: Option<&str>) -> Result<(), Response> {
     if url.is_none_or(|url| world.is_response_url(url)) {
         return Ok(());
     }
@@ -441,7 +440,7 @@ enum Stranger {
     Unknown,
 }
 
-async fn standing<W: World>(world: &W, sender: team::Sender<'_>) -> Result<Standing, Stranger> {
+async fn standing<W: Web>(world: &W, sender: team::Sender<'_>) -> Result<Standing, Stranger> {
     let installation = world.installation().await.ok_or(Stranger::Unknown)?;
     installation.standing(sender).ok_or(Stranger::Foreign)
 }

@@ -1,6 +1,7 @@
 //! The board: what it shows, each act on it, and whose acts it lets through.
 
-use ecr_promoter::link::{BoardLink, Claim};
+use ecr_promoter::link::Claim;
+use ecr_promoter::model::session::BoardLink;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 

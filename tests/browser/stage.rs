@@ -4,7 +4,8 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use ecr_promoter::link::{ApprovalLink, Claim, Signer};
+use ecr_promoter::link::{Claim, Signer};
+use ecr_promoter::model::approval::ApprovalLink;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use secrecy::SecretString;

@@ -16,25 +16,28 @@ use std::sync::LazyLock;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use ecr_promoter::config::App;
 use ecr_promoter::error::Error;
 use ecr_promoter::event::Invocation;
 use ecr_promoter::handle::handle;
 use ecr_promoter::link::PublicUrl;
 use ecr_promoter::model::answer::Outcome;
-use ecr_promoter::model::approval::{Posted, Progress, Request};
+use ecr_promoter::model::approval::{Posted, Progress, Request, RequestIndex};
 use ecr_promoter::model::change_set::{Change, Changes, Replacement, Review};
+use ecr_promoter::model::command::Via;
+use ecr_promoter::model::config::App;
 use ecr_promoter::model::image::{Image, MEDIA_TYPES, TagMutability, Tags};
 use ecr_promoter::model::known_apps::{Roster, Unfinished};
+use ecr_promoter::model::notice::Notice;
+use ecr_promoter::model::promotion::{Ended, Update};
 use ecr_promoter::model::session::Session;
 use ecr_promoter::model::stack::{EventsWanted, Parameter, Stack, StackEvent, StackEvents};
-use ecr_promoter::model::state::{CommandRecord, Ended, Notice, State, Via};
+use ecr_promoter::model::state::{CommandRecord, State};
 use ecr_promoter::model::{Digest, Repository, RequestId, SessionId, Tag, Token};
+use ecr_promoter::settings::Secret;
 use ecr_promoter::slack::team::Installation;
-use ecr_promoter::world::{
-    Action, Applied, Asked, Listener, Matches, NotUpdated, Question, Secret, Snapshot, Subject,
-    TagsWanted, Update, Version, World,
-};
+use ecr_promoter::world::action::Action;
+use ecr_promoter::world::snapshot::{Matches, Question, Snapshot, Subject, TagsWanted, Version};
+use ecr_promoter::world::{Applied, Apps, Listener, NotUpdated, Web, World};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -111,7 +114,7 @@ pub(crate) struct Inner {
     pub(crate) others: BTreeMap<Repository, (Value, Option<State>)>,
     pub(crate) list_never_ends: bool,
     /// What each request is about.
-    pub(crate) asked: BTreeMap<RequestId, Asked>,
+    pub(crate) asked: BTreeMap<RequestId, RequestIndex>,
     /// The messages in Slack, by their time, as they are now.
     pub(crate) slack: BTreeMap<String, Request>,
     pub(crate) slack_is_down: bool,
@@ -267,7 +270,7 @@ impl Memory {
     }
 
     /// What a handler sees of it.
-    pub(crate) fn sandbox(&self) -> impl World + use<> {
+    pub(crate) fn sandbox(&self) -> impl Web + use<> {
         Sandbox { world: self.clone(), died: RefCell::new(false) }
     }
 
@@ -654,7 +657,11 @@ impl Inner {
         Applied::Done
     }
 
-    fn save(&mut self, records: &ecr_promoter::world::Records, version: &Version) -> Applied {
+    fn save(
+        &mut self,
+        records: &ecr_promoter::world::action::Records,
+        version: &Version,
+    ) -> Applied {
         if records.state.is_some()
             && self.state.as_ref().map(|(_, nonce)| nonce) != version.0.as_ref()
         {
@@ -674,7 +681,7 @@ impl Inner {
         if let Some(request) = &records.request {
             self.asked.insert(
                 request.id.clone(),
-                Asked {
+                RequestIndex {
                     repository: "web".parse().expect("a name"),
                     digest: request.digest.clone(),
                 },
@@ -825,168 +832,6 @@ impl World for Sandbox {
         self.world.get().now
     }
 
-    fn source(&self, repository: &Repository) -> String {
-        format!("/ecr-promoter/apps/{repository}")
-    }
-
-    async fn app(&self, repository: &Repository) -> Result<Option<App>, Error> {
-        let config = self.call("GetParameter", |w| w.config.to_string()).await?;
-        if let Some((config, _)) = self.world.get().others.get(repository) {
-            return Ok(Some(App::parse(
-                repository,
-                &format!("/ecr-promoter/apps/{repository}"),
-                &config.to_string(),
-            )?));
-        }
-        if repository.as_str() != "web" {
-            return Ok(None);
-        }
-        Ok(Some(App::parse(repository, "/ecr-promoter/apps/web", &config)?))
-    }
-
-    async fn app_now(&self, repository: &Repository) -> Result<Option<App>, Error> {
-        self.app(repository).await
-    }
-
-    async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error> {
-        let config = self.call("GetParametersByPath", |w| w.config.clone()).await?;
-        if self.world.get().list_never_ends {
-            std::future::pending().await
-        }
-        if config.is_null() {
-            return Ok(Vec::new());
-        }
-        let config = config.to_string();
-        let web: Repository = "web".parse().expect("a repository");
-        let app = App::parse(&web, "/ecr-promoter/apps/web", &config).map_err(Error::from);
-        let parse = |(name, (config, _)): (&Repository, &(Value, Option<State>))| {
-            let app = App::parse(name, &format!("/ecr-promoter/apps/{name}"), &config.to_string());
-            (name.clone(), app.map_err(Error::from))
-        };
-        let others: Vec<_> = self.world.get().others.iter().map(parse).collect();
-        Ok(std::iter::once((web, app)).chain(others).collect())
-    }
-
-    async fn known_apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error> {
-        self.apps().await
-    }
-
-    fn secret_source(&self, secret: Secret) -> String {
-        match secret {
-            Secret::SlackSigningSecret => "/ecr-promoter/slack/signing-secret".to_owned(),
-            Secret::SlackBotToken => "/ecr-promoter/slack/bot-token".to_owned(),
-            Secret::Links => "/ecr-promoter/link-secret".to_owned(),
-        }
-    }
-
-    fn public_url_source(&self) -> String {
-        "/ecr-promoter/public-url".to_owned()
-    }
-
-    async fn installation(&self) -> Option<Installation> {
-        self.call("Slack auth.test", |w| w.installation.clone()).await.ok().flatten()
-    }
-
-    async fn session(&self, id: &SessionId) -> Result<Option<Session>, Error> {
-        self.call("GetItem session", |w| w.sessions.get(id).cloned()).await
-    }
-
-    async fn open_session(&self, session: &Session) -> Result<Applied, Error> {
-        let open = |w: &mut Inner| match w.sessions.contains_key(&session.id) {
-            true => Applied::Conflict,
-            false => {
-                w.sessions.insert(session.id.clone(), session.clone());
-                Applied::Done
-            }
-        };
-        self.call("PutItem session", open).await
-    }
-
-    async fn secret(&self, secret: Secret) -> Result<Option<SecretString>, Error> {
-        let SecretsOfSlack { signing, token } =
-            self.call("GetParameter secret", |w| w.secrets.clone()).await?;
-        Ok(match secret {
-            Secret::SlackSigningSecret => signing.map(SecretString::from),
-            Secret::SlackBotToken => token.map(SecretString::from),
-            Secret::Links => self.world.get().link_secret.clone().map(SecretString::from),
-        })
-    }
-
-    async fn request(&self, id: &RequestId) -> Result<Option<Asked>, Error> {
-        self.call("GetItem request", |w| w.asked.get(id).cloned()).await
-    }
-
-    fn is_response_url(&self, url: &str) -> bool {
-        url.starts_with("https://hooks.slack.com/")
-    }
-
-    async fn whisper(&self, _: &Listener, text: &str, _: Duration) {
-        self.world.get_mut().whispered.push(text.to_owned());
-    }
-
-    async fn roster(&self) -> Result<(Roster, Version), Error> {
-        let (roster, nonce) = self.call("GetItem roster", |w| w.roster.clone()).await?.unzip();
-        Ok((roster.unwrap_or_default(), Version(nonce)))
-    }
-
-    async fn keep_roster(&self, roster: &Roster, version: &Version) -> Result<Applied, Error> {
-        self.call("Save roster", |w| keep(&mut w.roster, roster, version, &mut w.nonces)).await
-    }
-
-    async fn unfinished(&self) -> Result<(Unfinished, Version), Error> {
-        let (unfinished, nonce) =
-            self.call("GetItem unfinished", |w| w.unfinished.clone()).await?.unzip();
-        Ok((unfinished.unwrap_or_default(), Version(nonce)))
-    }
-
-    async fn keep_unfinished(
-        &self,
-        unfinished: &Unfinished,
-        version: &Version,
-    ) -> Result<Applied, Error> {
-        self.call("Save unfinished", |w| {
-            keep(&mut w.unfinished, unfinished, version, &mut w.nonces)
-        })
-        .await
-    }
-
-    async fn state(&self, _: &Repository) -> Result<Option<State>, Error> {
-        self.call("GetItem state", |w| w.state.as_ref().map(|(state, _)| state.clone())).await
-    }
-
-    async fn states(
-        &self,
-        repositories: &[Repository],
-    ) -> Result<BTreeMap<Repository, Result<State, Error>>, Error> {
-        let read = |w: &mut Inner| {
-            let state = |name: &Repository| match w.others.get(name) {
-                Some((_, state)) => state.clone(),
-                None => w
-                    .state
-                    .as_ref()
-                    .filter(|_| name.as_str() == "web")
-                    .map(|(state, _)| state.clone()),
-            };
-            repositories.iter().filter_map(|name| Some((name.clone(), Ok(state(name)?)))).collect()
-        };
-        self.call("BatchGetItem", read).await
-    }
-
-    async fn watch(
-        &self,
-        _: &App,
-        _: &EventsWanted,
-    ) -> Result<(Option<Stack>, StackEvents), Error> {
-        let stack = self.call("DescribeStacks", |w| w.stack());
-        let events = self.call("DescribeStackEvents", |w| StackEvents::from(w.events.clone()));
-        let (stack, events) = futures_util::try_join!(stack, events)?;
-        Ok((Some(stack), events))
-    }
-
-    async fn public_url(&self) -> Result<Option<PublicUrl>, Error> {
-        Ok(self.world.get().public_url.as_ref().map(|url| url.parse().expect("an address")))
-    }
-
     async fn observe(&self, _: &App, subject: &Subject) -> Result<Snapshot, Error> {
         if subject.is_routine {
             return self.glance().await;
@@ -1106,6 +951,10 @@ impl World for Sandbox {
         Ok(())
     }
 
+    async fn app_now(&self, repository: &Repository) -> Result<Option<App>, Error> {
+        self.app(repository).await
+    }
+
     async fn apply(&self, _: &App, action: &Action, version: &Version) -> Result<Applied, Error> {
         match action {
             Action::Save(records) | Action::Mark(records) => {
@@ -1172,6 +1021,168 @@ impl World for Sandbox {
 
     async fn pause(&self, _: u32) {
         yield_now().await;
+    }
+}
+
+impl Apps for Sandbox {
+    fn source(&self, repository: &Repository) -> String {
+        format!("/ecr-promoter/apps/{repository}")
+    }
+
+    async fn app(&self, repository: &Repository) -> Result<Option<App>, Error> {
+        let config = self.call("GetParameter", |w| w.config.to_string()).await?;
+        if let Some((config, _)) = self.world.get().others.get(repository) {
+            return Ok(Some(App::parse(
+                repository,
+                &format!("/ecr-promoter/apps/{repository}"),
+                &config.to_string(),
+            )?));
+        }
+        if repository.as_str() != "web" {
+            return Ok(None);
+        }
+        Ok(Some(App::parse(repository, "/ecr-promoter/apps/web", &config)?))
+    }
+
+    async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error> {
+        let config = self.call("GetParametersByPath", |w| w.config.clone()).await?;
+        if self.world.get().list_never_ends {
+            std::future::pending().await
+        }
+        if config.is_null() {
+            return Ok(Vec::new());
+        }
+        let config = config.to_string();
+        let web: Repository = "web".parse().expect("a repository");
+        let app = App::parse(&web, "/ecr-promoter/apps/web", &config).map_err(Error::from);
+        let parse = |(name, (config, _)): (&Repository, &(Value, Option<State>))| {
+            let app = App::parse(name, &format!("/ecr-promoter/apps/{name}"), &config.to_string());
+            (name.clone(), app.map_err(Error::from))
+        };
+        let others: Vec<_> = self.world.get().others.iter().map(parse).collect();
+        Ok(std::iter::once((web, app)).chain(others).collect())
+    }
+
+    async fn known_apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error> {
+        self.apps().await
+    }
+
+    async fn state(&self, _: &Repository) -> Result<Option<State>, Error> {
+        self.call("GetItem state", |w| w.state.as_ref().map(|(state, _)| state.clone())).await
+    }
+
+    async fn states(
+        &self,
+        repositories: &[Repository],
+    ) -> Result<BTreeMap<Repository, Result<State, Error>>, Error> {
+        let read = |w: &mut Inner| {
+            let state = |name: &Repository| match w.others.get(name) {
+                Some((_, state)) => state.clone(),
+                None => w
+                    .state
+                    .as_ref()
+                    .filter(|_| name.as_str() == "web")
+                    .map(|(state, _)| state.clone()),
+            };
+            repositories.iter().filter_map(|name| Some((name.clone(), Ok(state(name)?)))).collect()
+        };
+        self.call("BatchGetItem", read).await
+    }
+
+    async fn roster(&self) -> Result<(Roster, Version), Error> {
+        let (roster, nonce) = self.call("GetItem roster", |w| w.roster.clone()).await?.unzip();
+        Ok((roster.unwrap_or_default(), Version(nonce)))
+    }
+
+    async fn keep_roster(&self, roster: &Roster, version: &Version) -> Result<Applied, Error> {
+        self.call("Save roster", |w| keep(&mut w.roster, roster, version, &mut w.nonces)).await
+    }
+
+    async fn unfinished(&self) -> Result<(Unfinished, Version), Error> {
+        let (unfinished, nonce) =
+            self.call("GetItem unfinished", |w| w.unfinished.clone()).await?.unzip();
+        Ok((unfinished.unwrap_or_default(), Version(nonce)))
+    }
+
+    async fn keep_unfinished(
+        &self,
+        unfinished: &Unfinished,
+        version: &Version,
+    ) -> Result<Applied, Error> {
+        self.call("Save unfinished", |w| {
+            keep(&mut w.unfinished, unfinished, version, &mut w.nonces)
+        })
+        .await
+    }
+}
+
+impl Web for Sandbox {
+    fn secret_source(&self, secret: Secret) -> String {
+        match secret {
+            Secret::SlackSigningSecret => "/ecr-promoter/slack/signing-secret".to_owned(),
+            Secret::SlackBotToken => "/ecr-promoter/slack/bot-token".to_owned(),
+            Secret::Links => "/ecr-promoter/link-secret".to_owned(),
+        }
+    }
+
+    fn public_url_source(&self) -> String {
+        "/ecr-promoter/public-url".to_owned()
+    }
+
+    async fn installation(&self) -> Option<Installation> {
+        self.call("Slack auth.test", |w| w.installation.clone()).await.ok().flatten()
+    }
+
+    async fn session(&self, id: &SessionId) -> Result<Option<Session>, Error> {
+        self.call("GetItem session", |w| w.sessions.get(id).cloned()).await
+    }
+
+    async fn open_session(&self, session: &Session) -> Result<Applied, Error> {
+        let open = |w: &mut Inner| match w.sessions.contains_key(&session.id) {
+            true => Applied::Conflict,
+            false => {
+                w.sessions.insert(session.id.clone(), session.clone());
+                Applied::Done
+            }
+        };
+        self.call("PutItem session", open).await
+    }
+
+    async fn secret(&self, secret: Secret) -> Result<Option<SecretString>, Error> {
+        let SecretsOfSlack { signing, token } =
+            self.call("GetParameter secret", |w| w.secrets.clone()).await?;
+        Ok(match secret {
+            Secret::SlackSigningSecret => signing.map(SecretString::from),
+            Secret::SlackBotToken => token.map(SecretString::from),
+            Secret::Links => self.world.get().link_secret.clone().map(SecretString::from),
+        })
+    }
+
+    async fn request(&self, id: &RequestId) -> Result<Option<RequestIndex>, Error> {
+        self.call("GetItem request", |w| w.asked.get(id).cloned()).await
+    }
+
+    fn is_response_url(&self, url: &str) -> bool {
+        url.starts_with("https://hooks.slack.com/")
+    }
+
+    async fn answer_privately(&self, _: &Listener, text: &str, _: Duration) {
+        self.world.get_mut().whispered.push(text.to_owned());
+    }
+
+    async fn watch(
+        &self,
+        _: &App,
+        _: &EventsWanted,
+    ) -> Result<(Option<Stack>, StackEvents), Error> {
+        let stack = self.call("DescribeStacks", |w| w.stack());
+        let events = self.call("DescribeStackEvents", |w| StackEvents::from(w.events.clone()));
+        let (stack, events) = futures_util::try_join!(stack, events)?;
+        Ok((Some(stack), events))
+    }
+
+    async fn public_url(&self) -> Result<Option<PublicUrl>, Error> {
+        Ok(self.world.get().public_url.as_ref().map(|url| url.parse().expect("an address")))
     }
 }
 

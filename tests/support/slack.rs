@@ -3,7 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ecr_promoter::config::App;
+use ecr_promoter::model::config::App;
 use ecr_promoter::slack::card::card;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;

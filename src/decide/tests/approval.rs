@@ -1,11 +1,11 @@
 //! What people say, by what was decided before and through what it comes.
 
 use super::*;
-use crate::event::command::SlackOrigin;
 use crate::model::RequestId;
 use crate::model::approval::{Progress, Request, Vote};
-use crate::model::state::{Ended, Promotion, State};
-use crate::slack::team::Standing;
+use crate::model::command::{SlackOrigin, Standing};
+use crate::model::promotion::{Ended, Promotion};
+use crate::model::state::State;
 
 const REQUEST: &str = "req-0123456789abcdef0123456789abcdef";
 

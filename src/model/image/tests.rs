@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::App;
+use crate::model::config::App;
 
 const COMMIT: &str = "9fceb02d0ae598e95dc970b74767f19372d61af8";
 

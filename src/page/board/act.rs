@@ -4,13 +4,13 @@ use maud::{Markup, html};
 
 use super::app::{commit_of, running};
 use super::{LONG, SHORT, Viewer, outcome, way_back};
-use crate::config::App;
 use crate::function_url::Response;
 use crate::model::answer::Answer;
+use crate::model::config::App;
 use crate::model::{Digest, Repository};
 use crate::page::{image, page, prose};
 use crate::text::plain;
-use crate::world::Snapshot;
+use crate::world::snapshot::Snapshot;
 
 /// The form's field that makes a form that is sent twice act once.
 pub const ONCE: &str = "once";

@@ -5,15 +5,17 @@ use maud::{Markup, html};
 
 use super::act::{Rights, Verb, sentence};
 use super::{LONG, SHORT, Viewer, is_under_way, outcome, pill, progress, status, waits, way_back};
-use crate::config::{App, CommitSource};
 use crate::function_url::Response;
 use crate::model::approval::{Progress, Request, Vote};
+use crate::model::command::Via;
+use crate::model::config::{App, CommitSource};
+use crate::model::promotion::{End, Ended, Promotion};
 use crate::model::stack::{Phase, StackEvent};
-use crate::model::state::{End, Ended, Promotion, State, Via};
+use crate::model::state::State;
 use crate::model::{Commit, Digest, Repository};
 use crate::page::{image, page, prose, time};
 use crate::text::plain;
-use crate::world::Snapshot;
+use crate::world::snapshot::Snapshot;
 
 /// How many promotions are listed.
 const HISTORY: usize = 20;

@@ -7,8 +7,9 @@ use super::super::wire::cloudformation::{STACK_ID, ask, not_authorized};
 use super::super::wire::{Recording, answer, app, denied, form_error, ok, replay};
 use crate::error::Error;
 use crate::model::Token;
+use crate::model::promotion::Update;
 use crate::model::stack::{EventsWanted, Parameter, Stack, StackEvent, UpdateEnd};
-use crate::world::{Applied, NotUpdated, Update};
+use crate::world::{Applied, NotUpdated};
 
 const TOKEN: &str = "ecr-promoter-0f4d7c2b91e65a38d0c7be54f1a29386";
 

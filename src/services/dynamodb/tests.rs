@@ -5,20 +5,23 @@ use aws_smithy_types::body::SdkBody;
 use http::{Request, Response};
 use serde_json::{Value, json};
 
-use super::super::Aws;
+use super::super::clients::Aws;
 use super::super::wire::{
     Recording, denied, json_error, json_request, nonce, ok_json, replay, web,
 };
 use super::BATCH_ROUNDS;
 use crate::error::Error;
-use crate::event::command::SlackOrigin;
 use crate::model::Repository;
 use crate::model::answer::Answer;
+use crate::model::approval::RequestIndex;
+use crate::model::command::{SlackOrigin, Standing, Via};
 use crate::model::known_apps::{Roster, Trouble, Unfinished};
+use crate::model::promotion::{End, Ended, Promotion};
 use crate::model::session::Session;
-use crate::model::state::{CommandRecord, End, Ended, Promotion, Running, State, Via};
-use crate::slack::team::Standing;
-use crate::world::{Applied, Asked, Records, Version};
+use crate::model::state::{CommandRecord, Running, State};
+use crate::world::Applied;
+use crate::world::action::Records;
+use crate::world::snapshot::Version;
 
 const DIGEST: &str = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 /// What somebody else wrote, or what was read.
@@ -534,7 +537,10 @@ async fn what_a_request_is_about_is_found_by_its_id_alone() {
     let found = replay([(get(), ok_json(&json!({ "Item": asked_item(OTHER_NONCE) })))], look_for)
         .await
         .expect("read");
-    assert_eq!(found, Some(Asked { repository: web(), digest: DIGEST.parse().expect("a digest") }));
+    assert_eq!(
+        found,
+        Some(RequestIndex { repository: web(), digest: DIGEST.parse().expect("a digest") })
+    );
     assert_eq!(replay([(get(), ok_json(&json!({})))], look_for).await.expect("read"), None);
 }
 

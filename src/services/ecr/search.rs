@@ -8,13 +8,13 @@ use std::time::Duration;
 use aws_sdk_ecr::types::{Image as Row, ImageIdentifier};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::super::Aws;
+use super::super::clients::Aws;
 use super::BATCH;
-use crate::config::{App, CommitSource};
 use crate::error::Error;
+use crate::model::config::{App, CommitSource};
 use crate::model::image::{CommitOf, ConfigLocation, Image, Tags, commit_of};
 use crate::model::{Commit, Digest, Repository, Tag};
-use crate::world::Matches;
+use crate::world::snapshot::Matches;
 
 /// How many calls a search makes at the same time. Each may answer a hundred manifests of 20 kB,
 /// which are in memory twice while they are read.

@@ -8,11 +8,12 @@ use super::super::wire::{
     Recording, app, denied, form_request, json_error, json_request, ok, ok_json, replay, web,
 };
 use super::{Candidates, Newest};
-use crate::config::App;
 use crate::error::Error;
+use crate::model::config::App;
 use crate::model::image::Image;
 use crate::model::{Digest, Tag};
-use crate::world::{Applied, Subject, World};
+use crate::world::snapshot::Subject;
+use crate::world::{Applied, World};
 
 /// As `docker push` writes it: the blanks and line breaks count.
 const MANIFEST: &str = "{\n   \"schemaVersion\": 2,\n   \"config\": {}\n}";

@@ -6,8 +6,9 @@ use super::super::wire::cloudformation::{STACK_ID, ask, not_authorized};
 use super::super::wire::{Recording, answer, app, denied, form_error, ok, replay};
 use crate::error::Error;
 use crate::model::change_set::{Change, Changes, Replacement, Review};
+use crate::model::promotion::Update;
 use crate::model::{Digest, Token};
-use crate::world::{Applied, NotUpdated, Update};
+use crate::world::{Applied, NotUpdated};
 
 /// Its name: nobody can guess it.
 const NAME: &str = "ecr-promoter-8f2c1e5d-00112233445566778899aabbccddeeff";

@@ -2,6 +2,7 @@ use aws_smithy_types::body::SdkBody;
 use http::{Request as HttpRequest, Response};
 use serde_json::{Value, json};
 
+use super::super::clients::SILENCE_AGE;
 use super::super::wire::{Recording, answer, app, connect, json_error, json_request, ok_json};
 use super::*;
 use crate::model::Digest;

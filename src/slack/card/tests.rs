@@ -1,5 +1,5 @@
 use crate::model::Digest;
-use crate::model::state::Via;
+use crate::model::command::Via;
 
 use super::*;
 

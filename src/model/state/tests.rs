@@ -2,12 +2,13 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use super::super::{Basis, ChangeSet, End, MovedTag, Policy, Running, Via, Waiting};
 use super::*;
-use crate::config::Mode;
-use crate::event::command::Trace;
 use crate::model::answer::Outcome;
 use crate::model::approval::{Posted, Vote};
+use crate::model::command::{Trace, Via};
+use crate::model::config::Mode;
+use crate::model::limits::cut_changes;
+use crate::model::promotion::Basis;
 use crate::model::{Digest, Token};
 
 /// DynamoDB's limit. An item's JSON is longer than what DynamoDB counts: it has quotes and commas

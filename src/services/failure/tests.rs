@@ -1,6 +1,8 @@
 use std::io;
 use std::time::Duration;
 
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ecr::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_http_client::Builder;
@@ -70,11 +72,4 @@ async fn an_address_where_nobody_listens_is_told_in_one_sentence() {
         "{error}"
     );
     assert!(!error.contains('{') && error.len() < 300, "{error}");
-}
-
-#[test]
-fn no_two_nonces_are_the_same() {
-    let nonces = [0; 100].map(|_| dynamodb::new_nonce().expect("random numbers"));
-    assert!(nonces.iter().all(|nonce| nonce.len() == 32));
-    assert_eq!(nonces.iter().collect::<std::collections::BTreeSet<_>>().len(), 100);
 }

@@ -1,6 +1,5 @@
-//! What users configure: [`Settings`], the function's environment, and [`App`], one repository's
-//! JSON in Parameter Store. Both are read whole and checked whole: an error names the parameter,
-//! the key and what was expected. No I/O here.
+//! One app's configuration: the JSON in Parameter Store. It is read whole and checked whole: an
+//! error names the parameter, the key and what was expected. No I/O here.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,88 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::json::{self, Mistake, Node};
-use crate::model::state::Policy;
 use crate::model::{Commit, Repository, Tag};
-use crate::world::Secret;
-
-/// Where the function keeps its configuration unless `PARAMETER_PREFIX` says otherwise.
-pub const DEFAULT_PREFIX: &str = "/ecr-promoter";
-
-/// Slack's Web API, unless `SLACK_API_URL` says otherwise.
-pub const DEFAULT_SLACK_API: &str = "https://slack.com/api/";
-
-/// The function's environment variables.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
-    /// `STATE_TABLE`: the DynamoDB table of all records.
-    pub state_table: String,
-    /// `PARAMETER_PREFIX`: the root of the configuration in Parameter Store, without a trailing
-    /// slash.
-    pub parameter_prefix: String,
-    /// `NOTIFICATION_TOPIC_ARN`: where people hear of promotions; `None` when empty or unset.
-    pub notification_topic: Option<String>,
-    /// `SLACK_API_URL`: where Slack's Web API is.
-    pub slack_api_url: String,
-    /// `AWS_ENDPOINT_URL`: an emulator's address, whose image configs may be fetched too.
-    pub endpoint_url: Option<String>,
-}
-
-impl Settings {
-    /// Reads the settings through `var`, which answers like `std::env::var(..).ok()`.
-    pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let set = |name: &str| var(name).filter(|value| !value.is_empty());
-        let prefix = set("PARAMETER_PREFIX").unwrap_or_else(|| DEFAULT_PREFIX.to_owned());
-        let wrong = |name: &str, expected: &str| ConfigError {
-            place: "the function's environment".to_owned(),
-            key: Some(name.to_owned()),
-            problem: expected.to_owned(),
-        };
-        if !prefix.starts_with('/') {
-            return Err(wrong(
-                "PARAMETER_PREFIX",
-                "expected a name that starts with `/`, such as `/ecr-promoter`",
-            ));
-        }
-        Ok(Self {
-            state_table: set("STATE_TABLE").ok_or_else(|| {
-                wrong(
-                    "STATE_TABLE",
-                    "it is not set; expected the name of the \
-                    DynamoDB table that template.yaml creates",
-                )
-            })?,
-            parameter_prefix: prefix.trim_end_matches('/').to_owned(),
-            notification_topic: set("NOTIFICATION_TOPIC_ARN"),
-            slack_api_url: set("SLACK_API_URL").unwrap_or_else(|| DEFAULT_SLACK_API.to_owned()),
-            endpoint_url: set("AWS_ENDPOINT_URL"),
-        })
-    }
-
-    /// The Parameter Store path under which all apps' configurations are.
-    pub fn apps_path(&self) -> String {
-        format!("{}/apps/", self.parameter_prefix)
-    }
-
-    /// The Parameter Store name of the function's own address.
-    pub fn public_url_parameter(&self) -> String {
-        format!("{}/public-url", self.parameter_prefix)
-    }
-
-    /// The Parameter Store name of a secret.
-    pub fn secret_parameter(&self, secret: Secret) -> String {
-        let name = match secret {
-            Secret::SlackSigningSecret => "slack/signing-secret",
-            Secret::SlackBotToken => "slack/bot-token",
-            Secret::Links => "link-secret",
-        };
-        format!("{}/{name}", self.parameter_prefix)
-    }
-
-    /// The Parameter Store name of an app's configuration.
-    pub fn app_parameter(&self, repository: &Repository) -> String {
-        format!("{}{repository}", self.apps_path())
-    }
-}
 
 /// One app: an ECR repository and the stack that runs its images.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -252,6 +170,63 @@ pub struct Rollback {
     /// For how long after the update the alarms are watched, 0-180 minutes.
     #[serde(default)]
     pub monitor_minutes: Option<u32>,
+}
+
+/// Who decides about an app, as its configuration says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Whether people are asked.
+    pub mode: Mode,
+    /// Slack user ids of those who may decide; empty = anyone of the installed team in the app's
+    /// channel.
+    pub approvers: Vec<String>,
+    /// How many different people must approve.
+    pub required: u32,
+    /// Whether a mail link may decide.
+    pub links: bool,
+}
+
+impl Policy {
+    /// Whether only people whose identity Slack's signature proves may decide.
+    pub fn needs_identity(&self) -> bool {
+        !self.approvers.is_empty() || self.required > 1
+    }
+
+    /// Lists what has changed, each with the value before and now.
+    pub fn changes_since(&self, before: &Policy) -> Vec<String> {
+        let list = |approvers: &[String]| {
+            if approvers.is_empty() {
+                "anyone in the channel".to_owned()
+            } else {
+                approvers.join(", ")
+            }
+        };
+        let may = |links: bool| if links { "may decide" } else { "may not decide" };
+        let mode = |mode: Mode| format!("`{mode}`");
+        let all = [
+            ("mode", mode(before.mode), mode(self.mode)),
+            ("approvers", list(&before.approvers), list(&self.approvers)),
+            ("people who must approve", before.required.to_string(), self.required.to_string()),
+            ("links", may(before.links).to_owned(), may(self.links).to_owned()),
+        ];
+        let changed = all.into_iter().filter(|(_, before, now)| before != now);
+        changed.map(|(what, before, now)| format!("{what}: {before} before, {now} now")).collect()
+    }
+
+    /// The stricter of this policy and the one that a question was asked under. The present list of
+    /// people counts; where it is empty, the question's own list.
+    pub fn or_stricter(self, asked: &Policy) -> Policy {
+        Policy {
+            mode: if asked.mode == Mode::Approval { Mode::Approval } else { self.mode },
+            approvers: if self.approvers.is_empty() {
+                asked.approvers.clone()
+            } else {
+                self.approvers
+            },
+            required: self.required.max(asked.required),
+            links: self.links && asked.links,
+        }
+    }
 }
 
 fn default_parameter() -> String {
@@ -571,209 +546,4 @@ fn is_resource_type(change: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(json: &str) -> Result<App, String> {
-        let web = "web".parse().expect("valid");
-        App::parse(&web, "/ecr-promoter/apps/web", json).map_err(|e| e.to_string())
-    }
-
-    #[test]
-    fn only_the_stack_is_required() {
-        let app = parse(r#"{"stack":"web"}"#).expect("valid");
-        assert_eq!(app.config.parameter, "ProductionTag");
-        assert_eq!(app.config.source_tag.as_str(), "latest");
-        assert_eq!(app.config.tag_prefix, "production_");
-        assert_eq!(app.config.mode, Mode::Approval);
-        assert_eq!(app.config.approval.expires_hours, 72);
-    }
-
-    #[track_caller]
-    fn refuses(json: &str, words: &[&str]) {
-        let error = parse(json).expect_err("refused");
-        for word in ["/ecr-promoter/apps/web"].iter().chain(words) {
-            assert!(error.contains(word), "{error:?} does not say {word:?}");
-        }
-    }
-
-    #[test]
-    fn an_error_names_the_parameter_the_key_and_what_was_expected() {
-        refuses("", &["not valid JSON", "line 1", r#"{"stack": "web"}"#]);
-        refuses(
-            "[\"web\"]",
-            &["found a list of `web`; expected a JSON object", r#"{"stack": "web"}"#],
-        );
-        refuses("{", &["line 1, column 1"]);
-        refuses("{}", &["key `stack`", "it is missing", r#""stack": "web""#]);
-        refuses(r#"{"stack":"web"} x"#, &["not valid JSON", "column 17"]);
-        refuses(
-            r#"{"stack":"web","stak":1}"#,
-            &["key `stak`", "did you mean `stack`?", "`source_tag`"],
-        );
-        refuses(
-            r#"{"stack":5}"#,
-            &["key `stack`", "found `5`; expected a text in quotes", r#""stack": "web""#],
-        );
-        refuses(
-            r#"{"stack":"my stack"}"#,
-            &["key `stack`", "found the text `my stack`; expected the name or the ARN"],
-        );
-        refuses(
-            r#"{"stack":"web","mode":"automatic"}"#,
-            &["key `mode`", "found the text `automatic`", "did you mean `auto`?"],
-        );
-        refuses(
-            r#"{"stack":"web","source_tag":"a b"}"#,
-            &["key `source_tag`", "an image tag", r#""source_tag": "latest""#],
-        );
-        refuses(r#"{"stack":"web","tag_prefix":"prod/"}"#, &["key `tag_prefix`", "start of a tag"]);
-        refuses(
-            r#"{"stack":"web","commit_from":["git"]}"#,
-            &["key `commit_from[0]`", "`annotation`", r#""commit_from": ["tag""#],
-        );
-        refuses(
-            r#"{"stack":"web","approval":{"required":"2"}}"#,
-            &["key `approval.required`", "the text `2`", "a whole number"],
-        );
-        refuses(
-            r#"{"stack":"web","approval":{"required":-1}}"#,
-            &["key `approval.required`", "found `-1`", r#""required": 1"#],
-        );
-        refuses(
-            r#"{"stack":"web","approval":{"slack_channel":"C1","approvers":["U1"],"required":2}}"#,
-            &["key `approval.required`"],
-        );
-        refuses(
-            r#"{"stack":"web","rollback":{"monitor_minutes":181}}"#,
-            &["key `rollback.monitor_minutes`", "found `181`", "0-180"],
-        );
-        refuses(
-            r#"{"stack":"web","guard":{"allowed_changes":["ECS"]}}"#,
-            &["key `guard.allowed_changes`", "a list of `ECS`"],
-        );
-        refuses(r#"{"stack":"web","guard":{}}"#, &["key `guard.allowed_changes`", "it is missing"]);
-        refuses(
-            r#"{"stack":"web","repository_url":"javascript:x"}"#,
-            &["key `repository_url`", "https://"],
-        );
-        refuses(r#"{"stack":"web","stack":"api"}"#, &["key `stack`", "twice"]);
-    }
-
-    #[test]
-    fn what_is_no_json_is_told_with_line_and_column_and_without_a_key() {
-        for json in [
-            "{\"stack\": \"web\",\n}",
-            "{\"stack\": \"web\"\n \"mode\": \"auto\"}",
-            "{\"stack\": \"web\",\n\"approval\": {\"required\": 2",
-        ] {
-            refuses(json, &["not valid JSON", "at line 2, column "]);
-            let error = parse(json).expect_err("refused");
-            assert!(!error.contains("key `"), "{error}");
-        }
-    }
-
-    #[test]
-    fn every_key_has_an_example_that_is_right() {
-        for (key, value) in EXAMPLES {
-            let mut members = key
-                .split('.')
-                .rev()
-                .fold((*value).to_owned(), |inner, member| format!("{{\"{member}\": {inner}}}"));
-            if *key != "stack" {
-                members = members.replacen('{', r#"{"stack": "web", "#, 1);
-            }
-            // Where identities count, people decide in Slack only.
-            let members = members.replacen(
-                r#""approvers""#,
-                r#""slack_channel": "C024BE91L", "approvers""#,
-                1,
-            );
-            parse(&members).unwrap_or_else(|error| panic!("{key}: {error}"));
-        }
-        let keys = parse(r#"{"stack": "web", "?": 1}"#).expect_err("refused");
-        for key in keys.split('`').skip(3).step_by(2) {
-            assert!(EXAMPLES.iter().any(|(known, _)| *known == key), "{key} has no example");
-        }
-    }
-
-    #[test]
-    fn a_channel_is_named_by_its_id() {
-        let with = |channel: &str| {
-            format!(r#"{{"stack":"web","approval":{{"slack_channel":"{channel}"}}}}"#)
-        };
-        for good in ["C024BE91L", "G024BE91L", "C1"] {
-            assert!(parse(&with(good)).is_ok(), "{good}");
-        }
-        for bad in [
-            "",
-            "C",
-            "#releases",
-            "releases",
-            "C releases",
-            "c024be91l",
-            "D024BE91L",
-            "U024BE7LH",
-            "https://acme.slack.com/C024BE91L",
-        ] {
-            refuses(
-                &with(bad),
-                &["key `approval.slack_channel`", "the channel's id (`C…` or `G…`)", "*About*"],
-            );
-        }
-    }
-
-    #[test]
-    fn approvals_that_can_never_be_given_are_refused() {
-        let with = |approval: &str| format!(r#"{{"stack":"web","approval":{approval}}}"#);
-        assert!(
-            parse(&with(r#"{"slack_channel":"C1","approvers":["U1","U2"],"required":2}"#)).is_ok()
-        );
-        assert!(parse(&with(r#"{"slack_channel":"C1","required":2}"#)).is_ok());
-        refuses(
-            &with(r#"{"slack_channel":"C1","approvers":["U1","U1"]}"#),
-            &["key `approval.approvers`", "each person once"],
-        );
-        refuses(
-            &with(r#"{"slack_channel":"C1","approvers":["U1","U2","U1"],"required":3}"#),
-            &["key `approval.approvers`"],
-        );
-        refuses(
-            &with(r#"{"slack_channel":"C1","approvers":["U1"],"required":2}"#),
-            &["key `approval.required`"],
-        );
-        refuses(&with(r#"{"slack_channel":"C1","required":0}"#), &["key `approval.required`"]);
-        for without in [
-            r#"{"approvers":["U1"]}"#,
-            r#"{"required":2}"#,
-            r#"{"approvers":["U1","U2"],"required":2}"#,
-        ] {
-            refuses(
-                &with(without),
-                &["key `approval.slack_channel`", "people decide in Slack only"],
-            );
-        }
-    }
-
-    #[test]
-    fn a_stack_may_be_an_arn() {
-        assert!(
-            parse(r#"{"stack":"arn:aws:cloudformation:us-east-1:012345678912:stack/web/1a2b"}"#)
-                .is_ok()
-        );
-        assert!(parse(r#"{"stack":"arn:aws:s3:::web"}"#).is_err());
-    }
-
-    #[test]
-    fn settings_say_what_is_missing() {
-        let vars = |name: &str| (name == "STATE_TABLE").then(|| "table".to_owned());
-        let settings = Settings::from_vars(vars).expect("valid");
-        assert_eq!(
-            settings.app_parameter(&"team/web".parse().expect("valid")),
-            "/ecr-promoter/apps/team/web"
-        );
-        assert_eq!(settings.notification_topic, None);
-        let error = Settings::from_vars(|_| None).expect_err("refused").to_string();
-        assert!(error.contains("STATE_TABLE"), "{error}");
-    }
-}
+mod tests;

@@ -1,0 +1,68 @@
+//! The only router of raw payloads: what came becomes an [`Event`], or an error with the nearest
+//! right word and an example.
+
+use serde_json::Value;
+
+use super::{Event, Invocation, NotUnderstood, cloudformation, command, ecr, sns};
+use crate::nearest::nearest;
+use crate::text::brief;
+
+/// Reads a payload: one event, or one for each SNS record, each understood or not on its own.
+pub fn parse(
+    raw: &Value,
+    invocation: &Invocation,
+) -> Result<Vec<Result<Event, NotUnderstood>>, NotUnderstood> {
+    let Value::Object(fields) = raw else {
+        return Err(NotUnderstood::new("the payload is not a JSON object"));
+    };
+    if let Some(source) = fields.get("source").and_then(Value::as_str) {
+        return match source {
+            "aws.ecr" => Ok(vec![ecr::parse(raw, invocation)]),
+            "aws.cloudformation" => Ok(vec![cloudformation::parse(raw, invocation)]),
+            // EventBridge's own schedule, by a rule or by the Scheduler.
+            "aws.events" | "aws.scheduler" if raw["detail-type"] == "Scheduled Event" => {
+                Ok(vec![Ok(Event::Due { only_open_work: false })])
+            }
+            other => Err(NotUnderstood::new(format!(
+                "an event of source `{}` was not expected",
+                brief(other)
+            ))),
+        };
+    }
+    if fields.contains_key("Records") {
+        return sns::parse(raw);
+    }
+    if fields.get("action").is_some_and(|action| action == "reconcile")
+        && !fields.contains_key("repository")
+    {
+        return Ok(vec![command::due(raw)]);
+    }
+    if fields.get("action").is_some_and(|action| action == "board") {
+        return Ok(vec![command::board(raw)]);
+    }
+    if fields.contains_key("action") {
+        return Ok(vec![
+            command::from_json(raw, command::Sender::Direct { request_id: &invocation.request_id })
+                .map(Event::Command),
+        ]);
+    }
+    let keys: Vec<&str> = fields.keys().map(String::as_str).collect();
+    if keys.is_empty() {
+        return Err(NotUnderstood::new(
+            "the payload is an empty object: expected an event, or a command in `action`",
+        ));
+    }
+    let meant = keys
+        .iter()
+        .find_map(|key| Some((key, nearest(key, ["action", "source", "detail-type", "Records"])?)));
+    Err(NotUnderstood::new(match meant {
+        Some((key, meant)) => format!(
+            "a payload with the key `{}` was not expected: did you mean `{meant}`?",
+            brief(key)
+        ),
+        None => format!(
+            "a payload with the keys {} was not expected",
+            brief(&format!("`{}`", keys.join("`, `")))
+        ),
+    }))
+}

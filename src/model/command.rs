@@ -1,0 +1,266 @@
+//! What somebody asks for: one command, who asks, and through what it came. No I/O here.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Commit, Digest, Repository, RequestId, Tag};
+use crate::text::{brief, claimed};
+
+/// One command, valid in itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// What makes it act once: kept before it acts.
+    pub id: String,
+    /// What to do.
+    pub act: Act,
+    /// With which app.
+    pub repository: Repository,
+    /// Who asks, as far as that is known: a name in the message is only claimed.
+    pub by: String,
+    /// Through what it came.
+    pub via: Via,
+    /// Who asks and where, as Slack's signature proves it.
+    pub slack: Option<Box<SlackOrigin>>,
+    /// When it was sent, where the sender's service says so.
+    pub sent_at: Option<Timestamp>,
+    /// The sender's network address and user agent, where the command came by a link.
+    pub trace: Option<Trace>,
+}
+
+/// Where a decision by a link came from. The address is what Lambda saw; the user agent is what the
+/// sender said of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Trace {
+    /// The network address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// The user agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+}
+
+/// What a command does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// Promote this image, or the newest.
+    Promote(Option<ImageRef>),
+    /// Say what `promote` would do.
+    Plan(Option<ImageRef>),
+    /// Say what runs and what waits.
+    Status,
+    /// Say what was promoted.
+    History,
+    /// Go back to this image, or to the one that was deployed before the present one.
+    Rollback(Option<ImageRef>),
+    /// Cancel the update that is under way.
+    Cancel,
+    /// Let pushes ask for approval instead of deploying, for this reason.
+    Hold(String),
+    /// End a hold.
+    Resume,
+    /// Look, and go on with what was missed.
+    Reconcile,
+    /// Let the candidate go to production.
+    Approve(Choice),
+    /// Do not let it.
+    Reject(Choice),
+    /// Ask people about the candidate, anew if they were asked before.
+    Ask,
+    /// The same, from the message of a request: only if it was about this image.
+    AskAgain(Digest),
+    /// Roll back, from the message of a request: only if its image still runs, or is on its way.
+    RollBackFrom(Digest),
+}
+
+impl fmt::Display for Act {
+    /// As a person would type it, without the app.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let with = |f: &mut fmt::Formatter<'_>, word: &str, image: &Option<ImageRef>| match image {
+            Some(image) => write!(f, "{word} {image}"),
+            None => f.write_str(word),
+        };
+        match self {
+            Act::Promote(image) => with(f, "promote", image),
+            Act::Plan(image) => with(f, "plan", image),
+            Act::Rollback(image) => with(f, "rollback", image),
+            Act::Status => f.write_str("status"),
+            Act::History => f.write_str("history"),
+            Act::Cancel => f.write_str("cancel"),
+            Act::Hold(reason) => write!(f, "hold {reason}"),
+            Act::Resume => f.write_str("resume"),
+            Act::Reconcile => f.write_str("reconcile"),
+            Act::Approve(choice) => write!(f, "approve {choice}"),
+            Act::Reject(choice) => write!(f, "reject {choice}"),
+            Act::Ask => f.write_str("ask"),
+            Act::AskAgain(digest) => write!(f, "ask digest {digest}"),
+            Act::RollBackFrom(digest) => write!(f, "rollback from digest {digest}"),
+        }
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Choice::Image(image) => image.fmt(f),
+            Choice::Request(request) => write!(f, "request {request}"),
+        }
+    }
+}
+
+/// What is approved or rejected: always something in particular, since the candidate changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// The candidate, if it is this image.
+    Image(ImageRef),
+    /// What this request is about.
+    Request(RequestId),
+}
+
+/// Who in Slack sent a command, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlackOrigin {
+    /// The user's id.
+    pub user: String,
+    /// How the user belongs to the installed team.
+    pub standing: Standing,
+    /// The channel's id.
+    pub channel: Option<String>,
+}
+
+/// An image as people name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageRef {
+    /// By its digest.
+    Digest(Digest),
+    /// By the commit it was built from, whole or abbreviated.
+    Commit(Commit),
+    /// By a tag.
+    Tag(Tag),
+}
+
+impl fmt::Display for ImageRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ImageRef::Digest(digest) => write!(f, "digest {digest}"),
+            ImageRef::Commit(commit) => write!(f, "commit {commit}"),
+            ImageRef::Tag(tag) => write!(f, "tag {tag}"),
+        }
+    }
+}
+
+/// A relative command that SNS delivered later than this would act on another image than its sender
+/// saw.
+const RELATIVE_COMMANDS_EXPIRE: SignedDuration = SignedDuration::from_mins(15);
+
+/// Through what a promotion came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Via {
+    /// A push, in `auto` mode.
+    Push,
+    /// A look that made good what was missed.
+    Schedule,
+    /// A message on the approval topic.
+    Sns,
+    /// A direct invocation.
+    Direct,
+    /// A person in Slack.
+    Slack,
+    /// An approval link.
+    Link,
+}
+
+impl Via {
+    /// Whether automation caused it, and no person.
+    pub fn is_automation(self) -> bool {
+        match self {
+            Via::Push | Via::Schedule => true,
+            Via::Sns | Via::Direct | Via::Slack | Via::Link => false,
+        }
+    }
+}
+
+/// How a person belongs to the installation. Nobody else may vote or command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// A member of the team that the app is installed in.
+    Team,
+    /// A member of another team of the same organisation: counts only for apps that list this
+    /// person.
+    Organisation,
+}
+
+impl Command {
+    /// Whether this names no image, so that it may mean another image later.
+    pub fn is_relative(&self) -> bool {
+        match &self.act {
+            Act::Promote(image) | Act::Rollback(image) => image.is_none(),
+            Act::Cancel | Act::Hold(_) | Act::Resume => true,
+            Act::Ask => true,
+            Act::Approve(_) | Act::Reject(_) | Act::AskAgain(_) | Act::RollBackFrom(_) => false,
+            Act::Plan(_) | Act::Status | Act::History | Act::Reconcile => false,
+        }
+    }
+
+    /// Whether this is too old to mean what its sender meant.
+    pub fn is_stale(&self, now: Timestamp) -> bool {
+        self.is_relative()
+            && self.sent_at.is_some_and(|sent| now.duration_since(sent) > RELATIVE_COMMANDS_EXPIRE)
+    }
+
+    /// A decision by an approval link. Its bearer's name is only claimed; `None` without a name.
+    pub fn from_link(id: String, act: Act, repository: Repository, name: &str) -> Option<Self> {
+        let by = claimed(name, "claimed, by the approval link")?;
+        Some(Self {
+            id,
+            act,
+            repository,
+            by,
+            via: Via::Link,
+            slack: None,
+            sent_at: None,
+            trace: None,
+        })
+    }
+
+    /// A command by a board's link that was asked for through IAM. The bearer's name is only
+    /// claimed.
+    pub fn from_board(id: String, act: Act, repository: Repository, name: &str) -> Self {
+        let by = claimed(name, "claimed, by the board").unwrap_or_else(|| "the board".to_owned());
+        Self { id, act, repository, by, via: Via::Direct, slack: None, sent_at: None, trace: None }
+    }
+
+    /// Adds where the command came from.
+    pub fn with_trace(self, trace: Trace) -> Self {
+        Self { trace: Some(trace), ..self }
+    }
+
+    /// A command by a person in Slack. The user's id says who it is; the name is for people to
+    /// read.
+    pub fn from_slack(
+        id: String,
+        act: Act,
+        repository: Repository,
+        origin: &SlackOrigin,
+        name: &str,
+    ) -> Self {
+        let by = if name.is_empty() {
+            format!("{} (Slack)", origin.user)
+        } else {
+            format!("{} (Slack, {})", brief(name), origin.user)
+        };
+        Self {
+            id,
+            act,
+            repository,
+            by,
+            via: Via::Slack,
+            slack: Some(Box::new(origin.clone())),
+            sent_at: None,
+            trace: None,
+        }
+    }
+}

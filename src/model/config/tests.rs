@@ -1,0 +1,181 @@
+//! What a configuration may say, and what an error about it says.
+
+use super::*;
+
+fn parse(json: &str) -> Result<App, String> {
+    let web = "web".parse().expect("valid");
+    App::parse(&web, "/ecr-promoter/apps/web", json).map_err(|e| e.to_string())
+}
+
+#[test]
+fn only_the_stack_is_required() {
+    let app = parse(r#"{"stack":"web"}"#).expect("valid");
+    assert_eq!(app.config.parameter, "ProductionTag");
+    assert_eq!(app.config.source_tag.as_str(), "latest");
+    assert_eq!(app.config.tag_prefix, "production_");
+    assert_eq!(app.config.mode, Mode::Approval);
+    assert_eq!(app.config.approval.expires_hours, 72);
+}
+
+#[track_caller]
+fn refuses(json: &str, words: &[&str]) {
+    let error = parse(json).expect_err("refused");
+    for word in ["/ecr-promoter/apps/web"].iter().chain(words) {
+        assert!(error.contains(word), "{error:?} does not say {word:?}");
+    }
+}
+
+#[test]
+fn an_error_names_the_parameter_the_key_and_what_was_expected() {
+    refuses("", &["not valid JSON", "line 1", r#"{"stack": "web"}"#]);
+    refuses("[\"web\"]", &["found a list of `web`; expected a JSON object", r#"{"stack": "web"}"#]);
+    refuses("{", &["line 1, column 1"]);
+    refuses("{}", &["key `stack`", "it is missing", r#""stack": "web""#]);
+    refuses(r#"{"stack":"web"} x"#, &["not valid JSON", "column 17"]);
+    refuses(
+        r#"{"stack":"web","stak":1}"#,
+        &["key `stak`", "did you mean `stack`?", "`source_tag`"],
+    );
+    refuses(
+        r#"{"stack":5}"#,
+        &["key `stack`", "found `5`; expected a text in quotes", r#""stack": "web""#],
+    );
+    refuses(
+        r#"{"stack":"my stack"}"#,
+        &["key `stack`", "found the text `my stack`; expected the name or the ARN"],
+    );
+    refuses(
+        r#"{"stack":"web","mode":"automatic"}"#,
+        &["key `mode`", "found the text `automatic`", "did you mean `auto`?"],
+    );
+    refuses(
+        r#"{"stack":"web","source_tag":"a b"}"#,
+        &["key `source_tag`", "an image tag", r#""source_tag": "latest""#],
+    );
+    refuses(r#"{"stack":"web","tag_prefix":"prod/"}"#, &["key `tag_prefix`", "start of a tag"]);
+    refuses(
+        r#"{"stack":"web","commit_from":["git"]}"#,
+        &["key `commit_from[0]`", "`annotation`", r#""commit_from": ["tag""#],
+    );
+    refuses(
+        r#"{"stack":"web","approval":{"required":"2"}}"#,
+        &["key `approval.required`", "the text `2`", "a whole number"],
+    );
+    refuses(
+        r#"{"stack":"web","approval":{"required":-1}}"#,
+        &["key `approval.required`", "found `-1`", r#""required": 1"#],
+    );
+    refuses(
+        r#"{"stack":"web","approval":{"slack_channel":"C1","approvers":["U1"],"required":2}}"#,
+        &["key `approval.required`"],
+    );
+    refuses(
+        r#"{"stack":"web","rollback":{"monitor_minutes":181}}"#,
+        &["key `rollback.monitor_minutes`", "found `181`", "0-180"],
+    );
+    refuses(
+        r#"{"stack":"web","guard":{"allowed_changes":["ECS"]}}"#,
+        &["key `guard.allowed_changes`", "a list of `ECS`"],
+    );
+    refuses(r#"{"stack":"web","guard":{}}"#, &["key `guard.allowed_changes`", "it is missing"]);
+    refuses(
+        r#"{"stack":"web","repository_url":"javascript:x"}"#,
+        &["key `repository_url`", "https://"],
+    );
+    refuses(r#"{"stack":"web","stack":"api"}"#, &["key `stack`", "twice"]);
+}
+
+#[test]
+fn what_is_no_json_is_told_with_line_and_column_and_without_a_key() {
+    for json in [
+        "{\"stack\": \"web\",\n}",
+        "{\"stack\": \"web\"\n \"mode\": \"auto\"}",
+        "{\"stack\": \"web\",\n\"approval\": {\"required\": 2",
+    ] {
+        refuses(json, &["not valid JSON", "at line 2, column "]);
+        let error = parse(json).expect_err("refused");
+        assert!(!error.contains("key `"), "{error}");
+    }
+}
+
+#[test]
+fn every_key_has_an_example_that_is_right() {
+    for (key, value) in EXAMPLES {
+        let mut members = key
+            .split('.')
+            .rev()
+            .fold((*value).to_owned(), |inner, member| format!("{{\"{member}\": {inner}}}"));
+        if *key != "stack" {
+            members = members.replacen('{', r#"{"stack": "web", "#, 1);
+        }
+        // Where identities count, people decide in Slack only.
+        let members =
+            members.replacen(r#""approvers""#, r#""slack_channel": "C024BE91L", "approvers""#, 1);
+        parse(&members).unwrap_or_else(|error| panic!("{key}: {error}"));
+    }
+    let keys = parse(r#"{"stack": "web", "?": 1}"#).expect_err("refused");
+    for key in keys.split('`').skip(3).step_by(2) {
+        assert!(EXAMPLES.iter().any(|(known, _)| *known == key), "{key} has no example");
+    }
+}
+
+#[test]
+fn a_channel_is_named_by_its_id() {
+    let with =
+        |channel: &str| format!(r#"{{"stack":"web","approval":{{"slack_channel":"{channel}"}}}}"#);
+    for good in ["C024BE91L", "G024BE91L", "C1"] {
+        assert!(parse(&with(good)).is_ok(), "{good}");
+    }
+    for bad in [
+        "",
+        "C",
+        "#releases",
+        "releases",
+        "C releases",
+        "c024be91l",
+        "D024BE91L",
+        "U024BE7LH",
+        "https://acme.slack.com/C024BE91L",
+    ] {
+        refuses(
+            &with(bad),
+            &["key `approval.slack_channel`", "the channel's id (`C…` or `G…`)", "*About*"],
+        );
+    }
+}
+
+#[test]
+fn approvals_that_can_never_be_given_are_refused() {
+    let with = |approval: &str| format!(r#"{{"stack":"web","approval":{approval}}}"#);
+    assert!(parse(&with(r#"{"slack_channel":"C1","approvers":["U1","U2"],"required":2}"#)).is_ok());
+    assert!(parse(&with(r#"{"slack_channel":"C1","required":2}"#)).is_ok());
+    refuses(
+        &with(r#"{"slack_channel":"C1","approvers":["U1","U1"]}"#),
+        &["key `approval.approvers`", "each person once"],
+    );
+    refuses(
+        &with(r#"{"slack_channel":"C1","approvers":["U1","U2","U1"],"required":3}"#),
+        &["key `approval.approvers`"],
+    );
+    refuses(
+        &with(r#"{"slack_channel":"C1","approvers":["U1"],"required":2}"#),
+        &["key `approval.required`"],
+    );
+    refuses(&with(r#"{"slack_channel":"C1","required":0}"#), &["key `approval.required`"]);
+    for without in [
+        r#"{"approvers":["U1"]}"#,
+        r#"{"required":2}"#,
+        r#"{"approvers":["U1","U2"],"required":2}"#,
+    ] {
+        refuses(&with(without), &["key `approval.slack_channel`", "people decide in Slack only"]);
+    }
+}
+
+#[test]
+fn a_stack_may_be_an_arn() {
+    assert!(
+        parse(r#"{"stack":"arn:aws:cloudformation:us-east-1:012345678912:stack/web/1a2b"}"#)
+            .is_ok()
+    );
+    assert!(parse(r#"{"stack":"arn:aws:s3:::web"}"#).is_err());
+}

@@ -1,0 +1,76 @@
+//! How much of a text or a list is kept, since a DynamoDB item holds at most 400 KB. Reasons, names
+//! and lists of changes come from outside and are cut before they are kept. What is sent to people
+//! at once is cut only where a message needs it.
+
+/// The most bytes of a reason, in CloudFormation's words or a person's.
+pub const REASON: usize = 600;
+
+/// The most bytes of the name of whoever did something.
+pub const BY: usize = 300;
+
+/// The most bytes of a stack parameter's value.
+pub const VALUE: usize = 256;
+
+/// The most bytes of one line of changes.
+pub const CHANGE: usize = 200;
+
+/// The most lines of changes in a notice.
+pub const CHANGES_OF_A_NOTICE: usize = 10;
+
+/// The most lines of changes in a request, which pages show for days.
+pub const CHANGES_OF_A_REQUEST: usize = 20;
+
+/// The most votes of the present request, and of an earlier one whose Slack message is still to be
+/// updated.
+pub const VOTES: usize = 60;
+
+pub const VOTES_OF_AN_EARLIER_REQUEST: usize = 5;
+
+/// The most votes that a promotion carries into the history.
+pub const VOTES_OF_A_PROMOTION: usize = 20;
+
+/// The most earlier requests whose Slack messages are still to be updated.
+pub const EARLIER: usize = 10;
+
+/// The most notices that have not been sent yet.
+pub const UNTOLD: usize = 15;
+
+/// The most change sets that may have to be removed.
+pub const CHANGE_SETS: usize = 30;
+
+/// The most names of other people's change sets that executing ours deletes.
+pub const DELETED: usize = 20;
+
+/// Cuts a reason as it is kept. A reason that is compared with a kept one must be cut in the same
+/// way.
+pub fn kept_reason(reason: &str) -> String {
+    cut(reason, REASON)
+}
+
+/// Cuts a text to at most so many bytes. Cutting it twice changes nothing more.
+pub fn cut(text: &str, most: usize) -> String {
+    const MARK: &str = "…";
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let mut end = most - MARK.len();
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{MARK}", &text[..end])
+}
+
+pub fn cut_changes(changes: &mut Vec<String>, most: usize) {
+    // The line that says how many are missing is one of them.
+    if changes.len() > most {
+        let missing = changes.len() - (most - 1);
+        changes.truncate(most - 1);
+        changes.push(format!("and {missing} more"));
+    }
+    changes.iter_mut().for_each(|change| *change = cut(change, CHANGE));
+}
+
+pub fn keep_newest<T>(list: &mut Vec<T>, most: usize) {
+    let surplus = list.len().saturating_sub(most);
+    list.drain(..surplus);
+}

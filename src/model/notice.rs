@@ -1,0 +1,128 @@
+//! What people are to be told, until it was sent. No I/O here.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::model::answer::Outcome;
+use crate::model::limits::{BY, CHANGES_OF_A_NOTICE, VALUE, cut, cut_changes, kept_reason};
+use crate::model::{Commit, Digest, RequestId, Tag};
+
+/// Something that people are to be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The outcome that people are told.
+    pub outcome: Outcome,
+    /// The image.
+    pub digest: Option<Digest>,
+    /// Its commit.
+    pub commit: Option<Commit>,
+    /// Its tag.
+    pub tag: Option<Tag>,
+    /// What ran before, or runs now.
+    pub previous_tag: Option<String>,
+    /// The commit of that, where known.
+    pub previous_commit: Option<Commit>,
+    /// Who or what caused it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When it became so.
+    pub at: Timestamp,
+    /// How long the promotion took, in seconds.
+    #[serde(default)]
+    pub took_seconds: Option<i64>,
+    /// The tag that a rollback goes back from.
+    #[serde(default)]
+    pub rolls_back: Option<String>,
+    /// What it would change in the stack, where that was looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
+    /// The request that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestId>,
+    /// Until when that can be approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// How often sending it to the notification topic has failed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tries: u32,
+    /// When it was last tried. The app's Slack channel was told at the first try.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried_at: Option<Timestamp>,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+impl Notice {
+    /// The same, cut to what may be kept.
+    pub fn within_limits(mut self) -> Self {
+        self.by = cut(&self.by, BY);
+        self.reason = kept_reason(&self.reason);
+        self.previous_tag = self.previous_tag.as_deref().map(|tag| cut(tag, VALUE));
+        self.rolls_back = self.rolls_back.as_deref().map(|from| cut(from, VALUE));
+        cut_changes(&mut self.changes, CHANGES_OF_A_NOTICE);
+        self
+    }
+
+    /// A notice that is about no particular image.
+    pub fn new(
+        outcome: Outcome,
+        by: impl Into<String>,
+        reason: impl Into<String>,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            outcome,
+            digest: None,
+            commit: None,
+            tag: None,
+            previous_tag: None,
+            previous_commit: None,
+            by: by.into(),
+            reason: reason.into(),
+            at,
+            took_seconds: None,
+            rolls_back: None,
+            changes: Vec::new(),
+            request: None,
+            expires_at: None,
+            tries: 0,
+            tried_at: None,
+        }
+    }
+
+    /// Whether to try sending it now: at each look for some tries, then more and more rarely.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        let Some(tried_at) = self.tried_at.filter(|_| self.tries >= QUICK_TRIES) else {
+            return true;
+        };
+        let pause = FIRST_PAUSE * 2_i32.pow((self.tries - QUICK_TRIES).min(10));
+        now.duration_since(tried_at) >= pause.min(LONGEST_PAUSE)
+    }
+
+    /// Whether it has been tried long enough, and is given up.
+    pub fn is_given_up(&self, now: Timestamp) -> bool {
+        self.tries > QUICK_TRIES && now.duration_since(self.at) > GIVEN_UP
+    }
+
+    /// The same after another try that failed.
+    pub fn tried_in_vain(mut self, now: Timestamp) -> Self {
+        self.tries = self.tries.saturating_add(1);
+        self.tried_at = Some(now);
+        self
+    }
+}
+
+/// How many times a notice is tried at each look, before the tries become rarer. Lambda delivers a
+/// failed event three times, and the schedule looks every five minutes.
+const QUICK_TRIES: u32 = 12;
+
+/// The first pause after that. Each further one is twice as long.
+const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
+
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(6);
+
+/// The age at which a notice that could not be sent is given up.
+const GIVEN_UP: SignedDuration = SignedDuration::from_hours(72);

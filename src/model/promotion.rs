@@ -1,0 +1,204 @@
+//! One promotion, from its intent to its end. No I/O here.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::answer::{Closed, Outcome};
+use crate::model::approval::Vote;
+use crate::model::command::Via;
+use crate::model::config::Rollback;
+use crate::model::limits::{BY, DELETED, VALUE, VOTES_OF_A_PROMOTION, cut, keep_newest};
+use crate::model::notice::Notice;
+use crate::model::{Commit, Digest, RequestId, Tag, Token};
+
+/// One promotion, from its intent to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promotion {
+    /// The `ClientRequestToken` of its one update.
+    pub token: Token,
+    /// The image.
+    pub digest: Digest,
+    /// Its commit, where it says so.
+    pub commit: Option<Commit>,
+    /// Its production tag.
+    pub tag: Tag,
+    /// What ran before. It is written again when the update is sent.
+    pub previous_tag: String,
+    /// The commit of what ran before, where known.
+    pub previous_commit: Option<Commit>,
+    /// The image that ran before, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_digest: Option<Digest>,
+    /// The stack that it updates.
+    pub stack: String,
+    /// Who wanted it.
+    pub by: String,
+    /// Through what.
+    pub via: Via,
+    /// By what right. An older version did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// When its update was first about to be sent; absent while it waits for its turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Timestamp>,
+    /// When CloudFormation was known to have accepted it, and people were told.
+    #[serde(default)]
+    pub accepted_at: Option<Timestamp>,
+    /// The command that asked for it.
+    #[serde(default)]
+    pub command: Option<String>,
+    /// What it rolls back from.
+    #[serde(default)]
+    pub rolls_back: Option<String>,
+    /// The image of that, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolls_back_digest: Option<Digest>,
+    /// Who cancelled it.
+    #[serde(default)]
+    pub cancelled_by: Option<String>,
+    /// The request whose approval it rests on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestId>,
+    /// What people said of the request when it was decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub votes: Vec<Vote>,
+    /// Change sets of others on its stack, which executing its own deletes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deletes_change_sets: Vec<String>,
+}
+
+impl Promotion {
+    /// The same, cut to what may be kept.
+    pub fn within_limits(mut self) -> Self {
+        self.by = cut(&self.by, BY);
+        self.previous_tag = cut(&self.previous_tag, VALUE);
+        self.rolls_back = self.rolls_back.as_deref().map(|from| cut(from, VALUE));
+        self.cancelled_by = self.cancelled_by.as_deref().map(|by| cut(by, BY));
+        keep_newest(&mut self.votes, VOTES_OF_A_PROMOTION);
+        self.votes.iter_mut().for_each(|vote| vote.by = cut(&vote.by, BY));
+        self.deletes_change_sets.truncate(DELETED);
+        self.deletes_change_sets.iter_mut().for_each(|name| *name = cut(name, VALUE));
+        self
+    }
+
+    /// By what right it goes. For a promotion of an older version, which did not write it, the way
+    /// it came tells.
+    pub fn basis(&self) -> Basis {
+        let by_its_way = || match self.via {
+            Via::Push | Via::Schedule => Basis::Automation,
+            Via::Sns | Via::Direct | Via::Link => Basis::BreakGlass,
+            Via::Slack if self.request.is_some() => Basis::Votes,
+            Via::Slack => Basis::Person,
+        };
+        self.basis.unwrap_or_else(|| {
+            if self.rolls_back.is_some() { Basis::GoingBack } else { by_its_way() }
+        })
+    }
+
+    /// The notice that this promotion has this outcome.
+    pub fn notice(&self, outcome: Outcome, reason: impl Into<String>, at: Timestamp) -> Notice {
+        Notice {
+            digest: Some(self.digest.clone()),
+            commit: self.commit.clone(),
+            tag: Some(self.tag.clone()),
+            previous_tag: Some(self.previous_tag.clone()),
+            previous_commit: self.previous_commit.clone(),
+            rolls_back: self.rolls_back.clone(),
+            request: self.request.clone(),
+            ..Notice::new(outcome, self.by.clone(), reason, at)
+        }
+    }
+}
+
+/// What a promotion rests on: the right by which it goes into production.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// Nobody in particular: a push or the schedule.
+    Automation,
+    /// `promote` by somebody whom IAM allows to publish or invoke.
+    BreakGlass,
+    /// One person's command in Slack.
+    Person,
+    /// People's votes on the request about it.
+    Votes,
+    /// `rollback`: an image that ran before.
+    GoingBack,
+    /// Takes back an update of ours that arrived although a newer promotion had replaced it.
+    Undoing,
+}
+
+/// How a promotion ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum End {
+    /// It runs, or ran.
+    Deployed,
+    /// CloudFormation rolled it back or refused it.
+    Failed,
+    /// Something else took its place before it was sent.
+    Superseded,
+    /// A person cancelled it.
+    Cancelled,
+    /// It would have touched what it may not touch.
+    Blocked,
+}
+
+impl End {
+    /// The outcome that says so.
+    pub fn outcome(self) -> Outcome {
+        match self {
+            End::Deployed => Outcome::Deployed,
+            End::Failed => Outcome::Failed,
+            End::Superseded => Outcome::Superseded,
+            End::Cancelled => Outcome::Cancelled,
+            End::Blocked => Outcome::Blocked,
+        }
+    }
+}
+
+/// A promotion that ended: a `history#…` item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Its number: promotions of this app that ended before it.
+    pub number: u64,
+    /// What was wanted.
+    #[serde(flatten)]
+    pub promotion: Promotion,
+    /// How it ended.
+    pub end: End,
+    /// Why, in words.
+    pub reason: String,
+    /// When that was seen.
+    pub ended_at: Timestamp,
+}
+
+impl Ended {
+    /// Its place in an answer.
+    pub fn closed(&self) -> Closed {
+        Closed {
+            outcome: self.end.outcome(),
+            digest: self.promotion.digest.clone(),
+            commit: self.promotion.commit.clone(),
+            tag: self.promotion.tag.clone(),
+            reason: self.reason.clone(),
+        }
+    }
+}
+
+/// One update that changes one parameter: by `UpdateStack`, or by a change set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Update {
+    /// Its `ClientRequestToken`.
+    pub token: Token,
+    /// The parameter's new value.
+    pub tag: Tag,
+    /// All other parameters, which keep their values.
+    pub others: Vec<String>,
+    /// Capabilities to send back.
+    pub capabilities: Vec<String>,
+    /// The `RollbackConfiguration`; `None` leaves the stack's own.
+    pub rollback: Option<Rollback>,
+}

@@ -1,0 +1,153 @@
+//! One client for each service, all on one HTTP connector, and what a sandbox keeps between
+//! invocations.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_http_client::{Connector, tls};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnectorSettings, SharedHttpConnector, http_client_fn,
+};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
+
+use super::bounded::Bounded;
+use super::cache::{Cache, Caches};
+use super::nonce::new_nonce;
+use super::slack_api::Api;
+use crate::error::Error;
+use crate::link::PublicUrl;
+use crate::model::Repository;
+use crate::model::config::{App, ConfigError};
+use crate::model::image::TagMutability;
+use crate::settings::Settings;
+use crate::slack::team::Installation;
+
+/// How long a sandbox may go on with a configuration that it has read.
+pub(super) const CONFIGURATION_AGE: Duration = Duration::from_secs(60);
+
+/// Well under the function's own time: what is slower than this is tried again, or fails and is
+/// retried by Lambda.
+const CONNECT: Duration = Duration::from_secs(2);
+
+pub(super) const ATTEMPT: Duration = Duration::from_secs(5);
+
+const OPERATION: Duration = Duration::from_secs(15);
+
+/// How long Slack's failure to say where the app is installed is remembered. It is short, since
+/// people who click wait for it.
+pub(super) const SILENCE_AGE: Duration = Duration::from_secs(3);
+
+/// How many image configs are read at the same time.
+pub(super) const SIDE_BY_SIDE: usize = 4;
+
+/// Every app as it was read, by name.
+pub(super) type AllApps = Arc<[(Repository, Result<App, ConfigError>)]>;
+
+/// The clients of one sandbox.
+#[derive(Debug)]
+pub struct Aws {
+    pub(super) settings: Settings,
+    pub(super) http: SharedHttpConnector,
+    pub(super) slack: Api,
+    pub(super) cloudformation: aws_sdk_cloudformation::Client,
+    pub(super) dynamodb: aws_sdk_dynamodb::Client,
+    pub(super) ecr: aws_sdk_ecr::Client,
+    pub(super) sns: aws_sdk_sns::Client,
+    pub(super) ssm: aws_sdk_ssm::Client,
+    pub(super) apps: Mutex<HashMap<Repository, (Instant, App)>>,
+    pub(super) mutability: Caches<Repository, TagMutability>,
+    /// And when reading them began.
+    pub(super) all_apps: Mutex<Option<(Instant, AllApps)>>,
+    /// When the present invocation ends.
+    pub(super) deadline: Mutex<Option<Deadline>>,
+    /// Who waits for calls that AWS throttles, by action.
+    pub(super) lines: Mutex<HashMap<&'static str, Arc<tokio::sync::Mutex<()>>>>,
+    pub(super) secrets: Caches<String, Option<SecretString>>,
+    pub(super) public_url: Cache<Option<PublicUrl>>,
+    pub(super) installation: Cache<(TokenId, Installation)>,
+    /// Turns to read an image config.
+    pub(super) blobs: Semaphore,
+    /// Draws what a write is known by.
+    pub(super) nonce: fn() -> Result<String, Error>,
+}
+
+impl Aws {
+    /// Clients from the environment that Lambda gives. No call is made.
+    pub async fn from_env(settings: Settings) -> Self {
+        let connector = Connector::builder()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+            .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT).build())
+            .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
+            .build();
+        let http = SharedHttpConnector::new(connector);
+        let shared = http.clone();
+        let sdk = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http_client_fn(move |_, _| shared.clone()))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT)
+                    .operation_attempt_timeout(ATTEMPT)
+                    .operation_timeout(OPERATION)
+                    .build(),
+            )
+            .retry_config(
+                RetryConfig::standard()
+                    .with_initial_backoff(Duration::from_millis(100))
+                    .with_max_backoff(Duration::from_secs(2)),
+            )
+            .load()
+            .await;
+        Self::new(&sdk, http, settings)
+    }
+
+    /// Clients of this SDK configuration.
+    pub fn new(sdk: &SdkConfig, http: SharedHttpConnector, settings: Settings) -> Self {
+        let bounded = SharedHttpConnector::new(Bounded(http.clone()));
+        let ecr = aws_sdk_ecr::config::Builder::from(sdk)
+            .http_client(http_client_fn(move |_, _| bounded.clone()));
+        Self {
+            cloudformation: aws_sdk_cloudformation::Client::new(sdk),
+            dynamodb: aws_sdk_dynamodb::Client::new(sdk),
+            ecr: aws_sdk_ecr::Client::from_conf(ecr.build()),
+            sns: aws_sdk_sns::Client::new(sdk),
+            ssm: aws_sdk_ssm::Client::new(sdk),
+            slack: Api::new(http.clone(), &settings.slack_api_url),
+            settings,
+            http,
+            apps: Mutex::default(),
+            mutability: Caches::default(),
+            all_apps: Mutex::default(),
+            deadline: Mutex::default(),
+            lines: Mutex::default(),
+            secrets: Caches::default(),
+            public_url: Cache::default(),
+            installation: Cache::that_forgets_failures_after(SILENCE_AGE),
+            blobs: Semaphore::new(SIDE_BY_SIDE),
+            nonce: new_nonce,
+        }
+    }
+}
+
+/// When an invocation ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
+    pub(super) at: tokio::time::Instant,
+    /// How much time it had when it began.
+    pub(super) whole: Duration,
+}
+
+/// A hash of a token: enough to recognise the token, and it reveals nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TokenId([u8; 32]);
+
+impl TokenId {
+    pub(super) fn of(token: &SecretString) -> Self {
+        Self(Sha256::digest(token.expose_secret().as_bytes()).into())
+    }
+}

@@ -1,0 +1,366 @@
+//! The ports of the function, as the services answer them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::{join, try_join, try_join_all, try_join5};
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use super::cache::locked;
+use super::clients::{AllApps, Aws, CONFIGURATION_AGE};
+use super::ecr::Newest;
+use super::slack_api::is_response_url;
+use crate::error::Error;
+use crate::link::PublicUrl;
+use crate::model::approval::RequestIndex;
+use crate::model::config::{App, CommitSource, ConfigError};
+use crate::model::image::Tags;
+use crate::model::known_apps::{Roster, Unfinished};
+use crate::model::session::Session;
+use crate::model::stack::{EventsWanted, Stack, StackEvents};
+use crate::model::state::State;
+use crate::model::{Repository, RequestId, SessionId};
+use crate::settings::Secret;
+use crate::slack::team::Installation;
+use crate::world::action::Action;
+use crate::world::snapshot::{Question, Snapshot, Subject, TagsWanted, Version};
+use crate::world::{Applied, Apps, Listener, Web, World};
+
+/// How long somebody who misspelt an app's name waits for the right one.
+const SUGGESTION: Duration = Duration::from_millis(800);
+
+impl World for Aws {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    async fn observe(&self, app: &App, subject: &Subject) -> Result<Snapshot, Error> {
+        if subject.is_routine {
+            return self.glance(app).await;
+        }
+        let at = self.now();
+        let state = try_join(
+            self.versioned_state(&app.repository),
+            self.command(&app.repository, subject.command.as_deref()),
+        );
+        let digest = subject.digest.as_ref();
+        let tags_of = async {
+            match digest.filter(|_| app.config.commit_from.contains(&CommitSource::Tag)) {
+                Some(digest) => Ok(Some((
+                    digest,
+                    self.tags_of(&app.repository, digest).await?.unwrap_or_default(),
+                ))),
+                None => Ok(None),
+            }
+        };
+        let mutability = async { Ok(self.mutability(&app.repository).await) };
+        let (images, tags_of, stack, ((state, version), command), mutability) = try_join5(
+            self.candidates(app, digest),
+            tags_of,
+            self.stack(&app.config.stack),
+            state,
+            mutability,
+        )
+        .await?;
+        let mut tags = Tags::default();
+        if let Some((digest, its)) = tags_of {
+            tags.insert_all_of(digest, its);
+        }
+        let source_tag = &app.config.source_tag;
+        let newest = match images.newest(digest, source_tag) {
+            Newest::Known(newest) => newest,
+            Newest::Ambiguous => self
+                .tags_named(&app.repository, &[source_tag.clone()].into())
+                .await?
+                .remove(source_tag)
+                .flatten(),
+        };
+        tags.insert(source_tag.clone(), newest.clone());
+        Ok(Snapshot {
+            state,
+            version,
+            command,
+            stack,
+            tags: images.is_there.then_some(tags),
+            mutability: Some(mutability),
+            newest,
+            images: images.found,
+            ..Snapshot::at(at, (self.nonce)()?)
+        })
+    }
+
+    async fn read(&self, app: &App, question: &Question, seen: &mut Snapshot) -> Result<(), Error> {
+        match question {
+            Question::Image(digest) => {
+                let image = self.image(&app.repository, digest).await?;
+                seen.images.insert(digest.clone(), image);
+            }
+            Question::Availability(digest) => {
+                let reason = self.unavailable(&app.repository, digest).await?;
+                seen.unavailable.insert(digest.clone(), reason);
+            }
+            Question::Label(digest) => {
+                let label = match seen.images.get(digest) {
+                    Some(Ok(image)) => self.label(&app.repository, image).await?,
+                    Some(Err(_)) | None => None,
+                };
+                seen.labels.insert(digest.clone(), label);
+            }
+            Question::Events(wanted) => {
+                let (stack, events) = self.watch(app, wanted).await?;
+                (seen.stack, seen.events) = (stack, Some(events));
+            }
+            Question::Tags(TagsWanted { named, of }) => {
+                let of = try_join_all(of.iter().map(async |digest| {
+                    Ok((digest, self.tags_of(&app.repository, digest).await?))
+                }));
+                let (named, of) = try_join(self.tags_named(&app.repository, named), of).await?;
+                seen.note_tags(
+                    &app.config.source_tag,
+                    named,
+                    of.into_iter().map(|(digest, its)| (digest.clone(), its.unwrap_or_default())),
+                );
+            }
+            Question::Mutability => seen.mutability = Some(self.mutability(&app.repository).await),
+            // The caller has just read it, and it has not changed.
+            Question::Configuration => seen.is_configuration_newer = true,
+            Question::Matches(commit) => {
+                let matches = self.images_of(app, commit).await?;
+                seen.matches.insert(commit.clone(), matches);
+            }
+            Question::Review(arn) => {
+                let review = self.review(app, arn).await?;
+                seen.reviews.insert(arn.clone(), review);
+            }
+            Question::History => seen.history = Some(self.history(&app.repository).await?),
+        }
+        Ok(())
+    }
+
+    async fn app_now(&self, repository: &Repository) -> Result<Option<App>, Error> {
+        let name = self.source(repository);
+        let began = Instant::now();
+        // A repository without configuration is not remembered: it may get one before its next
+        // push.
+        let Some(json) = self.parameter(&name).await? else { return Ok(None) };
+        let app = App::parse(repository, &name, &json)?;
+        locked(&self.apps).insert(repository.clone(), (began, app.clone()));
+        Ok(Some(app))
+    }
+
+    async fn apply(&self, app: &App, action: &Action, version: &Version) -> Result<Applied, Error> {
+        match action {
+            Action::Save(records) | Action::Mark(records) => {
+                self.save(&app.repository, records, version).await
+            }
+            Action::CheckTags(tags) => self.check_tags(&app.repository, tags).await,
+            Action::PutTag { image, tag } => self.put_tag(&app.repository, image, tag).await,
+            Action::UpdateStack(update) => self.update_stack(app, update).await,
+            Action::CreateChangeSet { update, name } => {
+                self.create_change_set(app, update, name).await
+            }
+            Action::ExecuteChangeSet { token, arn } => {
+                self.execute_change_set(app, token, arn).await
+            }
+            Action::DeleteChangeSet(id) => self.delete_change_set(app, id).await,
+            Action::CancelUpdate(token) => self.cancel_update(app, token).await,
+            // The channel was told at the first try; only the topic is tried again.
+            Action::Tell(notice) if notice.tries > 0 => self.tell(app, notice).await,
+            Action::Tell(notice) => join(self.tell(app, notice), self.post(app, notice)).await.0,
+            Action::Show(request) => Ok(self.show(app, request).await),
+            Action::KeepAnswer(record) => self.keep_answer(&app.repository, record).await,
+        }
+    }
+
+    async fn pause(&self, round: u32) {
+        let most = 50 * 2_u64.pow(round.min(5));
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(..most))).await;
+    }
+}
+
+impl Apps for Aws {
+    fn source(&self, repository: &Repository) -> String {
+        self.settings.app_parameter(repository)
+    }
+
+    async fn app(&self, repository: &Repository) -> Result<Option<App>, Error> {
+        if let Some(app) = self.recent_app(repository) {
+            return Ok(Some(app));
+        }
+        self.app_now(repository).await
+    }
+
+    async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error> {
+        Ok(owned(&self.read_apps().await?))
+    }
+
+    async fn known_apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error> {
+        match self.recent_apps() {
+            Some(apps) => Ok(owned(&apps)),
+            None => self.apps().await,
+        }
+    }
+
+    async fn app_names(&self) -> Vec<String> {
+        let apps = tokio::time::timeout(SUGGESTION, self.known_apps()).await;
+        let apps = apps.map(Result::unwrap_or_default).unwrap_or_default();
+        apps.into_iter().map(|(repository, _)| repository.to_string()).collect()
+    }
+
+    async fn state(&self, repository: &Repository) -> Result<Option<State>, Error> {
+        Ok(self.versioned_state(repository).await?.0)
+    }
+
+    async fn states(
+        &self,
+        repositories: &[Repository],
+    ) -> Result<BTreeMap<Repository, Result<State, Error>>, Error> {
+        self.read_states(repositories).await
+    }
+
+    async fn roster(&self) -> Result<(Roster, Version), Error> {
+        self.read_roster().await
+    }
+
+    async fn keep_roster(&self, roster: &Roster, version: &Version) -> Result<Applied, Error> {
+        self.write_roster(roster, version).await
+    }
+
+    async fn unfinished(&self) -> Result<(Unfinished, Version), Error> {
+        self.read_unfinished().await
+    }
+
+    async fn keep_unfinished(
+        &self,
+        unfinished: &Unfinished,
+        version: &Version,
+    ) -> Result<Applied, Error> {
+        self.write_unfinished(unfinished, version).await
+    }
+}
+
+impl Web for Aws {
+    fn secret_source(&self, secret: Secret) -> String {
+        self.settings.secret_parameter(secret)
+    }
+
+    fn public_url_source(&self) -> String {
+        self.settings.public_url_parameter()
+    }
+
+    async fn secret(&self, secret: Secret) -> Result<Option<SecretString>, Error> {
+        self.secret_named(&self.settings.secret_parameter(secret)).await
+    }
+
+    async fn public_url(&self) -> Result<Option<PublicUrl>, Error> {
+        self.public_url
+            .get(|_, age| age < CONFIGURATION_AGE, async || self.read_public_url().await)
+            .await
+    }
+
+    async fn session(&self, id: &SessionId) -> Result<Option<Session>, Error> {
+        self.read_session(id).await
+    }
+
+    async fn open_session(&self, session: &Session) -> Result<Applied, Error> {
+        self.write_session(session).await
+    }
+
+    async fn request(&self, id: &RequestId) -> Result<Option<RequestIndex>, Error> {
+        self.asked(id).await
+    }
+
+    async fn watch(
+        &self,
+        app: &App,
+        wanted: &EventsWanted,
+    ) -> Result<(Option<Stack>, StackEvents), Error> {
+        let events = self.patiently("cloudformation:DescribeStackEvents", || {
+            self.stack_events(&app.config.stack, wanted)
+        });
+        let (stack, events) = join(self.stack(&app.config.stack), events).await;
+        Ok((stack?, events?))
+    }
+
+    async fn installation(&self) -> Option<Installation> {
+        self.ask_installation().await
+    }
+
+    fn is_response_url(&self, url: &str) -> bool {
+        is_response_url(url, self.slack.base())
+    }
+
+    async fn answer_privately(&self, to: &Listener, text: &str, within: Duration) {
+        self.answer_privately_to(to, text, within).await;
+    }
+}
+
+impl Aws {
+    /// Reads all apps anew. A parameter whose name is not that of a repository is skipped. Each
+    /// page is parsed at once, so that only the parsed apps stay in memory.
+    async fn read_apps(&self) -> Result<AllApps, Error> {
+        let began = Instant::now();
+        let path = self.settings.apps_path();
+        let mut apps = BTreeMap::new();
+        let take = |name: String, json: String| {
+            if let Some(repository) =
+                name.strip_prefix(&path).and_then(|app| app.parse::<Repository>().ok())
+            {
+                let app = App::parse(&repository, &name, &json);
+                apps.insert(repository, app);
+            }
+        };
+        self.parameters(&path, take).await?;
+        let apps: AllApps = apps.into_iter().collect();
+        *locked(&self.all_apps) = Some((began, Arc::clone(&apps)));
+        Ok(apps)
+    }
+
+    /// All apps, if they were read less than a minute ago.
+    fn recent_apps(&self) -> Option<AllApps> {
+        let all = locked(&self.all_apps).clone();
+        all.filter(|(began, _)| began.elapsed() < CONFIGURATION_AGE).map(|(_, apps)| apps)
+    }
+
+    /// One app, if its configuration was read less than a minute ago and can be used.
+    fn recent_app(&self, repository: &Repository) -> Option<App> {
+        let own = locked(&self.apps).get(repository).cloned();
+        if let Some((_, app)) = own.filter(|(read_at, _)| read_at.elapsed() < CONFIGURATION_AGE) {
+            return Some(app);
+        }
+        let all = self.recent_apps()?;
+        let at = all.binary_search_by(|(name, _)| name.cmp(repository)).ok()?;
+        all[at].1.clone().ok()
+    }
+}
+
+impl Aws {
+    /// What a look reads that most likely finds nothing to do: three calls. What runs is known
+    /// before the tags are asked for, so that one call answers for the newest and the running one.
+    async fn glance(&self, app: &App) -> Result<Snapshot, Error> {
+        let at = self.now();
+        let ((state, version), stack) =
+            try_join(self.versioned_state(&app.repository), self.stack(&app.config.stack)).await?;
+        let value = stack
+            .as_ref()
+            .and_then(|stack| stack.value(&app.config.parameter))
+            .filter(|value| app.config.is_production_tag(value));
+        let running = value.and_then(|value| value.parse().ok());
+        let named = [app.config.source_tag.clone()].into_iter().chain(running).collect();
+        let holders = self.tags_if_there(&app.repository, &named).await?;
+        let mut seen = Snapshot { state, version, stack, ..Snapshot::at(at, (self.nonce)()?) };
+        if let Some(holders) = holders {
+            seen.note_tags(&app.config.source_tag, holders, []);
+        }
+        Ok(seen)
+    }
+}
+
+/// Copies the list of apps for a caller that keeps it.
+fn owned(apps: &[(Repository, Result<App, ConfigError>)]) -> Vec<(Repository, Result<App, Error>)> {
+    apps.iter()
+        .map(|(repository, app)| (repository.clone(), app.clone().map_err(Error::from)))
+        .collect()
+}

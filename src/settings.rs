@@ -1,0 +1,113 @@
+//! The function's environment variables, and the names under which Parameter Store has the rest. No
+//! I/O here.
+
+use crate::model::Repository;
+use crate::model::config::ConfigError;
+
+/// Where the function keeps its configuration unless `PARAMETER_PREFIX` says otherwise.
+pub const DEFAULT_PREFIX: &str = "/ecr-promoter";
+
+/// Slack's Web API, unless `SLACK_API_URL` says otherwise.
+pub const DEFAULT_SLACK_API: &str = "https://slack.com/api/";
+
+/// The function's environment variables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `STATE_TABLE`: the DynamoDB table of all records.
+    pub state_table: String,
+    /// `PARAMETER_PREFIX`: the root of the configuration in Parameter Store, without a trailing
+    /// slash.
+    pub parameter_prefix: String,
+    /// `NOTIFICATION_TOPIC_ARN`: where people hear of promotions; `None` when empty or unset.
+    pub notification_topic: Option<String>,
+    /// `SLACK_API_URL`: where Slack's Web API is.
+    pub slack_api_url: String,
+    /// `AWS_ENDPOINT_URL`: an emulator's address, whose image configs may be fetched too.
+    pub endpoint_url: Option<String>,
+}
+
+impl Settings {
+    /// Reads the settings through `var`, which answers like `std::env::var(..).ok()`.
+    pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let set = |name: &str| var(name).filter(|value| !value.is_empty());
+        let prefix = set("PARAMETER_PREFIX").unwrap_or_else(|| DEFAULT_PREFIX.to_owned());
+        let wrong = |name: &str, expected: &str| ConfigError {
+            place: "the function's environment".to_owned(),
+            key: Some(name.to_owned()),
+            problem: expected.to_owned(),
+        };
+        if !prefix.starts_with('/') {
+            return Err(wrong(
+                "PARAMETER_PREFIX",
+                "expected a name that starts with `/`, such as `/ecr-promoter`",
+            ));
+        }
+        Ok(Self {
+            state_table: set("STATE_TABLE").ok_or_else(|| {
+                wrong(
+                    "STATE_TABLE",
+                    "it is not set; expected the name of the \
+                    DynamoDB table that template.yaml creates",
+                )
+            })?,
+            parameter_prefix: prefix.trim_end_matches('/').to_owned(),
+            notification_topic: set("NOTIFICATION_TOPIC_ARN"),
+            slack_api_url: set("SLACK_API_URL").unwrap_or_else(|| DEFAULT_SLACK_API.to_owned()),
+            endpoint_url: set("AWS_ENDPOINT_URL"),
+        })
+    }
+
+    /// The Parameter Store path under which all apps' configurations are.
+    pub fn apps_path(&self) -> String {
+        format!("{}/apps/", self.parameter_prefix)
+    }
+
+    /// The Parameter Store name of the function's own address.
+    pub fn public_url_parameter(&self) -> String {
+        format!("{}/public-url", self.parameter_prefix)
+    }
+
+    /// The Parameter Store name of a secret.
+    pub fn secret_parameter(&self, secret: Secret) -> String {
+        let name = match secret {
+            Secret::SlackSigningSecret => "slack/signing-secret",
+            Secret::SlackBotToken => "slack/bot-token",
+            Secret::Links => "link-secret",
+        };
+        format!("{}/{name}", self.parameter_prefix)
+    }
+
+    /// The Parameter Store name of an app's configuration.
+    pub fn app_parameter(&self, repository: &Repository) -> String {
+        format!("{}{repository}", self.apps_path())
+    }
+}
+
+/// What only the function and one other side know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secret {
+    /// What Slack signs its requests with.
+    SlackSigningSecret,
+    /// What the function calls Slack with.
+    SlackBotToken,
+    /// What links are signed with.
+    Links,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_say_what_is_missing() {
+        let vars = |name: &str| (name == "STATE_TABLE").then(|| "table".to_owned());
+        let settings = Settings::from_vars(vars).expect("valid");
+        assert_eq!(
+            settings.app_parameter(&"team/web".parse().expect("valid")),
+            "/ecr-promoter/apps/team/web"
+        );
+        assert_eq!(settings.notification_topic, None);
+        let error = Settings::from_vars(|_| None).expect_err("refused").to_string();
+        assert!(error.contains("STATE_TABLE"), "{error}");
+    }
+}
