@@ -6,18 +6,18 @@
 //! ([`Step::Read`]) and the decision is made anew.
 
 mod approval;
+mod change_set;
 mod draft;
 pub mod known_apps;
 mod orders;
 mod promotion;
 mod report;
-mod review;
 mod rights;
 mod rollback;
 mod settle;
 
 pub use self::approval::{identity_objection, slack_objection};
-use self::draft::{Draft, finish};
+use self::draft::{Draft, tell_and_mark};
 use self::promotion::Wanted;
 use std::collections::BTreeSet;
 
@@ -465,7 +465,7 @@ fn carried_out_before(mut draft: Draft<'_>, record: &CommandRecord) -> Decided {
             .seen
             .state
             .as_ref()
-            .map(|state| finish(state, &[], draft.now))
+            .map(|state| tell_and_mark(state, &[], draft.now))
             .unwrap_or_default();
         return Ok(Step::Do(Plan { stages, reply: answer.clone().into() }));
     }

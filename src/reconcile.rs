@@ -14,10 +14,10 @@ use crate::model::approval::Posted;
 use crate::model::config::App;
 use crate::model::notice::Notice;
 use crate::model::promotion::Update;
-use crate::model::state::ChangeSet;
+use crate::model::state::KnownChangeSet;
 use crate::model::{RequestId, Tag, Token};
 use crate::world::action::Action;
-use crate::world::snapshot::{Question, Snapshot, Subject, Tried, Version};
+use crate::world::snapshot::{Learned, Question, Snapshot, Subject, Version};
 use crate::world::{Applied, NotUpdated, World};
 
 /// How often one invocation looks at an app before it leaves the rest to the next.
@@ -39,7 +39,8 @@ pub async fn look<W: World>(
 ) -> Result<Reply, Error> {
     let span = info_span!("look", repository = %app.repository);
     async {
-        let mut look = Look { app: Cow::Borrowed(app), tried: Tried::default(), lost_answers: 0 };
+        let mut look =
+            Look { app: Cow::Borrowed(app), learned: Learned::default(), lost_answers: 0 };
         for round in 0..ROUNDS {
             if round > 0 {
                 world.pause(round).await;
@@ -73,7 +74,7 @@ pub async fn look_for_a_person<W: World>(
 /// What one look keeps from round to round.
 struct Look<'a> {
     app: Cow<'a, App>,
-    tried: Tried,
+    learned: Learned,
     lost_answers: u32,
 }
 
@@ -97,8 +98,8 @@ impl Look<'_> {
         round: u32,
     ) -> Result<Option<Reply>, Error> {
         let mut seen = world.observe(&self.app, subject).await?;
-        seen.tried = self.tried.clone();
-        seen.matches.clone_from(&self.tried.matches);
+        seen.learned = self.learned.clone();
+        seen.matches.clone_from(&self.learned.matches);
         let (stages, reply) = match self.decision(world, trigger, &mut seen).await? {
             Decision::Stages(stages, reply) => (stages, reply),
             Decision::Fail(stages, error) => {
@@ -107,7 +108,7 @@ impl Look<'_> {
             }
             Decision::Answer(reply) => return Ok(Some(reply)),
         };
-        self.tried.matches.clone_from(&seen.matches);
+        self.learned.matches.clone_from(&seen.matches);
         log(&stages, reply.as_ref(), round);
         match (carry_out(world, &self.app, &stages, &seen).await?, reply) {
             (CarriedOut::Whole, Some(reply)) => return Ok(Some(reply)),
@@ -142,7 +143,7 @@ impl Look<'_> {
                 }
                 Step::Read(question) => world.read(&self.app, &question, seen).await?,
                 Step::LookAgain => {
-                    self.tried.vain_looks += 1;
+                    self.learned.vain_looks += 1;
                     return Ok(Decision::Stages(Vec::new(), None));
                 }
                 Step::Prepare(stages) => return Ok(Decision::Stages(stages, None)),
@@ -169,7 +170,7 @@ impl Look<'_> {
         let (call, token, change_set, why) = match interruption {
             Interruption::Overtaken => return Ok(()),
             Interruption::TagTaken(tag) => {
-                self.tried.taken.insert(tag);
+                self.learned.taken.insert(tag);
                 return Ok(());
             }
             Interruption::NotUpdated { call, token, change_set, why } => {
@@ -178,15 +179,15 @@ impl Look<'_> {
         };
         info!(call, %token, ?why, "not updated");
         // It may exist, but its ARN is not known, so it is not used.
-        self.tried.lost_change_sets.extend(change_set);
+        self.learned.lost_change_sets.extend(change_set);
         match why {
-            NotUpdated::NothingToDo => self.tried.no_updates = Some(token),
-            NotUpdated::Refused(reason) => self.tried.refused = Some((token, reason)),
+            NotUpdated::NothingToDo => self.learned.no_updates = Some(token),
+            NotUpdated::Refused(reason) => self.learned.refused = Some((token, reason)),
             NotUpdated::Contested => {}
             NotUpdated::KnownToken => {
-                let before = self.tried.known_token.take().filter(|(known, _)| *known == token);
+                let before = self.learned.known_token.take().filter(|(known, _)| *known == token);
                 let times = before.map_or(1, |(_, times)| times + 1);
-                self.tried.known_token = Some((token, times));
+                self.learned.known_token = Some((token, times));
             }
             NotUpdated::Unsure(message) => {
                 self.lost_answers += 1;
@@ -286,7 +287,7 @@ impl StageResult {
         match (action, applied) {
             (_, Applied::Done) => {}
             (_, Applied::Saved(version)) => self.saved = Some(version),
-            (Action::Mark(_), Applied::Conflict) => {}
+            (Action::MarkTold(_), Applied::Conflict) => {}
             (_, Applied::Conflict) => self.interrupt(Interruption::Overtaken),
             (Action::PutTag { .. } | Action::CheckTags(_), Applied::TagTaken(tag)) => {
                 self.interrupt(Interruption::TagTaken(tag));
@@ -326,8 +327,8 @@ impl StageResult {
                 left.put_off.push(id.clone());
                 left.error.get_or_insert(error);
             }
-            Action::Save(_)
-            | Action::Mark(_)
+            Action::SaveState(_)
+            | Action::MarkTold(_)
             | Action::CheckTags(_)
             | Action::PutTag { .. }
             | Action::UpdateStack(_)
@@ -355,8 +356,8 @@ fn not_updated(action: &Action, why: NotUpdated) -> Option<Interruption> {
         }
         Action::ExecuteChangeSet { token, .. } => ("cloudformation:ExecuteChangeSet", token, None),
         Action::CancelUpdate(token) => ("cloudformation:CancelUpdateStack", token, None),
-        Action::Save(_)
-        | Action::Mark(_)
+        Action::SaveState(_)
+        | Action::MarkTold(_)
         | Action::CheckTags(_)
         | Action::PutTag { .. }
         | Action::DeleteChangeSet(_)
@@ -381,11 +382,11 @@ impl Left {
     /// Adapts a mark to what really happened: without what could not be done, and with the ARNs and
     /// messages that were made.
     fn as_it_came_out<'a>(&self, action: &'a Action, seen: &Snapshot) -> Cow<'a, Action> {
-        let Action::Mark(records) = action else { return Cow::Borrowed(action) };
+        let Action::MarkTold(records) = action else { return Cow::Borrowed(action) };
         let mut records = records.clone();
         if let Some(state) = &mut records.state {
-            let is_put_off = |own: &ChangeSet| self.put_off.iter().any(|id| id == own.id());
-            let left: Vec<ChangeSet> = seen
+            let is_put_off = |own: &KnownChangeSet| self.put_off.iter().any(|id| id == own.id());
+            let left: Vec<KnownChangeSet> = seen
                 .state
                 .iter()
                 .flat_map(|state| &state.change_sets)
@@ -393,7 +394,7 @@ impl Left {
                 .cloned()
                 .collect();
             state.change_sets.retain(|own| !is_put_off(own));
-            state.change_sets.extend(left.into_iter().map(|own| ChangeSet {
+            state.change_sets.extend(left.into_iter().map(|own| KnownChangeSet {
                 at: seen.at,
                 is_removed: false,
                 ..own
@@ -405,6 +406,6 @@ impl Left {
             self.shown.iter().for_each(|(id, posted)| state.shown(id, posted));
             state.untold.extend(self.untold.iter().cloned());
         }
-        Cow::Owned(Action::Mark(records))
+        Cow::Owned(Action::MarkTold(records))
     }
 }

@@ -208,7 +208,7 @@ async fn round<W: Apps>(
     time: Time,
     look: &impl AsyncFn(&App) -> Result<Reply, Error>,
 ) -> Result<Looks, Error> {
-    let (roster, _) = world.roster().await?;
+    let (roster, _) = world.remembered_apps().await?;
     let mut names: Vec<Repository> = roster.apps.into_keys().collect();
     if names.is_empty() {
         names = world.known_apps().await?.into_iter().map(|(repository, _)| repository).collect();
@@ -377,7 +377,7 @@ async fn tell<W: Apps>(
     apps: &BTreeMap<Repository, Option<String>>,
     time: Time,
 ) -> Result<(), Error> {
-    let (before, version) = world.roster().await?;
+    let (before, version) = world.remembered_apps().await?;
     let notices = untold(&before, apps, |repository| world.source(repository), world.now());
     let tell = async |(app, notice): (App, Notice)| {
         if world.now() >= time.last_start {
@@ -396,7 +396,7 @@ async fn tell<W: Apps>(
     let after = told(&before, apps, &untold);
     if after != before {
         // If this write is refused, another look has written the roster and told the same.
-        world.keep_roster(&after, &version).await?;
+        world.remember_apps(&after, &version).await?;
     }
     results.into_iter().find_map(|(_, told)| told.err()).map_or(Ok(()), Err)
 }

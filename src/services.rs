@@ -5,6 +5,7 @@
 mod blob;
 mod bounded;
 mod cache;
+mod change_set;
 pub mod clients;
 mod cloudformation;
 mod dynamodb;
@@ -13,7 +14,6 @@ mod failure;
 mod nonce;
 mod patience;
 mod port;
-mod review;
 mod secrets;
 mod slack;
 pub mod slack_api;

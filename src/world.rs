@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::link::{PublicUrl, Signer};
 use crate::model::approval::{Posted, RequestIndex};
 use crate::model::config::{App, ConfigError};
-use crate::model::known_apps::{Roster, Unfinished};
+use crate::model::known_apps::{KnownApps, Unfinished};
 use crate::model::session::Session;
 use crate::model::stack::{EventsWanted, Stack, StackEvents};
 use crate::model::state::State;
@@ -84,9 +84,9 @@ pub trait Apps: World {
     ) -> Result<BTreeMap<Repository, Result<State, Error>>, Error>;
     /// The apps that there were at the schedule's last full look, and what its next write is
     /// conditional on.
-    async fn roster(&self) -> Result<(Roster, Version), Error>;
+    async fn remembered_apps(&self) -> Result<(KnownApps, Version), Error>;
     /// Writes the apps that there are, unless somebody else wrote since.
-    async fn keep_roster(&self, roster: &Roster, version: &Version) -> Result<Applied, Error>;
+    async fn remember_apps(&self, roster: &KnownApps, version: &Version) -> Result<Applied, Error>;
     /// Where the next look goes on, if the last one ran out of time, and what its next write is
     /// conditional on.
     async fn unfinished(&self) -> Result<(Unfinished, Version), Error>;

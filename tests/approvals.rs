@@ -5,7 +5,7 @@ mod support;
 
 use ecr_promoter::model::Digest;
 use ecr_promoter::model::answer::Outcome;
-use ecr_promoter::model::approval::{Progress, Request};
+use ecr_promoter::model::approval::{ApprovalRequest, Progress};
 use ecr_promoter::model::change_set::{Change, Replacement};
 use ecr_promoter::model::state::State;
 use ecr_promoter::slack::team::Installation;
@@ -42,7 +42,7 @@ fn state(world: &Memory) -> State {
     world.get().state.clone().expect("a state").0
 }
 
-fn request(world: &Memory) -> Request {
+fn request(world: &Memory) -> ApprovalRequest {
     state(world).request.expect("a request")
 }
 

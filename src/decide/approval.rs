@@ -4,13 +4,13 @@
 
 use jiff::SignedDuration;
 
+use super::change_set::mark_of;
 use super::draft::Draft;
 use super::promotion::Wanted;
-use super::review::mark_of;
 use super::{Decided, Step, named};
 use crate::model::answer::Outcome;
-use crate::model::approval::{Progress, Request, Vote};
-use crate::model::change_set::Review;
+use crate::model::approval::{ApprovalRequest, Progress, Vote};
+use crate::model::change_set::ChangeSet;
 use crate::model::command::{Choice, Command, ImageRef, SlackOrigin, Standing, Via};
 use crate::model::config::{App, Policy};
 use crate::model::image::production_tag;
@@ -24,7 +24,7 @@ impl<'a> Draft<'a> {
     /// more.
     pub(super) fn retire_request(&mut self) -> Decided<()> {
         // A question of another app's that somebody put here decides nothing.
-        let is_foreign = |request: &Request| {
+        let is_foreign = |request: &ApprovalRequest| {
             request.repository.as_ref().is_some_and(|its| *its != self.app.repository)
         };
         if self.state.request.as_ref().is_some_and(is_foreign) {
@@ -73,7 +73,7 @@ impl<'a> Draft<'a> {
     /// Takes an approval back if the policy has become stricter since and votes are missing now,
     /// unless CloudFormation has begun the update.
     fn recount_votes(&mut self) -> Decided<()> {
-        let Some(request) = self.state.request.clone().filter(Request::may_go) else {
+        let Some(request) = self.state.request.clone().filter(ApprovalRequest::may_go) else {
             return Ok(());
         };
         let policy = self.policy(Some(&request));
@@ -97,7 +97,7 @@ impl<'a> Draft<'a> {
 
     /// Puts another request, or none, in the place of the present one, whose message is yet to say
     /// so.
-    pub(super) fn replace_request(&mut self, new: Option<Request>) {
+    pub(super) fn replace_request(&mut self, new: Option<ApprovalRequest>) {
         let Some(mut old) = std::mem::replace(&mut self.state.request, new) else { return };
         let is_begun = self.state.open.iter().any(|open| open.request.as_ref() == Some(&old.id));
         if !old.progress.is_final() && !is_begun {
@@ -118,8 +118,8 @@ impl<'a> Draft<'a> {
 
     /// Takes back what people approved, unless CloudFormation has it already: a person wants
     /// something else, or nothing.
-    pub(super) fn withdraw(&mut self, reason: &str, by: &str) -> Decided<Option<Request>> {
-        let Some(request) = self.state.request.clone().filter(Request::may_go) else {
+    pub(super) fn withdraw(&mut self, reason: &str, by: &str) -> Decided<Option<ApprovalRequest>> {
+        let Some(request) = self.state.request.clone().filter(ApprovalRequest::may_go) else {
             return Ok(None);
         };
         for open in
@@ -177,11 +177,12 @@ impl<'a> Draft<'a> {
     /// `ask`: a new request for the candidate, whatever became of the one before.
     pub(super) fn ask_on_purpose(mut self, command: &Command) -> Decided {
         let Some(newest) = self.seen.newest.clone() else { return Ok(self.no_candidate()) };
-        if self.runs(&newest) || self.state.request.as_ref().is_some_and(Request::may_go) {
+        if self.runs(&newest) || self.state.request.as_ref().is_some_and(ApprovalRequest::may_go) {
             return self.go_on(&newest, &command.by, command.via);
         }
-        let is_its =
-            |request: &&Request| request.digest == newest && request.progress == Progress::Pending;
+        let is_its = |request: &&ApprovalRequest| {
+            request.digest == newest && request.progress == Progress::Pending
+        };
         if let Some(request) = self.state.request.clone().as_ref().filter(is_its) {
             // The votes so far still count: only the question is repeated.
             self.about(request);
@@ -236,7 +237,7 @@ impl<'a> Draft<'a> {
         self.ask_anew(digest, why, "ecr-promoter")
     }
 
-    fn new_request(&mut self, digest: &Digest, why: String) -> Decided<Request> {
+    fn new_request(&mut self, digest: &Digest, why: String) -> Decided<ApprovalRequest> {
         let (image, commit) = self.image(digest)?;
         let tag = production_tag(
             &image.digest,
@@ -258,7 +259,7 @@ impl<'a> Draft<'a> {
             self.state.requests,
         );
         self.state.requests += 1;
-        Ok(Request {
+        Ok(ApprovalRequest {
             id,
             repository: Some(self.app.repository.clone()),
             digest: digest.clone(),
@@ -287,7 +288,7 @@ impl<'a> Draft<'a> {
     /// is busy nobody can say.
     fn preview(
         &mut self,
-        request: &Request,
+        request: &ApprovalRequest,
         shown: &mut Option<Vec<String>>,
     ) -> Decided<Vec<String>> {
         let Some(tag) = request.tag.clone().filter(|_| self.stack.phase() == Phase::AtRest) else {
@@ -302,22 +303,22 @@ impl<'a> Draft<'a> {
         );
         let id = self.change_set_of(&token).map(|own| own.id().to_owned()).unwrap_or_default();
         Ok(match self.review_of(&token)? {
-            Review::Absent => return Err(self.ask_for_preview(&self.update(token, tag))),
-            Review::Outdated => return Err(self.make_anew(&id)),
-            Review::Executing => {
+            ChangeSet::Absent => return Err(self.ask_for_preview(&self.update(token, tag))),
+            ChangeSet::Outdated => return Err(self.make_anew(&id)),
+            ChangeSet::Executing => {
                 self.look_again()?;
                 vec![
                     "CloudFormation is executing another change set: `plan` tells later".to_owned(),
                 ]
             }
-            Review::Pending => {
+            ChangeSet::Pending => {
                 vec!["CloudFormation is still working that out: `plan` tells".to_owned()]
             }
-            Review::Empty => vec!["nothing, says CloudFormation".to_owned()],
-            Review::Failed(reason) | Review::Unsure(reason) => {
+            ChangeSet::Empty => vec!["nothing, says CloudFormation".to_owned()],
+            ChangeSet::Failed(reason) | ChangeSet::Unsure(reason) => {
                 vec![format!("CloudFormation cannot say: {reason}")]
             }
-            Review::Ready(changes) => {
+            ChangeSet::Ready(changes) => {
                 self.note_strays(&changes);
                 *shown = Some(changes.lines().iter().map(|line| mark_of(line)).collect());
                 changes.lines()
@@ -338,7 +339,7 @@ impl<'a> Draft<'a> {
         }
         let begun = self.state.open.iter().find(|open| is_explicit && open.digest == *digest);
         let is_taken_back = begun.map_or(Ok(None), |open| self.goes_back(open))?.is_some();
-        let is_over = |request: &Request| {
+        let is_over = |request: &ApprovalRequest| {
             is_explicit && (request.progress.is_final() || request.may_go() && is_taken_back)
         };
         if self.state.request.as_ref().is_none_or(is_over) {
@@ -515,7 +516,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    pub(super) fn about(&mut self, request: &Request) {
+    pub(super) fn about(&mut self, request: &ApprovalRequest) {
         self.subject.digest = Some(request.digest.clone());
         self.subject.commit.clone_from(&request.commit);
         self.subject.tag.clone_from(&request.tag);
@@ -523,7 +524,13 @@ impl<'a> Draft<'a> {
         self.subject.changes.clone_from(&request.changes);
     }
 
-    fn notice_of(&self, request: &Request, outcome: Outcome, reason: String, by: &str) -> Notice {
+    fn notice_of(
+        &self,
+        request: &ApprovalRequest,
+        outcome: Outcome,
+        reason: String,
+        by: &str,
+    ) -> Notice {
         let mut notice = self.notice(outcome, &reason, by);
         notice.digest = Some(request.digest.clone());
         notice.commit.clone_from(&request.commit);
@@ -534,7 +541,7 @@ impl<'a> Draft<'a> {
         notice
     }
 
-    fn how_to_approve(&self, request: &Request) -> String {
+    fn how_to_approve(&self, request: &ApprovalRequest) -> String {
         if self.policy(Some(request)).needs_identity() {
             return "it waits for people in Slack".to_owned();
         }
@@ -623,7 +630,7 @@ impl Vote {
 impl Wanted<'_> {
     /// What people approved: it is theirs, and goes as soon as it can.
     pub(super) fn by_approval<'a>(
-        request: &Request,
+        request: &ApprovalRequest,
         via: Via,
         command: Option<&'a str>,
     ) -> Wanted<'a> {
@@ -643,6 +650,6 @@ impl Wanted<'_> {
     }
 }
 
-fn rejected(request: &Request) -> String {
+fn rejected(request: &ApprovalRequest) -> String {
     format!("{} rejected it; an explicit `promote` still works", request.who(false))
 }

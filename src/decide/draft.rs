@@ -12,7 +12,7 @@ use crate::model::image::Tags;
 use crate::model::notice::Notice;
 use crate::model::promotion::{End, Ended, Promotion};
 use crate::model::stack::{EventsWanted, Phase, Stack, StackEvents};
-use crate::model::state::{ChangeSet, CommandRecord, Running, State};
+use crate::model::state::{CommandRecord, KnownChangeSet, Running, State};
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
 use crate::world::action::{Action, Records};
 use crate::world::snapshot::{Question, Snapshot, TagsWanted};
@@ -186,14 +186,14 @@ impl<'a> Draft<'a> {
             .recorded()
             .filter(|(_, on)| *on != digest)
             .filter_map(|(tag, _)| tag.parse().ok());
-        of_others.chain(self.seen.tried.taken.iter().cloned()).collect()
+        of_others.chain(self.seen.learned.taken.iter().cloned()).collect()
     }
 
     /// Asks for another look, since something changed between two reads. After some looks in vain
     /// it returns `Ok`: the decision is then made with what was seen, so that no app waits for
     /// ever.
     pub(super) fn look_again(&self) -> Decided<()> {
-        if self.seen.tried.vain_looks < VAIN_LOOKS { Err(Step::LookAgain) } else { Ok(()) }
+        if self.seen.learned.vain_looks < VAIN_LOOKS { Err(Step::LookAgain) } else { Ok(()) }
     }
 
     /// What a tag is on.
@@ -243,7 +243,7 @@ impl<'a> Draft<'a> {
             .map(|record| CommandRecord { answer: Some(answer.clone()), ..record });
         let mut stages: Vec<Vec<Action>> =
             self.save(command).map(|save| vec![save]).into_iter().collect();
-        stages.extend(finish(&self.state, &self.spent_change_sets(), self.now));
+        stages.extend(tell_and_mark(&self.state, &self.spent_change_sets(), self.now));
         Step::Do(Plan { stages, reply: answer.into() })
     }
 
@@ -253,10 +253,11 @@ impl<'a> Draft<'a> {
             self.in_review.as_ref() == Some(token)
                 || self.state.open.iter().any(|open| open.token == *token)
         };
-        let counts =
-            |own: &ChangeSet| is_needed(&own.token) && self.change_set_of(&own.token) == Some(own);
+        let counts = |own: &KnownChangeSet| {
+            is_needed(&own.token) && self.change_set_of(&own.token) == Some(own)
+        };
         let is_spent =
-            |own: &&ChangeSet| !counts(own) && (!own.is_removed || own.is_settled(self.now));
+            |own: &&KnownChangeSet| !counts(own) && (!own.is_removed || own.is_settled(self.now));
         let spent = self.state.change_sets.iter().filter(is_spent).map(|own| own.id().to_owned());
         spent.chain(self.stray_change_sets.iter().cloned()).collect()
     }
@@ -279,7 +280,7 @@ impl<'a> Draft<'a> {
             history: self.ended.clone(),
             command: command.filter(|record| Some(record) != self.seen.command.as_ref()),
         };
-        (records != Records::default()).then(|| Action::Save(Box::new(records)))
+        (records != Records::default()).then(|| Action::SaveState(Box::new(records)))
     }
 
     /// The last stage of a command that was begun without its answer; none where no command asked.
@@ -363,7 +364,7 @@ impl<'a> Draft<'a> {
 /// Notifies people, updates Slack and removes what is spent, then remembers that. At least once: a
 /// crash may repeat a notice, never lose one. What fails is put back into the mark when it is
 /// carried out.
-pub(super) fn finish(state: &State, spent: &[String], now: Timestamp) -> Vec<Vec<Action>> {
+pub(super) fn tell_and_mark(state: &State, spent: &[String], now: Timestamp) -> Vec<Vec<Action>> {
     let unshown = || state.all_requests().filter(|request| request.is_unshown());
     let (due, later): (Vec<_>, Vec<_>) = state
         .untold
@@ -376,7 +377,7 @@ pub(super) fn finish(state: &State, spent: &[String], now: Timestamp) -> Vec<Vec
         return Vec::new();
     }
     let mut told = State { untold: later, ..state.clone() };
-    let is_spent = |own: &ChangeSet| spent.iter().any(|id| id == own.id());
+    let is_spent = |own: &KnownChangeSet| spent.iter().any(|id| id == own.id());
     told.change_sets.retain(|own| !is_spent(own) || !own.is_settled(now));
     for own in told.change_sets.iter_mut().filter(|own| is_spent(own)) {
         own.is_removed = true;
@@ -390,5 +391,5 @@ pub(super) fn finish(state: &State, spent: &[String], now: Timestamp) -> Vec<Vec
 
 /// Remembers what has been told.
 pub(super) fn mark(told: State) -> Action {
-    Action::Mark(Box::new(Records { state: Some(told.within_limits()), ..Records::default() }))
+    Action::MarkTold(Box::new(Records { state: Some(told.within_limits()), ..Records::default() }))
 }

@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use crate::model::Repository;
 use crate::model::answer::Outcome;
 use crate::model::config::App;
-use crate::model::known_apps::{Roster, Trouble};
+use crate::model::known_apps::{KnownApps, Trouble};
 use crate::model::notice::Notice;
 
 /// Notices of what has changed since the last full look. `after` has each app, and why its
 /// configuration cannot be used. `source` names a repository's parameter.
 pub fn untold(
-    before: &Roster,
+    before: &KnownApps,
     after: &BTreeMap<Repository, Option<String>>,
     source: impl Fn(&Repository) -> String,
     now: Timestamp,
@@ -52,10 +52,10 @@ pub fn untold(
 /// The roster to write once people were told. The apps in `untold` keep their old entry, so that
 /// the next full look tells about them.
 pub fn told(
-    before: &Roster,
+    before: &KnownApps,
     after: &BTreeMap<Repository, Option<String>>,
     untold: &BTreeSet<Repository>,
-) -> Roster {
+) -> KnownApps {
     let now = after
         .iter()
         .map(|(repository, words)| (repository.clone(), words.as_deref().map(Trouble::of)));
@@ -66,7 +66,7 @@ pub fn told(
             None => apps.insert(repository.clone(), None),
         };
     }
-    Roster { apps }
+    KnownApps { apps }
 }
 
 #[cfg(test)]
@@ -77,7 +77,7 @@ mod tests {
     fn a_configuration_that_became_unusable_or_is_gone_is_told_once() {
         let [good, bad, gone]: [Repository; 3] =
             ["good", "bad", "gone"].map(|name| name.parse().expect("a name"));
-        let look = |before: &Roster, apps: &[(&Repository, Option<&str>)]| {
+        let look = |before: &KnownApps, apps: &[(&Repository, Option<&str>)]| {
             let after = apps
                 .iter()
                 .map(|(app, trouble)| ((*app).clone(), trouble.map(str::to_owned)))
@@ -90,7 +90,8 @@ mod tests {
                 .collect();
             (told(before, &after, &BTreeSet::new()), words)
         };
-        let (first, told) = look(&Roster::default(), &[(&good, None), (&bad, None), (&gone, None)]);
+        let (first, told) =
+            look(&KnownApps::default(), &[(&good, None), (&bad, None), (&gone, None)]);
         assert!(told.is_empty());
         let (second, told) = look(&first, &[(&good, None), (&bad, Some("key `stak`"))]);
         let reason = "its configuration, Parameter Store /apps/gone, was deleted: ecr-promoter \
@@ -108,12 +109,12 @@ mod tests {
     fn what_could_not_be_told_is_told_by_the_next_look() {
         let [good, bad, gone]: [Repository; 3] =
             ["good", "bad", "gone"].map(|name| name.parse().expect("a name"));
-        let before = Roster { apps: [(good.clone(), None), (gone.clone(), None)].into() };
+        let before = KnownApps { apps: [(good.clone(), None), (gone.clone(), None)].into() };
         let after = BTreeMap::from([
             (good.clone(), Some("key `stak`".to_owned())),
             (bad.clone(), Some("key `mod`".to_owned())),
         ]);
-        let about = |before: &Roster| -> Vec<String> {
+        let about = |before: &KnownApps| -> Vec<String> {
             let notices =
                 untold(before, &after, |app| format!("/apps/{app}"), Timestamp::UNIX_EPOCH);
             notices.into_iter().map(|(app, _)| app.repository.to_string()).collect()

@@ -1,7 +1,7 @@
 //! Commands that promote nothing: `cancel`, `hold`, `resume`. Also the notice that an app's
 //! configuration cannot be used, told once.
 
-use super::draft::{Draft, finish};
+use super::draft::{Draft, tell_and_mark};
 use super::{Decided, Plan, Step, Trigger};
 use crate::model::Token;
 use crate::model::answer::Outcome;
@@ -112,7 +112,7 @@ pub(super) fn told_once(
     let mut known = State { trouble, ..state };
     known.untold.extend(is_news.then_some(notice));
     // What people could not be told before is told now, though nothing can be decided.
-    finish(&known, &[], seen.at)
+    tell_and_mark(&known, &[], seen.at)
 }
 
 impl Draft<'_> {

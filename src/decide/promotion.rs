@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::draft::{Draft, finish};
-use super::review::NO_UPDATES;
+use super::change_set::NO_UPDATES;
+use super::draft::{Draft, tell_and_mark};
 use super::{Decided, Plan, Step};
 use crate::model::answer::Outcome;
-use crate::model::approval::{Progress, Request};
+use crate::model::approval::{ApprovalRequest, Progress};
 use crate::model::command::{Command, Via};
 use crate::model::config::Config;
 use crate::model::image::{CommitOf, ConfigLocation, Image, commit_of, production_tag};
@@ -132,7 +132,7 @@ impl<'a> Draft<'a> {
         let is_free = self.objection(newest, Basis::Automation, None)?.is_none();
         let open = self.state.open.iter().find(|open| open.digest == *newest).cloned();
         // What people approved since then is tried again.
-        let is_approved = self.state.request.as_ref().is_some_and(Request::may_go);
+        let is_approved = self.state.request.as_ref().is_some_and(ApprovalRequest::may_go);
         let has_failed = open.is_none() && self.state.failed.contains(newest) && !is_approved;
         // Under a tag that moves, too, it is left alone until it is pushed or named.
         let is_adopted = !self.is_pinned()
@@ -641,7 +641,7 @@ impl<'a> Draft<'a> {
         image: &Image,
         wanted: &Wanted<'_>,
     ) -> Decided {
-        let tried = &self.seen.tried;
+        let tried = &self.seen.learned;
         let is_known = tried
             .known_token
             .as_ref()
@@ -709,7 +709,7 @@ impl<'a> Draft<'a> {
         };
         stages.retain(|stage: &Vec<Action>| !stage.is_empty());
         stages.push(vec![send]);
-        stages.extend(finish(&told, &[], draft.now));
+        stages.extend(tell_and_mark(&told, &[], draft.now));
         stages.extend(draft.keep_answer(&answer));
         Ok(Step::Do(Plan { stages, reply: answer.into() }))
     }

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::draft::{Draft, finish};
+use super::draft::{Draft, tell_and_mark};
 use super::{Decided, Plan, Step};
 use crate::model::answer::{Answer, Outcome, Reply};
-use crate::model::change_set::Review;
+use crate::model::change_set::ChangeSet;
 use crate::model::config::App;
 use crate::model::promotion::{Ended, Promotion};
 use crate::world::snapshot::{Question, Snapshot};
@@ -38,15 +38,18 @@ pub(super) fn plan(app: &App, seen: &Snapshot, promoted: Step) -> Decided {
             let change_sets = seen.state.iter().flat_map(|state| &state.change_sets);
             let spent: Vec<String> = change_sets
                 .map(|own| own.id().to_owned())
-                .filter(|id| seen.reviews.contains_key(id))
+                .filter(|id| seen.change_sets_read.contains_key(id))
                 .collect();
-            let stages =
-                seen.state.as_ref().map(|state| finish(state, &spent, seen.at)).unwrap_or_default();
+            let stages = seen
+                .state
+                .as_ref()
+                .map(|state| tell_and_mark(state, &spent, seen.at))
+                .unwrap_or_default();
             // An empty list means that nothing would change; `null` means that nobody looked.
             let is_reviewed = seen
-                .reviews
+                .change_sets_read
                 .values()
-                .any(|review| matches!(review, Review::Ready(_) | Review::Empty));
+                .any(|review| matches!(review, ChangeSet::Ready(_) | ChangeSet::Empty));
             let is_ready = would.outcome == Outcome::Promoted;
             let reason = if is_ready { "ready to promote" } else { would.reason.as_str() };
             let report = json!({

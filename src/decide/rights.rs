@@ -6,7 +6,7 @@ use super::Decided;
 use super::draft::Draft;
 use super::promotion::Wanted;
 use super::rollback::deployed;
-use crate::model::approval::{Progress, Request, approvers};
+use crate::model::approval::{ApprovalRequest, Progress, approvers};
 use crate::model::config::{Mode, Policy};
 use crate::model::promotion::Basis;
 use crate::model::{Digest, RequestId};
@@ -73,7 +73,7 @@ pub(super) fn objection(policy: &Policy, basis: Basis, facts: Facts) -> Option<S
 impl Draft<'_> {
     /// The policy for a question: the stricter of the policy that it was asked under and the
     /// present one. Without a question, the present one.
-    pub(super) fn policy(&self, request: Option<&Request>) -> Policy {
+    pub(super) fn policy(&self, request: Option<&ApprovalRequest>) -> Policy {
         let now = self.app.policy();
         request.map_or_else(|| now.clone(), |request| request.policy(now.clone()))
     }

@@ -287,7 +287,7 @@ impl Draft<'_> {
         let Ok(name) = tag.parse::<Tag>() else { return Ok(()) };
         // Tags that show it on its image may be as old as they like. A push that goes out asks
         // about it beside its first write.
-        let is_suspect = self.seen.tried.taken.contains(&name);
+        let is_suspect = self.seen.learned.taken.contains(&name);
         let to = match self.tags.holder(&name) {
             None if !is_suspect && self.is_urgent()? => return Ok(()),
             None => self.holder(&name)?,

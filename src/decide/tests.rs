@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::model::Tag;
 use crate::model::answer::Answer;
-use crate::model::change_set::{Change, Changes, Listed, Replacement, Review};
+use crate::model::change_set::{Change, ChangeSet, Changes, Listed, Replacement};
 use crate::model::image::{Image, MEDIA_TYPES, TagMutability, Tags};
 use crate::model::promotion::{End, Update};
 use crate::model::stack::{EventsWanted, Parameter, StackEvent, StackEvents};
 use crate::model::state::{Hold, Running};
-use crate::world::snapshot::{Tried, Version};
+use crate::world::snapshot::{Learned, Version};
 
 const NOW: &str = "2026-03-17T09:41:30Z";
 
@@ -89,7 +89,8 @@ fn with_stack(seen: Snapshot, change: impl FnOnce(&mut Stack)) -> Snapshot {
 /// `a` runs, and what a push of `b` wrote is remembered.
 fn after_intent() -> Snapshot {
     let plan = decided(&auto(), &push('b'), &pushed_b());
-    let Some(Action::Save(records)) = plan.stages.first().and_then(|stage| stage.first()) else {
+    let Some(Action::SaveState(records)) = plan.stages.first().and_then(|stage| stage.first())
+    else {
         panic!("the state is written first")
     };
     Snapshot { state: records.state.clone(), version: Version(Some("1".to_owned())), ..pushed_b() }
@@ -242,7 +243,7 @@ fn a_held_app_asks_in_auto_mode_too() {
         Outcome::Promoted,
         "Save + PutTag\nUpdateStack\nTell\nMark\nKeepAnswer",
     );
-    let Action::Save(records) = &plan.stages[0][0] else { panic!("a save") };
+    let Action::SaveState(records) = &plan.stages[0][0] else { panic!("a save") };
     assert_eq!(
         records.state.as_ref().expect("a state").hold,
         None,
@@ -254,7 +255,7 @@ fn a_held_app_asks_in_auto_mode_too() {
 fn a_busy_stack_queues_and_that_is_told_once() {
     let busy = with_stack(pushed_b(), |stack| stack.status = "UPDATE_IN_PROGRESS".to_owned());
     let plan = check(&auto(), &push('b'), &busy, Outcome::Queued, "Save\nTell\nMark");
-    let Action::Mark(told) = &plan.stages[2][0] else { panic!("a mark") };
+    let Action::MarkTold(told) = &plan.stages[2][0] else { panic!("a mark") };
     check(
         &auto(),
         &push('b'),
@@ -274,7 +275,7 @@ fn what_a_person_wants_waits_behind_a_busy_stack_with_its_own_token() {
         Outcome::Queued,
         "Save\nTell\nMark",
     );
-    let Action::Mark(kept) = &plan.stages[2][0] else { panic!("a mark") };
+    let Action::MarkTold(kept) = &plan.stages[2][0] else { panic!("a mark") };
     let queued =
         Snapshot { state: kept.state.clone(), events: Some(StackEvents::default()), ..pushed_b() };
     assert_eq!(
@@ -344,11 +345,11 @@ fn a_known_command_answers_what_it_answered_whatever_is_so_now() {
 
 #[test]
 fn a_tag_that_ecr_refused_is_not_tried_again() {
-    let taken = Tried { taken: BTreeSet::from([tag('b')]), ..Tried::default() };
+    let taken = Learned { taken: BTreeSet::from([tag('b')]), ..Learned::default() };
     let plan = check(
         &auto(),
         &push('b'),
-        &Snapshot { tried: taken, ..pushed_b() },
+        &Snapshot { learned: taken, ..pushed_b() },
         Outcome::Promoted,
         PROMOTES,
     );
@@ -405,7 +406,7 @@ fn another_stack_than_before_is_a_first_sight() {
         Outcome::Promoted,
         "Save + PutTag\nUpdateStack\nTell + Tell + Tell\nMark",
     );
-    let Action::Save(records) = &plan.stages[0][0] else { panic!("a save") };
+    let Action::SaveState(records) = &plan.stages[0][0] else { panic!("a save") };
     let state = records.state.as_ref().expect("a state");
     assert_eq!(
         (state.stack.as_str(), state.stack_id.as_deref(), state.open.len()),
@@ -442,7 +443,7 @@ fn a_change_that_only_one_of_two_reads_saw_is_looked_at_again() {
     let done = with_stack(after_intent(), |stack| stack.parameters[0].value = tag('b').to_string());
     let moved = Snapshot { tags: tags([(tag('b'), digest('b')), (tag('a'), digest('a'))]), ..done };
     let plan = decided(&auto(), &push('b'), &moved);
-    let Action::Save(records) = &plan.stages[0][0] else { panic!("a save") };
+    let Action::SaveState(records) = &plan.stages[0][0] else { panic!("a save") };
     let token = records.state.as_ref().expect("a state").recent[0].token.to_string();
     // The state says that `b` runs; the stack was read before that.
     let torn = Snapshot { state: records.state.clone(), ..pushed_b() };
@@ -466,7 +467,7 @@ fn a_change_that_only_one_of_two_reads_saw_is_looked_at_again() {
 #[test]
 fn a_request_that_is_newer_than_the_tags_is_not_taken_for_superseded() {
     let asked = decided(&asking(), &push('b'), &pushed_b());
-    let Action::Save(records) = &asked.stages[0][0] else { panic!("a save") };
+    let Action::SaveState(records) = &asked.stages[0][0] else { panic!("a save") };
     let earlier = |seconds: i64| {
         NOW.parse::<jiff::Timestamp>().expect("a time") - jiff::SignedDuration::from_secs(seconds)
     };
@@ -486,10 +487,13 @@ fn guarded() -> App {
 }
 
 /// `b` has been pushed, and the change set of its promotion says this.
-fn reviewed(review: Review) -> Snapshot {
+fn reviewed(review: ChangeSet) -> Snapshot {
     let made = made();
-    assert_eq!(step(&guarded(), &push('b'), &made), Step::Read(Question::Review(ARN.to_owned())));
-    Snapshot { reviews: BTreeMap::from([(ARN.to_owned(), review)]), ..made }
+    assert_eq!(
+        step(&guarded(), &push('b'), &made),
+        Step::Read(Question::ChangeSet(ARN.to_owned()))
+    );
+    Snapshot { change_sets_read: BTreeMap::from([(ARN.to_owned(), review)]), ..made }
 }
 
 const ARN: &str = "arn:aws:cloudformation:us-east-1:012345678912:changeSet/ecr-promoter-1/1";
@@ -500,7 +504,7 @@ fn made() -> Snapshot {
         panic!("it is prepared")
     };
     assert_eq!(names(&stages), "Save\nCreateChangeSet\nMark");
-    let Action::Mark(records) = &stages[2][0] else { panic!("a mark") };
+    let Action::MarkTold(records) = &stages[2][0] else { panic!("a mark") };
     let mut state = records.state.clone().expect("a state");
     state.change_sets[0].arn = Some(ARN.to_owned());
     Snapshot {
@@ -529,17 +533,17 @@ fn only_the_change_set_that_was_made_here_is_executed() {
     let mut lost = made();
     let own = &mut lost.state.as_mut().expect("a state").change_sets[0];
     own.arn = None;
-    lost.tried.lost_change_sets.insert(own.name().to_owned());
+    lost.learned.lost_change_sets.insert(own.name().to_owned());
     assert!(matches!(step(&guarded(), &push('b'), &lost), Step::Prepare(_)));
     // Another sandbox may be about to write its ARN down: that is waited for, and not for ever.
-    lost.tried.lost_change_sets.clear();
+    lost.learned.lost_change_sets.clear();
     assert_eq!(step(&guarded(), &push('b'), &lost), Step::LookAgain);
     lost.at += jiff::SignedDuration::from_secs(31);
     assert!(matches!(step(&guarded(), &push('b'), &lost), Step::Prepare(_)));
 
     // With other parameters than those that were sent it is not executed, whoever's it is.
     let sent = |key: &str, value: &str| (key.to_owned(), Some(Digest::of(value.as_bytes())));
-    let Review::Ready(changes) = changes("AWS::ECS::Service") else { panic!("ready") };
+    let ChangeSet::Ready(changes) = changes("AWS::ECS::Service") else { panic!("ready") };
     for (parameters, outcome) in [
         (vec![sent("ProductionTag", tag('b').as_str()), sent("Secret", "****")], Outcome::Promoted),
         (
@@ -553,8 +557,10 @@ fn only_the_change_set_that_was_made_here_is_executed() {
         (vec![sent("ProductionTag", tag('a').as_str()), sent("Secret", "****")], Outcome::Blocked),
         (vec![sent("ProductionTag", tag('b').as_str()), sent("Another", "x")], Outcome::Blocked),
     ] {
-        let seen =
-            reviewed(Review::Ready(Changes { parameters: parameters.clone(), ..changes.clone() }));
+        let seen = reviewed(ChangeSet::Ready(Changes {
+            parameters: parameters.clone(),
+            ..changes.clone()
+        }));
         assert_eq!(
             answer(&decided(&guarded(), &push('b'), &seen)).outcome,
             outcome,
@@ -570,9 +576,10 @@ fn change_sets_of_this_apps_prefix_that_nobody_remembers_are_removed_once_they_a
         arn: format!("arn:{name}"),
         at: seen().at - jiff::SignedDuration::from_mins(minutes),
     };
-    let Review::Ready(ready) = changes("AWS::RDS::DBInstance") else { panic!("ready") };
+    let ChangeSet::Ready(ready) = changes("AWS::RDS::DBInstance") else { panic!("ready") };
     let own = vec![listed("ecr-promoter-x-old", 11), listed("ecr-promoter-x-new", 9)];
-    let plan = decided(&guarded(), &push('b'), &reviewed(Review::Ready(Changes { own, ..ready })));
+    let plan =
+        decided(&guarded(), &push('b'), &reviewed(ChangeSet::Ready(Changes { own, ..ready })));
     let removed: Vec<&str> =
         plan.stages
             .iter()
@@ -584,7 +591,7 @@ fn change_sets_of_this_apps_prefix_that_nobody_remembers_are_removed_once_they_a
     assert_eq!(removed, [ARN, "arn:ecr-promoter-x-old"]);
 }
 
-fn changes(kind: &str) -> Review {
+fn changes(kind: &str) -> ChangeSet {
     let change = Change {
         action: "Modify".to_owned(),
         kind: kind.to_owned(),
@@ -592,7 +599,7 @@ fn changes(kind: &str) -> Review {
         within: None,
         replacement: Replacement::No,
     };
-    Review::Ready(Changes {
+    ChangeSet::Ready(Changes {
         list: vec![change],
         others: vec!["by-hand".to_owned()],
         ..Changes::default()
@@ -602,16 +609,22 @@ fn changes(kind: &str) -> Review {
 #[test]
 fn a_guarded_update_is_reviewed_before_anything_of_it_is_done() {
     check(&guarded(), &push('a'), &seen(), Outcome::Unchanged, "");
-    let Step::Prepare(stages) = step(&guarded(), &push('b'), &reviewed(Review::Absent)) else {
+    let Step::Prepare(stages) = step(&guarded(), &push('b'), &reviewed(ChangeSet::Absent)) else {
         panic!("it is prepared")
     };
     assert_eq!(names(&stages), "Save\nCreateChangeSet\nMark");
-    assert_eq!(step(&guarded(), &push('b'), &reviewed(Review::Executing)), Step::LookAgain);
-    let Step::Prepare(stages) = step(&guarded(), &push('b'), &reviewed(Review::Outdated)) else {
+    assert_eq!(step(&guarded(), &push('b'), &reviewed(ChangeSet::Executing)), Step::LookAgain);
+    let Step::Prepare(stages) = step(&guarded(), &push('b'), &reviewed(ChangeSet::Outdated)) else {
         panic!("it is prepared")
     };
     assert_eq!(names(&stages), "DeleteChangeSet");
-    check(&guarded(), &push('b'), &reviewed(Review::Pending), Outcome::Queued, "Save\nTell\nMark");
+    check(
+        &guarded(),
+        &push('b'),
+        &reviewed(ChangeSet::Pending),
+        Outcome::Queued,
+        "Save\nTell\nMark",
+    );
 }
 
 #[test]
@@ -647,14 +660,14 @@ fn what_a_guard_allows_is_executed_and_what_it_does_not_is_not() {
     check(
         &guarded(),
         &push('b'),
-        &reviewed(Review::Empty),
+        &reviewed(ChangeSet::Empty),
         Outcome::Failed,
         "Save\nTell + DeleteChangeSet\nMark",
     );
     check(
         &guarded(),
         &push('b'),
-        &reviewed(Review::Failed("no".to_owned())),
+        &reviewed(ChangeSet::Failed("no".to_owned())),
         Outcome::Failed,
         "Save\nTell + DeleteChangeSet\nMark",
     );

@@ -16,7 +16,7 @@ use crate::model::{Commit, Digest, Repository, RequestId, Tag};
 
 /// What people are asked, what they said, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
+pub struct ApprovalRequest {
     /// What it is known by.
     pub id: RequestId,
     /// The app that it is about; absent in what an older version wrote.
@@ -69,7 +69,7 @@ pub struct Request {
     pub posted: Option<Posted>,
     /// What that message shows.
     #[serde(default)]
-    pub shown: Option<Face>,
+    pub shown: Option<Shown>,
 }
 
 /// One person's word.
@@ -157,12 +157,12 @@ pub struct Posted {
 
 /// What a message shows of a request: another face is another message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Face {
+pub struct Shown {
     progress: Progress,
     votes: usize,
 }
 
-impl Request {
+impl ApprovalRequest {
     /// Cuts the request to what may be kept.
     pub fn limit(&mut self) {
         self.running_tag = self.running_tag.as_deref().map(|tag| cut(tag, VALUE));
@@ -178,13 +178,13 @@ impl Request {
     }
 
     /// What its message should show.
-    pub fn face(&self) -> Face {
-        Face { progress: self.progress.clone(), votes: self.votes.len() }
+    pub fn to_show(&self) -> Shown {
+        Shown { progress: self.progress.clone(), votes: self.votes.len() }
     }
 
     /// Whether a message is missing, or shows what is no longer so.
     pub fn is_unshown(&self) -> bool {
-        self.channel.is_some() && self.shown != Some(self.face())
+        self.channel.is_some() && self.shown != Some(self.to_show())
     }
 
     /// Whether it is too old to be approved.

@@ -16,7 +16,7 @@ const LINES: usize = 500;
 /// A change set, as it was just seen.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeChangeSet.html>
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Review {
+pub enum ChangeSet {
     /// It does not exist.
     Absent,
     /// CloudFormation is still making it.

@@ -9,7 +9,7 @@ use crate::model::{Digest, Repository};
 
 /// The configured apps, as the schedule last saw them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Roster {
+pub struct KnownApps {
     /// Each app, and why its configuration cannot be used, if people were told that.
     pub apps: BTreeMap<Repository, Option<Trouble>>,
 }
@@ -220,11 +220,11 @@ mod tests {
     fn a_trouble_that_an_earlier_version_stored_in_full_is_the_same_trouble() {
         let words = "configuration error in Parameter Store /ecr-promoter/apps/shop, key `stak`: \
                      unknown field";
-        let stored: Roster =
+        let stored: KnownApps =
             serde_json::from_value(serde_json::json!({ "apps": { "web": null, "shop": words } }))
                 .expect("read");
         assert_eq!(stored.apps[&name("shop")], Some(Trouble::of(words)));
-        let again: Roster =
+        let again: KnownApps =
             serde_json::from_value(serde_json::to_value(&stored).expect("written")).expect("read");
         assert_eq!(again, stored);
         assert_ne!(Trouble::of(words), Trouble::of("another"));

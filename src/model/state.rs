@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::answer::{Answer, Outcome};
-use crate::model::approval::{Posted, Progress, Request};
+use crate::model::approval::{ApprovalRequest, Posted, Progress};
 use crate::model::config::Policy;
 use crate::model::limits::{
     BY, CHANGE_SETS, EARLIER, UNTOLD, VALUE, VOTES, VOTES_OF_AN_EARLIER_REQUEST, cut, keep_newest,
@@ -73,10 +73,10 @@ pub struct State {
     pub hold: Option<Hold>,
     /// What people are, or were, asked about the present candidate.
     #[serde(default)]
-    pub request: Option<Request>,
+    pub request: Option<ApprovalRequest>,
     /// Earlier requests whose message in Slack does not yet say what became of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub earlier_requests: Vec<Request>,
+    pub earlier_requests: Vec<ApprovalRequest>,
     /// How many requests there were; makes each id another one.
     #[serde(default)]
     pub requests: u64,
@@ -91,12 +91,12 @@ pub struct State {
     pub untold: Vec<Notice>,
     /// Change sets that may be on the stack, to be removed when they are not needed any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub change_sets: Vec<ChangeSet>,
+    pub change_sets: Vec<KnownChangeSet>,
 }
 
 /// A change set that may be on the stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChangeSet {
+pub struct KnownChangeSet {
     /// The promotion that it is for.
     pub token: Token,
     /// Its random name. An older version did not write it, and named the change set by the token.
@@ -113,7 +113,7 @@ pub struct ChangeSet {
     pub is_removed: bool,
 }
 
-impl ChangeSet {
+impl KnownChangeSet {
     /// Its name.
     pub fn name(&self) -> &str {
         self.name.as_deref().unwrap_or(self.token.as_str())
@@ -222,7 +222,7 @@ impl State {
         self.untold = self.untold.into_iter().map(Notice::within_limits).collect();
         keep_newest(&mut self.earlier_requests, EARLIER);
         // What was approved and waits, at most one, is compared with what people were shown.
-        let waiting = self.earlier_requests.iter().rposition(Request::may_go);
+        let waiting = self.earlier_requests.iter().rposition(ApprovalRequest::may_go);
         for (n, request) in self.earlier_requests.iter_mut().enumerate() {
             request.changes.clear();
             request.policy = None;
@@ -326,7 +326,7 @@ impl State {
     pub fn has_open_work(&self) -> bool {
         let is_queued =
             self.waiting.as_ref().is_some_and(|waiting| waiting.outcome == Outcome::Queued);
-        let is_unshown = self.all_requests().any(Request::is_unshown);
+        let is_unshown = self.all_requests().any(ApprovalRequest::is_unshown);
         is_queued
             || is_unshown
             || !self.open.is_empty()
@@ -335,12 +335,12 @@ impl State {
     }
 
     /// The present request, then earlier ones.
-    pub fn all_requests(&self) -> impl Iterator<Item = &Request> {
+    pub fn all_requests(&self) -> impl Iterator<Item = &ApprovalRequest> {
         self.request.iter().chain(&self.earlier_requests)
     }
 
     /// A request by its id, to be changed.
-    pub fn request_mut(&mut self, id: &RequestId) -> Option<&mut Request> {
+    pub fn request_mut(&mut self, id: &RequestId) -> Option<&mut ApprovalRequest> {
         self.request.iter_mut().chain(&mut self.earlier_requests).find(|request| request.id == *id)
     }
 
@@ -356,7 +356,7 @@ impl State {
     pub fn shown(&mut self, id: &RequestId, posted: &Posted) {
         if let Some(request) = self.request_mut(id) {
             request.posted = Some(posted.clone());
-            request.shown = Some(request.face());
+            request.shown = Some(request.to_show());
         }
         self.earlier_requests
             .retain(|request| request.is_unshown() || !request.progress.is_final());
@@ -375,7 +375,7 @@ impl State {
         if matches!(end, End::Superseded | End::Blocked) {
             // An earlier candidate's approval came to nothing; what people said of the present one
             // still holds.
-            let is_its = |request: &&mut Request| {
+            let is_its = |request: &&mut ApprovalRequest| {
                 promotion.request.as_ref() == Some(&request.id) && !request.progress.is_final()
             };
             for request in self.earlier_requests.iter_mut().filter(is_its) {

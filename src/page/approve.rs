@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::{image, page, prose, time};
 use crate::function_url::Response;
-use crate::model::approval::{Progress, Request};
+use crate::model::approval::{ApprovalRequest, Progress};
 use crate::model::config::App;
 use crate::text::plain;
 
@@ -30,7 +30,7 @@ pub const REJECT: &str = "reject";
 pub fn request(
     status: u16,
     app: &App,
-    request: &Request,
+    request: &ApprovalRequest,
     right: Right,
     said: Option<&str>,
 ) -> Response {
@@ -67,11 +67,11 @@ pub fn gone(status: u16, app: &App) -> Response {
     super::notice(status, &title, words)
 }
 
-fn name(request: &Request) -> String {
+fn name(request: &ApprovalRequest) -> String {
     image(request.commit.as_ref(), &request.digest)
 }
 
-fn state(request: &Request) -> Markup {
+fn state(request: &ApprovalRequest) -> Markup {
     let (class, words) = match &request.progress {
         Progress::Pending => ("wait", "waits for approval"),
         Progress::Rejected => ("stop", "rejected"),
@@ -87,7 +87,7 @@ fn state(request: &Request) -> Markup {
     html! { span class={ "state " (class) } { (words) } }
 }
 
-fn facts(app: &App, request: &Request) -> Markup {
+fn facts(app: &App, request: &ApprovalRequest) -> Markup {
     let compare = app.compare_url(request.running_commit.as_ref(), request.commit.as_ref());
     html! {
         dl {
@@ -117,7 +117,7 @@ fn facts(app: &App, request: &Request) -> Markup {
     }
 }
 
-fn decision(app: &App, request: &Request, right: Right) -> Markup {
+fn decision(app: &App, request: &ApprovalRequest, right: Right) -> Markup {
     let decided = |words: &str| html! { p { (prose(words)) } };
     match (&request.progress, right) {
         (Progress::Pending, Right::Decide) => html! {
@@ -175,7 +175,7 @@ fn decision(app: &App, request: &Request, right: Right) -> Markup {
     }
 }
 
-fn by(request: &Request) -> String {
+fn by(request: &ApprovalRequest) -> String {
     let who = request.who(true);
     if who.is_empty() { String::new() } else { format!("Approved by {who}. ") }
 }

@@ -11,7 +11,7 @@ use self::act::Verb;
 use super::{image, page, prose, readable, time};
 use crate::function_url::Response;
 use crate::model::answer::Outcome;
-use crate::model::approval::{Progress, Request};
+use crate::model::approval::{ApprovalRequest, Progress};
 use crate::model::config::App;
 use crate::model::promotion::Promotion;
 use crate::model::session::Session;
@@ -276,7 +276,7 @@ fn waits_and_works(state: &State) -> Vec<Wait> {
     waits(state).into_iter().chain(works(state)).collect()
 }
 
-fn waits_for_people(request: &Request) -> Option<Wait> {
+fn waits_for_people(request: &ApprovalRequest) -> Option<Wait> {
     let what = image(request.commit.as_ref(), &request.digest);
     let (class, name, words) = match &request.progress {
         Progress::Pending => (

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use super::clients::Aws;
 use super::failure::failed;
 use crate::error::Error;
-use crate::model::approval::{Request, RequestIndex};
-use crate::model::known_apps::{Roster, Trouble, Unfinished};
+use crate::model::approval::{ApprovalRequest, RequestIndex};
+use crate::model::known_apps::{KnownApps, Trouble, Unfinished};
 use crate::model::promotion::Ended;
 use crate::model::session::Session;
 use crate::model::state::{CommandRecord, State};
@@ -78,7 +78,7 @@ fn roster_part(n: usize) -> String {
 }
 
 /// Splits the roster into items that DynamoDB takes.
-fn parts(roster: &Roster) -> (Part, Vec<Part>) {
+fn parts(roster: &KnownApps) -> (Part, Vec<Part>) {
     let new = || Part { apps: BTreeMap::new(), parts: 1 };
     let (mut first, mut further, mut size) = (new(), Vec::new(), 0);
     for (name, trouble) in &roster.apps {
@@ -154,7 +154,7 @@ impl Aws {
     }
 
     /// The apps that there were, and what the next write is conditional on.
-    pub(super) async fn read_roster(&self) -> Result<(Roster, Version), Error> {
+    pub(super) async fn read_roster(&self) -> Result<(KnownApps, Version), Error> {
         for _ in 0..ROSTER_ROUNDS {
             let Some((first, version)) = self.versioned(ROSTER, ROSTER).await? else {
                 return Ok(Default::default());
@@ -169,7 +169,7 @@ impl Aws {
                 for (name, item) in names.iter().zip(further.into_iter().flatten()) {
                     apps.extend(read::<Part>(ROSTER, name, item)?.apps);
                 }
-                return Ok((Roster { apps }, version));
+                return Ok((KnownApps { apps }, version));
             }
             // Somebody wrote it between two of these reads: read again.
         }
@@ -179,7 +179,7 @@ impl Aws {
     /// Writes the configured apps: one item, or several items in one transaction.
     pub(super) async fn write_roster(
         &self,
-        roster: &Roster,
+        roster: &KnownApps,
         version: &Version,
     ) -> Result<Applied, Error> {
         let nonce = (self.nonce)()?;
@@ -221,7 +221,7 @@ impl Aws {
     fn put_asked(
         &self,
         repository: &Repository,
-        request: &Request,
+        request: &ApprovalRequest,
         nonce: &str,
     ) -> Result<PutBuilder, Error> {
         let asked = RequestIndex { repository: repository.clone(), digest: request.digest.clone() };

@@ -17,7 +17,7 @@ use crate::link::PublicUrl;
 use crate::model::approval::RequestIndex;
 use crate::model::config::{App, CommitSource, ConfigError};
 use crate::model::image::Tags;
-use crate::model::known_apps::{Roster, Unfinished};
+use crate::model::known_apps::{KnownApps, Unfinished};
 use crate::model::session::Session;
 use crate::model::stack::{EventsWanted, Stack, StackEvents};
 use crate::model::state::State;
@@ -130,9 +130,9 @@ impl World for Aws {
                 let matches = self.images_of(app, commit).await?;
                 seen.matches.insert(commit.clone(), matches);
             }
-            Question::Review(arn) => {
-                let review = self.review(app, arn).await?;
-                seen.reviews.insert(arn.clone(), review);
+            Question::ChangeSet(arn) => {
+                let review = self.change_set(app, arn).await?;
+                seen.change_sets_read.insert(arn.clone(), review);
             }
             Question::History => seen.history = Some(self.history(&app.repository).await?),
         }
@@ -152,7 +152,7 @@ impl World for Aws {
 
     async fn apply(&self, app: &App, action: &Action, version: &Version) -> Result<Applied, Error> {
         match action {
-            Action::Save(records) | Action::Mark(records) => {
+            Action::SaveState(records) | Action::MarkTold(records) => {
                 self.save(&app.repository, records, version).await
             }
             Action::CheckTags(tags) => self.check_tags(&app.repository, tags).await,
@@ -220,11 +220,11 @@ impl Apps for Aws {
         self.read_states(repositories).await
     }
 
-    async fn roster(&self) -> Result<(Roster, Version), Error> {
+    async fn remembered_apps(&self) -> Result<(KnownApps, Version), Error> {
         self.read_roster().await
     }
 
-    async fn keep_roster(&self, roster: &Roster, version: &Version) -> Result<Applied, Error> {
+    async fn remember_apps(&self, roster: &KnownApps, version: &Version) -> Result<Applied, Error> {
         self.write_roster(roster, version).await
     }
 

@@ -9,7 +9,7 @@ use tracing::warn;
 
 use super::clients::{Aws, TokenId};
 use crate::error::Error;
-use crate::model::approval::{Posted, Request};
+use crate::model::approval::{ApprovalRequest, Posted};
 use crate::model::config::App;
 use crate::model::notice::Notice;
 use crate::notification::message;
@@ -31,7 +31,7 @@ const GONE: [&str; 3] = ["message_not_found", "cant_update_message", "is_archive
 
 impl Aws {
     /// Posts a request's message, or brings it up to date.
-    pub(super) async fn show(&self, app: &App, request: &Request) -> Applied {
+    pub(super) async fn show(&self, app: &App, request: &ApprovalRequest) -> Applied {
         let Some(channel) = &request.channel else { return Applied::PutOff };
         let (text, blocks) = card(app, request);
         let mut body = json!({
@@ -101,7 +101,7 @@ impl Aws {
                 { "type": "context", "elements": [text(&escape(&by, 300))] },
             ],
         });
-        // Tried once. Only the notification topic is tried again.
+        // Learned once. Only the notification topic is tried again.
         let _ = self.slack_call(app, "chat.postMessage", &body).await;
     }
 

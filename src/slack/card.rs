@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::escape::{code, escape};
 use super::interaction::Button;
-use crate::model::approval::{Progress, Request, Vote};
+use crate::model::approval::{ApprovalRequest, Progress, Vote};
 use crate::model::config::App;
 use crate::notification::{after, image_name};
 use crate::text::plain;
@@ -21,7 +21,7 @@ const LIST: usize = 1_400;
 const NAME: usize = 80;
 
 /// The message's `text`, for notifications and screen readers, and its `blocks`.
-pub fn card(app: &App, request: &Request) -> (String, Value) {
+pub fn card(app: &App, request: &ApprovalRequest) -> (String, Value) {
     let headline = headline(app, request);
     let mut blocks =
         vec![json!({ "type": "header", "text": plain_text(&headline, 150) }), facts(app, request)];
@@ -44,7 +44,7 @@ pub fn card(app: &App, request: &Request) -> (String, Value) {
     (escape(&headline, SENTENCE), Value::Array(blocks))
 }
 
-fn headline(app: &App, request: &Request) -> String {
+fn headline(app: &App, request: &ApprovalRequest) -> String {
     let name = plain(app.repository.as_str(), NAME);
     let what = image_name(request.commit.as_ref(), Some(&request.digest)).unwrap_or_default();
     match &request.progress {
@@ -63,7 +63,7 @@ fn headline(app: &App, request: &Request) -> String {
     }
 }
 
-fn facts(app: &App, request: &Request) -> Value {
+fn facts(app: &App, request: &ApprovalRequest) -> Value {
     let mut fields = Vec::new();
     let mut fact = |label: &str, value: String| {
         fields.push(
@@ -99,7 +99,7 @@ fn facts(app: &App, request: &Request) -> Value {
     json!({ "type": "section", "fields": fields })
 }
 
-fn changes(request: &Request) -> Value {
+fn changes(request: &ApprovalRequest) -> Value {
     let lines = request.changes.iter().map(|change| format!("• {}", escape(change, 150)));
     let text = format!("It would change in the stack:\n{}", fitting(lines, "\n", 2 * LIST));
     json!({ "type": "section", "text": { "type": "plain_text", "text": text, "emoji": false } })
@@ -122,7 +122,7 @@ fn fitting(items: impl Iterator<Item = String>, between: &str, most: usize) -> S
 }
 
 /// How it stands, in a sentence.
-fn standing(app: &App, request: &Request) -> String {
+fn standing(app: &App, request: &ApprovalRequest) -> String {
     let policy = request.policy(app.policy());
     let need = policy.required;
     match &request.progress {
@@ -148,7 +148,7 @@ fn standing(app: &App, request: &Request) -> String {
     }
 }
 
-fn votes(app: &App, request: &Request) -> String {
+fn votes(app: &App, request: &ApprovalRequest) -> String {
     let of = |approves: bool| {
         fitting(
             request.votes.iter().filter(|vote| vote.approves == approves).map(voter),
@@ -183,7 +183,7 @@ fn voter(vote: &Vote) -> String {
     }
 }
 
-fn buttons(app: &App, request: &Request) -> Vec<Value> {
+fn buttons(app: &App, request: &ApprovalRequest) -> Vec<Value> {
     let name = plain(app.repository.as_str(), NAME);
     match &request.progress {
         Progress::Pending => vec![
@@ -224,7 +224,7 @@ fn buttons(app: &App, request: &Request) -> Vec<Value> {
 }
 
 fn button(
-    request: &Request,
+    request: &ApprovalRequest,
     button: Button,
     label: &str,
     style: Option<&str>,

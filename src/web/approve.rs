@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::function_url::{Request, Response};
 use crate::link::Invalid;
 use crate::model::answer::{Outcome, Reply};
-use crate::model::approval::{ApprovalLink, Request as Asked};
+use crate::model::approval::{ApprovalLink, ApprovalRequest};
 use crate::model::command::{Act, Choice, Command};
 use crate::model::config::App;
 use crate::page::approve::{APPROVE, DECISION, NAME, REJECT, Right};
@@ -48,7 +48,7 @@ pub(super) async fn answer<W: Web>(
 async fn find<W: Web>(
     world: &W,
     link: &ApprovalLink,
-) -> Result<Option<(App, Option<Asked>)>, Error> {
+) -> Result<Option<(App, Option<ApprovalRequest>)>, Error> {
     let Some(asked) =
         world.request(&link.request).await?.filter(|asked| asked.digest == link.digest)
     else {
@@ -78,7 +78,7 @@ async fn show<W: Web>(
 
 /// What a link may do: by the stricter of the policy that people were asked under and the present
 /// one.
-fn right(app: &App, request: &Asked) -> Right {
+fn right(app: &App, request: &ApprovalRequest) -> Right {
     let policy = request.policy(app.policy());
     if policy.links && !policy.needs_identity() { Right::Decide } else { Right::Look }
 }

@@ -1,6 +1,6 @@
 //! What can be done. Types only.
 
-use crate::model::approval::Request;
+use crate::model::approval::ApprovalRequest;
 use crate::model::image::Image;
 use crate::model::notice::Notice;
 use crate::model::promotion::{Ended, Update};
@@ -11,10 +11,10 @@ use crate::model::{Digest, Tag, Token};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Writes the records, all or none, if nobody wrote the state since it was read.
-    Save(Box<Records>),
+    SaveState(Box<Records>),
     /// The same, where only what was told is lost if somebody else wrote first: then it may be told
     /// again.
-    Mark(Box<Records>),
+    MarkTold(Box<Records>),
     /// Looks whether each tag is on its image or on none, where PutImage would take it from
     /// another.
     CheckTags(Vec<(Tag, Digest)>),
@@ -49,7 +49,7 @@ pub enum Action {
     /// Notifies people.
     Tell(Notice),
     /// Shows people in Slack what a request has come to.
-    Show(Box<Request>),
+    Show(Box<ApprovalRequest>),
     /// Keeps a command's answer, now that it is known.
     KeepAnswer(Box<CommandRecord>),
 }
@@ -63,8 +63,8 @@ impl Action {
             | Action::CreateChangeSet { .. }
             | Action::ExecuteChangeSet { .. }
             | Action::CancelUpdate(_) => true,
-            Action::Save(_)
-            | Action::Mark(_)
+            Action::SaveState(_)
+            | Action::MarkTold(_)
             | Action::PutTag { .. }
             | Action::DeleteChangeSet(_) => false,
             Action::CheckTags(_) | Action::Tell(_) | Action::Show(_) | Action::KeepAnswer(_) => {
@@ -76,8 +76,8 @@ impl Action {
     /// Its name, for logs.
     pub fn name(&self) -> &'static str {
         match self {
-            Action::Save(_) => "Save",
-            Action::Mark(_) => "Mark",
+            Action::SaveState(_) => "SaveState",
+            Action::MarkTold(_) => "MarkTold",
             Action::CheckTags(_) => "CheckTags",
             Action::PutTag { .. } => "PutTag",
             Action::UpdateStack(_) => "UpdateStack",
@@ -98,7 +98,7 @@ pub struct Records {
     /// The state; `None` leaves it.
     pub state: Option<State>,
     /// The state's request, if it is a new one: it is to be found by its id.
-    pub request: Option<Request>,
+    pub request: Option<ApprovalRequest>,
     /// Promotions that ended.
     pub history: Vec<Ended>,
     /// A command that is carried out by this write.

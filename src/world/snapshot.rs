@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::model::change_set::Review;
+use crate::model::change_set::ChangeSet;
 use crate::model::command::{Act, Choice, Command, ImageRef};
 use crate::model::image::{Image, TagMutability, Tags};
 use crate::model::promotion::Ended;
@@ -87,11 +87,11 @@ pub struct Snapshot {
     /// The last promotions that ended, newest first, where they were read.
     pub history: Option<Vec<Ended>>,
     /// What change sets would change in the stack, by ARN, where they were read.
-    pub reviews: BTreeMap<String, Review>,
+    pub change_sets_read: BTreeMap<String, ChangeSet>,
     /// Random hex digits from the operating system, for names that nobody can guess.
     pub nonce: String,
     /// What this invocation's own calls were answered.
-    pub tried: Tried,
+    pub learned: Learned,
 }
 
 /// The images of a commit, as far as the repository could be searched.
@@ -123,9 +123,9 @@ impl Snapshot {
             events: None,
             matches: BTreeMap::new(),
             history: None,
-            reviews: BTreeMap::new(),
+            change_sets_read: BTreeMap::new(),
             nonce,
-            tried: Tried::default(),
+            learned: Learned::default(),
         }
     }
 
@@ -156,7 +156,7 @@ pub struct Version(pub Option<String>);
 
 /// What earlier rounds of the same invocation learned.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Tried {
+pub struct Learned {
     /// Tags that ECR said are on another digest.
     pub taken: BTreeSet<Tag>,
     /// Searches by commit. They are kept, since one may take longer than the reads of a look may be
@@ -195,7 +195,7 @@ pub enum Question {
     Matches(Commit),
     /// What the change set with this ARN would change. The read waits some seconds until
     /// CloudFormation has made it.
-    Review(String),
+    ChangeSet(String),
     /// What was promoted before.
     History,
 }

@@ -21,12 +21,12 @@ use ecr_promoter::event::Invocation;
 use ecr_promoter::handle::handle;
 use ecr_promoter::link::PublicUrl;
 use ecr_promoter::model::answer::Outcome;
-use ecr_promoter::model::approval::{Posted, Progress, Request, RequestIndex};
-use ecr_promoter::model::change_set::{Change, Changes, Replacement, Review};
+use ecr_promoter::model::approval::{ApprovalRequest, Posted, Progress, RequestIndex};
+use ecr_promoter::model::change_set::{Change, ChangeSet, Changes, Replacement};
 use ecr_promoter::model::command::Via;
 use ecr_promoter::model::config::App;
 use ecr_promoter::model::image::{Image, MEDIA_TYPES, TagMutability, Tags};
-use ecr_promoter::model::known_apps::{Roster, Unfinished};
+use ecr_promoter::model::known_apps::{KnownApps, Unfinished};
 use ecr_promoter::model::notice::Notice;
 use ecr_promoter::model::promotion::{Ended, Update};
 use ecr_promoter::model::session::Session;
@@ -94,7 +94,7 @@ pub(crate) struct Inner {
     pub(crate) in_flight: Option<(String, String)>,
     pub(crate) state: Option<(State, String)>,
     pub(crate) history: BTreeMap<u64, Ended>,
-    pub(crate) roster: Option<(Roster, String)>,
+    pub(crate) roster: Option<(KnownApps, String)>,
     pub(crate) unfinished: Option<(Unfinished, String)>,
     pub(crate) commands: BTreeMap<String, CommandRecord>,
     pub(crate) told: Vec<Notice>,
@@ -116,12 +116,12 @@ pub(crate) struct Inner {
     /// What each request is about.
     pub(crate) asked: BTreeMap<RequestId, RequestIndex>,
     /// The messages in Slack, by their time, as they are now.
-    pub(crate) slack: BTreeMap<String, Request>,
+    pub(crate) slack: BTreeMap<String, ApprovalRequest>,
     pub(crate) slack_is_down: bool,
     pub(crate) topic_is_down: bool,
     pub(crate) whispered: Vec<String>,
     /// The stack's change sets; `None` is somebody else's.
-    pub(crate) change_sets: BTreeMap<String, Option<ChangeSet>>,
+    pub(crate) change_sets: BTreeMap<String, Option<KnownChangeSet>>,
     /// The last change set that was executed, by its ARN.
     executed: Option<String>,
     /// What an update would touch beside nothing at all.
@@ -146,7 +146,7 @@ pub(crate) struct Inner {
 
 /// One of our change sets. What it would do is settled when it is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ChangeSet {
+pub(crate) struct KnownChangeSet {
     update: Update,
     changes: Changes,
     /// How often it is still said to be in the making.
@@ -164,7 +164,7 @@ struct OtherStack {
     parameters: BTreeMap<String, String>,
     events: Vec<StackEvent>,
     in_flight: Option<(String, String)>,
-    change_sets: BTreeMap<String, Option<ChangeSet>>,
+    change_sets: BTreeMap<String, Option<KnownChangeSet>>,
 }
 
 impl Memory {
@@ -502,7 +502,7 @@ impl Inner {
         Applied::Done
     }
 
-    fn show(&mut self, request: &Request) -> Applied {
+    fn show(&mut self, request: &ApprovalRequest) -> Applied {
         if self.slack_is_down {
             return Applied::PutOff;
         }
@@ -532,7 +532,7 @@ impl Inner {
         if self.change_sets.contains_key(name) {
             return Applied::NotUpdated(NotUpdated::Contested);
         }
-        let new = ChangeSet {
+        let new = KnownChangeSet {
             update: update.clone(),
             changes: self.would_change.clone(),
             looks: self.looks_of_a_review,
@@ -542,7 +542,7 @@ impl Inner {
         Applied::Created(arn_of(name))
     }
 
-    fn review(&mut self, arn: &str) -> Review {
+    fn review(&mut self, arn: &str) -> ChangeSet {
         let others = self
             .change_sets
             .iter()
@@ -551,21 +551,21 @@ impl Inner {
             .collect();
         match self.change_sets.get_mut(name_of(arn)) {
             None if self.executed.as_deref() == Some(arn) && self.in_flight.is_some() => {
-                Review::Executing
+                ChangeSet::Executing
             }
-            None => Review::Absent,
+            None => ChangeSet::Absent,
             Some(None) => panic!("somebody else's change set has our name"),
             Some(Some(own)) if own.looks > 0 => {
                 own.looks -= 1;
-                Review::Pending
+                ChangeSet::Pending
             }
-            Some(Some(ChangeSet { is_outdated: true, .. })) => Review::Outdated,
-            Some(Some(own)) => Review::Ready(Changes { others, ..own.changes.clone() }),
+            Some(Some(KnownChangeSet { is_outdated: true, .. })) => ChangeSet::Outdated,
+            Some(Some(own)) => ChangeSet::Ready(Changes { others, ..own.changes.clone() }),
         }
     }
 
     fn execute_change_set(&mut self, token: &Token, arn: &str) -> Applied {
-        let Some(Some(ChangeSet { update, changes, looks: 0, is_outdated: false })) =
+        let Some(Some(KnownChangeSet { update, changes, looks: 0, is_outdated: false })) =
             self.change_sets.get(name_of(arn)).cloned()
         else {
             return Applied::NotUpdated(NotUpdated::Contested);
@@ -939,9 +939,9 @@ impl World for Sandbox {
                 let digests = found.map(|image| image.digest.clone()).collect();
                 seen.matches.insert(commit.clone(), Matches { digests, unread });
             }
-            Question::Review(arn) => {
+            Question::ChangeSet(arn) => {
                 let review = self.call("DescribeChangeSet", |w| w.review(arn)).await?;
-                seen.reviews.insert(arn.clone(), review);
+                seen.change_sets_read.insert(arn.clone(), review);
             }
             Question::History => {
                 seen.history =
@@ -957,7 +957,7 @@ impl World for Sandbox {
 
     async fn apply(&self, _: &App, action: &Action, version: &Version) -> Result<Applied, Error> {
         match action {
-            Action::Save(records) | Action::Mark(records) => {
+            Action::SaveState(records) | Action::MarkTold(records) => {
                 // A condition that failed on one's own first try is a success: the real world knows
                 // it by its nonce.
                 self.call(action.name(), |w| w.save(records, version)).await
@@ -1089,12 +1089,12 @@ impl Apps for Sandbox {
         self.call("BatchGetItem", read).await
     }
 
-    async fn roster(&self) -> Result<(Roster, Version), Error> {
+    async fn remembered_apps(&self) -> Result<(KnownApps, Version), Error> {
         let (roster, nonce) = self.call("GetItem roster", |w| w.roster.clone()).await?.unzip();
         Ok((roster.unwrap_or_default(), Version(nonce)))
     }
 
-    async fn keep_roster(&self, roster: &Roster, version: &Version) -> Result<Applied, Error> {
+    async fn remember_apps(&self, roster: &KnownApps, version: &Version) -> Result<Applied, Error> {
         self.call("Save roster", |w| keep(&mut w.roster, roster, version, &mut w.nonces)).await
     }
 

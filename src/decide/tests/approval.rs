@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::RequestId;
-use crate::model::approval::{Progress, Request, Vote};
+use crate::model::approval::{ApprovalRequest, Progress, Vote};
 use crate::model::command::{SlackOrigin, Standing};
 use crate::model::promotion::{Ended, Promotion};
 use crate::model::state::State;
@@ -65,7 +65,7 @@ fn id() -> RequestId {
     REQUEST.parse().expect("an id")
 }
 
-fn request(progress: Progress) -> Request {
+fn request(progress: Progress) -> ApprovalRequest {
     let is_decided = progress != Progress::Pending
         && progress != Progress::Expired
         && progress != Progress::Superseded;
@@ -77,7 +77,7 @@ fn request(progress: Progress) -> Request {
         at: seen().at,
         trace: None,
     };
-    Request {
+    ApprovalRequest {
         id: id(),
         digest: digest('b'),
         commit: Some("bbbbbbb".parse().expect("a commit")),
@@ -103,7 +103,7 @@ fn request(progress: Progress) -> Request {
 }
 
 /// `a` runs, `b` is the candidate, and this is known of its request.
-fn decided_so_far(request: Option<Request>) -> Snapshot {
+fn decided_so_far(request: Option<ApprovalRequest>) -> Snapshot {
     let running = Running {
         tag: tag('a').to_string(),
         digest: Some(digest('a')),
@@ -150,7 +150,7 @@ fn all() -> Vec<Progress> {
 /// The state that is written, if one is.
 fn written(plan: &Plan) -> Option<&State> {
     plan.stages.iter().flatten().find_map(|action| {
-        if let Action::Save(records) = action { records.state.as_ref() } else { None }
+        if let Action::SaveState(records) = action { records.state.as_ref() } else { None }
     })
 }
 
@@ -461,9 +461,12 @@ fn a_newer_candidate_takes_the_place_of_what_is_open() {
             ts: "1".to_owned(),
             team: None,
         };
-        let request =
-            Request { channel: Some("C1".to_owned()), posted: Some(posted), ..request(progress) };
-        Request { shown: Some(request.face()), ..request }
+        let request = ApprovalRequest {
+            channel: Some("C1".to_owned()),
+            posted: Some(posted),
+            ..request(progress)
+        };
+        ApprovalRequest { shown: Some(request.to_show()), ..request }
     };
     for progress in all() {
         let seen =
@@ -485,7 +488,7 @@ fn a_newer_candidate_takes_the_place_of_what_is_open() {
 /// `b` is the candidate that people are asked about, `c` was deployed before `a`, which runs, and
 /// nobody was ever asked about `d`.
 fn before_anybody_decided() -> Snapshot {
-    let asked = Request { votes: Vec::new(), ..request(Progress::Pending) };
+    let asked = ApprovalRequest { votes: Vec::new(), ..request(Progress::Pending) };
     let mut seen = decided_so_far(Some(asked));
     for letter in ['c', 'd'] {
         seen.images.insert(digest(letter), Ok(image(letter)));

@@ -37,7 +37,7 @@ fn full(text: &str, many: usize) -> State {
     let trace = Some(Trace { address: Some("a".repeat(45)), agent: Some("g".repeat(200)) });
     let vote =
         Vote { by: long(), user: Some("U".repeat(20)), via: Via::Slack, approves: true, at, trace };
-    let request = Request {
+    let request = ApprovalRequest {
         id,
         digest: digest.clone(),
         commit: Some("a".repeat(40).parse().expect("a commit")),
@@ -110,7 +110,7 @@ fn full(text: &str, many: usize) -> State {
         request: Some(request),
         untold: vec![notice; many],
         change_sets: vec![
-            ChangeSet {
+            KnownChangeSet {
                 token,
                 name: Some("n".repeat(60)),
                 arn: Some("a".repeat(200)),
@@ -128,7 +128,7 @@ fn full(text: &str, many: usize) -> State {
         state.end(&failed, End::Failed, long(), at);
     }
     for request in state.request.iter_mut().chain(&mut state.earlier_requests) {
-        request.shown = Some(request.face());
+        request.shown = Some(request.to_show());
     }
     state
 }

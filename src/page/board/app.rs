@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::act::{Rights, Verb, sentence};
 use super::{LONG, SHORT, Viewer, is_under_way, outcome, pill, progress, status, waits, way_back};
 use crate::function_url::Response;
-use crate::model::approval::{Progress, Request, Vote};
+use crate::model::approval::{ApprovalRequest, Progress, Vote};
 use crate::model::command::Via;
 use crate::model::config::{App, CommitSource};
 use crate::model::promotion::{End, Ended, Promotion};
@@ -235,13 +235,13 @@ fn candidate(app: &App, seen: &Snapshot) -> Markup {
 }
 
 /// What people are asked about the candidate, while it waits for them.
-fn asked(seen: &Snapshot) -> Option<&Request> {
+fn asked(seen: &Snapshot) -> Option<&ApprovalRequest> {
     let request = seen.state.as_ref()?.request.as_ref()?;
     (request.progress == Progress::Pending && seen.newest.as_ref() == Some(&request.digest))
         .then_some(request)
 }
 
-fn what_people_say(app: &App, request: &Request) -> Markup {
+fn what_people_say(app: &App, request: &ApprovalRequest) -> Markup {
     let required = request.policy(app.policy()).required;
     html! {
         dt { "Asked" } dd { (time(request.at)) ", since " (prose(&plain(&request.why, SHORT))) }

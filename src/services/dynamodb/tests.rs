@@ -15,7 +15,7 @@ use crate::model::Repository;
 use crate::model::answer::Answer;
 use crate::model::approval::RequestIndex;
 use crate::model::command::{SlackOrigin, Standing, Via};
-use crate::model::known_apps::{Roster, Trouble, Unfinished};
+use crate::model::known_apps::{KnownApps, Trouble, Unfinished};
 use crate::model::promotion::{End, Ended, Promotion};
 use crate::model::session::Session;
 use crate::model::state::{CommandRecord, Running, State};
@@ -489,8 +489,8 @@ async fn a_hundred_promotions_of_the_history_are_enough() {
 
 const REQUEST: &str = "req-0123456789abcdef0123456789abcdef";
 
-fn request() -> crate::model::approval::Request {
-    crate::model::approval::Request {
+fn request() -> crate::model::approval::ApprovalRequest {
+    crate::model::approval::ApprovalRequest {
         id: REQUEST.parse().expect("an id"),
         digest: DIGEST.parse().expect("a digest"),
         commit: None,
@@ -846,8 +846,8 @@ async fn a_transaction_that_failed_for_another_cause_is_an_error() {
 
 const TROUBLE: &str = "Parameter Store /ecr-promoter/apps/shop: key `stak`";
 
-fn roster() -> Roster {
-    Roster {
+fn roster() -> KnownApps {
+    KnownApps {
         apps: [(web(), None), ("shop".parse().expect("a repository"), Some(Trouble::of(TROUBLE)))]
             .into(),
     }
@@ -859,7 +859,7 @@ fn roster_item(nonce: &str) -> Value {
     json!({ "app": text("#roster"), "item": text("#roster"), "nonce": text(nonce), "apps": apps })
 }
 
-async fn read_roster(answer: Response<SdkBody>) -> Result<(Roster, Version), Error> {
+async fn read_roster(answer: Response<SdkBody>) -> Result<(KnownApps, Version), Error> {
     let key = json!({ "app": text("#roster"), "item": text("#roster") });
     let asked =
         ask("GetItem", &json!({ "TableName": "state-table", "Key": key, "ConsistentRead": true }));
@@ -885,7 +885,7 @@ async fn write_roster(recordings: Vec<Recording>, version: Version) -> Result<Ap
 async fn before_the_first_full_look_the_roster_is_empty() {
     assert_eq!(
         read_roster(ok_json(&json!({}))).await.expect("read"),
-        (Roster::default(), Version(None))
+        (KnownApps::default(), Version(None))
     );
 }
 
@@ -905,9 +905,9 @@ async fn a_roster_that_an_earlier_version_wrote_with_the_words_of_each_trouble_i
 }
 
 /// 5,000 apps with the longest names that there are, each with a trouble.
-fn large_roster() -> Roster {
+fn large_roster() -> KnownApps {
     let name = |n: usize| format!("{n:04}-{}", "a".repeat(251)).parse().expect("a repository");
-    Roster {
+    KnownApps {
         apps: (0..5_000).map(|n| (name(n), Some(Trouble::of(&format!("trouble {n}"))))).collect(),
     }
 }
@@ -973,7 +973,7 @@ fn however_many_apps_there_are_no_item_of_the_roster_is_too_large() {
             Some(Trouble::of(&n.to_string())),
         )
     };
-    assert_eq!(super::parts(&Roster { apps: (0..5_000).map(ordinary).collect() }).1.len(), 0);
+    assert_eq!(super::parts(&KnownApps { apps: (0..5_000).map(ordinary).collect() }).1.len(), 0);
 }
 
 /// The request for one item of the roster.

@@ -15,8 +15,8 @@ fn asking() -> App {
     app(&json!({ "stack": "web", "approval": { "slack_channel": "C024BE91L" } }))
 }
 
-fn request(posted: Option<Posted>) -> Request {
-    Request {
+fn request(posted: Option<Posted>) -> ApprovalRequest {
+    ApprovalRequest {
         id: "req-0123456789abcdef0123456789abcdef".parse().expect("an id"),
         digest: Digest::of(b"x"),
         commit: None,
@@ -84,14 +84,14 @@ fn says(body: &Value) -> Response<SdkBody> {
 }
 
 /// What comes of showing this, with exactly these calls.
-async fn show(recordings: Vec<Recording>, request: &Request) -> Applied {
+async fn show(recordings: Vec<Recording>, request: &ApprovalRequest) -> Applied {
     let (aws, wire) = connect(recordings);
     let applied = aws.show(&asking(), request).await;
     wire.assert_requests_match(&[]);
     applied
 }
 
-fn post_body(request: &Request) -> Value {
+fn post_body(request: &ApprovalRequest) -> Value {
     let (text, blocks) = card(&asking(), request);
     json!({
         "channel": "C024BE91L", "text": text, "blocks": blocks, "unfurl_links": false,
@@ -99,7 +99,7 @@ fn post_body(request: &Request) -> Value {
     })
 }
 
-fn update_body(request: &Request) -> Value {
+fn update_body(request: &ApprovalRequest) -> Value {
     let (text, blocks) = card(&asking(), request);
     json!({ "channel": "C024BE91L", "ts": "1548261231.000200", "text": text, "blocks": blocks })
 }
@@ -199,7 +199,7 @@ async fn another_token_is_asked_about_anew() {
 
 #[tokio::test]
 async fn a_message_that_is_there_is_brought_up_to_date_in_its_place() {
-    let asked = Request { progress: Progress::Rejected, ..request(Some(posted())) };
+    let asked = ApprovalRequest { progress: Progress::Rejected, ..request(Some(posted())) };
     let answer = json!({ "ok": true, "channel": "C024BE91L", "ts": "1548261231.000200" });
     let shown =
         show(vec![token(), call("chat.update", &update_body(&asked), says(&answer))], &asked).await;
@@ -251,7 +251,10 @@ async fn without_a_token_or_a_channel_nothing_is_called_and_nothing_fails() {
                  ssm:GetParameter on resource: x";
     let denied = reads_token(json_error("AccessDeniedException", words, &json!({})));
     assert_eq!(show(vec![denied], &request(None)).await, Applied::PutOff);
-    assert_eq!(show(vec![], &Request { channel: None, ..request(None) }).await, Applied::PutOff);
+    assert_eq!(
+        show(vec![], &ApprovalRequest { channel: None, ..request(None) }).await,
+        Applied::PutOff
+    );
 }
 
 fn notice() -> Notice {

@@ -27,9 +27,9 @@ fn vote(user: &str, approves: bool) -> Vote {
     }
 }
 
-fn request(progress: Progress) -> Request {
+fn request(progress: Progress) -> ApprovalRequest {
     let digest = Digest::of(b"x");
-    Request {
+    ApprovalRequest {
         id: "req-0123456789abcdef0123456789abcdef".parse().expect("an id"),
         digest,
         commit: Some("9fceb02d0ae598e95dc970b74767f19372d61af8".parse().expect("a commit")),
@@ -94,7 +94,7 @@ fn texts(blocks: &Value) -> Vec<(String, usize)> {
 }
 
 #[track_caller]
-fn assert_within_limits(app: &App, request: &Request) {
+fn assert_within_limits(app: &App, request: &ApprovalRequest) {
     let (text, blocks) = card(app, request);
     assert!(!text.is_empty() && text.len() <= 3_000);
     for (text, most) in texts(&blocks) {
@@ -107,7 +107,7 @@ fn assert_within_limits(app: &App, request: &Request) {
 }
 
 /// What a reader sees first: the headline, how it stands, who said what, and the buttons.
-fn essence(app: &App, request: &Request) -> String {
+fn essence(app: &App, request: &ApprovalRequest) -> String {
     assert_within_limits(app, request);
     let (text, blocks) = card(app, request);
     let mut lines = vec![text];
@@ -132,9 +132,10 @@ fn essence(app: &App, request: &Request) -> String {
 #[test]
 fn each_state_of_a_request_has_its_message() {
     let app = app("");
-    let pending = Request { votes: Vec::new(), ..request(Progress::Pending) };
-    let rejected = Request { votes: vec![vote("UBOB", false)], ..request(Progress::Rejected) };
-    let expired = Request { votes: Vec::new(), ..request(Progress::Expired) };
+    let pending = ApprovalRequest { votes: Vec::new(), ..request(Progress::Pending) };
+    let rejected =
+        ApprovalRequest { votes: vec![vote("UBOB", false)], ..request(Progress::Rejected) };
+    let expired = ApprovalRequest { votes: Vec::new(), ..request(Progress::Expired) };
     let all = [
         pending,
         rejected,
@@ -205,7 +206,7 @@ fn each_state_of_a_request_has_its_message() {
 
 #[test]
 fn a_question_names_what_would_run_and_what_runs() {
-    let asked = Request { votes: Vec::new(), ..request(Progress::Pending) };
+    let asked = ApprovalRequest { votes: Vec::new(), ..request(Progress::Pending) };
     let (_, blocks) = card(&app(""), &asked);
     let fields: Vec<&str> = blocks[1]["fields"]
         .as_array()
@@ -255,12 +256,12 @@ fn votes_are_counted_where_several_are_needed() {
         one.contains("1 of 2 people approved it") && one.contains("Approved by <@UALICE> (1 of 2)"),
         "{one}"
     );
-    let not_listed = Request {
+    let not_listed = ApprovalRequest {
         votes: vec![vote("UALICE", true), vote("UFORMER", true)],
         ..request(Progress::Pending)
     };
     assert!(essence(&app, &not_listed).contains("Approved by <@UALICE>, <@UFORMER> (1 of 2)"));
-    let both = Request {
+    let both = ApprovalRequest {
         votes: vec![vote("UALICE", true), vote("UBOB", false)],
         ..request(Progress::Rejected)
     };
@@ -269,7 +270,7 @@ fn votes_are_counted_where_several_are_needed() {
 
 #[test]
 fn an_image_without_a_commit_tells_how_to_add_the_label() {
-    let unlabelled = Request { commit: None, ..request(Progress::Pending) };
+    let unlabelled = ApprovalRequest { commit: None, ..request(Progress::Pending) };
     let (text, blocks) = card(&app(""), &unlabelled);
     assert_eq!(text, format!("web: image {} waits for approval", Digest::of(b"x").short()));
     assert!(
@@ -297,7 +298,7 @@ fn nothing_from_outside_is_markup() {
         Progress::Cancelled(words()),
         Progress::Deployed(Some(-1)),
     ] {
-        let hostile = Request {
+        let hostile = ApprovalRequest {
             why: words(),
             running_tag: Some(words()),
             changes: vec![words(), words()],
@@ -360,7 +361,7 @@ fn the_longest_of_everything_is_within_slacks_limits() {
                 1 => Vote { by: long(c), user: None, ..vote("U", true) },
                 _ => Vote { by: long(c), user: None, ..vote("U", false) },
             });
-            let request = Request {
+            let request = ApprovalRequest {
                 why: long(c),
                 running_tag: Some(long(c)),
                 changes: vec![long(c); 500],

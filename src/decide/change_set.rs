@@ -7,10 +7,10 @@ use super::draft::{Draft, mark};
 use super::promotion::Wanted;
 use super::{Decided, Step};
 use crate::model::answer::Outcome;
-use crate::model::approval::Request;
-use crate::model::change_set::{Changes, Listed, Review, name_prefix};
+use crate::model::approval::ApprovalRequest;
+use crate::model::change_set::{ChangeSet, Changes, Listed, name_prefix};
 use crate::model::promotion::{Basis, End, Promotion, Update};
-use crate::model::state::{ChangeSet, State};
+use crate::model::state::{KnownChangeSet, State};
 use crate::model::{Digest, Token};
 use crate::world::action::{Action, Records};
 use crate::world::snapshot::Question;
@@ -36,12 +36,12 @@ impl<'a> Draft<'a> {
 
     /// The change set to use for a promotion: the newest whose ARN is known, or will be known in a
     /// moment.
-    pub(super) fn change_set_of(&self, token: &Token) -> Option<&ChangeSet> {
-        let is_known = |own: &ChangeSet| own.arn.is_some();
+    pub(super) fn change_set_of(&self, token: &Token) -> Option<&KnownChangeSet> {
+        let is_known = |own: &KnownChangeSet| own.arn.is_some();
         // Another sandbox may be about to write the ARN. If it has died, another change set is
         // made.
-        let is_in_the_making = |own: &ChangeSet| {
-            let is_lost = self.seen.tried.lost_change_sets.contains(own.name());
+        let is_in_the_making = |own: &KnownChangeSet| {
+            let is_lost = self.seen.learned.lost_change_sets.contains(own.name());
             own.name.is_some()
                 && self.now.duration_since(own.at) < MAKING
                 && !is_lost
@@ -60,16 +60,16 @@ impl<'a> Draft<'a> {
     }
 
     /// What the promotion's change set would change, as far as that is known.
-    pub(super) fn review_of(&self, token: &Token) -> Decided<Review> {
-        let Some(own) = self.change_set_of(token) else { return Ok(Review::Absent) };
+    pub(super) fn review_of(&self, token: &Token) -> Decided<ChangeSet> {
+        let Some(own) = self.change_set_of(token) else { return Ok(ChangeSet::Absent) };
         match &own.arn {
             None => Err(Step::LookAgain),
             Some(arn) => self
                 .seen
-                .reviews
+                .change_sets_read
                 .get(arn)
                 .cloned()
-                .ok_or_else(|| Step::Read(Question::Review(arn.clone()))),
+                .ok_or_else(|| Step::Read(Question::ChangeSet(arn.clone()))),
         }
     }
 
@@ -90,9 +90,9 @@ impl<'a> Draft<'a> {
         }
         let arn = self.change_set_of(token).map(|own| own.id().to_owned()).unwrap_or_default();
         match self.review_of(token)? {
-            Review::Absent => Err(self.ask_for_review(update)),
-            Review::Outdated => Err(self.make_anew(&arn)),
-            Review::Executing => {
+            ChangeSet::Absent => Err(self.ask_for_review(update)),
+            ChangeSet::Outdated => Err(self.make_anew(&arn)),
+            ChangeSet::Executing => {
                 self.look_again()?;
                 let reason = "CloudFormation is executing the change set, and the stack does not \
                               show it yet"
@@ -100,7 +100,7 @@ impl<'a> Draft<'a> {
                 self.in_review = Some(token.clone());
                 Err(self.wait(Outcome::Queued, reason, wanted))
             }
-            Review::Unsure(reason) => {
+            ChangeSet::Unsure(reason) => {
                 // The failure says nothing about the image, so another change set is made.
                 self.discard(token);
                 let reason = format!(
@@ -109,7 +109,7 @@ impl<'a> Draft<'a> {
                 );
                 Err(self.wait(Outcome::Queued, reason, wanted))
             }
-            Review::Pending => {
+            ChangeSet::Pending => {
                 self.in_review = Some(token.clone());
                 let reason = "CloudFormation is still working out what the update would change: \
                               it goes on by itself"
@@ -127,9 +127,9 @@ impl<'a> Draft<'a> {
                 }
                 Err(self.wait(Outcome::Queued, reason, wanted))
             }
-            Review::Empty => Err(self.fail(&promotion, NO_UPDATES.to_owned())),
-            Review::Failed(reason) => Err(self.fail(&promotion, reason)),
-            Review::Ready(changes) => {
+            ChangeSet::Empty => Err(self.fail(&promotion, NO_UPDATES.to_owned())),
+            ChangeSet::Failed(reason) => Err(self.fail(&promotion, reason)),
+            ChangeSet::Ready(changes) => {
                 self.subject.changes = changes.lines();
                 self.note_strays(&changes);
                 let foreign = changes
@@ -220,7 +220,7 @@ impl<'a> Draft<'a> {
     /// Why people must be asked again, if the update would change more than they were shown when
     /// they approved it.
     fn more_than_shown(&self, changes: &Changes, wanted: &Wanted<'_>) -> Option<String> {
-        let is_its = |request: &&Request| {
+        let is_its = |request: &&ApprovalRequest| {
             wanted.basis == Basis::Votes && Some(&request.id) == wanted.request.as_ref()
         };
         let shown = self.state.all_requests().find(is_its)?.shown_changes.as_ref()?;
@@ -256,15 +256,17 @@ impl<'a> Draft<'a> {
             self.seen.state.clone().unwrap_or_else(|| State::new(&config.stack, &config.parameter));
         let name = format!("{}{}", name_prefix(&self.app.repository), self.seen.nonce);
         remember(&mut state, update, &name, self.now);
-        let save =
-            Action::Save(Box::new(Records { state: Some(state.clone()), ..Records::default() }));
+        let save = Action::SaveState(Box::new(Records {
+            state: Some(state.clone()),
+            ..Records::default()
+        }));
         Step::Prepare(stages(Some(save), update, name, state))
     }
 }
 
 fn remember(state: &mut State, update: &Update, name: &str, now: Timestamp) {
     let (token, name) = (update.token.clone(), Some(name.to_owned()));
-    state.change_sets.push(ChangeSet { token, name, arn: None, at: now, is_removed: false });
+    state.change_sets.push(KnownChangeSet { token, name, arn: None, at: now, is_removed: false });
 }
 
 /// Writes the change set's name, makes it, and writes its ARN. The mark gets the ARN when it is

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::wire::cloudformation::{STACK_ID, ask, not_authorized};
 use super::super::wire::{Recording, answer, app, denied, form_error, ok, replay};
 use crate::error::Error;
-use crate::model::change_set::{Change, Changes, Replacement, Review};
+use crate::model::change_set::{Change, ChangeSet, Changes, Replacement};
 use crate::model::promotion::Update;
 use crate::model::{Digest, Token};
 use crate::world::{Applied, NotUpdated};
@@ -273,16 +273,16 @@ fn expected(
     }
 }
 
-async fn review(recordings: impl IntoIterator<Item = Recording>) -> Result<Review, Error> {
+async fn review(recordings: impl IntoIterator<Item = Recording>) -> Result<ChangeSet, Error> {
     replay(recordings, async |aws| {
-        aws.review(&app(&json!({ "stack": "web" })), CHANGE_SET_ID).await
+        aws.change_set(&app(&json!({ "stack": "web" })), CHANGE_SET_ID).await
     })
     .await
 }
 
 async fn read_changes(recordings: impl IntoIterator<Item = Recording>) -> Changes {
     let read = review(recordings).await.expect("read");
-    let Review::Ready(changes) = &read else { panic!("not ready: {read:?}") };
+    let ChangeSet::Ready(changes) = &read else { panic!("not ready: {read:?}") };
     changes.clone()
 }
 
@@ -525,7 +525,7 @@ async fn a_change_set_in_the_making_is_waited_for() {
     assert_eq!(read, Changes::default());
 
     let deleted = review([making("DELETE_IN_PROGRESS"), (describe(), not_found())]).await;
-    assert_eq!(deleted.expect("read"), Review::Absent, "it was being deleted");
+    assert_eq!(deleted.expect("read"), ChangeSet::Absent, "it was being deleted");
 }
 
 #[tokio::test]
@@ -534,32 +534,32 @@ async fn what_a_change_set_is_fit_for_is_told_apart() {
     let no_changes = "The submitted information didn't contain changes. Submit different \
                       information to create a change set.";
     for (status, execution, more, is) in [
-        ("CREATE_COMPLETE", "EXECUTE_IN_PROGRESS", String::new(), Review::Executing),
-        ("CREATE_COMPLETE", "EXECUTE_COMPLETE", String::new(), Review::Executing),
-        ("CREATE_COMPLETE", "EXECUTE_FAILED", String::new(), Review::Outdated),
-        ("CREATE_COMPLETE", "OBSOLETE", String::new(), Review::Outdated),
-        ("CREATE_COMPLETE", "STATUS_OF_TOMORROW", String::new(), Review::Outdated),
-        ("DELETE_COMPLETE", "UNAVAILABLE", String::new(), Review::Absent),
-        ("FAILED", "UNAVAILABLE", because(no_changes), Review::Empty),
-        ("FAILED", "UNAVAILABLE", because("No updates are to be performed."), Review::Empty),
+        ("CREATE_COMPLETE", "EXECUTE_IN_PROGRESS", String::new(), ChangeSet::Executing),
+        ("CREATE_COMPLETE", "EXECUTE_COMPLETE", String::new(), ChangeSet::Executing),
+        ("CREATE_COMPLETE", "EXECUTE_FAILED", String::new(), ChangeSet::Outdated),
+        ("CREATE_COMPLETE", "OBSOLETE", String::new(), ChangeSet::Outdated),
+        ("CREATE_COMPLETE", "STATUS_OF_TOMORROW", String::new(), ChangeSet::Outdated),
+        ("DELETE_COMPLETE", "UNAVAILABLE", String::new(), ChangeSet::Absent),
+        ("FAILED", "UNAVAILABLE", because(no_changes), ChangeSet::Empty),
+        ("FAILED", "UNAVAILABLE", because("No updates are to be performed."), ChangeSet::Empty),
         (
             "FAILED",
             "UNAVAILABLE",
             because("Template error: x"),
-            Review::Failed("Template error: x".to_owned()),
+            ChangeSet::Failed("Template error: x".to_owned()),
         ),
-        ("FAILED", "UNAVAILABLE", String::new(), Review::Failed(String::new())),
+        ("FAILED", "UNAVAILABLE", String::new(), ChangeSet::Failed(String::new())),
         (
             "FAILED",
             "UNAVAILABLE",
             because("Rate exceeded"),
-            Review::Unsure("Rate exceeded".to_owned()),
+            ChangeSet::Unsure("Rate exceeded".to_owned()),
         ),
         (
             "FAILED",
             "UNAVAILABLE",
             because("Internal Failure"),
-            Review::Unsure("Internal Failure".to_owned()),
+            ChangeSet::Unsure("Internal Failure".to_owned()),
         ),
     ] {
         let read = review([(describe(), described(CHANGE_SET_ID, status, execution, &more))]).await;
@@ -569,7 +569,7 @@ async fn what_a_change_set_is_fit_for_is_told_apart() {
 
 #[tokio::test]
 async fn a_change_set_that_does_not_exist_is_absent() {
-    assert_eq!(review([(describe(), not_found())]).await.expect("not an error"), Review::Absent);
+    assert_eq!(review([(describe(), not_found())]).await.expect("not an error"), ChangeSet::Absent);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use super::clients::Aws;
 use super::cloudformation::{is_passing, parameters, refusal, rollback_configuration, timestamp};
 use super::failure::failed;
 use crate::error::Error;
-use crate::model::change_set::{Change, Changes, Listed, Replacement, Review, name_prefix};
+use crate::model::change_set::{Change, ChangeSet, Changes, Listed, Replacement, name_prefix};
 use crate::model::config::App;
 use crate::model::promotion::Update;
 use crate::model::{Digest, Token};
@@ -70,39 +70,39 @@ impl Aws {
     }
 
     /// The change set of this promotion, once it is made; waits for that, but not for long.
-    pub(super) async fn review(&self, app: &App, arn: &str) -> Result<Review, Error> {
+    pub(super) async fn change_set(&self, app: &App, arn: &str) -> Result<ChangeSet, Error> {
         let began = Instant::now();
         let mut pause = PAUSE.0;
         loop {
-            let Some(first) = self.change_set(app, arn, None).await? else {
-                return Ok(Review::Absent);
+            let Some(first) = self.described(app, arn, None).await? else {
+                return Ok(ChangeSet::Absent);
             };
             match (&first.status, &first.execution_status) {
                 (Some(ChangeSetStatus::CreateComplete), Some(ExecutionStatus::Available)) => {
-                    return Ok(Review::Ready(self.changes(app, first).await?));
+                    return Ok(ChangeSet::Ready(self.changes(app, first).await?));
                 }
                 (
                     Some(ChangeSetStatus::CreateComplete),
                     Some(ExecutionStatus::ExecuteInProgress | ExecutionStatus::ExecuteComplete),
                 ) => {
-                    return Ok(Review::Executing);
+                    return Ok(ChangeSet::Executing);
                 }
-                (Some(ChangeSetStatus::CreateComplete), _) => return Ok(Review::Outdated),
-                (Some(ChangeSetStatus::DeleteComplete), _) => return Ok(Review::Absent),
+                (Some(ChangeSetStatus::CreateComplete), _) => return Ok(ChangeSet::Outdated),
+                (Some(ChangeSetStatus::DeleteComplete), _) => return Ok(ChangeSet::Absent),
                 (Some(ChangeSetStatus::Failed | ChangeSetStatus::DeleteFailed), _) => {
                     let reason = first.status_reason.unwrap_or_default();
                     let is_empty = reason.contains("didn't contain changes")
                         || reason.contains("No updates are to be performed");
                     return Ok(match reason {
-                        _ if is_empty => Review::Empty,
-                        reason if is_passing(&reason) => Review::Unsure(reason),
-                        reason => Review::Failed(reason),
+                        _ if is_empty => ChangeSet::Empty,
+                        reason if is_passing(&reason) => ChangeSet::Unsure(reason),
+                        reason => ChangeSet::Failed(reason),
                     });
                 }
                 // It is being made or deleted, or the status is one that this version does not
                 // know.
                 (Some(_) | None, _) if began.elapsed() + pause > WAIT => {
-                    return Ok(Review::Pending);
+                    return Ok(ChangeSet::Pending);
                 }
                 (Some(_) | None, _) => tokio::time::sleep(pause).await,
             }
@@ -111,7 +111,7 @@ impl Aws {
     }
 
     /// One page of a change set, by name or (a nested one) by ARN.
-    async fn change_set(
+    async fn described(
         &self,
         app: &App,
         name: &str,
@@ -160,7 +160,7 @@ impl Aws {
             let name = page.change_set_id.clone().unwrap_or_default();
             if let Some(token) = page.next_token.clone() {
                 let next = self
-                    .change_set(app, &name, Some(token))
+                    .described(app, &name, Some(token))
                     .await?
                     .ok_or_else(|| vanished(app, &name))?;
                 unread.push((within.clone(), next));
@@ -190,7 +190,7 @@ impl Aws {
                             |within: &String| format!("{within}/{logical}"),
                         );
                         let first = self
-                            .change_set(app, &nested, None)
+                            .described(app, &nested, None)
                             .await?
                             .ok_or_else(|| vanished(app, &nested))?;
                         unread.push((Some(path), first));
