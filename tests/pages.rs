@@ -20,6 +20,8 @@ mod emulator {
     pub(crate) mod world;
 }
 
+mod support;
+
 mod browser {
     // The stage.
     mod checks;
@@ -30,4 +32,5 @@ mod browser {
     // The tests.
     mod approve;
     mod board;
+    mod pictures;
 }

@@ -3,7 +3,6 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::chromium::Scheme;
 use super::stage::{Stage, on_stage};
 use crate::emulator::fake_slack::CHANNEL;
 use crate::emulator::http::{self, Response};
@@ -72,7 +71,6 @@ async fn who_approves_by_the_page_promotes_once_under_the_name_that_was_typed() 
         let (image, link) = asked(stage).await;
         let browser = &stage.browser;
         browser.open(&link).await;
-        stage.picture("approve", &[(390, Scheme::Light), (1280, Scheme::Dark)]).await;
         browser.use_width(1280).await;
 
         browser.fill("Your name", "Ada Lovelace").await;

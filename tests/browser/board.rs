@@ -5,7 +5,6 @@ use ecr_promoter::model::session::BoardLink;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::chromium::Scheme;
 use super::stage::{Stage, on_stage};
 use crate::emulator::cloudformation::Stack;
 use crate::emulator::fake_slack::CHANNEL;
@@ -112,7 +111,6 @@ async fn the_board_shows_every_app_and_one_in_full() {
             0,
             "nothing is under way"
         );
-        stage.picture("board", &[(390, Scheme::Dark), (1280, Scheme::Light)]).await;
         browser.check().await;
         browser.press("web").await;
         browser
@@ -125,7 +123,6 @@ async fn the_board_shows_every_app_and_one_in_full() {
                 "UPDATE_COMPLETE",
             ])
             .await;
-        stage.picture("app", &[(1280, Scheme::Dark)]).await;
         browser.check().await;
         browser.press("All apps").await;
         browser.press("broken").await;
