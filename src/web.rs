@@ -49,7 +49,7 @@ async fn route<W: Web>(world: &W, request: &Request, now: Timestamp) -> Response
         };
     }
     if let Some(rest) = request.path.strip_prefix("/board/") {
-        return match board::Route::parse(rest) {
+        return match board::route::Route::parse(rest) {
             Some(route) if route.takes(&request.method) => {
                 board::answer(world, request, &route, now).await
             }
@@ -58,12 +58,14 @@ async fn route<W: Web>(world: &W, request: &Request, now: Timestamp) -> Response
         };
     }
     match request.path.as_str() {
-        "/slack/interactions" | "/slack/commands" if slack::is_ssl_check(request) => Response::ok(),
+        "/slack/interactions" | "/slack/commands" if slack::admission::is_ssl_check(request) => {
+            Response::ok()
+        }
         "/slack/interactions" if request.method == Method::POST => {
-            slack::interaction(world, request, now).await
+            slack::click::answer(world, request, now).await
         }
         "/slack/commands" if request.method == Method::POST => {
-            slack::command(world, request, now).await
+            slack::command::answer(world, request, now).await
         }
         "/slack/interactions" | "/slack/commands" => not_allowed("POST"),
         _ => not_found(),

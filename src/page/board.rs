@@ -2,23 +2,25 @@
 //! full, and what the bearer of the link may do about it. Looking changes nothing; each act has a
 //! page of its own that asks once more.
 
+pub mod verb;
+
 pub mod act;
 pub mod app;
+pub mod list;
 
 use maud::{Markup, html};
 
-use self::act::Verb;
-use super::{image, page, prose, readable, time};
-use crate::function_url::Response;
+use self::verb::Verb;
+use super::{image, readable, time};
 use crate::model::answer::Outcome;
 use crate::model::approval::{ApprovalRequest, Progress};
-use crate::model::config::App;
-use crate::model::promotion::Promotion;
+use crate::model::config::{App, CommitSource};
 use crate::model::session::Session;
 use crate::model::stack::{Phase, Stack, StackEvents};
 use crate::model::state::State;
 use crate::model::{Commit, Digest, Repository};
 use crate::text::plain;
+use crate::world::snapshot::Snapshot;
 
 /// How often a page refreshes while something is under way.
 const REFRESH: u32 = 5;
@@ -91,114 +93,6 @@ impl Viewer<'_> {
     }
 }
 
-/// One app of the list.
-pub struct Row {
-    /// Its name.
-    pub repository: Repository,
-    /// Its configuration, or why it cannot be used.
-    pub app: Result<App, String>,
-    /// What is remembered of it, or why that cannot be read.
-    pub state: Result<Option<State>, String>,
-    /// Its stack and its events, where something is under way, or why these cannot be read.
-    pub stack: Option<Result<(Option<Stack>, StackEvents), String>>,
-}
-
-/// All apps: those that need somebody first.
-pub fn list(viewer: &Viewer<'_>, mut rows: Vec<Row>) -> Response {
-    rows.sort_by(|a, b| (rank(a), &a.repository).cmp(&(rank(b), &b.repository)));
-    let is_under_way = rows
-        .iter()
-        .any(|row| row.state.as_ref().is_ok_and(|state| state.as_ref().is_some_and(is_under_way)));
-    let content = html! {
-        h1 { "The board" }
-        (viewer.introduction(&viewer.list(), is_under_way))
-        section aria-labelledby="apps" {
-            h2 id="apps" { "Apps" }
-            @if rows.is_empty() {
-                p { "No app is configured." }
-            } @else {
-                table class="stack" {
-                    caption {
-                        (rows.len()) " " (if rows.len() == 1 { "app" } else { "apps" })
-                        "; what waits for somebody comes first"
-                    }
-                    thead {
-                        tr {
-                            th scope="col" { "App" }
-                            th scope="col" { "Runs" }
-                            th scope="col" { "Waits" }
-                            th scope="col" { "Stack" }
-                            th scope="col" { "Last promotion" }
-                        }
-                    }
-                    tbody { @for row in &rows { (line(viewer, row)) } }
-                }
-            }
-        }
-    };
-    page(200, "The board", viewer.refresh(is_under_way), &content)
-}
-
-fn line(viewer: &Viewer<'_>, row: &Row) -> Markup {
-    let name =
-        html! { th scope="row" { a href=(viewer.app(&row.repository)) { (row.repository) } } };
-    let (app, state) = match (&row.app, &row.state) {
-        (Ok(app), Ok(state)) => (app, state),
-        (Err(trouble), _) | (Ok(_), Err(trouble)) => {
-            return html! {
-                tr {
-                    (name)
-                    td colspan="4" {
-                        (pill("stop", "cannot be used")) " " (prose(&plain(trouble, LONG)))
-                    }
-                }
-            };
-        }
-    };
-    let waits = state.as_ref().map(waits_and_works).unwrap_or_default();
-    html! {
-        tr {
-            (name)
-            td data-label="Runs" { (runs(state.as_ref())) }
-            td data-label="Waits" {
-                @if waits.is_empty() { "nothing" }
-                @for wait in &waits { p { (wait.pill()) " " (prose(&plain(&wait.words, SHORT))) } }
-            }
-            td data-label="Stack" {
-                (app.config.stack) @if let Some(stack) = &row.stack { " " (at_work(stack)) }
-            }
-            td data-label="Last promotion" {
-                @match state.as_ref().and_then(|state| state.recent.last()) {
-                    Some(last) => {
-                        (outcome(last.end.outcome())) " "
-                        code { (last.commit.as_ref().map_or(last.tag.as_str(), Commit::short)) }
-                    }
-                    None => "none yet",
-                }
-            }
-        }
-    }
-}
-
-fn runs(state: Option<&State>) -> Markup {
-    let Some(running) = state.and_then(|state| state.running.as_ref()) else {
-        return html! { "not looked at yet" };
-    };
-    html! {
-        code { (running.commit.as_ref().map_or(running.tag.as_str(), Commit::short)) }
-        @if let Some(since) = running.since { " since " (time(since)) }
-        @if !running.by.is_empty() { " (" (plain(&running.by, SHORT)) ")" }
-    }
-}
-
-fn at_work(stack: &Result<(Option<Stack>, StackEvents), String>) -> Markup {
-    match stack {
-        Err(trouble) => html! { (plain(trouble, SHORT)) },
-        Ok((None, _)) => pill("stop", "does not exist"),
-        Ok((Some(stack), events)) => html! { (status(stack)) " " (progress(stack, Some(events))) },
-    }
-}
-
 fn status(stack: &Stack) -> Markup {
     let class = match stack.phase() {
         Phase::AtRest => "go",
@@ -257,25 +151,6 @@ fn waits(state: &State) -> Vec<Wait> {
     waits
 }
 
-/// What an app is at.
-fn works(state: &State) -> Vec<Wait> {
-    let wait = |class, name, words: String| Wait { class, name, words };
-    let work = |open: &Promotion| {
-        let words = format!("{} by {}", image(open.commit.as_ref(), &open.digest), open.by);
-        match open {
-            Promotion { cancelled_by: Some(_), .. } => wait("wait", "being cancelled", words),
-            Promotion { accepted_at: Some(_), .. } => wait("go", "on its way", words),
-            Promotion { accepted_at: None, .. } => wait("wait", "to be sent", words),
-        }
-    };
-    state.open.iter().map(work).collect()
-}
-
-/// Both, for a glance.
-fn waits_and_works(state: &State) -> Vec<Wait> {
-    waits(state).into_iter().chain(works(state)).collect()
-}
-
 fn waits_for_people(request: &ApprovalRequest) -> Option<Wait> {
     let what = image(request.commit.as_ref(), &request.digest);
     let (class, name, words) = match &request.progress {
@@ -302,21 +177,6 @@ fn waits_for_people(request: &ApprovalRequest) -> Option<Wait> {
 pub fn is_under_way(state: &State) -> bool {
     !state.open.is_empty()
         || state.waiting.as_ref().is_some_and(|waiting| waiting.outcome == Outcome::Queued)
-}
-
-fn rank(row: &Row) -> u8 {
-    let (Ok(_), Ok(state)) = (&row.app, &row.state) else { return 0 };
-    let waits = state.as_ref().map(waits_and_works).unwrap_or_default();
-    waits
-        .iter()
-        .map(|wait| match (wait.class, wait.name) {
-            ("stop", "blocked" | "cannot be looked at") => 0,
-            (_, "waits for approval") => 1,
-            ("go", _) => 2,
-            _ => 3,
-        })
-        .min()
-        .unwrap_or(4)
 }
 
 fn outcome(outcome: Outcome) -> Markup {
@@ -357,4 +217,35 @@ fn way_back(viewer: &Viewer<'_>, repository: Option<&Repository>) -> Markup {
             }
         }
     }
+}
+
+/// The commit that an image was built from, as far as that can be said without a look into its
+/// config.
+fn commit_of(app: &App, seen: &Snapshot, digest: &Digest) -> Option<Commit> {
+    let state = seen.state.as_ref();
+    let asked =
+        state.into_iter().flat_map(State::all_requests).find(|request| request.digest == *digest);
+    let open = state.into_iter().flat_map(|state| &state.open).find(|open| open.digest == *digest);
+    let ended = seen.history.iter().flatten().find(|ended| ended.promotion.digest == *digest);
+    let known = asked
+        .map(|request| &request.commit)
+        .or(open.map(|open| &open.commit))
+        .or(ended.map(|ended| &ended.promotion.commit));
+    if let Some(known) = known {
+        return known.clone();
+    }
+    app.config.commit_from.iter().find_map(|source| match source {
+        CommitSource::Tag => seen.tags.as_ref()?.commit(digest, &app.config).flatten(),
+        CommitSource::Annotation => seen.images.get(digest)?.as_ref().ok()?.annotation.clone(),
+        CommitSource::Label | CommitSource::Digest => None,
+    })
+}
+
+fn running(seen: &Snapshot) -> Option<&Digest> {
+    seen.state.as_ref()?.running.as_ref()?.digest.as_ref()
+}
+
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }

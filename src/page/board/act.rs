@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::app::{commit_of, running};
-use super::{LONG, SHORT, Viewer, outcome, way_back};
+use super::verb::{Rights, Verb};
+use super::{LONG, SHORT, Viewer, commit_of, outcome, running, sentence, way_back};
 use crate::function_url::Response;
 use crate::model::answer::Answer;
 use crate::model::config::App;
@@ -20,109 +20,6 @@ pub const REASON: &str = "reason";
 pub const LONGEST_REASON: usize = 200;
 /// The query's name for the image that an act is about.
 pub const IMAGE: &str = "image";
-
-/// What can be done on the board.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
-    /// Let the candidate go to production.
-    Approve,
-    /// Do not let it.
-    Reject,
-    /// Promote an image.
-    Promote,
-    /// Go back, to an image or to the one before.
-    RollBack,
-    /// Have pushes ask.
-    Hold,
-    /// Have them act again.
-    Resume,
-    /// Cancel what is under way.
-    Cancel,
-}
-
-/// Whether an act names an image in its address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Names {
-    /// Always: what was shown is what is meant.
-    Image,
-    /// An image, or else the last one before the present.
-    Perhaps,
-    /// Never.
-    Nothing,
-}
-
-impl Verb {
-    /// All of them.
-    pub const ALL: [Verb; 7] = [
-        Verb::Approve,
-        Verb::Reject,
-        Verb::Promote,
-        Verb::RollBack,
-        Verb::Hold,
-        Verb::Resume,
-        Verb::Cancel,
-    ];
-
-    /// Its name in an address.
-    pub fn name(self) -> &'static str {
-        match self {
-            Verb::Approve => "approve",
-            Verb::Reject => "reject",
-            Verb::Promote => "promote",
-            Verb::RollBack => "rollback",
-            Verb::Hold => "hold",
-            Verb::Resume => "resume",
-            Verb::Cancel => "cancel",
-        }
-    }
-
-    /// Whether it names an image.
-    pub fn names(self) -> Names {
-        match self {
-            Verb::Approve | Verb::Reject | Verb::Promote => Names::Image,
-            Verb::RollBack => Names::Perhaps,
-            Verb::Hold | Verb::Resume | Verb::Cancel => Names::Nothing,
-        }
-    }
-
-    /// Its name on a button.
-    pub(super) fn label(self) -> &'static str {
-        match self {
-            Verb::Approve => "Approve",
-            Verb::Reject => "Reject",
-            Verb::Promote => "Promote",
-            Verb::RollBack => "Roll back",
-            Verb::Hold => "Hold",
-            Verb::Resume => "Resume",
-            Verb::Cancel => "Cancel what is under way",
-        }
-    }
-
-    fn class(self) -> &'static str {
-        match self {
-            Verb::Approve | Verb::Promote | Verb::Resume => "go",
-            Verb::Reject | Verb::RollBack | Verb::Hold | Verb::Cancel => "stop",
-        }
-    }
-}
-
-/// What the bearer of a board may not do with an app, and why. The decision itself holds to the
-/// same rules.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Rights {
-    /// Why they may do nothing at all.
-    pub no_commands: Option<String>,
-    /// Why they may neither approve nor reject.
-    pub no_decisions: Option<String>,
-}
-
-impl Rights {
-    /// Why they may not do this.
-    pub fn objection(&self, verb: Verb) -> Option<&str> {
-        let decides = matches!(verb, Verb::Approve | Verb::Reject);
-        self.no_commands.as_deref().or(self.no_decisions.as_deref().filter(|_| decides))
-    }
-}
 
 /// Asks once more. `once` is the id of what the form will order.
 pub fn confirm(
@@ -186,11 +83,6 @@ fn facts(app: &App, seen: &Snapshot, digest: Option<&Digest>) -> Markup {
             dt { "Stack" } dd { (app.config.stack) " (" (app.config.parameter) ")" }
         }
     }
-}
-
-pub(super) fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// What follows, said before it is done.

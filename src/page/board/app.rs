@@ -3,12 +3,15 @@
 
 use maud::{Markup, html};
 
-use super::act::{Rights, Verb, sentence};
-use super::{LONG, SHORT, Viewer, is_under_way, outcome, pill, progress, status, waits, way_back};
+use super::verb::{Rights, Verb};
+use super::{
+    LONG, SHORT, Viewer, commit_of, is_under_way, outcome, pill, progress, running, sentence,
+    status, waits, way_back,
+};
 use crate::function_url::Response;
 use crate::model::approval::{ApprovalRequest, Progress, Vote};
 use crate::model::command::Via;
-use crate::model::config::{App, CommitSource};
+use crate::model::config::App;
 use crate::model::promotion::{End, Ended, Promotion};
 use crate::model::stack::{Phase, StackEvent};
 use crate::model::state::State;
@@ -60,32 +63,6 @@ pub fn app(viewer: &Viewer<'_>, app: &App, seen: &Snapshot, rights: &Rights) -> 
         }
     };
     page(200, app.repository.as_str(), viewer.refresh(is_under_way), &content)
-}
-
-/// The commit that an image was built from, as far as that can be said without a look into its
-/// config.
-pub(super) fn commit_of(app: &App, seen: &Snapshot, digest: &Digest) -> Option<Commit> {
-    let state = seen.state.as_ref();
-    let asked =
-        state.into_iter().flat_map(State::all_requests).find(|request| request.digest == *digest);
-    let open = state.into_iter().flat_map(|state| &state.open).find(|open| open.digest == *digest);
-    let ended = seen.history.iter().flatten().find(|ended| ended.promotion.digest == *digest);
-    let known = asked
-        .map(|request| &request.commit)
-        .or(open.map(|open| &open.commit))
-        .or(ended.map(|ended| &ended.promotion.commit));
-    if let Some(known) = known {
-        return known.clone();
-    }
-    app.config.commit_from.iter().find_map(|source| match source {
-        CommitSource::Tag => seen.tags.as_ref()?.commit(digest, &app.config).flatten(),
-        CommitSource::Annotation => seen.images.get(digest)?.as_ref().ok()?.annotation.clone(),
-        CommitSource::Label | CommitSource::Digest => None,
-    })
-}
-
-pub(super) fn running(seen: &Snapshot) -> Option<&Digest> {
-    seen.state.as_ref()?.running.as_ref()?.digest.as_ref()
 }
 
 fn commit(commit: Option<&Commit>) -> Markup {
