@@ -1,8 +1,8 @@
-//! Links whose bearer has a right. A link says what it is for, at which address and until when, and
-//! is signed with HMAC-SHA256. It is a secret, so it is never logged. Several keys may be valid at
-//! once: the secret can be changed while links are in use. No I/O here.
+//! Links that give their bearer a right. A link says what it is for and until when, and it is
+//! signed with HMAC-SHA256. It is a secret, so it is never logged. Several keys may be valid at
+//! once, so that the secret can be changed while links are in use. No I/O here.
 //!
-//! The secret holds one key a line. The first one signs, and each of them verifies. The public
+//! The secret holds one key per line. The first one signs, and each of them verifies. The public
 //! address is a link's *audience*: another deployment with the same key refuses this one's links.
 
 use std::fmt;
@@ -44,13 +44,13 @@ impl Purpose for BoardLink {
     const NAME: &'static str = "board";
 }
 
-/// Why a link is refused. The words tell its bearer nothing that could help with a forgery.
+/// Why a link is refused. The words reveal nothing that helps to forge one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
     /// Made up, changed, of another deployment, or signed with a key that is no longer valid.
     #[error("this link is not valid")]
     Forged,
-    /// Its time is over.
+    /// It was valid until a time that has passed.
     #[error("this link is too old")]
     Expired,
 }
@@ -104,7 +104,7 @@ impl FromStr for PublicUrl {
     }
 }
 
-/// A token, which nobody prints by accident.
+/// The signed part of a link. It cannot be printed by accident.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
@@ -128,7 +128,8 @@ pub struct Signer {
     audience: PublicUrl,
 }
 
-/// A line of the secret that is too short. The words name the line, and show none of it.
+/// The error for a line of the secret that is too short. The words name the line and do not show
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "line {line} has fewer than {SHORTEST_KEY} characters: each line is a key that links are \
@@ -140,7 +141,7 @@ pub struct WeakKey {
 }
 
 impl Signer {
-    /// A signer with the keys that the secret holds, for links to this address.
+    /// Makes a signer with the keys in the secret, for links to this address.
     pub fn new(secret: &SecretString, audience: PublicUrl) -> Result<Self, WeakKey> {
         let lines = secret
             .expose_secret()
@@ -155,7 +156,7 @@ impl Signer {
         Ok(Self { keys: keys.collect::<Result<_, _>>()?, audience })
     }
 
-    /// A link's token, valid until then; `None` without a key.
+    /// Makes a link's token, valid until this time; `None` without a key.
     pub fn mint<P: Purpose>(&self, purpose: &P, until: Timestamp) -> Option<Token> {
         let key = self.keys.first()?;
         let what = URL_SAFE_NO_PAD.encode(serde_json::to_vec(purpose).ok()?);
@@ -164,7 +165,7 @@ impl Signer {
         Some(Token(format!("{signed}.{mac}")))
     }
 
-    /// The whole address of a link; a secret as its token is.
+    /// Makes the whole address of a link. It is as secret as the token.
     pub fn address<P: Purpose>(&self, purpose: &P, until: Timestamp) -> Option<String> {
         Some(format!("{}{}/{}", self.audience.0, P::NAME, self.mint(purpose, until)?.expose()))
     }
@@ -190,7 +191,7 @@ pub struct Claim<'a, P> {
     what: P,
 }
 
-/// A claim has the token in it.
+/// Leaves out the token, which the claim contains.
 impl<P> fmt::Debug for Claim<'_, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Claim").finish_non_exhaustive()
@@ -201,19 +202,18 @@ impl<'a, P: Purpose> Claim<'a, P> {
     /// Reads a token, without a key. A malformed or expired one is refused at once, so that it
     /// costs no call.
     pub fn parse(token: &'a str, now: Timestamp) -> Result<Self, Invalid> {
-        let claim = Self::of_form(token).ok_or(Invalid::Forged)?;
+        let claim = Self::well_formed(token).ok_or(Invalid::Forged)?;
         if now >= claim.until { Err(Invalid::Expired) } else { Ok(claim) }
     }
 
-    fn of_form(token: &'a str) -> Option<Self> {
+    fn well_formed(token: &'a str) -> Option<Self> {
         let (signed, signature) = token.rsplit_once('.').filter(|_| token.len() <= LONGEST)?;
         let mut parts = signed.split('.');
         let (key_id, until, what) = (parts.next()?, parts.next()?, parts.next()?);
         if parts.next().is_some() || !until.bytes().all(|b| b.is_ascii_digit()) {
             return None;
         }
-        // Strict: without padding, and without bits that mean nothing, so that no other text is the
-        // same token.
+        // Strict: no padding and no unused bits, so that each token has only one spelling.
         let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
         bytes(key_id).filter(|id| id.len() == KEY_ID)?;
         let signature = bytes(signature)?.try_into().ok()?;

@@ -3,7 +3,7 @@ use proptest::test_runner::RngSeed;
 
 use super::*;
 
-/// As little as a test harness may send.
+/// A payload with only the fields that the function needs.
 fn payload(body: &str, is_base64: bool) -> Value {
     json!({
         "version": "2.0",
@@ -54,7 +54,7 @@ fn a_body_is_read_to_the_byte() {
 }
 
 #[test]
-fn what_a_function_url_does_not_fill_in_may_be_missing() {
+fn optional_parts_may_be_missing() {
     let raw = json!({
         "version": "2.0", "requestContext": { "http": { "method": "GET" } }, "body": null,
         "headers": null,
@@ -67,7 +67,7 @@ fn what_a_function_url_does_not_fill_in_may_be_missing() {
 }
 
 #[test]
-fn what_cannot_be_read_is_answered() {
+fn a_malformed_request_is_refused() {
     is_bad(&payload("not base64!", true), "The body is not valid base64.");
     let mut raw = payload("", false);
     raw["requestContext"]["http"]["method"] = "P OST".into();
@@ -80,7 +80,7 @@ fn what_cannot_be_read_is_answered() {
 }
 
 #[test]
-fn what_is_too_large_is_refused_before_it_is_decoded() {
+fn a_large_request_is_refused_before_it_is_decoded() {
     let status = |raw: &Value| Request::parse(raw).map_or_else(|refused| refused.status, |_| 200);
     for (bytes, want) in [(MOST_BODY_BYTES, 200), (MOST_BODY_BYTES + 1, 413), (6_000_000, 413)] {
         assert_eq!(status(&payload(&"a".repeat(bytes), false)), want, "{bytes}");
@@ -88,7 +88,7 @@ fn what_is_too_large_is_refused_before_it_is_decoded() {
     for (bytes, want) in [(MOST_BODY_BYTES, 200), (MOST_BODY_BYTES + 3, 413), (4_500_000, 413)] {
         assert_eq!(status(&payload(&STANDARD.encode(vec![b'a'; bytes]), true)), want, "{bytes}");
     }
-    // Not even looked at.
+    // Refused by its length, although it is not base64.
     assert_eq!(status(&payload(&"!".repeat(400_000), true)), 413);
     let mut raw = payload("", false);
     raw["rawPath"] = format!("/approve/{}", "a".repeat(9_000)).into();
@@ -99,7 +99,7 @@ fn what_is_too_large_is_refused_before_it_is_decoded() {
 }
 
 #[test]
-fn where_it_came_from_is_an_address_and_one_plain_line() {
+fn the_sender_is_an_address_and_one_plain_line() {
     let mut raw = payload("", false);
     let of = |raw: &Value| {
         let request = Request::parse(raw).expect("read");
@@ -132,7 +132,7 @@ fn a_header_is_found_in_any_case_and_only_if_there_is_one() {
 }
 
 #[test]
-fn every_answer_says_that_it_is_nobodys_to_keep_or_frame() {
+fn every_answer_forbids_caching_and_framing() {
     let payload = Response::json(403, &json!({ "a": 1 })).into_payload();
     let expected = json!({
         "statusCode": 403,

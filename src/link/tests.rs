@@ -69,7 +69,7 @@ fn two_keys_are_valid_at_once_and_the_first_one_signs() {
 }
 
 #[test]
-fn a_link_of_another_deployment_with_the_same_key_is_none_here() {
+fn a_link_of_another_deployment_with_the_same_key_is_refused() {
     let token = token(ONE);
     for there in [
         "https://there.lambda-url.us-east-1.on.aws/",
@@ -109,7 +109,7 @@ fn one_kind_of_link_is_not_taken_for_another() {
 }
 
 #[test]
-fn a_key_that_can_be_guessed_is_none() {
+fn a_short_key_is_refused() {
     let weak = |secret: &str| {
         Signer::new(&SecretString::from(secret), HERE.parse().expect("an address"))
             .map(|_| ())
@@ -122,7 +122,7 @@ fn a_key_that_can_be_guessed_is_none() {
 }
 
 #[test]
-fn what_has_not_the_form_of_a_token_needs_no_key() {
+fn a_malformed_token_is_refused_without_a_key() {
     let good = token(ONE);
     let parts: Vec<&str> = good.split('.').collect();
     let with = |at: usize, part: &str| {

@@ -1,6 +1,5 @@
-//! The board: what runs, what waits and what is under way, of all apps at a glance and of one in
-//! full, and what the bearer of the link may do about it. Looking changes nothing; each act has a
-//! page of its own that asks once more.
+//! The board: [`list`] shows all apps at a glance, [`app`] shows one in full, and [`act`] asks
+//! before it does anything. Looking changes nothing. This file: what these pages share.
 
 pub mod verb;
 
@@ -22,23 +21,23 @@ use crate::model::{Commit, Digest, Repository};
 use crate::text::plain;
 use crate::world::snapshot::Snapshot;
 
-/// How often a page refreshes while something is under way.
+/// How often a page refreshes while something is under way, in seconds.
 const REFRESH: u32 = 5;
-/// The query of a page that does not: what moves by itself must be stoppable.
+/// The query of a page that does not refresh: people must be able to stop what moves by itself.
 pub const STILL: &str = "still";
-/// CloudFormation's reasons can run to pages.
+/// The longest text outside a list, in characters. CloudFormation's reasons can be very long.
 const LONG: usize = 1_000;
-/// What fits into a list.
+/// The longest text in a list, in characters.
 const SHORT: usize = 200;
 
-/// Whose board this is.
+/// Who looks at the board, and how.
 #[derive(Clone, Copy)]
 pub struct Viewer<'a> {
-    /// The token in its addresses.
+    /// The token in the board's addresses.
     pub token: &'a str,
     /// Who looks, and until when.
     pub session: &'a Session,
-    /// Whether the page is to stay as it is.
+    /// Whether refreshing is paused.
     pub is_still: bool,
 }
 
@@ -71,13 +70,13 @@ impl Viewer<'_> {
     fn introduction(&self, own: &str, is_under_way: bool) -> Markup {
         html! {
             p class="hint" {
-                "You look as " (self.name()) ", until " (time(self.session.until))
-                ". Whoever has this address acts as you."
+                "You are viewing this as " (self.name()) ", until " (time(self.session.until))
+                ". Anyone with this address can act as you."
             }
             @if is_under_way && self.is_still {
                 p class="hint" {
                     "Something is under way. "
-                    a href=(own) { "Load this page anew every " (REFRESH) " seconds" }
+                    a href=(own) { "Refresh this page every " (REFRESH) " seconds" }
                 }
             } @else if is_under_way {
                 p class="hint" {
@@ -109,7 +108,7 @@ fn progress(stack: &Stack, events: Option<&StackEvents>) -> Markup {
     }
 }
 
-/// Something that an app waits for, or is at, in a word and in more.
+/// Something pending or under way: a word with its colour, and a sentence.
 struct Wait {
     class: &'static str,
     name: &'static str,
@@ -122,12 +121,12 @@ impl Wait {
     }
 }
 
-/// What an app waits for.
+/// Everything that is pending for an app.
 fn waits(state: &State) -> Vec<Wait> {
     let wait = |class, name, words: String| Wait { class, name, words };
     let mut waits = Vec::new();
     if let Some(trouble) = &state.trouble {
-        waits.push(wait("stop", "cannot be looked at", trouble.clone()));
+        waits.push(wait("stop", "cannot be checked", trouble.clone()));
     }
     if let Some(waiting) = &state.waiting {
         let reason = if waiting.reason.is_empty() {
@@ -161,7 +160,7 @@ fn waits_for_people(request: &ApprovalRequest) -> Option<Wait> {
         ),
         Progress::Rejected => ("stop", "rejected", format!("{what}, by {}", request.who(false))),
         Progress::Expired => ("wait", "expired", format!("{what}: nobody decided in time")),
-        // What is being done about it is told by what is open.
+        // The open promotion shows how this goes on.
         Progress::Approved
         | Progress::Waiting(_)
         | Progress::Deploying
@@ -173,7 +172,7 @@ fn waits_for_people(request: &ApprovalRequest) -> Option<Wait> {
     Some(Wait { class, name, words })
 }
 
-/// Whether it goes on by itself, so that looking again shows something else.
+/// Whether something goes on by itself, so that refreshing the page makes sense.
 pub fn is_under_way(state: &State) -> bool {
     !state.open.is_empty()
         || state.waiting.as_ref().is_some_and(|waiting| waiting.outcome == Outcome::Queued)
@@ -195,12 +194,12 @@ fn outcome(outcome: Outcome) -> Markup {
     pill(class, &outcome.to_string().replace('_', " "))
 }
 
-/// The words say it; the colour only helps.
+/// A word with a colour. The word says it all; the colour only helps.
 fn pill(class: &str, words: &str) -> Markup {
     html! {
         span class={ "state " (class) } {
             @for (at, part) in words.split('_').enumerate() {
-                // CloudFormation's statuses are long words, which a narrow window may break here.
+                // CloudFormation's statuses are long words. A narrow window may break them here.
                 @if at > 0 { "_" wbr; }
                 (part)
             }
@@ -208,6 +207,7 @@ fn pill(class: &str, words: &str) -> Markup {
     }
 }
 
+/// Links back to the list and to an app's page.
 fn way_back(viewer: &Viewer<'_>, repository: Option<&Repository>) -> Markup {
     html! {
         nav aria-label="The board" {
@@ -219,7 +219,7 @@ fn way_back(viewer: &Viewer<'_>, repository: Option<&Repository>) -> Markup {
     }
 }
 
-/// The commit that an image was built from, as far as that can be said without a look into its
+/// The commit that an image was built from, as far as it is known without reading the image's
 /// config.
 fn commit_of(app: &App, seen: &Snapshot, digest: &Digest) -> Option<Commit> {
     let state = seen.state.as_ref();
@@ -241,10 +241,12 @@ fn commit_of(app: &App, seen: &Snapshot, digest: &Digest) -> Option<Commit> {
     })
 }
 
+/// The digest of the image that runs.
 fn running(seen: &Snapshot) -> Option<&Digest> {
     seen.state.as_ref()?.running.as_ref()?.digest.as_ref()
 }
 
+/// The text with a capital letter at its start.
 fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()

@@ -1,6 +1,7 @@
 //! The one stylesheet. Its hash is in the content security policy, so no other style is applied.
 
-/// Contrast is AA in both schemes; sizes are relative, so that a page can be enlarged to 200 %.
+/// Contrast is WCAG AA in light and dark mode. Sizes are relative, so that a page can be enlarged
+/// to 200 %. In the source a rule may take several lines; the browser gets it on one.
 pub(super) const STYLE: &str = "\
 :root{\
     --ground:#f6f7f9;--card:#fff;--text:#1b1f24;--quiet:#57606a;--line:#d0d7de;--link:#0757b8;\
@@ -50,7 +51,7 @@ tbody th{min-width:8rem}\
 @media(min-width:56rem){\
     .stack td{min-width:6.5rem}\
     td[data-label=By]{min-width:11rem}\
-    td[data-label=Waits]{width:38%}\
+    td[data-label=Pending]{width:38%}\
 }\
 .state{overflow-wrap:normal}\
 td p{margin:0 0 .25rem}\

@@ -8,16 +8,15 @@ use serde::Deserialize;
 use super::form::Form;
 use super::{Unreadable, User, id, name, token};
 
-/// Slack's own limit for what a button carries.
+/// Slack's own limit for the value of a button.
 const LONGEST_VALUE: usize = 2000;
 
-/// Somebody clicked on a button. Only the button's value can show that this function made its
-/// message.
+/// A click on a button. Only the button's value can show that this function made its message.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Click {
-    /// What makes it act once.
+    /// Slack's id of the click, so that it acts once.
     pub trigger_id: String,
-    /// The team that the app is installed in; none for an app of a whole organisation.
+    /// The team that the app is installed in; `None` if it is installed for a whole organisation.
     pub team: Option<String>,
     /// The organisation, where there is one.
     pub organisation: Option<String>,
@@ -25,18 +24,18 @@ pub struct Click {
     pub user: User,
     /// The channel of the message.
     pub channel: Option<String>,
-    /// The message, by its time.
+    /// The time of the message, which is its id in the channel.
     pub message_ts: Option<String>,
     /// The button.
     pub button: Button,
-    /// What the button carries; empty if it carries nothing.
+    /// The value of the button; empty if it has none.
     pub value: String,
-    /// Where an answer to the clicker goes, for 30 minutes. Whoever has it can write there: not
-    /// checked yet, and in no log.
+    /// Where an answer to whoever clicked goes, for 30 minutes. It is not checked yet. It is never
+    /// logged, because anyone who has it can write there.
     pub response_url: Option<String>,
 }
 
-/// Without what lets its reader write to the channel.
+/// Leaves out what lets its reader write to the channel.
 impl fmt::Debug for Click {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Click")
@@ -54,7 +53,7 @@ pub enum Button {
     Approve,
     /// Reject a request.
     Reject,
-    /// Ask again for what expired.
+    /// Ask again for approval, after a request expired.
     AskAgain,
     /// Roll back what was deployed.
     RollBack,
@@ -65,7 +64,7 @@ impl Button {
     pub const ALL: [Button; 4] =
         [Button::Approve, Button::Reject, Button::AskAgain, Button::RollBack];
 
-    /// How a message names it.
+    /// Its name in a message.
     pub fn action_id(self) -> &'static str {
         match self {
             Button::Approve => "approve",
@@ -76,13 +75,13 @@ impl Button {
     }
 }
 
-/// Read before the rest, since what is in the rest depends on it.
+/// The kind of an interaction. It is read first, because the other fields depend on it.
 #[derive(Deserialize)]
 struct Kind {
     r#type: String,
 }
 
-/// Only what is used. A key that is there twice is an error, here as in the form.
+/// The fields that are used. A repeated key is an error, here as in the form.
 #[derive(Deserialize)]
 struct Payload {
     trigger_id: Option<String>,
@@ -131,16 +130,16 @@ struct Action {
     value: Option<String>,
 }
 
-/// Reads the body of an interaction; `None` is a valid one that is not about a button of ours.
+/// Reads the body of an interaction; `None` if it is valid but not about a button of this function.
 pub fn parse(body: &[u8]) -> Result<Option<Click>, Unreadable> {
     let json = Form::parse(body)?.take("payload").ok_or(Unreadable("it has no field `payload`"))?;
     let kind: Kind =
-        serde_json::from_str(&json).map_err(|_| Unreadable("`payload` is no interaction"))?;
+        serde_json::from_str(&json).map_err(|_| Unreadable("`payload` is not an interaction"))?;
     if kind.r#type != "block_actions" {
         return Ok(None);
     }
     let payload: Payload =
-        serde_json::from_str(&json).map_err(|_| Unreadable("`payload` is no block action"))?;
+        serde_json::from_str(&json).map_err(|_| Unreadable("`payload` is not a block action"))?;
     let Some([action]) = payload.actions.as_deref() else { return Ok(None) };
     let Some(button) = Button::ALL
         .into_iter()
@@ -150,11 +149,11 @@ pub fn parse(body: &[u8]) -> Result<Option<Click>, Unreadable> {
     };
     let value = action.value.clone().unwrap_or_default();
     if value.len() > LONGEST_VALUE {
-        return Err(Unreadable("a button carries more than it can"));
+        return Err(Unreadable("a button's value is too long"));
     }
-    let user = payload.user.ok_or(Unreadable("`payload` names no user"))?;
+    let user = payload.user.ok_or(Unreadable("`payload` has no user"))?;
     if payload.team.is_none() && payload.enterprise.is_none() {
-        return Err(Unreadable("`payload` names no team"));
+        return Err(Unreadable("`payload` has no team"));
     }
     let container = payload.container.unwrap_or(Container { channel_id: None, message_ts: None });
     let channel = payload.channel.and_then(|channel| channel.id).or(container.channel_id);

@@ -52,8 +52,8 @@ pub(super) async fn answer<W: Web>(
         Ok(Ok(session)) => session,
         Ok(Err(Invalid::Forged)) => return access::forged(),
         Ok(Err(Invalid::Expired)) => {
-            let words = "This board is too old. `/promote board` in Slack, or the command \
-                         `board`, gives another one.";
+            let words = "This link is too old. `/promote board` in Slack, or the command \
+                         `board`, gives you a new one.";
             return notice(410, "Too old", words).because("the link is too old");
         }
         Err(failure) => return failed(&failure),
@@ -61,12 +61,12 @@ pub(super) async fn answer<W: Web>(
     let viewer = Viewer { token: route.token, session: &session, is_still: request.query == STILL };
     let answered = match &route.place {
         Place::List | Place::App(_) if !request.query.is_empty() && !viewer.is_still => {
-            Ok(bad("This address has a query that means nothing."))
+            Ok(bad("The query of this address is not valid."))
         }
         Place::List => list(world, &viewer).await,
         Place::App(repository) => show(world, &viewer, repository).await,
         Place::Act(verb, repository) => match image(*verb, &request.query) {
-            None => Ok(bad("This address does not say, or not rightly, which image it is about.")),
+            None => Ok(bad("The image in this address is missing or not valid.")),
             Some(image) if request.method == Method::POST => {
                 act(world, request, &viewer, repository, *verb, image).await
             }
@@ -91,7 +91,7 @@ async fn session<W: Web>(
 }
 
 fn bad(words: &str) -> Response {
-    notice(400, "That cannot be read", words)
+    notice(400, "Not a valid request", words)
 }
 
 async fn list<W: Web>(world: &W, viewer: &Viewer<'_>) -> Result<Response, Error> {
@@ -161,7 +161,7 @@ async fn find<W: Web>(
 ) -> Result<Result<App, Response>, Error> {
     Ok(match world.app(repository).await {
         Ok(Some(app)) => Ok(app),
-        Ok(None) => Err(notice(404, "Not found", "There is no app of this name.")),
+        Ok(None) => Err(notice(404, "Not found", "There is no app with this name.")),
         Err(Error::Config(error)) => {
             Err(board::app::unusable(viewer, repository, &error.to_string()))
         }
@@ -233,7 +233,7 @@ async fn act<W: Web>(
     }
     let form = Form::parse(&request.form(), verb);
     let Some(command) = form.and_then(|form| command(viewer, repository, verb, image, form)) else {
-        return Ok(bad("The form is not the one of this page."));
+        return Ok(bad("This form does not belong to this page."));
     };
     let app = match find(world, viewer, repository).await? {
         Ok(app) => app,
@@ -241,7 +241,7 @@ async fn act<W: Web>(
     };
     let unfinished =
         |status: u16, words: &str| Ok(act::unfinished(viewer, status, repository, verb, words));
-    // Whoever may not command causes no look.
+    // The app is not looked at for somebody who may not command it.
     if let Some(objection) = rights(viewer, &app, None).no_commands {
         return unfinished(409, &format!("{}: {objection}", Outcome::Refused));
     }
@@ -250,19 +250,19 @@ async fn act<W: Web>(
     match tokio::time::timeout(BUDGET, look_for_a_person(world, &app, &trigger, &subject)).await {
         Err(_) => unfinished(
             200,
-            "It takes longer than a page can wait. If it was written down, it goes on by itself \
-             within five minutes.",
+            "This takes longer than a page can wait. If the command was recorded, it continues by \
+             itself within five minutes.",
         ),
         Ok(Err(Error::Config(error))) => unfinished(409, &error.to_string()),
         Ok(Err(failure)) => Err(failure),
         Ok(Ok(Reply::Answer(answer))) => {
             Ok(act::result(viewer, status(verb, &answer), &answer, repository, verb))
         }
-        Ok(Ok(Reply::Report(_))) => unfinished(500, "That was answered with something else."),
+        Ok(Ok(Reply::Report(_))) => unfinished(500, "The function gave an unexpected answer."),
     }
 }
 
-/// Whether what was wanted is so, or will be.
+/// 200 if the act is done or will be, 409 if not.
 fn status(verb: Verb, answer: &Answer) -> u16 {
     match answer.outcome {
         Outcome::Superseded

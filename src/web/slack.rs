@@ -27,8 +27,8 @@ const BUDGET: Duration = Duration::from_millis(2_250);
 /// How often an app is looked at for somebody who may only look, if two reads did not fit together.
 const LOOKS: u32 = 3;
 /// The answer when the time is up and the command may have been recorded.
-const LATER: &str = "This takes longer than Slack waits. If the command was recorded, it goes on \
-                     by itself within five minutes; `status` shows how it stands.";
+const LATER: &str = "This takes longer than Slack waits. If the command was recorded, it \
+                     continues by itself within five minutes; `status` shows how it stands.";
 
 /// The answer to a trigger, if reads are enough for it; `None` if something would have to be
 /// written first.
@@ -56,7 +56,7 @@ async fn look_only<W: Web>(
     Ok(None)
 }
 
-/// Carries out a command while there is time; `None` if the time was too short. Stopping half-way is
+/// Carries out a command while there is time; `None` if the time was too short. To stop half-way is
 /// as safe as a crash.
 async fn act_in_time<W: Web>(
     world: &W,

@@ -1,4 +1,4 @@
-//! The list of all apps.
+//! The list of all apps. Those that need somebody come first.
 
 use maud::{Markup, html};
 
@@ -18,13 +18,13 @@ pub struct Row {
     pub repository: Repository,
     /// Its configuration, or why it cannot be used.
     pub app: Result<App, String>,
-    /// What is remembered of it, or why that cannot be read.
+    /// What is remembered about it, or why that cannot be read.
     pub state: Result<Option<State>, String>,
-    /// Its stack and its events, where something is under way, or why these cannot be read.
+    /// Its stack with its events, or why these cannot be read; `None` if nothing is under way.
     pub stack: Option<Result<(Option<Stack>, StackEvents), String>>,
 }
 
-/// All apps: those that need somebody first.
+/// The page with all apps.
 pub fn list(viewer: &Viewer<'_>, mut rows: Vec<Row>) -> Response {
     rows.sort_by(|a, b| (rank(a), &a.repository).cmp(&(rank(b), &b.repository)));
     let is_under_way = rows
@@ -41,13 +41,13 @@ pub fn list(viewer: &Viewer<'_>, mut rows: Vec<Row>) -> Response {
                 table class="stack" {
                     caption {
                         (rows.len()) " " (if rows.len() == 1 { "app" } else { "apps" })
-                        "; what waits for somebody comes first"
+                        "; those that need somebody come first"
                     }
                     thead {
                         tr {
                             th scope="col" { "App" }
                             th scope="col" { "Runs" }
-                            th scope="col" { "Waits" }
+                            th scope="col" { "Pending" }
                             th scope="col" { "Stack" }
                             th scope="col" { "Last promotion" }
                         }
@@ -81,7 +81,7 @@ fn line(viewer: &Viewer<'_>, row: &Row) -> Markup {
         tr {
             (name)
             td data-label="Runs" { (runs(state.as_ref())) }
-            td data-label="Waits" {
+            td data-label="Pending" {
                 @if waits.is_empty() { "nothing" }
                 @for wait in &waits { p { (wait.pill()) " " (prose(&plain(&wait.words, SHORT))) } }
             }
@@ -120,7 +120,7 @@ fn at_work(stack: &Result<(Option<Stack>, StackEvents), String>) -> Markup {
     }
 }
 
-/// What an app is at.
+/// Everything that is under way for an app.
 fn works(state: &State) -> Vec<Wait> {
     let wait = |class, name, words: String| Wait { class, name, words };
     let work = |open: &Promotion| {
@@ -128,24 +128,25 @@ fn works(state: &State) -> Vec<Wait> {
         match open {
             Promotion { cancelled_by: Some(_), .. } => wait("wait", "being cancelled", words),
             Promotion { accepted_at: Some(_), .. } => wait("go", "on its way", words),
-            Promotion { accepted_at: None, .. } => wait("wait", "to be sent", words),
+            Promotion { accepted_at: None, .. } => wait("wait", "not sent yet", words),
         }
     };
     state.open.iter().map(work).collect()
 }
 
-/// Both, for a glance.
+/// Everything that is pending or under way.
 fn waits_and_works(state: &State) -> Vec<Wait> {
     waits(state).into_iter().chain(works(state)).collect()
 }
 
+/// The place in the list: a smaller number comes first.
 fn rank(row: &Row) -> u8 {
     let (Ok(_), Ok(state)) = (&row.app, &row.state) else { return 0 };
     let waits = state.as_ref().map(waits_and_works).unwrap_or_default();
     waits
         .iter()
         .map(|wait| match (wait.class, wait.name) {
-            ("stop", "blocked" | "cannot be looked at") => 0,
+            ("stop", "blocked" | "cannot be checked") => 0,
             (_, "waits for approval") => 1,
             ("go", _) => 2,
             _ => 3,

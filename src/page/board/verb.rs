@@ -1,19 +1,19 @@
-//! What can be done on the board, and what its bearer may do of it.
+//! What can be done on the board, and who may do it.
 
 /// What can be done on the board.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
-    /// Let the candidate go to production.
+    /// Approve the candidate.
     Approve,
-    /// Do not let it.
+    /// Reject the candidate.
     Reject,
     /// Promote an image.
     Promote,
-    /// Go back, to an image or to the one before.
+    /// Go back to an image, or to the previous one.
     RollBack,
-    /// Have pushes ask.
+    /// Make pushes ask for approval instead of deploying.
     Hold,
-    /// Have them act again.
+    /// End a hold.
     Resume,
     /// Cancel what is under way.
     Cancel,
@@ -22,9 +22,9 @@ pub enum Verb {
 /// Whether an act names an image in its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Names {
-    /// Always: what was shown is what is meant.
+    /// Always: people act on the image that they were shown.
     Image,
-    /// An image, or else the last one before the present.
+    /// It may; without one, the previous image is meant.
     Perhaps,
     /// Never.
     Nothing,
@@ -64,7 +64,7 @@ impl Verb {
         }
     }
 
-    /// Its name on a button.
+    /// Its words on a button.
     pub fn label(self) -> &'static str {
         match self {
             Verb::Approve => "Approve",
@@ -77,6 +77,7 @@ impl Verb {
         }
     }
 
+    /// The class of its button.
     pub fn class(self) -> &'static str {
         match self {
             Verb::Approve | Verb::Promote | Verb::Resume => "go",
@@ -85,8 +86,8 @@ impl Verb {
     }
 }
 
-/// What the bearer of a board may not do with an app, and why. The decision itself holds to the
-/// same rules.
+/// What the bearer of a board may not do with an app, and why. These rules only choose what a page
+/// shows: the decision applies them again.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rights {
     /// Why they may do nothing at all.

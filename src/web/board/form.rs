@@ -8,7 +8,7 @@ use crate::page::board::act::{LONGEST_REASON, ONCE, REASON};
 use crate::page::board::verb::Verb;
 use crate::text::plain;
 
-/// What the form of a confirming page carries: these fields, once each, and nothing else.
+/// The fields of a confirming page's form: each of them once, and no others.
 pub(super) struct Form {
     once: String,
     reason: Option<String>,
@@ -38,7 +38,7 @@ impl Form {
     }
 }
 
-/// What the form orders; `None` if it leaves out what it must name.
+/// The command that the form makes; `None` if something that the act needs is missing.
 pub(super) fn command(
     viewer: &Viewer<'_>,
     repository: &Repository,

@@ -1,4 +1,4 @@
-//! The board's addresses, and what each one names.
+//! The board's addresses: which page each of them names.
 
 use http::Method;
 
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_names_an_image_where_one_is_meant_and_only_there() {
+    fn a_query_names_an_image_only_where_the_act_takes_one() {
         let digest = Digest::of(b"x");
         let named = format!("image={digest}");
         assert_eq!(image(Verb::Approve, &named), Some(Some(digest.clone())));

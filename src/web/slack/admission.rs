@@ -37,8 +37,8 @@ pub(crate) fn is_ssl_check(request: &Request) -> bool {
     }
 }
 
-/// Checks that Slack signed the request. The headers are checked first, so that a malformed signature
-/// costs no call.
+/// Checks that Slack signed the request. The headers are checked first, so that a malformed
+/// signature costs no call.
 pub(super) async fn authenticate<W: Web>(
     world: &W,
     request: &Request,

@@ -27,11 +27,7 @@ use crate::world::{Listener, Web};
 const LAST_WORD: Duration = Duration::from_millis(300);
 
 /// Answers a click on a button.
-pub(crate) async fn answer<W: Web>(
-    world: &W,
-    request: &Request,
-    now: Timestamp,
-) -> Response {
+pub(crate) async fn answer<W: Web>(world: &W, request: &Request, now: Timestamp) -> Response {
     let began = Instant::now();
     if let Err(refused) = authenticate(world, request, now).await {
         return refused;
@@ -136,8 +132,8 @@ async fn find<W: Web>(world: &W, click: &Click) -> Result<Option<(App, Act)>, Er
     Ok(Some((app, act)))
 }
 
-/// Whether the outcome is what the click was for. Every other outcome is told to whoever clicked: an
-/// approval may come after a rejection, for example.
+/// Whether the outcome is what the click was for. Every other outcome is told to whoever clicked:
+/// an approval may come after a rejection, for example.
 fn is_what_was_clicked(button: Button, outcome: Outcome) -> bool {
     let wanted = match button {
         Button::Approve | Button::RollBack => Outcome::Promoted,

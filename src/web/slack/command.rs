@@ -31,11 +31,7 @@ const TRY_AGAIN: &str = "This takes longer than Slack waits. Try again.";
 const LOG_SAYS: &str = "That failed, and nothing was changed. The function's log says why.";
 
 /// Answers a slash command. Its text is a command; the word `promote` may be left out.
-pub(crate) async fn answer<W: Web>(
-    world: &W,
-    request: &Request,
-    now: Timestamp,
-) -> Response {
+pub(crate) async fn answer<W: Web>(world: &W, request: &Request, now: Timestamp) -> Response {
     let began = Instant::now();
     if let Err(refused) = authenticate(world, request, now).await {
         return refused;
