@@ -21,7 +21,7 @@ newest image again.
 `/promote status <app>`, `/promote history <app>` and `/promote plan <app> [<commit>]` show how \
 things are and change nothing.";
 
-/// The answer to a command.
+/// Says the answer to a command in words.
 pub fn words(reply: &Reply) -> String {
     match reply {
         Reply::Answer(answer) => of_answer(answer),

@@ -36,7 +36,7 @@ impl Installation {
         Some(Self { team: id("team_id")?, organisation: id("enterprise_id") })
     }
 
-    /// How the sender belongs to the installation; `None` for a stranger.
+    /// Returns how the sender belongs to the installation; `None` if not at all.
     pub fn standing(&self, sender: Sender<'_>) -> Option<Standing> {
         let own = Some(self.team.as_str());
         if sender.team == own && (sender.own_team.is_none() || sender.own_team == own) {

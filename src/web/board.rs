@@ -1,11 +1,11 @@
-//! The board's addresses. GET and HEAD show and change nothing; a POST does what its page asked
-//! about, once, as whoever the link is for: a Slack user with that user's rights, or else somebody
-//! whom IAM lets in.
+//! The board over HTTP. GET and HEAD show and change nothing. A POST carries out the act that its
+//! page asked about, once, with the rights of the person that the link was made for: a Slack user,
+//! or else somebody who may invoke the function.
 //!
 //! ```text
 //! /board/<token>                              all apps
 //! /board/<token>/app/<repository>             one app
-//! /board/<token>/act/<act>/<repository>       asks once more, and acts
+//! /board/<token>/act/<act>/<repository>       GET asks people to confirm, POST acts
 //! ```
 
 mod form;
@@ -38,7 +38,7 @@ use crate::web::board::route::{Place, Route, image};
 use crate::world::Web;
 use crate::world::snapshot::{Question, Snapshot, Subject};
 
-/// What people read where only the log has the details.
+/// What people read when only the log has the details.
 const UNREADABLE: &str = "it could not be read just now; the function's log says why";
 
 /// Answers a request for a board.
@@ -134,8 +134,8 @@ fn of_this_stack(app: &App, state: Option<State>) -> Option<State> {
     state.filter(|state| is_same(state) && state.parameter == app.config.parameter)
 }
 
-/// Says why something cannot be shown. Everybody may read a configuration's own errors, and no
-/// others.
+/// Says why something cannot be shown. Everybody may read the errors of a configuration; the log
+/// has all others.
 fn words(repository: &Repository, error: &Error) -> String {
     match error {
         Error::Config(error) => error.to_string(),
@@ -169,7 +169,7 @@ async fn find<W: Web>(
     })
 }
 
-/// The app as it is now, for a page about it.
+/// Returns the app as it is now, for a page about it.
 async fn observe<W: Web>(world: &W, app: &App) -> Result<Snapshot, Error> {
     let mut seen = world.observe(app, &Subject::default()).await?;
     seen.state = of_this_stack(app, seen.state);

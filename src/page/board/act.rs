@@ -114,44 +114,41 @@ fn consequence(
         Verb::Reject => {
             format!("{what} does not go to production, and nobody is asked about it again.")
         }
-        Verb::Promote if !is_newest => format!(
-            "{what} goes to production although it is not the newest image. From then on pushes \
-             ask for approval."
-        ),
-        Verb::Promote if viewer.session.slack.is_some() && required > 1 => {
-            format!("This is your vote for {what}: {required} people must approve it.")
-        }
-        Verb::Promote if viewer.session.slack.is_some() => {
-            format!("{what} goes to production with your approval, whatever was decided before.")
-        }
-        Verb::Promote => format!(
-            "{what} goes to production without an approval, in any mode. This is for emergencies."
-        ),
+        Verb::Promote => promotion(viewer, &what, is_newest, required),
         Verb::RollBack if digest.is_some() => {
             format!("The stack goes back to {what}. From then on pushes ask for approval.")
         }
-        Verb::RollBack | Verb::Hold | Verb::Resume | Verb::Cancel => of_no_image(verb).to_owned(),
+        Verb::RollBack => "The stack goes back to the image that was deployed before, except one \
+                           that was itself rolled back from. An update of ours that is still \
+                           under way is cancelled. From then on pushes ask for approval."
+            .to_owned(),
+        Verb::Hold => "From now on pushes ask for approval instead of deploying.".to_owned(),
+        Verb::Resume => "The hold ends, and an image that was cancelled or rolled back from is a \
+                         candidate again. In mode `auto` the newest image is deployed within five \
+                         minutes."
+            .to_owned(),
+        Verb::Cancel => "An update of ours that is under way is cancelled. An update that was not \
+                         sent yet is not sent."
+            .to_owned(),
     }
 }
 
-/// What an act will do that names no image.
-fn of_no_image(verb: Verb) -> &'static str {
-    match verb {
-        Verb::RollBack => {
-            "The stack goes back to the image that was deployed before, except one that was itself \
-             rolled back from. An update of ours that is still under way is cancelled. From then \
-             on pushes ask for approval."
-        }
-        Verb::Hold => "From now on pushes ask for approval instead of deploying.",
-        Verb::Resume => {
-            "The hold ends, and an image that was cancelled or rolled back from is a candidate \
-             again. In mode `auto` the newest image is deployed within five minutes."
-        }
-        Verb::Cancel => {
-            "An update of ours that is under way is cancelled. An update that was not sent yet is \
-             not sent."
-        }
-        Verb::Approve | Verb::Reject | Verb::Promote => "",
+/// What a promotion will do.
+fn promotion(viewer: &Viewer<'_>, what: &str, is_newest: bool, required: u32) -> String {
+    let is_from_slack = viewer.session.slack.is_some();
+    if !is_newest {
+        format!(
+            "{what} goes to production although it is not the newest image. From then on pushes \
+             ask for approval."
+        )
+    } else if is_from_slack && required > 1 {
+        format!("This is your vote for {what}: {required} people must approve it.")
+    } else if is_from_slack {
+        format!("{what} goes to production with your approval, whatever was decided before.")
+    } else {
+        format!(
+            "{what} goes to production without an approval, in any mode. This is for emergencies."
+        )
     }
 }
 
