@@ -1,5 +1,5 @@
-//! What came. [`payload`] is the only router of raw payloads; each sender has a file of its own, and
-//! their wire formats stop here. No I/O here.
+//! Events, parsed from raw payloads. [`payload`] is the only router; each sender has a file of its
+//! own, which alone knows its wire format. No I/O here.
 
 mod cloudformation;
 pub mod command;

@@ -87,7 +87,9 @@ text!(
             && text.split('/').all(|part| {
                 part.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
                     && part.ends_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-                    && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
+                    && part.bytes().all(|b| {
+                        b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b)
+                    })
             })
     }
 );
@@ -258,6 +260,7 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::samples::web;
 
     #[test]
     fn names_that_ecr_refuses_do_not_parse() {
@@ -291,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_later_promotion_of_the_same_image_has_another_token() {
-        let web = "web".parse().expect("valid");
+        let web = web();
         let tag = "production_9fceb02".parse().expect("valid");
         let token = |ended| Token::of(&web, "web", &Digest::of(b"a"), &tag, ended);
         assert_eq!(token(0), token(0));

@@ -5,10 +5,8 @@ use serde_json::Value;
 
 use super::payload::parse;
 use super::*;
-use crate::model::command::{Act, ImageRef, SlackOrigin, Via};
-
-const DIGEST: &str = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
-const COMMIT: &str = "9fceb02d0ae598e95dc970b74767f19372d61af8";
+use crate::model::command::{Act, ImageRef, SlackOrigin, Standing, Via};
+use crate::samples::{COMMIT, DIGEST};
 
 fn invocation() -> Invocation {
     Invocation::new(
@@ -137,11 +135,7 @@ fn words_and_json_mean_the_same() {
 
 #[test]
 fn an_image_is_named_by_digest_commit_or_tag() {
-    let act = |message: &str| {
-        let mut raw = file("sns-promote");
-        raw["Records"][0]["Sns"]["Message"] = message.into();
-        command(&raw).act
-    };
+    let act = |message: &str| command(&sns(message)).act;
     let commit = || Some(ImageRef::Commit(COMMIT.parse().expect("valid")));
     assert_eq!(act(&format!("promote web {COMMIT}")), Act::Promote(commit()));
     assert_eq!(act(&format!("  Promote\tweb {COMMIT}\n")), Act::Promote(commit()));
@@ -206,18 +200,32 @@ fn is_not_understood(raw: Value, why: &str) {
     assert!(error.contains("`promote web 9fceb02`"), "{error} does not say what is understood");
 }
 
+/// An SNS record with this message.
+fn sns(message: &str) -> Value {
+    let mut raw = file("sns-promote");
+    raw["Records"][0]["Sns"]["Message"] = message.into();
+    raw
+}
+
 #[test]
-fn nonsense_is_told_what_would_be_understood() {
-    let sns = |message: &str| {
-        let mut raw = file("sns-promote");
-        raw["Records"][0]["Sns"]["Message"] = message.into();
-        raw
-    };
+fn nonsense_is_answered_with_an_example() {
     is_not_understood(serde_json::json!([]), "not a JSON object");
     is_not_understood(serde_json::json!({}), "an empty object");
     is_not_understood(serde_json::json!({"actoin": "promote"}), "did you mean `action`?");
     is_not_understood(serde_json::json!({"hello": 1}), "`hello`");
     is_not_understood(serde_json::json!({"source": "aws.s3", "action": "promote"}), "aws.s3");
+    is_not_understood(serde_json::json!({"Records": []}), "empty");
+    is_not_understood(serde_json::json!({"Records": [{"s3": {}}]}), "SNS records");
+    is_not_understood(sns(""), "empty");
+    is_not_understood(sns("promote"), "names no repository");
+    is_not_understood(sns("promote WEB"), "repository name");
+    is_not_understood(sns("promote web 9fceb02 now"), "`now`");
+    is_not_understood(sns("{\"action\":"), "starts like JSON");
+    is_not_understood(sns("lorem ipsum dolor"), "`lorem` is no command.");
+}
+
+#[test]
+fn a_wrong_command_is_answered_with_an_example() {
     is_not_understood(
         serde_json::json!({"action": "destroy", "repository": "web"}),
         "`destroy` is no command",
@@ -250,23 +258,10 @@ fn nonsense_is_told_what_would_be_understood() {
         "takes no reason",
     );
     is_not_understood(serde_json::json!({"action": 5}), "action");
-    is_not_understood(serde_json::json!({"Records": []}), "empty");
-    is_not_understood(serde_json::json!({"Records": [{"s3": {}}]}), "SNS records");
-    is_not_understood(sns(""), "empty");
-    is_not_understood(sns("promote"), "names no repository");
-    is_not_understood(sns("promote WEB"), "repository name");
-    is_not_understood(sns("promote web 9fceb02 now"), "`now`");
-    is_not_understood(sns("{\"action\":"), "starts like JSON");
-    is_not_understood(sns("lorem ipsum dolor"), "`lorem` is no command.");
 }
 
 #[test]
 fn a_misspelt_command_is_told_what_may_be_meant() {
-    let sns = |message: &str| {
-        let mut raw = file("sns-promote");
-        raw["Records"][0]["Sns"]["Message"] = message.into();
-        raw
-    };
     is_not_understood(sns("prmote web"), "`prmote` is no command: did you mean `promote`?");
     is_not_understood(sns("aprove"), "did you mean `approve`?");
     is_not_understood(sns("Promte WEB"), "did you mean `promote`?");
@@ -285,11 +280,7 @@ fn a_misspelt_command_is_told_what_may_be_meant() {
 
 #[test]
 fn a_misspelt_slash_command_is_told_what_may_be_meant() {
-    let origin = SlackOrigin {
-        user: "U1".to_owned(),
-        standing: crate::model::command::Standing::Team,
-        channel: None,
-    };
+    let origin = SlackOrigin { user: "U1".to_owned(), standing: Standing::Team, channel: None };
     let sender = command::Sender::Slack { trigger_id: "1", origin: &origin, name: "" };
     let problem =
         |text: &str| command::from_slash(text, sender).expect_err("not understood").problem;
@@ -303,6 +294,11 @@ fn a_misspelt_slash_command_is_told_what_may_be_meant() {
     assert!(command::from_slash("prmote web", sender).is_ok());
 }
 
+/// A command word, perhaps in capitals, and up to four more words.
+const WORDS: &str = "[ \\t\\n]{0,2}\
+    (?i:promote|plan|rollback|hold|status|cancel|resume|history|reconcile|x)\
+    ([ \\t]\\PC{0,20}){0,4}";
+
 proptest! {
     #![proptest_config(ProptestConfig {
         rng_seed: RngSeed::Fixed(7),
@@ -313,18 +309,16 @@ proptest! {
     #[test]
     fn no_message_makes_it_panic(
         text in any::<String>(),
-        words in "[ \\t\\n]{0,2}(?i:promote|plan|rollback|hold|status|cancel|resume|history|reconcile|x)([ \\t]\\PC{0,20}){0,4}",
+        words in WORDS,
         value in any::<String>(),
     ) {
-        let mut raw = file("sns-promote");
         for message in [
             text, words,
             serde_json::json!({
                 "action": "promote", "repository": value, "tag": "v1",
             }).to_string(),
         ] {
-            raw["Records"][0]["Sns"]["Message"] = message.into();
-            let parsed = parse_one(&raw);
+            let parsed = parse_one(&sns(&message));
             if let Err(error) = &parsed {
                 prop_assert!(!error.contains(char::is_control), "{:?}", error);
             }

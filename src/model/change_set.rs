@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::model::config::Guard;
 use crate::model::promotion::Update;
-use crate::model::stack::Stack;
+use crate::model::stack::{Parameter, Stack};
 use crate::model::{Digest, Repository};
 
 /// How many changes are told at most.
@@ -152,12 +152,12 @@ impl Changes {
             return None;
         }
         // Only the names are told, since the values may be secret.
-        let is_new = |p: &&crate::model::stack::Parameter| {
+        let is_new = |p: &&Parameter| {
             let resolved =
                 self.resolved.iter().find(|(key, _)| *key == p.key).map(|(_, value)| value);
             p.resolved.is_some() && p.resolved.as_ref() != resolved
         };
-        let changes_something = |p: &&crate::model::stack::Parameter| self.causes.contains(&p.key);
+        let changes_something = |p: &&Parameter| self.causes.contains(&p.key);
         let moved: Vec<String> = stack
             .parameters
             .iter()
@@ -217,7 +217,7 @@ impl Stack {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::stack::Parameter;
+    use crate::samples;
 
     fn change(action: &str, kind: &str, replacement: Replacement) -> Change {
         Change {
@@ -243,14 +243,7 @@ mod tests {
             value: "/ami".to_owned(),
             resolved: resolved.map(str::to_owned),
         };
-        Stack {
-            id: String::new(),
-            name: "web".to_owned(),
-            status: "UPDATE_COMPLETE".to_owned(),
-            parent: None,
-            parameters: vec![parameter],
-            capabilities: vec![],
-        }
+        Stack { parameters: vec![parameter], ..samples::stack("UPDATE_COMPLETE") }
     }
 
     #[test]
@@ -291,8 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ssm_typed_parameter_with_a_new_value_objects_where_it_changes_something_and_never_to_a_rollback()
-     {
+    fn a_new_ssm_value_that_changes_something_stops_all_but_a_rollback() {
         let changes = |resolved: &[(&str, &str)], causes: &[&str]| Changes {
             resolved: resolved
                 .iter()

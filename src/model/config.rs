@@ -1,10 +1,19 @@
 //! One app's configuration: the JSON in Parameter Store. It is read whole and checked whole: an
 //! error names the parameter, the key and what was expected. No I/O here.
 
-use std::collections::BTreeSet;
+mod approval;
+mod check;
+mod examples;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use approval::Approval;
+use check::{
+    Wrong, ensure, is_parameter, is_resource_type, is_stack, is_tag_prefix, is_web_address,
+};
+use examples::{EXAMPLE, example_of};
 
 use crate::json::{self, Mistake, Node};
 use crate::model::{Commit, Repository, Tag};
@@ -116,48 +125,22 @@ pub enum CommitSource {
     Digest,
 }
 
-/// Who decides, and how they are asked.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Approval {
-    /// Where to ask in Slack: the channel's id.
-    pub slack_channel: Option<String>,
-    /// Slack user ids that may decide and command; empty = anyone in the channel.
-    pub approvers: Vec<String>,
-    /// How many different people must approve.
-    pub required: u32,
-    /// After how many hours a request can no longer be approved.
-    pub expires_hours: u32,
-    /// Whether a mail link may decide; absent = yes, unless `approvers` or `required` asks for
-    /// identities.
-    pub links: Option<bool>,
-}
-
-impl Approval {
-    /// Whether only people whose identity is proven may decide: that is Slack's signature.
-    pub fn needs_identity(&self) -> bool {
-        !self.approvers.is_empty() || self.required > 1
-    }
-}
-
-impl Default for Approval {
-    fn default() -> Self {
-        Self {
-            slack_channel: None,
-            approvers: Vec::new(),
-            required: 1,
-            expires_hours: 72,
-            links: None,
-        }
-    }
-}
-
 /// What a promotion may change in the stack.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Guard {
     /// Resource types, or `Type:Replacement` where a replacement is fine.
     pub allowed_changes: Vec<String>,
+}
+
+impl Guard {
+    fn check(&self) -> Result<(), Wrong> {
+        ensure(
+            self.allowed_changes.iter().all(|change| is_resource_type(change)),
+            "guard.allowed_changes",
+            "expected resource types such as `AWS::ECS::TaskDefinition:Replacement`",
+        )
+    }
 }
 
 /// CloudFormation's `RollbackConfiguration`, which replaces the stack's own.
@@ -170,6 +153,22 @@ pub struct Rollback {
     /// For how long after the update the alarms are watched, 0-180 minutes.
     #[serde(default)]
     pub monitor_minutes: Option<u32>,
+}
+
+impl Rollback {
+    fn check(&self) -> Result<(), Wrong> {
+        ensure(self.alarms.len() <= 5, "rollback.alarms", "expected at most 5 alarms")?;
+        ensure(
+            self.alarms.iter().all(|arn| arn.starts_with("arn:")),
+            "rollback.alarms",
+            "expected the ARNs of CloudWatch alarms",
+        )?;
+        ensure(
+            self.monitor_minutes.is_none_or(|minutes| minutes <= 180),
+            "rollback.monitor_minutes",
+            "expected 0-180 minutes",
+        )
+    }
 }
 
 /// Who decides about an app, as its configuration says.
@@ -245,39 +244,6 @@ fn default_commit_from() -> Vec<CommitSource> {
     vec![CommitSource::Tag, CommitSource::Annotation, CommitSource::Label, CommitSource::Digest]
 }
 
-/// A correct configuration, for errors about the whole.
-const EXAMPLE: &str = r#"{"stack": "web"}"#;
-
-/// A correct value of each key, for errors about that key.
-const EXAMPLES: &[(&str, &str)] = &[
-    ("stack", r#""web""#),
-    ("parameter", r#""ProductionTag""#),
-    ("capabilities", r#"["CAPABILITY_AUTO_EXPAND"]"#),
-    ("source_tag", r#""latest""#),
-    ("tag_prefix", r#""production_""#),
-    ("mode", r#""approval""#),
-    ("commit_from", r#"["tag", "label"]"#),
-    ("approval", r#"{"required": 1}"#),
-    ("approval.slack_channel", r#""C024BE91L""#),
-    ("approval.approvers", r#"["U024BE7LH"]"#),
-    ("approval.required", "1"),
-    ("approval.expires_hours", "72"),
-    ("approval.links", "false"),
-    ("guard", r#"{"allowed_changes": ["AWS::ECS::Service"]}"#),
-    ("guard.allowed_changes", r#"["AWS::ECS::TaskDefinition:Replacement", "AWS::ECS::Service"]"#),
-    ("rollback", r#"{"monitor_minutes": 10}"#),
-    ("rollback.alarms", r#"["arn:aws:cloudwatch:us-east-1:012345678912:alarm:web-errors"]"#),
-    ("rollback.monitor_minutes", "10"),
-    ("repository_url", r#""https://github.com/acme/web""#),
-];
-
-/// Returns the example for a key; for an item of a list (`approvers[0]`), the list's.
-fn example_of(key: &str) -> Option<String> {
-    let key = key.split('[').next().unwrap_or_default();
-    let (_, value) = EXAMPLES.iter().find(|(known, _)| *known == key)?;
-    Some(format!("\"{}\": {value}", key.rsplit('.').next().unwrap_or_default()))
-}
-
 /// A configuration that cannot be used: which one, which key of it, and what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError {
@@ -306,6 +272,39 @@ impl Config {
         let is_own = value.len() > self.tag_prefix.len() && value.starts_with(&self.tag_prefix);
         is_own && value != self.source_tag.as_str() && value.parse::<Tag>().is_ok()
     }
+
+    /// Checks what the types alone do not promise.
+    fn check(&self) -> Result<(), Wrong> {
+        ensure(
+            is_stack(&self.stack),
+            "stack",
+            "expected the name or the ARN of a CloudFormation stack",
+        )?;
+        ensure(
+            is_parameter(&self.parameter),
+            "parameter",
+            "expected the name of a stack parameter (letters and digits)",
+        )?;
+        ensure(
+            is_tag_prefix(&self.tag_prefix),
+            "tag_prefix",
+            "expected the start of a tag (at most 75 letters, digits, `_`, `.`, `-`, not starting \
+             with `.` or `-`)",
+        )?;
+        ensure(
+            !self.commit_from.is_empty(),
+            "commit_from",
+            "expected at least one of `tag`, `annotation`, `label`, `digest`",
+        )?;
+        self.approval.check()?;
+        self.guard.as_ref().map_or(Ok(()), Guard::check)?;
+        self.rollback.as_ref().map_or(Ok(()), Rollback::check)?;
+        ensure(
+            self.repository_url.as_deref().is_none_or(is_web_address),
+            "repository_url",
+            "expected an https:// address",
+        )
+    }
 }
 
 impl App {
@@ -329,16 +328,11 @@ impl App {
             }));
         }
         let config: Config = json::read(&node).map_err(wrong)?;
-        let app = Self { repository: repository.clone(), source: source.to_owned(), config };
-        app.check().map_err(|ConfigError { key, problem, .. }| {
-            let found = key
-                .as_deref()
-                .and_then(|key| node.at(key))
-                .map(|value| format!("found {value}; "))
-                .unwrap_or_default();
-            wrong(Mistake { key, problem: format!("{found}{problem}.") })
+        config.check().map_err(|Wrong { key, expected }| {
+            let found = node.at(key).map(|value| format!("found {value}; ")).unwrap_or_default();
+            wrong(Mistake { key: Some(key.to_owned()), problem: format!("{found}{expected}.") })
         })?;
-        Ok(app)
+        Ok(Self { repository: repository.clone(), source: source.to_owned(), config })
     }
 
     /// A stand-in for an app whose configuration cannot be used: enough to tell people of it.
@@ -394,105 +388,6 @@ impl App {
             problem: problem.into(),
         }
     }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        let c = &self.config;
-        let ensure = |holds: bool, key: &str, expected: &str| {
-            if holds { Ok(()) } else { Err(self.error(key, expected)) }
-        };
-        ensure(
-            is_stack(&c.stack),
-            "stack",
-            "expected the name or the ARN of a CloudFormation stack",
-        )?;
-        ensure(
-            (1..=255).contains(&c.parameter.len())
-                && c.parameter.bytes().all(|b| b.is_ascii_alphanumeric()),
-            "parameter",
-            "expected the name of a stack parameter (letters and digits)",
-        )?;
-        let longest = format!("{}{}-{}", c.tag_prefix, "a".repeat(40), "a".repeat(12));
-        ensure(
-            longest.parse::<Tag>().is_ok(),
-            "tag_prefix",
-            "expected the start of a tag (at most 75 letters, digits, `_`, `.`, `-`, not starting \
-             with `.` or `-`)",
-        )?;
-        ensure(
-            !c.commit_from.is_empty(),
-            "commit_from",
-            "expected at least one of `tag`, `annotation`, `label`, `digest`",
-        )?;
-        let a = &c.approval;
-        ensure(a.required >= 1, "approval.required", "expected a number of people, at least 1")?;
-        ensure(
-            a.approvers.is_empty() || a.required as usize <= a.approvers.len(),
-            "approval.required",
-            "expected no more people than `approval.approvers` lists, or nothing could ever be \
-             approved",
-        )?;
-        ensure(
-            a.approvers
-                .iter()
-                .all(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric())),
-            "approval.approvers",
-            "expected Slack user ids, such as `U024BE7LH`",
-        )?;
-        ensure(
-            a.approvers.iter().collect::<BTreeSet<_>>().len() == a.approvers.len(),
-            "approval.approvers",
-            "expected each person once: a person who is listed twice still has one vote",
-        )?;
-        ensure(
-            a.slack_channel.as_deref().is_none_or(is_channel),
-            "approval.slack_channel",
-            "expected the channel's id (`C…` or `G…`), not its name, which Slack does not say of \
-             private channels. In Slack, open the \
-             channel and click on its name: the id is at the end of the tab *About*",
-        )?;
-        ensure(
-            !a.needs_identity() || a.slack_channel.is_some(),
-            "approval.slack_channel",
-            "expected a channel's id, such as `C024BE91L`: with `approval.approvers`, or \
-             `approval.required` above 1, people decide in \
-             Slack only, and without a channel nobody is asked there",
-        )?;
-        ensure(
-            (1..=8760).contains(&a.expires_hours),
-            "approval.expires_hours",
-            "expected 1-8760 hours",
-        )?;
-        if let Some(guard) = &c.guard {
-            ensure(
-                guard.allowed_changes.iter().all(|change| is_resource_type(change)),
-                "guard.allowed_changes",
-                "expected resource types such as `AWS::ECS::TaskDefinition:Replacement`",
-            )?;
-        }
-        if let Some(rollback) = &c.rollback {
-            ensure(rollback.alarms.len() <= 5, "rollback.alarms", "expected at most 5 alarms")?;
-            ensure(
-                rollback.alarms.iter().all(|arn| arn.starts_with("arn:")),
-                "rollback.alarms",
-                "expected the ARNs of CloudWatch alarms",
-            )?;
-            ensure(
-                rollback.monitor_minutes.is_none_or(|m| m <= 180),
-                "rollback.monitor_minutes",
-                "expected 0-180 minutes",
-            )?;
-        }
-        ensure(
-            c.repository_url.as_deref().is_none_or(|url| {
-                url.starts_with("https://")
-                    && !url.contains(|c: char| {
-                        c.is_whitespace() || c.is_control() || "<>|\"".contains(c)
-                    })
-            }),
-            "repository_url",
-            "expected an https:// address",
-        )
-    }
 }
 
 /// Whether a configured name or ARN means the stack with this ARN.
@@ -505,44 +400,6 @@ pub fn names_stack(own: &str, stack_id: &str) -> bool {
         || Some(own) == name
         || own.starts_with("arn:")
             && stack_id.strip_prefix(own).is_some_and(|rest| rest.starts_with('/'))
-}
-
-/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html>:
-/// `[a-zA-Z][-a-zA-Z0-9]*`, 128.
-fn is_stack(text: &str) -> bool {
-    let is_name = |name: &str| {
-        (1..=128).contains(&name.len())
-            && name.starts_with(|c: char| c.is_ascii_alphabetic())
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-    };
-    match text.strip_prefix("arn:") {
-        None => is_name(text),
-        Some(rest) => {
-            let parts: Vec<&str> = rest.splitn(5, ':').collect();
-            parts.len() == 5
-                && parts[1] == "cloudformation"
-                && parts[4]
-                    .strip_prefix("stack/")
-                    .is_some_and(|r| is_name(r.split('/').next().unwrap_or_default()))
-        }
-    }
-}
-
-/// Whether this is a channel's id: `C…`, or `G…` for an older private channel. Names of channels
-/// have no capital letters in Slack.
-fn is_channel(text: &str) -> bool {
-    (2..=64).contains(&text.len())
-        && text.starts_with(['C', 'G'])
-        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
-}
-
-fn is_resource_type(change: &str) -> bool {
-    let kind = change.strip_suffix(":Replacement").unwrap_or(change);
-    kind.split("::").count() >= 2
-        && kind.split("::").all(|part| {
-            !part.is_empty()
-                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"@_-".contains(&b))
-        })
 }
 
 #[cfg(test)]

@@ -89,33 +89,37 @@ impl Image {
             ));
         }
         let config =
-            match (body.artifact_type.filter(|kind| !kind.is_empty()), body.manifests, body.config)
-            {
-                // Two tools may read such a manifest differently, and run different things.
-                (_, Some(_), Some(_)) => {
-                    return Err(format!(
-                        "{digest} is an image and an index at once, which cannot be promoted"
-                    ));
-                }
-                (Some(kind), _, _) => ConfigLocation::Artifact(kind),
-                (None, Some(Platforms(platforms)), None) if platforms.is_empty() => {
-                    ConfigLocation::Artifact("an index without an image".to_owned())
-                }
-                (None, Some(Platforms(platforms)), None) => ConfigLocation::Platforms(platforms),
-                (None, None, Some(config)) => match config.media_type {
-                    Some(kind) if !CONFIG_TYPES.contains(&kind.as_str()) => {
-                        ConfigLocation::Artifact(kind)
-                    }
-                    Some(_) | None => config
-                        .digest
-                        .and_then(|text| text.parse().ok())
-                        .map_or(ConfigLocation::Nowhere, ConfigLocation::Blob),
-                },
-                (None, None, None) => ConfigLocation::Nowhere,
-            };
+            location(body.artifact_type, body.manifests, body.config).ok_or_else(|| {
+                format!("{digest} is an image and an index at once, which cannot be promoted")
+            })?;
         let annotation = body.annotations.and_then(Labels::commit);
         Ok(Self { digest: digest.clone(), manifest, media_type, annotation, config })
     }
+}
+
+/// Finds where the labels are. `None` for a manifest that is an image and an index at once: two
+/// tools may read such a manifest differently, and run different things.
+fn location(
+    artifact_type: Option<String>,
+    manifests: Option<Platforms>,
+    config: Option<Descriptor>,
+) -> Option<ConfigLocation> {
+    Some(match (artifact_type.filter(|kind| !kind.is_empty()), manifests, config) {
+        (_, Some(_), Some(_)) => return None,
+        (Some(kind), _, _) => ConfigLocation::Artifact(kind),
+        (None, Some(Platforms(platforms)), None) if platforms.is_empty() => {
+            ConfigLocation::Artifact("an index without an image".to_owned())
+        }
+        (None, Some(Platforms(platforms)), None) => ConfigLocation::Platforms(platforms),
+        (None, None, Some(config)) => match config.media_type {
+            Some(kind) if !CONFIG_TYPES.contains(&kind.as_str()) => ConfigLocation::Artifact(kind),
+            Some(_) | None => config
+                .digest
+                .and_then(|text| text.parse().ok())
+                .map_or(ConfigLocation::Nowhere, ConfigLocation::Blob),
+        },
+        (None, None, None) => ConfigLocation::Nowhere,
+    })
 }
 
 /// A manifest or an index, as far as it is read: what strangers put in besides takes no memory.

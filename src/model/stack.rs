@@ -266,6 +266,7 @@ fn first_failure(operation: &[StackEvent]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::samples;
 
     fn event(token: &str, resource: &str, status: &str, reason: &str) -> StackEvent {
         StackEvent {
@@ -422,17 +423,7 @@ mod tests {
 
     #[test]
     fn only_five_states_take_an_update() {
-        let phase = |status: &str| {
-            Stack {
-                id: String::new(),
-                name: String::new(),
-                status: status.to_owned(),
-                parent: None,
-                parameters: vec![],
-                capabilities: vec![],
-            }
-            .phase()
-        };
+        let phase = |status: &str| samples::stack(status).phase();
         assert_eq!(phase("UPDATE_ROLLBACK_COMPLETE"), Phase::AtRest);
         assert_eq!(phase("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"), Phase::Busy);
         assert_eq!(phase("ROLLBACK_COMPLETE"), Phase::Broken);

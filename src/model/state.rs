@@ -2,24 +2,22 @@
 //! item for each promotion that ended and one `command#…` item for each command that acted. Written
 //! by conditional writes only. No I/O here.
 
+mod end;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::answer::{Answer, Outcome};
-use crate::model::approval::{ApprovalRequest, Posted, Progress};
+use crate::model::approval::{ApprovalRequest, Posted};
 use crate::model::config::Policy;
 use crate::model::limits::{
     BY, CHANGE_SETS, EARLIER, UNTOLD, VALUE, VOTES, VOTES_OF_AN_EARLIER_REQUEST, cut, keep_newest,
     kept_reason,
 };
 use crate::model::notice::Notice;
-use crate::model::promotion::{End, Ended, Promotion};
+use crate::model::promotion::{End, Promotion};
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
 
-/// How many ended promotions the state itself remembers by token; the rest is in the history items.
-const RECENT: usize = 20;
-/// How many failed images automation remembers not to retry.
-const FAILED: usize = 50;
 /// Well above the function's own time limit.
 const LONGEST_STALL: SignedDuration = SignedDuration::from_mins(2);
 
@@ -360,74 +358,6 @@ impl State {
         }
         self.earlier_requests
             .retain(|request| request.is_unshown() || !request.progress.is_final());
-    }
-
-    /// Ends an open promotion: remembered by its token, and returned for the history.
-    pub fn end(
-        &mut self,
-        promotion: &Promotion,
-        end: End,
-        reason: impl Into<String>,
-        now: Timestamp,
-    ) -> Ended {
-        let reason = kept_reason(&reason.into());
-        self.open.retain(|open| open.token != promotion.token);
-        if matches!(end, End::Superseded | End::Blocked) {
-            // An earlier candidate's approval came to nothing; what people said of the present one
-            // still holds.
-            let is_its = |request: &&mut ApprovalRequest| {
-                promotion.request.as_ref() == Some(&request.id) && !request.progress.is_final()
-            };
-            for request in self.earlier_requests.iter_mut().filter(is_its) {
-                request.progress = Progress::Superseded;
-            }
-            if let Some(request) = self
-                .request
-                .as_mut()
-                .filter(|request| promotion.request.as_ref() == Some(&request.id))
-            {
-                request.step_back();
-            }
-        }
-        let ended = Ended {
-            number: self.ended,
-            promotion: promotion.clone().within_limits(),
-            end,
-            reason: reason.clone(),
-            ended_at: now,
-        };
-        self.ended += 1;
-        self.recent.push(Recent {
-            token: promotion.token.clone(),
-            tag: promotion.tag.clone(),
-            digest: promotion.digest.clone(),
-            commit: promotion.commit.clone(),
-            previous_tag: promotion.previous_tag.clone(),
-            end,
-            reason,
-        });
-        let surplus = self.recent.len().saturating_sub(RECENT);
-        self.recent.drain(..surplus);
-        match end {
-            End::Deployed => {
-                self.failed.retain(|digest| *digest != promotion.digest);
-                self.running = Some(Running {
-                    tag: promotion.tag.to_string(),
-                    digest: Some(promotion.digest.clone()),
-                    commit: promotion.commit.clone(),
-                    since: Some(now),
-                    by: promotion.by.clone(),
-                });
-            }
-            End::Failed => {
-                self.failed.retain(|digest| *digest != promotion.digest);
-                self.failed.push(promotion.digest.clone());
-                let surplus = self.failed.len().saturating_sub(FAILED);
-                self.failed.drain(..surplus);
-            }
-            End::Cancelled | End::Superseded | End::Blocked => {}
-        }
-        ended
     }
 }
 
