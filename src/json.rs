@@ -1,4 +1,4 @@
-//! Reads JSON that people write into a type, and tells mistakes in the users' words instead of
+//! Reads JSON that people write into a type, and describes mistakes in the users' words, not in
 //! Rust's. No I/O here.
 
 mod problem;
@@ -32,13 +32,14 @@ pub enum Node {
     Object(Vec<(String, Node)>),
 }
 
-/// What is wrong with a JSON text, and where.
+/// A mistake in a JSON text, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
-    /// The key, as a path (`approval.required`); `None` where the whole is wrong, or is not valid
-    /// JSON.
+    /// The key, as a path (`approval.required`); `None` where the mistake has no key, or the text
+    /// is not valid JSON.
     pub key: Option<String>,
-    /// Sentences that say what was found, what was expected, and the nearest right word.
+    /// Sentences with the value that was found, the value that was expected, and the nearest right
+    /// word.
     pub problem: String,
 }
 
@@ -54,16 +55,16 @@ pub fn parse(text: &str) -> Result<Node, Mistake> {
     serde_json::from_str(text).map_err(|error| Mistake { key: None, problem: syntax(&error) })
 }
 
-/// Why a text is not valid JSON, and at which line and column.
+/// Explains why a text is not valid JSON, with line and column.
 pub fn syntax(error: &serde_json::Error) -> String {
     let (line, column) = (error.line(), error.column());
     let words = error.to_string();
     let why =
         match words.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&words) {
             "key must be a string" => "a key must be in double quotes",
-            "trailing comma" => "nothing follows a comma",
-            "trailing characters" => "more follows where it should end",
-            "recursion limit exceeded" => "too many brackets within each other",
+            "trailing comma" => "there is nothing after a comma",
+            "trailing characters" => "there is more text after the end",
+            "recursion limit exceeded" => "too many nested brackets",
             why if why.starts_with("EOF") => "it ends too early",
             why => why,
         };
@@ -115,7 +116,7 @@ impl Node {
     }
 }
 
-/// The value as an error shows it.
+/// Shows the value as in an error.
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,5 +1,5 @@
-//! The only router of raw payloads: what came becomes an [`Event`], or an error with the nearest
-//! right word and an example.
+//! The only router of raw payloads: each becomes an [`Event`], or an error with the nearest right
+//! word and an example.
 
 use serde_json::{Map, Value};
 
@@ -52,7 +52,7 @@ fn from_event_bridge(
             Ok(Ok(Event::Due { only_open_work: false }))
         }
         other => Err(NotUnderstood::new(format!(
-            "an event of source `{}` was not expected",
+            "an event from source `{}` was not expected",
             brief(other)
         ))),
     }

@@ -46,7 +46,7 @@ fn is_ignored(name: &str, why: &str) {
 }
 
 #[test]
-fn what_is_no_push_of_ours_is_ignored() {
+fn foreign_events_and_other_actions_are_ignored() {
     is_ignored("ecr-delete", "DELETE");
     is_ignored("ecr-push-failure", "FAILURE");
     is_ignored("ecr-push-untagged", "untagged");
@@ -54,15 +54,15 @@ fn what_is_no_push_of_ours_is_ignored() {
     is_ignored("ecr-push-other-account", "another account");
     is_ignored("ecr-push-other-region", "another region");
     is_ignored("ecr-image-scan", "ECR Image Scan");
-    is_ignored("ecr-pull-through-cache", "no push");
-    is_ignored("ecr-pull-through-cache-documented", "no push");
-    is_ignored("ecr-replication", "no push");
-    is_ignored("sns-notification", "own");
+    is_ignored("ecr-pull-through-cache", "not a push");
+    is_ignored("ecr-pull-through-cache-documented", "not a push");
+    is_ignored("ecr-replication", "not a push");
+    is_ignored("sns-notification", "from this function");
 }
 
-/// Foreign events are ignored whatever else is in them, and of a push only what is needed is read.
+/// Foreign events are ignored whatever they contain. Only the needed fields of a push are read.
 #[test]
-fn nothing_is_read_of_an_event_that_is_not_for_this_function() {
+fn foreign_events_are_ignored_without_reading_more() {
     let mut push = file("ecr-push");
     push["time"] = "2023-02-29T02:36:48Z".into();
     assert!(
@@ -221,14 +221,14 @@ fn nonsense_is_answered_with_an_example() {
     is_not_understood(sns("promote WEB"), "repository name");
     is_not_understood(sns("promote web 9fceb02 now"), "`now`");
     is_not_understood(sns("{\"action\":"), "starts like JSON");
-    is_not_understood(sns("lorem ipsum dolor"), "`lorem` is no command.");
+    is_not_understood(sns("lorem ipsum dolor"), "`lorem` is not a command.");
 }
 
 #[test]
 fn a_wrong_command_is_answered_with_an_example() {
     is_not_understood(
         serde_json::json!({"action": "destroy", "repository": "web"}),
-        "`destroy` is no command",
+        "`destroy` is not a command",
     );
     is_not_understood(serde_json::json!({"action": "promote"}), "names no repository");
     is_not_understood(
@@ -262,7 +262,7 @@ fn a_wrong_command_is_answered_with_an_example() {
 
 #[test]
 fn a_misspelt_command_is_told_what_may_be_meant() {
-    is_not_understood(sns("prmote web"), "`prmote` is no command: did you mean `promote`?");
+    is_not_understood(sns("prmote web"), "`prmote` is not a command: did you mean `promote`?");
     is_not_understood(sns("aprove"), "did you mean `approve`?");
     is_not_understood(sns("Promte WEB"), "did you mean `promote`?");
     is_not_understood(sns("promote Web"), "did you mean `web`?");
@@ -284,8 +284,8 @@ fn a_misspelt_slash_command_is_told_what_may_be_meant() {
     let sender = command::Sender::Slack { trigger_id: "1", origin: &origin, name: "" };
     let problem =
         |text: &str| command::from_slash(text, sender).expect_err("not understood").problem;
-    assert_eq!(problem("Prmote web"), "`Prmote` is no command: did you mean `promote`?");
-    assert_eq!(problem("prmote web 9fceb02"), "`prmote` is no command: did you mean `promote`?");
+    assert_eq!(problem("Prmote web"), "`Prmote` is not a command: did you mean `promote`?");
+    assert_eq!(problem("prmote web 9fceb02"), "`prmote` is not a command: did you mean `promote`?");
     assert_eq!(
         problem("web 9fceb02 now"),
         "`promote web 9fceb02 now`: the word `now` was not expected."

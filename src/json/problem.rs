@@ -1,4 +1,4 @@
-//! Says in the users' words what serde finds wrong with a value.
+//! Explains a mistake in a value in the users' words.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::de::{self, Expected, Unexpected};
 
 use crate::nearest::did_you_mean;
 
-/// How much of a value an error shows.
+/// The most characters of a value that an error shows.
 const SHOWN: usize = 100;
 
 /// A mistake whose place is not known yet.
@@ -60,11 +60,11 @@ impl de::Error for Problem {
     }
 
     fn missing_field(key: &'static str) -> Self {
-        Self { member: Some(key), words: "it is missing, and required.".to_owned() }
+        Self { member: Some(key), words: "it is missing, but required.".to_owned() }
     }
 
     fn duplicate_field(key: &'static str) -> Self {
-        Self { member: Some(key), words: "it is there twice; expected once.".to_owned() }
+        Self { member: Some(key), words: "it appears twice; expected once.".to_owned() }
     }
 }
 
@@ -91,7 +91,7 @@ pub(super) fn shown(found: Unexpected<'_>) -> String {
     }
 }
 
-/// Says what was expected in the users' words, where serde names a Rust type.
+/// Replaces serde's name for an expected type by the users' words.
 fn in_words(expected: &dyn Expected) -> String {
     let expected = expected.to_string();
     match expected.as_str() {

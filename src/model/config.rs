@@ -25,12 +25,12 @@ pub struct App {
     pub repository: Repository,
     /// The name of the Parameter Store parameter this was read from, for messages.
     pub source: String,
-    /// The rest, as it is written there.
+    /// The parsed JSON.
     pub config: Config,
 }
 
-/// The JSON of one app's configuration. Unknown keys are errors: a misspelt guard must not be no
-/// guard.
+/// The JSON of one app's configuration. Unknown keys are errors: a misspelt `guard` would leave the
+/// app without a guard.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -45,22 +45,22 @@ pub struct Config {
     /// The tag whose push makes a candidate.
     #[serde(default = "default_source_tag")]
     pub source_tag: Tag,
-    /// What comes before the commit in a production tag.
+    /// The beginning of each production tag, before the commit.
     #[serde(default = "default_tag_prefix")]
     pub tag_prefix: String,
-    /// Whether a push is asked for or promoted.
+    /// Whether a push asks for approval or is promoted.
     #[serde(default)]
     pub mode: Mode,
-    /// Where the commit is looked for, in order.
+    /// The places where the commit is looked for, in order.
     #[serde(default = "default_commit_from")]
     pub commit_from: Vec<CommitSource>,
-    /// Who is asked, and how.
+    /// The people who approve, and how they are asked.
     #[serde(default)]
     pub approval: Approval,
-    /// What a promotion may touch; absent = no guard.
+    /// The changes that a promotion may make; absent = any.
     #[serde(default)]
     pub guard: Option<Guard>,
-    /// Alarms that roll a promotion back; absent = the stack's own stay.
+    /// Alarms that roll a promotion back; absent = the stack's own alarms.
     #[serde(default)]
     pub rollback: Option<Rollback>,
     /// The source repository's address, for compare links.
@@ -68,14 +68,14 @@ pub struct Config {
     pub repository_url: Option<String>,
 }
 
-/// What a push leads to.
+/// The effect of a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// People are asked first.
+    /// It asks people for approval.
     #[default]
     Approval,
-    /// It is promoted.
+    /// It is promoted at once.
     Auto,
 }
 
@@ -121,11 +121,11 @@ pub enum CommitSource {
     Annotation,
     /// The same label in the image config.
     Label,
-    /// Nowhere: the tag is made of the digest.
+    /// No place: the tag is made from the digest.
     Digest,
 }
 
-/// What a promotion may change in the stack.
+/// The changes that a promotion may make in the stack.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Guard {
@@ -150,7 +150,7 @@ pub struct Rollback {
     /// At most 5 CloudWatch alarms, by ARN.
     #[serde(default)]
     pub alarms: Vec<String>,
-    /// For how long after the update the alarms are watched, 0-180 minutes.
+    /// How long the alarms are watched after the update, 0-180 minutes.
     #[serde(default)]
     pub monitor_minutes: Option<u32>,
 }
@@ -171,10 +171,10 @@ impl Rollback {
     }
 }
 
-/// Who decides about an app, as its configuration says.
+/// The rules for decisions about an app, from its configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
-    /// Whether people are asked.
+    /// Whether a push asks for approval or is promoted.
     pub mode: Mode,
     /// Slack user ids of those who may decide; empty = anyone of the installed team in the app's
     /// channel.
@@ -191,7 +191,7 @@ impl Policy {
         !self.approvers.is_empty() || self.required > 1
     }
 
-    /// Lists what has changed, each with the value before and now.
+    /// Lists the changes since an earlier policy, each with the value before and now.
     pub fn changes_since(&self, before: &Policy) -> Vec<String> {
         let list = |approvers: &[String]| {
             if approvers.is_empty() {
@@ -212,8 +212,9 @@ impl Policy {
         changed.map(|(what, before, now)| format!("{what}: {before} before, {now} now")).collect()
     }
 
-    /// The stricter of this policy and the one that a question was asked under. The present list of
-    /// people counts; where it is empty, the question's own list.
+    /// Combines this policy with the one that a request was made under; the stricter rule counts.
+    /// For the list of people, the present one counts, or the request's if the present one is
+    /// empty.
     pub fn or_stricter(self, asked: &Policy) -> Policy {
         Policy {
             mode: if asked.mode == Mode::Approval { Mode::Approval } else { self.mode },
@@ -244,14 +245,14 @@ fn default_commit_from() -> Vec<CommitSource> {
     vec![CommitSource::Tag, CommitSource::Annotation, CommitSource::Label, CommitSource::Digest]
 }
 
-/// A configuration that cannot be used: which one, which key of it, and what was expected.
+/// A configuration that cannot be used, with its place, its key and what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError {
     /// The parameter (or environment) that holds it.
     pub place: String,
-    /// The key, as a path (`approval.required`); `None` when the whole is wrong.
+    /// The key, as a path (`approval.required`); `None` when the mistake has no key.
     pub key: Option<String>,
-    /// What is wrong and what was expected.
+    /// The mistake, and what was expected.
     pub problem: String,
 }
 
@@ -266,14 +267,14 @@ impl fmt::Display for ConfigError {
 }
 
 impl Config {
-    /// Whether a value is a production tag: one that ecr-promoter makes. The source tag never is,
-    /// since it moves.
+    /// Whether a value is a production tag, as ecr-promoter makes it. The source tag moves, so it
+    /// never counts as one.
     pub fn is_production_tag(&self, value: &str) -> bool {
         let is_own = value.len() > self.tag_prefix.len() && value.starts_with(&self.tag_prefix);
         is_own && value != self.source_tag.as_str() && value.parse::<Tag>().is_ok()
     }
 
-    /// Checks what the types alone do not promise.
+    /// Checks the rules that the types do not express.
     fn check(&self) -> Result<(), Wrong> {
         ensure(
             is_stack(&self.stack),
@@ -335,7 +336,8 @@ impl App {
         Ok(Self { repository: repository.clone(), source: source.to_owned(), config })
     }
 
-    /// A stand-in for an app whose configuration cannot be used: enough to tell people of it.
+    /// Makes a stand-in for an app whose configuration cannot be used. It is enough to tell people
+    /// about it.
     pub fn without_configuration(repository: &Repository, source: &str) -> Self {
         let config = Config {
             stack: String::new(),
@@ -353,7 +355,7 @@ impl App {
         Self { repository: repository.clone(), source: source.to_owned(), config }
     }
 
-    /// Returns who decides about this app.
+    /// Returns the rules for decisions about this app.
     pub fn policy(&self) -> Policy {
         let Approval { approvers, required, links, .. } = &self.config.approval;
         let links = links.unwrap_or(!self.config.approval.needs_identity());
@@ -365,13 +367,13 @@ impl App {
         names_stack(&self.config.stack, stack_id)
     }
 
-    /// Where people see what lies between two commits.
+    /// The address of a page that compares two commits.
     pub fn compare_url(&self, old: Option<&Commit>, new: Option<&Commit>) -> Option<String> {
         let url = self.config.repository_url.as_ref()?.trim_end_matches('/');
         Some(format!("{url}/compare/{}...{}", old?, new?))
     }
 
-    /// An error about this configuration as a whole.
+    /// Makes an error about this configuration as a whole.
     pub fn whole(&self, problem: impl Into<String>) -> ConfigError {
         ConfigError {
             place: format!("Parameter Store {}", self.source),
@@ -380,7 +382,7 @@ impl App {
         }
     }
 
-    /// An error about one key of this configuration.
+    /// Makes an error about one key of this configuration.
     pub fn error(&self, key: &str, problem: impl Into<String>) -> ConfigError {
         ConfigError {
             place: format!("Parameter Store {}", self.source),

@@ -6,17 +6,17 @@ use serde::Deserialize;
 
 use super::check::{Wrong, ensure};
 
-/// Who decides, and how they are asked.
+/// The people who approve, and how they are asked.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Approval {
-    /// Where to ask in Slack: the channel's id.
+    /// The id of the Slack channel to ask in.
     pub slack_channel: Option<String>,
     /// Slack user ids that may decide and command; empty = anyone in the channel.
     pub approvers: Vec<String>,
     /// How many different people must approve.
     pub required: u32,
-    /// After how many hours a request can no longer be approved.
+    /// The hours after which a request can no longer be approved.
     pub expires_hours: u32,
     /// Whether a mail link may decide; absent = yes, unless `approvers` or `required` asks for
     /// identities.
@@ -24,7 +24,7 @@ pub struct Approval {
 }
 
 impl Approval {
-    /// Whether only people whose identity is proven may decide: that is Slack's signature.
+    /// Whether only people whose identity Slack's signature proves may decide.
     pub fn needs_identity(&self) -> bool {
         !self.approvers.is_empty() || self.required > 1
     }
@@ -36,9 +36,9 @@ impl Approval {
         ensure(
             self.slack_channel.as_deref().is_none_or(is_channel),
             "approval.slack_channel",
-            "expected the channel's id (`C…` or `G…`), not its name, which Slack does not say of \
-             private channels. In Slack, open the channel and click on its name: the id is at the \
-             end of the tab *About*",
+            "expected the channel's id (`C…` or `G…`), not its name: Slack does not show the \
+             names of private channels. In Slack, open the channel and click on its name: the id \
+             is at the end of the tab *About*",
         )?;
         ensure(
             !self.needs_identity() || self.slack_channel.is_some(),

@@ -1,4 +1,4 @@
-//! What a configuration may say, and what an error about it says.
+//! Configurations and the errors about them.
 
 use super::examples::EXAMPLES;
 use super::*;
@@ -91,7 +91,7 @@ fn an_error_about_a_nested_key_names_its_path() {
 }
 
 #[test]
-fn what_is_no_json_is_told_with_line_and_column_and_without_a_key() {
+fn invalid_json_is_named_by_line_and_column() {
     for json in [
         "{\"stack\": \"web\",\n}",
         "{\"stack\": \"web\"\n \"mode\": \"auto\"}",

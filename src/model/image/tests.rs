@@ -31,7 +31,7 @@ fn a_commit_is_read_from_a_tag_alone_or_after_a_word() {
 }
 
 #[test]
-fn what_only_looks_like_a_commit_is_none() {
+fn other_tags_name_no_commit() {
     commit_by_tags(&["latest"], None);
     commit_by_tags(&["1234567"], None);
     commit_by_tags(&["20240131"], None);
@@ -133,10 +133,9 @@ fn an_index_gives_its_platforms_without_attestations() {
     assert_eq!(index.config, ConfigLocation::Platforms(vec![a]));
 }
 
-/// As `soci convert` writes it: the SOCI index of a platform stands beside its image, with the same
-/// platform.
+/// `soci convert` puts the SOCI index of a platform beside its image, with the same platform.
 #[test]
-fn what_stands_in_an_index_beside_its_images_is_none_of_them() {
+fn other_children_of_an_index_are_left_out() {
     let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
     let platform = r#""platform":{"os":"linux","architecture":"amd64"}"#;
     let child =
@@ -185,7 +184,7 @@ fn each_platform_counts_once_and_only_so_many() {
 }
 
 #[test]
-fn what_is_no_container_image_is_known_by_its_config_or_its_artifact_type() {
+fn artifacts_are_known_by_their_config_or_their_type() {
     let blob = Digest::of(b"c");
     let manifest = |kind: &str, more: &str| {
         image(&format!(r#"{{"config":{{"mediaType":"{kind}","digest":"{blob}"}}{more}}}"#)).config
@@ -230,7 +229,7 @@ fn a_manifest_of_two_kinds_is_refused() {
 }
 
 #[test]
-fn what_a_builder_leaves_null_is_as_if_it_were_not_there() {
+fn null_counts_as_absent() {
     let null = r#"{"mediaType":null,"artifactType":null,"config":null,"manifests":null,
         "annotations":null}"#;
     assert_eq!(image(null).config, ConfigLocation::Nowhere);

@@ -1,4 +1,4 @@
-//! What the state remembers when a promotion has ended.
+//! Ends a promotion in the state.
 
 use jiff::Timestamp;
 
@@ -8,9 +8,10 @@ use crate::model::approval::Progress;
 use crate::model::limits::{keep_newest, kept_reason};
 use crate::model::promotion::{End, Ended, Promotion};
 
-/// How many ended promotions the state itself remembers by token; the rest is in the history items.
+/// The most ended promotions that the state itself remembers by token. All are in the history
+/// items.
 const RECENT: usize = 20;
-/// How many failed images automation remembers not to retry.
+/// The most failed images that automation remembers, so as not to retry them.
 const FAILED: usize = 50;
 
 impl State {
@@ -66,8 +67,8 @@ impl State {
         ended
     }
 
-    /// Ends an earlier request whose promotion came to nothing. The votes on the present request
-    /// still count.
+    /// Ends an earlier request whose promotion was not carried out. The votes on the present
+    /// request still count.
     fn release_request(&mut self, promotion: &Promotion) {
         let Some(id) = &promotion.request else { return };
         for request in self.earlier_requests.iter_mut().filter(|request| request.id == *id) {

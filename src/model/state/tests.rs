@@ -14,7 +14,7 @@ use crate::samples;
 /// besides names and values.
 const MOST_BYTES: usize = 400 * 1024;
 
-/// As long as Parameter Store takes a configuration: 8 KB.
+/// The policy of the longest configuration that Parameter Store takes: 8 KB.
 fn policy() -> Policy {
     Policy {
         mode: Mode::Approval,
