@@ -57,3 +57,6 @@ pub mod schedule;
 pub mod web;
 
 pub mod handle;
+
+#[cfg(test)]
+mod samples;
