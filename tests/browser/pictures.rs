@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ecr_promoter::link::{ApprovalLink, Signer};
+use ecr_promoter::link::Signer;
+use ecr_promoter::model::approval::ApprovalLink;
 use jiff::SignedDuration;
 use secrecy::SecretString;
 use serde_json::{Value, json};
