@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use ecr_promoter::error::Error;
 use ecr_promoter::event::Invocation;
-use ecr_promoter::services::clients::Aws;
+use ecr_promoter::services::clients::Clients;
 use ecr_promoter::settings::Settings;
 use ecr_promoter::{handle, logging};
 use jiff::Timestamp;
@@ -51,19 +51,19 @@ fn drop_empty_variables() -> io::Result<()> {
 async fn run() -> Result<(), lambda_runtime::Error> {
     let var = |name: &str| std::env::var(name).ok();
     logging::start(var);
-    let aws = Aws::from_env(Settings::from_vars(var)?).await;
-    let aws = &aws;
+    let clients = Clients::from_env(Settings::from_vars(var)?).await;
+    let clients = &clients;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
         let LambdaEvent { payload, context } = event;
         let span = info_span!("invocation", request_id = %context.request_id);
         // A tool that runs the function locally may name a time long past.
         let time = context.deadline().duration_since(SystemTime::now()).ok();
-        aws.begin(time);
+        clients.begin(time);
         let now = Timestamp::now();
         let mut invocation =
             Invocation::new(context.request_id, &context.invoked_function_arn, now);
         invocation.deadline = time.and_then(|time| now.checked_add(time).ok());
-        let handled = handle::handle(aws, &payload, &invocation).instrument(span.clone());
+        let handled = handle::handle(clients, &payload, &invocation).instrument(span.clone());
         let result = match time {
             // A function that Lambda stops gives no error of its own, and loses its sandbox.
             Some(time) => tokio::time::timeout(time - MARGIN.min(time / 12), handled)

@@ -9,7 +9,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use http_body_util::BodyExt;
 use tracing::warn;
 
-use super::clients::{ATTEMPT, Aws, SIDE_BY_SIDE};
+use super::clients::{ATTEMPT, Clients, SIDE_BY_SIDE};
 use super::failure::failed;
 use crate::error::Error;
 use crate::model::image::{ConfigLocation, Image, label};
@@ -18,7 +18,7 @@ use crate::model::{Commit, Digest, Repository};
 /// An image config of this size would already be absurd.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
-impl Aws {
+impl Clients {
     /// The commit that the labels of an image name; of an index, the one that all of its platforms
     /// agree on.
     pub(super) async fn label(

@@ -8,7 +8,7 @@ use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOut
 use aws_sdk_cloudformation::types::{self as cfn, ChangeSetStatus, ExecutionStatus};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::clients::Aws;
+use super::clients::Clients;
 use super::cloudformation::{is_passing, parameters, refusal, rollback_configuration, timestamp};
 use super::failure::failed;
 use crate::error::Error;
@@ -27,7 +27,7 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_
 /// person loses work with them.
 const OWN: &str = "ecr-promoter-";
 
-impl Aws {
+impl Clients {
     /// Asks CloudFormation what this update would do. Nothing that runs changes.
     pub(super) async fn create_change_set(
         &self,

@@ -51,7 +51,7 @@ pub(super) type AllApps = Arc<[(Repository, Result<App, ConfigError>)]>;
 
 /// The clients of one sandbox.
 #[derive(Debug)]
-pub struct Aws {
+pub struct Clients {
     pub(super) settings: Settings,
     pub(super) http: SharedHttpConnector,
     pub(super) slack: Api,
@@ -77,7 +77,7 @@ pub struct Aws {
     pub(super) nonce: fn() -> Result<String, Error>,
 }
 
-impl Aws {
+impl Clients {
     /// Clients from the environment that Lambda gives. No call is made.
     pub async fn from_env(settings: Settings) -> Self {
         let connector = Connector::builder()

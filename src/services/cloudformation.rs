@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jiff::{SignedDuration, Timestamp};
 
-use super::clients::Aws;
+use super::clients::Clients;
 use super::failure::failed;
 use crate::error::Error;
 use crate::model::Token;
@@ -22,7 +22,7 @@ const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// How many pages of 100 events a look reads at most.
 const EVENT_PAGES: usize = 10;
 
-impl Aws {
+impl Clients {
     /// The stack by name or ARN; `None` if there is none.
     pub(super) async fn stack(&self, name: &str) -> Result<Option<Stack>, Error> {
         let request = self.cloudformation.describe_stacks().stack_name(name);

@@ -14,7 +14,7 @@ use futures_util::future::try_join_all;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::clients::Aws;
+use super::clients::Clients;
 use super::failure::failed;
 use crate::error::Error;
 use crate::model::approval::{ApprovalRequest, RequestIndex};
@@ -94,7 +94,7 @@ fn parts(roster: &KnownApps) -> (Part, Vec<Part>) {
     (first, further)
 }
 
-impl Aws {
+impl Clients {
     /// An app's state, and what its next write is conditional on.
     pub(super) async fn versioned_state(
         &self,

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::bounded::{MOST_BYTES, is_too_large};
-use super::clients::{Aws, CONFIGURATION_AGE};
+use super::clients::{CONFIGURATION_AGE, Clients};
 use super::failure::failed;
 use crate::error::Error;
 use crate::model::config::App;
@@ -79,7 +79,7 @@ impl Candidates {
     }
 }
 
-impl Aws {
+impl Clients {
     /// Hands over the images page by page, for as long as `take` wants more: whether all were read.
     /// `None` if there is no such repository.
     async fn each_page_of_images(

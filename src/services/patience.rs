@@ -16,7 +16,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::time::{Instant, timeout_at};
 
 use super::cache::locked;
-use super::clients::{Aws, Deadline};
+use super::clients::{Clients, Deadline};
 use crate::error::Error;
 
 /// The time that is kept back, at most, to report that a call was throttled to the end; a tenth of
@@ -44,7 +44,7 @@ const THROTTLED: [&str; 10] = [
     "TooManyRequestsException",
 ];
 
-impl Aws {
+impl Clients {
     /// Begins an invocation. `time` is what it has, where that is known.
     pub fn begin(&self, time: Option<Duration>) {
         let deadline = time.map(|time| Deadline { at: Instant::now() + time, whole: time });
@@ -177,9 +177,10 @@ mod tests {
     /// The SDK makes three tries, so that seven throttled ones are two repetitions and a try.
     #[tokio::test]
     async fn a_call_that_is_throttled_time_after_time_is_made_in_the_end() {
-        let (aws, wire) = connect(std::iter::repeat_with(throttled).take(7).chain([found("{}")]));
-        aws.begin(Some(Duration::from_secs(60)));
-        assert_eq!(aws.parameter(NAME).await.expect("read"), Some("{}".to_owned()));
+        let (clients, wire) =
+            connect(std::iter::repeat_with(throttled).take(7).chain([found("{}")]));
+        clients.begin(Some(Duration::from_secs(60)));
+        assert_eq!(clients.parameter(NAME).await.expect("read"), Some("{}".to_owned()));
         wire.relaxed_requests_match();
     }
 
@@ -191,9 +192,9 @@ mod tests {
             named(),
             ok("<DescribeStacksResponse><DescribeStacksResult/></DescribeStacksResponse>"),
         );
-        let (aws, wire) = connect(std::iter::repeat_with(throttled).take(4).chain([stack]));
-        aws.begin(Some(Duration::from_secs(60)));
-        assert_eq!(aws.stack("web").await.expect("read"), None);
+        let (clients, wire) = connect(std::iter::repeat_with(throttled).take(4).chain([stack]));
+        clients.begin(Some(Duration::from_secs(60)));
+        assert_eq!(clients.stack("web").await.expect("read"), None);
         wire.relaxed_requests_match();
     }
 
@@ -209,14 +210,14 @@ mod tests {
             stack(),
             ok("<DescribeStacksResponse><DescribeStacksResult/></DescribeStacksResponse>"),
         );
-        let (aws, wire) = connect(
+        let (clients, wire) = connect(
             [seen]
                 .into_iter()
                 .chain(std::iter::repeat_with(throttled).take(4))
                 .chain([(events(), none)]),
         );
-        aws.begin(Some(Duration::from_secs(60)));
-        let (stack, events) = aws
+        clients.begin(Some(Duration::from_secs(60)));
+        let (stack, events) = clients
             .watch(&app(&json!({ "stack": "web" })), &crate::model::stack::EventsWanted::default())
             .await
             .expect("read");
@@ -228,14 +229,14 @@ mod tests {
     #[tokio::test]
     async fn those_that_wait_do_so_in_line() {
         let answers = ["1", "2", "3"].map(found);
-        let (aws, wire) = connect(std::iter::repeat_with(throttled).take(6).chain(answers));
-        aws.begin(Some(Duration::from_secs(60)));
-        let first = aws.parameter(NAME);
+        let (clients, wire) = connect(std::iter::repeat_with(throttled).take(6).chain(answers));
+        clients.begin(Some(Duration::from_secs(60)));
+        let first = clients.parameter(NAME);
         let others = async {
-            while aws.line("ssm:GetParameter").try_lock().is_ok() {
+            while clients.line("ssm:GetParameter").try_lock().is_ok() {
                 tokio::task::yield_now().await;
             }
-            join(aws.parameter(NAME), aws.parameter(NAME)).await
+            join(clients.parameter(NAME), clients.parameter(NAME)).await
         };
         let (first, (second, third)) = join(first, others).await;
         let read = [first, second, third].map(|read| read.expect("read"));
@@ -245,9 +246,9 @@ mod tests {
 
     #[tokio::test]
     async fn patience_ends_before_the_invocation_does() {
-        let (aws, wire) = connect(std::iter::repeat_with(throttled).take(3));
-        aws.begin(Some(Duration::from_millis(20)));
-        let words = aws.parameter(NAME).await.expect_err("throttled to the end").to_string();
+        let (clients, wire) = connect(std::iter::repeat_with(throttled).take(3));
+        clients.begin(Some(Duration::from_millis(20)));
+        let words = clients.parameter(NAME).await.expect_err("throttled to the end").to_string();
         assert_eq!(
             words,
             format!(
@@ -259,10 +260,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_fails_for_another_cause_is_not_repeated() {
-        let (aws, wire) =
+        let (clients, wire) =
             connect([(get_parameter(), json_error("InvalidKeyId", "no such key", &json!({})))]);
-        aws.begin(Some(Duration::from_secs(60)));
-        aws.parameter(NAME).await.expect_err("it failed");
+        clients.begin(Some(Duration::from_secs(60)));
+        clients.parameter(NAME).await.expect_err("it failed");
         wire.relaxed_requests_match();
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::cache::locked;
-use super::clients::{AllApps, Aws, CONFIGURATION_AGE};
+use super::clients::{AllApps, CONFIGURATION_AGE, Clients};
 use super::ecr::Newest;
 use super::slack_api::is_response_url;
 use crate::error::Error;
@@ -31,7 +31,7 @@ use crate::world::{Applied, Apps, Listener, Web, World};
 /// How long somebody who misspelt an app's name waits for the right one.
 const SUGGESTION: Duration = Duration::from_millis(800);
 
-impl World for Aws {
+impl World for Clients {
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
@@ -180,7 +180,7 @@ impl World for Aws {
     }
 }
 
-impl Apps for Aws {
+impl Apps for Clients {
     fn source(&self, repository: &Repository) -> String {
         self.settings.app_parameter(repository)
     }
@@ -241,7 +241,7 @@ impl Apps for Aws {
     }
 }
 
-impl Web for Aws {
+impl Web for Clients {
     fn secret_source(&self, secret: Secret) -> String {
         self.settings.secret_parameter(secret)
     }
@@ -297,7 +297,7 @@ impl Web for Aws {
     }
 }
 
-impl Aws {
+impl Clients {
     /// Reads all apps anew. A parameter whose name is not that of a repository is skipped. Each
     /// page is parsed at once, so that only the parsed apps stay in memory.
     async fn read_apps(&self) -> Result<AllApps, Error> {
@@ -336,7 +336,7 @@ impl Aws {
     }
 }
 
-impl Aws {
+impl Clients {
     /// What a look reads that most likely finds nothing to do: three calls. What runs is known
     /// before the tags are asked for, so that one call answers for the newest and the running one.
     async fn glance(&self, app: &App) -> Result<Snapshot, Error> {

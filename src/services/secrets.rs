@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use secrecy::SecretString;
 
 use super::cache::FAILURE_AGE;
-use super::clients::Aws;
+use super::clients::Clients;
 use super::failure::failed;
 use crate::error::Error;
 use crate::model::config::ConfigError;
@@ -17,7 +17,7 @@ use crate::model::config::ConfigError;
 /// How old a secret may be.
 const SECRET_AGE: Duration = Duration::from_secs(60);
 
-impl Aws {
+impl Clients {
     /// Returns a secret by its parameter's name; `None` if it is missing or empty. A missing one is
     /// remembered for seconds only, since somebody may be adding it.
     pub(crate) async fn secret_named(&self, name: &str) -> Result<Option<SecretString>, Error> {
@@ -108,13 +108,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_secret_is_decrypted_and_kept_for_a_minute_used_or_not() {
-        replay([is("old"), is("new")], async |aws| {
-            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("old"));
-            aws.secrets.grow_older(SECRET_AGE - Duration::from_secs(5)).await;
-            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("old"));
-            aws.secrets.grow_older(Duration::from_secs(5)).await;
-            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("new"));
-            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("new"));
+        replay([is("old"), is("new")], async |clients| {
+            assert_eq!(exposed(clients.secret_named(NAME).await).as_deref(), Some("old"));
+            clients.secrets.grow_older(SECRET_AGE - Duration::from_secs(5)).await;
+            assert_eq!(exposed(clients.secret_named(NAME).await).as_deref(), Some("old"));
+            clients.secrets.grow_older(Duration::from_secs(5)).await;
+            assert_eq!(exposed(clients.secret_named(NAME).await).as_deref(), Some("new"));
+            assert_eq!(exposed(clients.secret_named(NAME).await).as_deref(), Some("new"));
         })
         .await;
     }
@@ -122,40 +122,40 @@ mod tests {
     #[tokio::test]
     async fn a_read_that_fails_leaves_no_old_secret_and_is_remembered_for_seconds() {
         let fails = (asked(), json_error("InvalidKeyId", "no such key", &json!({})));
-        replay([is("old"), fails, is("new")], async |aws| {
-            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("old"));
-            aws.secrets.grow_older(SECRET_AGE).await;
+        replay([is("old"), fails, is("new")], async |clients| {
+            assert_eq!(exposed(clients.secret_named(NAME).await).as_deref(), Some("old"));
+            clients.secrets.grow_older(SECRET_AGE).await;
             for _ in 0..10 {
-                let words = aws.secret_named(NAME).await.expect_err("it failed").to_string();
+                let words = clients.secret_named(NAME).await.expect_err("it failed").to_string();
                 assert_eq!(
                     words,
                     "ssm:GetParameter on parameter `/ecr-promoter/slack/bot-token` \
                                    failed: InvalidKeyId: no such key"
                 );
             }
-            aws.secrets.grow_older(FAILURE_AGE).await;
-            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("new"));
+            clients.secrets.grow_older(FAILURE_AGE).await;
+            assert_eq!(exposed(clients.secret_named(NAME).await).as_deref(), Some("new"));
         })
         .await;
     }
 
     #[tokio::test]
     async fn that_there_is_no_secret_is_remembered_for_seconds() {
-        replay([missing(), is("xoxb-1")], async |aws| {
-            assert_eq!(exposed(aws.secret_named(NAME).await), None);
-            assert_eq!(exposed(aws.secret_named(NAME).await), None);
-            aws.secrets.grow_older(FAILURE_AGE).await;
-            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("xoxb-1"));
+        replay([missing(), is("xoxb-1")], async |clients| {
+            assert_eq!(exposed(clients.secret_named(NAME).await), None);
+            assert_eq!(exposed(clients.secret_named(NAME).await), None);
+            clients.secrets.grow_older(FAILURE_AGE).await;
+            assert_eq!(exposed(clients.secret_named(NAME).await).as_deref(), Some("xoxb-1"));
         })
         .await;
     }
 
     #[tokio::test]
     async fn a_secret_that_was_taken_away_is_gone_within_a_minute() {
-        replay([is("xoxb-1"), missing()], async |aws| {
-            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("xoxb-1"));
-            aws.secrets.grow_older(SECRET_AGE).await;
-            assert_eq!(exposed(aws.secret_named(NAME).await), None);
+        replay([is("xoxb-1"), missing()], async |clients| {
+            assert_eq!(exposed(clients.secret_named(NAME).await).as_deref(), Some("xoxb-1"));
+            clients.secrets.grow_older(SECRET_AGE).await;
+            assert_eq!(exposed(clients.secret_named(NAME).await), None);
         })
         .await;
     }
@@ -166,10 +166,11 @@ mod tests {
             let parameter = json!({
                 "Parameter": { "Name": NAME, "Type": kind, "Value": "xoxb-1", "Version": 1 },
             });
-            let error =
-                replay([(asked(), ok_json(&parameter))], async |aws| aws.secret_named(NAME).await)
-                    .await
-                    .expect_err("refused");
+            let error = replay([(asked(), ok_json(&parameter))], async |clients| {
+                clients.secret_named(NAME).await
+            })
+            .await
+            .expect_err("refused");
             let words = error.to_string();
             for part in [
                 NAME,
@@ -186,7 +187,8 @@ mod tests {
     #[tokio::test]
     async fn an_empty_secret_is_none_and_a_line_break_no_part_of_it() {
         for (value, expected) in [("", None), (" \n", None), ("xoxb-1\n", Some("xoxb-1"))] {
-            let secret = replay([is(value)], async |aws| aws.secret_named(NAME).await).await;
+            let secret =
+                replay([is(value)], async |clients| clients.secret_named(NAME).await).await;
             assert_eq!(exposed(secret).as_deref(), expected);
         }
     }
@@ -196,26 +198,27 @@ mod tests {
         let words = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to \
                      perform: kms:Decrypt on resource: x";
         let answer = json_error("AccessDeniedException", words, &json!({}));
-        let result = replay([(asked(), answer)], async |aws| aws.secret_named(NAME).await).await;
+        let result =
+            replay([(asked(), answer)], async |clients| clients.secret_named(NAME).await).await;
         assert_eq!(denied(result), ("kms:Decrypt".to_owned(), format!("parameter `{NAME}`")));
     }
 
     #[tokio::test]
     async fn nothing_prints_a_secret() {
-        let (aws, _) = connect([is("xoxb-1")]);
-        aws.secret_named(NAME).await.expect("read").expect("there is one");
-        assert!(!format!("{aws:?}").contains("xoxb-1"));
+        let (clients, _) = connect([is("xoxb-1")]);
+        clients.secret_named(NAME).await.expect("read").expect("there is one");
+        assert!(!format!("{clients:?}").contains("xoxb-1"));
         let cut_off = r#"{"Parameter":{"Value":"xoxb-1","Version":"#;
         let unreadable = [(asked(), ok(cut_off)), (asked(), ok(cut_off)), (asked(), ok(cut_off))];
-        let (aws, _) = connect(unreadable);
-        let error = aws.secret_named(NAME).await.expect_err("it cannot be read");
+        let (clients, _) = connect(unreadable);
+        let error = clients.secret_named(NAME).await.expect_err("it cannot be read");
         assert!(!format!("{error} {error:?}").contains("xoxb-1"), "{error:?}");
-        let (aws, _) = connect([
+        let (clients, _) = connect([
             (asked(), answer(500, "xoxb-1")),
             (asked(), answer(500, "xoxb-1")),
             (asked(), answer(500, "xoxb-1")),
         ]);
-        let error = aws.secret_named(NAME).await.expect_err("it cannot be read");
+        let error = clients.secret_named(NAME).await.expect_err("it cannot be read");
         assert!(!format!("{error} {error:?}").contains("xoxb-1"), "{error:?}");
     }
 }

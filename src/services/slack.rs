@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use tracing::warn;
 
-use super::clients::{Aws, TokenId};
+use super::clients::{Clients, TokenId};
 use crate::error::Error;
 use crate::model::approval::{ApprovalRequest, Posted};
 use crate::model::config::App;
@@ -29,7 +29,7 @@ const INSTALLATION_WITHIN: Duration = Duration::from_secs(1);
 /// final.
 const GONE: [&str; 3] = ["message_not_found", "cant_update_message", "is_archived"];
 
-impl Aws {
+impl Clients {
     /// Posts a request's message, or brings it up to date.
     pub(super) async fn show(&self, app: &App, request: &ApprovalRequest) -> Applied {
         let Some(channel) = &request.channel else { return Applied::PutOff };

@@ -4,7 +4,7 @@ use aws_sdk_sns::types::MessageAttributeValue;
 use serde_json::json;
 use tracing::warn;
 
-use super::clients::Aws;
+use super::clients::Clients;
 use super::failure::failed;
 use crate::error::Error;
 use crate::model::answer::Outcome;
@@ -14,7 +14,7 @@ use crate::model::notice::Notice;
 use crate::notification::message;
 use crate::world::{Applied, Web};
 
-impl Aws {
+impl Clients {
     /// Publishes a notice; without a topic there is nobody to tell.
     pub(super) async fn tell(&self, app: &App, notice: &Notice) -> Result<Applied, Error> {
         let Some(topic) = &self.settings.notification_topic else { return Ok(Applied::Done) };
@@ -55,7 +55,7 @@ impl Aws {
     }
 }
 
-impl Aws {
+impl Clients {
     /// The address of the page of a request that people are asked about; none where links are not
     /// set up.
     async fn approval_link(&self, app: &App, notice: &Notice) -> Option<String> {
@@ -144,8 +144,8 @@ mod tests {
     /// Tells the notice to a topic that answers this, and checks what it was sent.
     async fn tell_and_check(response: Response<SdkBody>) -> Result<Applied, Error> {
         let (repository, outcome) = (("repository", "web"), ("outcome", "approval_requested"));
-        let (aws, wire) = connect([(publish([repository, outcome]), response)]);
-        let result = aws.tell(&web_app(), &notice()).await;
+        let (clients, wire) = connect([(publish([repository, outcome]), response)]);
+        let result = clients.tell(&web_app(), &notice()).await;
         let sent: Vec<_> = wire
             .actual_requests()
             .map(|request| request.body().bytes().expect("in memory").to_vec())
@@ -170,9 +170,9 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_topic_nobody_is_told_and_nothing_is_sent() {
-        let (mut aws, wire) = connect([]);
-        aws.settings.notification_topic = None;
-        assert_eq!(aws.tell(&web_app(), &notice()).await.expect("not an error"), Applied::Done);
+        let (mut clients, wire) = connect([]);
+        clients.settings.notification_topic = None;
+        assert_eq!(clients.tell(&web_app(), &notice()).await.expect("not an error"), Applied::Done);
         wire.relaxed_requests_match();
     }
 

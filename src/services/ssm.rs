@@ -1,12 +1,12 @@
 //! Parameter Store: configuration. Reads may be stale, which is why no state is kept there.
 
-use super::clients::Aws;
+use super::clients::Clients;
 use super::failure::failed;
 use crate::error::Error;
 use crate::link::{NotPublic, PublicUrl};
 use crate::model::config::ConfigError;
 
-impl Aws {
+impl Clients {
     /// A parameter's value; `None` if there is no such parameter.
     pub(super) async fn parameter(&self, name: &str) -> Result<Option<String>, Error> {
         let request = self.ssm.get_parameter().name(name);
@@ -66,7 +66,7 @@ mod tests {
     use http::Request;
     use serde_json::json;
 
-    use super::super::clients::{Aws, CONFIGURATION_AGE};
+    use super::super::clients::{CONFIGURATION_AGE, Clients};
     use super::super::wire::{connect, denied, json_error, json_request, ok_json, replay, web};
     use crate::world::{Apps, Web};
 
@@ -80,8 +80,8 @@ mod tests {
     async fn a_parameter_is_its_value() {
         let parameter =
             json!({ "Parameter": { "Name": NAME, "Type": "String", "Value": "{}", "Version": 1 } });
-        let found = replay([(get_parameter(NAME), ok_json(&parameter))], async |aws| {
-            aws.parameter(NAME).await
+        let found = replay([(get_parameter(NAME), ok_json(&parameter))], async |clients| {
+            clients.parameter(NAME).await
         })
         .await;
         assert_eq!(found.expect("read"), Some("{}".to_owned()));
@@ -91,7 +91,8 @@ mod tests {
     async fn a_missing_parameter_is_none() {
         let missing = json_error("ParameterNotFound", "", &json!({}));
         let found =
-            replay([(get_parameter(NAME), missing)], async |aws| aws.parameter(NAME).await).await;
+            replay([(get_parameter(NAME), missing)], async |clients| clients.parameter(NAME).await)
+                .await;
         assert_eq!(found.expect("not an error"), None);
     }
 
@@ -100,8 +101,10 @@ mod tests {
         let read = async |words: &str| {
             let answer = json_error("AccessDeniedException", words, &json!({}));
             denied(
-                replay([(get_parameter(NAME), answer)], async |aws| aws.parameter(NAME).await)
-                    .await,
+                replay([(get_parameter(NAME), answer)], async |clients| {
+                    clients.parameter(NAME).await
+                })
+                .await,
             )
         };
         let resource = format!("parameter `{NAME}`");
@@ -121,7 +124,8 @@ mod tests {
     async fn any_other_failure_is_told_in_the_words_of_the_service() {
         let answer = json_error("InvalidKeyId", "no such key", &json!({}));
         let result =
-            replay([(get_parameter(NAME), answer)], async |aws| aws.parameter(NAME).await).await;
+            replay([(get_parameter(NAME), answer)], async |clients| clients.parameter(NAME).await)
+                .await;
         let message = result.expect_err("it failed").to_string();
         assert_eq!(
             message,
@@ -135,18 +139,19 @@ mod tests {
         let throttled =
             (get_parameter(NAME), json_error("ThrottlingException", "Rate exceeded", &json!({})));
         let parameter = (get_parameter(NAME), ok_json(&json!({ "Parameter": { "Value": "{}" } })));
-        let found = replay([throttled, parameter], async |aws| aws.parameter(NAME).await).await;
+        let found =
+            replay([throttled, parameter], async |clients| clients.parameter(NAME).await).await;
         assert_eq!(found.expect("read"), Some("{}".to_owned()));
     }
 
     #[tokio::test]
     async fn an_app_is_read_under_the_prefix_and_only_once() {
         let parameter = json!({ "Parameter": { "Value": r#"{"stack":"web"}"# } });
-        let (mut aws, wire) =
+        let (mut clients, wire) =
             connect([(get_parameter("/tools/promoter/apps/web"), ok_json(&parameter))]);
-        aws.settings.parameter_prefix = "/tools/promoter".to_owned();
+        clients.settings.parameter_prefix = "/tools/promoter".to_owned();
         for _ in 0..2 {
-            let app = aws.app(&web()).await.expect("read").expect("there is one");
+            let app = clients.app(&web()).await.expect("read").expect("there is one");
             assert_eq!(
                 (app.source.as_str(), app.config.stack.as_str()),
                 ("/tools/promoter/apps/web", "web")
@@ -163,21 +168,25 @@ mod tests {
             });
             (get_parameter("/ecr-promoter/public-url"), ok_json(&parameter))
         };
-        let read = async |aws: &Aws| {
-            Web::public_url(aws).await.expect("read").map(|url| url.as_str().to_owned())
+        let read = async |clients: &Clients| {
+            Web::public_url(clients).await.expect("read").map(|url| url.as_str().to_owned())
         };
-        replay([is("https://one.example"), is("https://two.example/\n"), is(" ")], async |aws| {
-            for expected in [Some("https://one.example/"), Some("https://two.example/"), None] {
-                assert_eq!(read(aws).await.as_deref(), expected);
-                assert_eq!(read(aws).await.as_deref(), expected, "known");
-                aws.public_url.grow_older(CONFIGURATION_AGE).await;
-            }
-        })
+        replay(
+            [is("https://one.example"), is("https://two.example/\n"), is(" ")],
+            async |clients| {
+                for expected in [Some("https://one.example/"), Some("https://two.example/"), None] {
+                    assert_eq!(read(clients).await.as_deref(), expected);
+                    assert_eq!(read(clients).await.as_deref(), expected, "known");
+                    clients.public_url.grow_older(CONFIGURATION_AGE).await;
+                }
+            },
+        )
         .await;
-        let error = replay([is("http://one.example/")], async |aws| Web::public_url(aws).await)
-            .await
-            .expect_err("refused")
-            .to_string();
+        let error =
+            replay([is("http://one.example/")], async |clients| Web::public_url(clients).await)
+                .await
+                .expect_err("refused")
+                .to_string();
         assert!(
             error.contains("/ecr-promoter/public-url") && error.contains("https://"),
             "{error}"
@@ -206,7 +215,7 @@ mod tests {
             (get_parameters_by_path(Some("page 2")), ok_json(&page_2)),
             (get_parameters_by_path(Some("page 3")), ok_json(&page_3)),
         ];
-        let apps = replay(recordings, async |aws| aws.apps().await).await.expect("read");
+        let apps = replay(recordings, async |clients| clients.apps().await).await.expect("read");
         let read: Vec<_> = apps
             .iter()
             .map(|(repository, app)| {
@@ -229,15 +238,15 @@ mod tests {
             (get_parameters_by_path(None), page(&["web"])),
             (get_parameters_by_path(None), page(&["web", "worker"])),
         ];
-        replay(recordings, async |aws| {
+        replay(recordings, async |clients| {
             assert_eq!(
-                aws.known_apps().await.expect("read").len(),
+                clients.known_apps().await.expect("read").len(),
                 1,
                 "read, since nothing is known"
             );
-            assert_eq!(aws.known_apps().await.expect("known").len(), 1);
-            assert_eq!(aws.apps().await.expect("read").len(), 2);
-            assert_eq!(aws.known_apps().await.expect("known").len(), 2);
+            assert_eq!(clients.known_apps().await.expect("known").len(), 1);
+            assert_eq!(clients.apps().await.expect("read").len(), 2);
+            assert_eq!(clients.known_apps().await.expect("known").len(), 2);
         })
         .await;
     }
@@ -246,7 +255,7 @@ mod tests {
     async fn a_list_that_is_denied_names_the_action_that_is_missing() {
         let recordings =
             [(get_parameters_by_path(None), json_error("AccessDeniedException", "", &json!({})))];
-        let result = replay(recordings, async |aws| aws.apps().await).await;
+        let result = replay(recordings, async |clients| clients.apps().await).await;
         assert_eq!(
             denied(result),
             ("ssm:GetParametersByPath".to_owned(), "path `/ecr-promoter/apps/`".to_owned())
@@ -256,9 +265,9 @@ mod tests {
     #[tokio::test]
     async fn that_there_is_no_app_is_not_remembered() {
         let missing = || (get_parameter(NAME), json_error("ParameterNotFound", "", &json!({})));
-        replay([missing(), missing()], async |aws| {
+        replay([missing(), missing()], async |clients| {
             for _ in 0..2 {
-                assert_eq!(aws.app(&web()).await.expect("not an error"), None);
+                assert_eq!(clients.app(&web()).await.expect("not an error"), None);
             }
         })
         .await;

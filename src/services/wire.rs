@@ -13,7 +13,7 @@ use aws_smithy_types::body::SdkBody;
 use http::{Request, Response};
 use serde_json::{Value, json};
 
-use super::clients::Aws;
+use super::clients::Clients;
 use crate::error::Error;
 use crate::model::Repository;
 use crate::model::config::App;
@@ -29,10 +29,10 @@ pub(super) type Recording = (Request<SdkBody>, Response<SdkBody>);
 /// exactly these.
 pub(super) async fn replay<T>(
     recordings: impl IntoIterator<Item = Recording>,
-    call: impl AsyncFnOnce(&Aws) -> T,
+    call: impl AsyncFnOnce(&Clients) -> T,
 ) -> T {
-    let (aws, wire) = connect(recordings);
-    let result = call(&aws).await;
+    let (clients, wire) = connect(recordings);
+    let result = call(&clients).await;
     wire.relaxed_requests_match();
     result
 }
@@ -40,7 +40,7 @@ pub(super) async fn replay<T>(
 /// The clients and their wire, for a test that sets something of its own.
 pub(super) fn connect(
     recordings: impl IntoIterator<Item = Recording>,
-) -> (Aws, StaticReplayClient) {
+) -> (Clients, StaticReplayClient) {
     let wire = StaticReplayClient::new(
         recordings
             .into_iter()
@@ -68,12 +68,16 @@ pub(super) fn connect(
         slack_api_url: crate::settings::DEFAULT_SLACK_API.to_owned(),
         endpoint_url: None,
     };
-    let mut aws = Aws::new(&sdk, SharedHttpConnector::new(wire.clone()), settings);
-    let dynamodb =
-        aws.dynamodb.config().to_builder().idempotency_token_provider("idempotency-token").build();
-    aws.dynamodb = aws_sdk_dynamodb::Client::from_conf(dynamodb);
-    aws.nonce = || Ok(nonce());
-    (aws, wire)
+    let mut clients = Clients::new(&sdk, SharedHttpConnector::new(wire.clone()), settings);
+    let dynamodb = clients
+        .dynamodb
+        .config()
+        .to_builder()
+        .idempotency_token_provider("idempotency-token")
+        .build();
+    clients.dynamodb = aws_sdk_dynamodb::Client::from_conf(dynamodb);
+    clients.nonce = || Ok(nonce());
+    (clients, wire)
 }
 
 /// The nonce that each write of a replay draws.

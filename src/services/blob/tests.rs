@@ -86,7 +86,7 @@ fn get(url: &str) -> Request<SdkBody> {
 }
 
 async fn label(recordings: Vec<Recording>, image: &Image) -> Result<Option<Commit>, Error> {
-    replay(recordings, async |aws| aws.label(&web(), image).await).await
+    replay(recordings, async |clients| clients.label(&web(), image).await).await
 }
 
 /// What is said of the image config of `image_config(COMMIT)` when the download is answered this.
@@ -135,12 +135,12 @@ async fn an_address_that_is_not_of_aws_is_not_fetched() {
 async fn the_emulators_own_address_is_fetched() {
     let config = image_config(COMMIT);
     let url = "http://127.0.0.1:4566/blob";
-    let (mut aws, wire) = connect([
+    let (mut clients, wire) = connect([
         (get_download_url(&Digest::of(&config)), named(url)),
         (get(url), ok(config.clone())),
     ]);
-    aws.settings.endpoint_url = Some("http://127.0.0.1:4566".to_owned());
-    assert!(aws.label(&web(), &image_of(&config)).await.expect("read").is_some());
+    clients.settings.endpoint_url = Some("http://127.0.0.1:4566".to_owned());
+    assert!(clients.label(&web(), &image_of(&config)).await.expect("read").is_some());
     wire.relaxed_requests_match();
 }
 

@@ -74,8 +74,8 @@ async fn create(answer: Response<SdkBody>) -> Result<Applied, Error> {
 }
 
 async fn create_with(recording: Recording, update: Update) -> Result<Applied, Error> {
-    replay([recording], async |aws| {
-        aws.create_change_set(&app(&json!({ "stack": "web" })), &update, NAME).await
+    replay([recording], async |clients| {
+        clients.create_change_set(&app(&json!({ "stack": "web" })), &update, NAME).await
     })
     .await
 }
@@ -155,8 +155,8 @@ async fn a_stack_with_too_many_change_sets_is_tried_again_later() {
         || form_error(400, "LimitExceededException", "ChangeSet limit exceeded for stack web");
     // The SDK tries three times by itself.
     let recordings = [(); 3].map(|()| (asked(), full()));
-    let applied = replay(recordings, async |aws| {
-        aws.create_change_set(&app(&json!({ "stack": "web" })), &update(), NAME).await
+    let applied = replay(recordings, async |clients| {
+        clients.create_change_set(&app(&json!({ "stack": "web" })), &update(), NAME).await
     })
     .await;
     let words = "LimitExceededException: ChangeSet limit exceeded for stack web".to_owned();
@@ -169,8 +169,8 @@ async fn a_change_set_whose_first_answer_was_lost_is_not_gone_by() {
     let exists =
         form_error(400, "AlreadyExistsException", &format!("ChangeSet {NAME} already exists"));
     let recordings = [(asked(), answer(500, "")), (asked(), exists)];
-    let applied = replay(recordings, async |aws| {
-        aws.create_change_set(&app(&json!({ "stack": "web" })), &update(), NAME).await
+    let applied = replay(recordings, async |clients| {
+        clients.create_change_set(&app(&json!({ "stack": "web" })), &update(), NAME).await
     })
     .await;
     assert_eq!(applied.expect("not an error"), Applied::NotUpdated(NotUpdated::Contested));
@@ -274,8 +274,8 @@ fn expected(
 }
 
 async fn review(recordings: impl IntoIterator<Item = Recording>) -> Result<ChangeSet, Error> {
-    replay(recordings, async |aws| {
-        aws.change_set(&app(&json!({ "stack": "web" })), CHANGE_SET_ID).await
+    replay(recordings, async |clients| {
+        clients.change_set(&app(&json!({ "stack": "web" })), CHANGE_SET_ID).await
     })
     .await
 }
@@ -655,8 +655,8 @@ async fn execute(answer: Response<SdkBody>) -> Result<Applied, Error> {
         "ExecuteChangeSet",
         &[("ChangeSetName", CHANGE_SET_ID), ("StackName", "web"), ("ClientRequestToken", TOKEN)],
     );
-    replay([(asked, answer)], async |aws| {
-        aws.execute_change_set(&app(&json!({ "stack": "web" })), &token(), CHANGE_SET_ID).await
+    replay([(asked, answer)], async |clients| {
+        clients.execute_change_set(&app(&json!({ "stack": "web" })), &token(), CHANGE_SET_ID).await
     })
     .await
 }
@@ -722,8 +722,8 @@ fn delete_request() -> Request<SdkBody> {
 }
 
 async fn delete(answer: Response<SdkBody>) -> Result<Applied, Error> {
-    replay([(delete_request(), answer)], async |aws| {
-        aws.delete_change_set(&app(&json!({ "stack": "web" })), CHANGE_SET_ID).await
+    replay([(delete_request(), answer)], async |clients| {
+        clients.delete_change_set(&app(&json!({ "stack": "web" })), CHANGE_SET_ID).await
     })
     .await
 }

@@ -20,7 +20,7 @@ fn describe_stacks() -> Request<SdkBody> {
 }
 
 async fn stack(recordings: Vec<Recording>) -> Result<Option<Stack>, Error> {
-    replay(recordings, async |aws| aws.stack("web").await).await
+    replay(recordings, async |clients| clients.stack("web").await).await
 }
 
 fn stacks(member: &str) -> Response<SdkBody> {
@@ -171,7 +171,7 @@ async fn events(recordings: Vec<Recording>, since: Option<&str>) -> Result<Vec<S
     let since = since.map(|text| text.parse::<Timestamp>().expect("a time"));
     let starts_of = since.map(|_| TOKEN.parse().expect("a token")).into_iter().collect();
     let wanted = EventsWanted { starts_of, since };
-    replay(recordings, async |aws| aws.stack_events("web", &wanted).await)
+    replay(recordings, async |clients| clients.stack_events("web", &wanted).await)
         .await
         .map(|events| events.list)
 }
@@ -286,8 +286,9 @@ async fn at_most_ten_pages_are_read_and_then_the_events_do_not_deny_an_update() 
         starts_of: vec![token],
         since: Some("2026-03-01T00:00:00Z".parse().expect("a time")),
     };
-    let events =
-        replay(recordings, async |aws| aws.stack_events("web", &wanted).await).await.expect("read");
+    let events = replay(recordings, async |clients| clients.stack_events("web", &wanted).await)
+        .await
+        .expect("read");
     assert!(events.is_cut && events.list.len() == 10);
     assert_eq!(events.end_of(&wanted.starts_of[0]), Some(UpdateEnd::Unknown));
 }
@@ -347,8 +348,8 @@ fn accepted() -> Response<SdkBody> {
 }
 
 async fn update_stack(recordings: Vec<Recording>, update: Update) -> Result<Applied, Error> {
-    replay(recordings, async |aws| {
-        aws.update_stack(&app(&json!({ "stack": "web" })), &update).await
+    replay(recordings, async |clients| {
+        clients.update_stack(&app(&json!({ "stack": "web" })), &update).await
     })
     .await
 }
@@ -535,8 +536,8 @@ fn under_way(token: &str) -> Recording {
 
 async fn cancel(recordings: Vec<Recording>) -> Result<Applied, Error> {
     let token: Token = TOKEN.parse().expect("a token");
-    replay(recordings, async |aws| {
-        aws.cancel_update(&app(&json!({ "stack": "web" })), &token).await
+    replay(recordings, async |clients| {
+        clients.cancel_update(&app(&json!({ "stack": "web" })), &token).await
     })
     .await
 }

@@ -5,7 +5,7 @@ use aws_smithy_types::body::SdkBody;
 use http::{Request, Response};
 use serde_json::{Value, json};
 
-use super::super::clients::Aws;
+use super::super::clients::Clients;
 use super::super::wire::{
     Recording, denied, json_error, json_request, nonce, ok_json, replay, web,
 };
@@ -224,7 +224,8 @@ fn opens_session() -> Request<SdkBody> {
 #[tokio::test]
 async fn a_session_is_written_once_until_its_end() {
     let open = async |answer| {
-        replay([(opens_session(), answer)], async |aws| aws.write_session(&session()).await).await
+        replay([(opens_session(), answer)], async |clients| clients.write_session(&session()).await)
+            .await
     };
     assert_eq!(open(ok_json(&json!({}))).await.expect("written"), Applied::Done);
     let others = json!({ "Item": session_item(OTHER_NONCE) });
@@ -247,11 +248,13 @@ async fn a_session_is_read_strongly_consistent() {
         ask("GetItem", &json!({ "TableName": "state-table", "Key": key, "ConsistentRead": true }))
     };
     let item = ok_json(&json!({ "Item": session_item(OTHER_NONCE) }));
-    let found = replay([(asked(), item)], async |aws| aws.read_session(&session().id).await).await;
-    assert_eq!(found.expect("read"), Some(session()));
     let found =
-        replay([(asked(), ok_json(&json!({})))], async |aws| aws.read_session(&session().id).await)
-            .await;
+        replay([(asked(), item)], async |clients| clients.read_session(&session().id).await).await;
+    assert_eq!(found.expect("read"), Some(session()));
+    let found = replay([(asked(), ok_json(&json!({})))], async |clients| {
+        clients.read_session(&session().id).await
+    })
+    .await;
     assert_eq!(found.expect("not an error"), None);
 }
 
@@ -266,7 +269,8 @@ fn get_item(key: &str) -> Request<SdkBody> {
 }
 
 async fn read_state(answer: Response<SdkBody>) -> Result<(Option<State>, Version), Error> {
-    replay([(get_item("state"), answer)], async |aws| aws.versioned_state(&web()).await).await
+    replay([(get_item("state"), answer)], async |clients| clients.versioned_state(&web()).await)
+        .await
 }
 
 #[tokio::test]
@@ -322,20 +326,24 @@ async fn a_read_that_is_denied_or_fails_says_what_was_read() {
 #[tokio::test]
 async fn a_command_is_looked_for_by_its_id() {
     let answer = ok_json(&json!({ "Item": command_item(OTHER_NONCE) }));
-    let found = replay([(get_item("command#7d3b"), answer)], async |aws| {
-        aws.command(&web(), Some("7d3b")).await
+    let found = replay([(get_item("command#7d3b"), answer)], async |clients| {
+        clients.command(&web(), Some("7d3b")).await
     })
     .await;
     assert_eq!(found.expect("read"), Some(command()));
 
     let unknown = [(get_item("command#7d3b"), ok_json(&json!({})))];
     assert_eq!(
-        replay(unknown, async |aws| aws.command(&web(), Some("7d3b")).await).await.expect("read"),
+        replay(unknown, async |clients| clients.command(&web(), Some("7d3b")).await)
+            .await
+            .expect("read"),
         None
     );
 
     assert_eq!(
-        replay([], async |aws| aws.command(&web(), None).await).await.expect("no call is made"),
+        replay([], async |clients| clients.command(&web(), None).await)
+            .await
+            .expect("no call is made"),
         None
     );
 }
@@ -360,7 +368,7 @@ async fn states(
     apps: &[&str],
 ) -> Result<BTreeMap<String, Result<State, String>>, Error> {
     let apps: Vec<Repository> = apps.iter().map(|app| app.parse().expect("a repository")).collect();
-    let read = replay(recordings, async |aws| aws.read_states(&apps).await).await?;
+    let read = replay(recordings, async |clients| clients.read_states(&apps).await).await?;
     Ok(read
         .into_iter()
         .map(|(app, state)| (app.to_string(), state.map_err(|error| error.to_string())))
@@ -467,7 +475,7 @@ fn page(numbers: impl Iterator<Item = u64>, last: Option<u64>) -> Response<SdkBo
 }
 
 async fn history(recordings: Vec<Recording>) -> Vec<Ended> {
-    replay(recordings, async |aws| aws.history(&web()).await).await.expect("read")
+    replay(recordings, async |clients| clients.history(&web()).await).await.expect("read")
 }
 
 #[tokio::test]
@@ -533,7 +541,7 @@ async fn what_a_request_is_about_is_found_by_its_id_alone() {
     let get = || {
         ask("GetItem", &json!({ "TableName": "state-table", "Key": key, "ConsistentRead": true }))
     };
-    let look_for = async |aws: &Aws| aws.asked(&REQUEST.parse().expect("an id")).await;
+    let look_for = async |clients: &Clients| clients.asked(&REQUEST.parse().expect("an id")).await;
     let found = replay([(get(), ok_json(&json!({ "Item": asked_item(OTHER_NONCE) })))], look_for)
         .await
         .expect("read");
@@ -621,7 +629,7 @@ async fn save(
     records: Records,
     version: Version,
 ) -> Result<Applied, Error> {
-    replay(recordings, async |aws| aws.save(&web(), &records, &version).await).await
+    replay(recordings, async |clients| clients.save(&web(), &records, &version).await).await
 }
 
 /// The state alone, over the one that was read.
@@ -727,9 +735,10 @@ async fn an_answer_is_kept_for_30_days_beside_its_command() {
     let known = CommandRecord { answer: Some(Answer::ignored(Some(web()), "why")), ..command() };
     let asked =
         ask("PutItem", &json!({ "TableName": "state-table", "Item": answered_item(&nonce()) }));
-    let applied =
-        replay([(asked, ok_json(&json!({})))], async |aws| aws.keep_answer(&web(), &known).await)
-            .await;
+    let applied = replay([(asked, ok_json(&json!({})))], async |clients| {
+        clients.keep_answer(&web(), &known).await
+    })
+    .await;
     assert_eq!(applied.expect("written"), Applied::Done);
 }
 
@@ -863,7 +872,7 @@ async fn read_roster(answer: Response<SdkBody>) -> Result<(KnownApps, Version), 
     let key = json!({ "app": text("#roster"), "item": text("#roster") });
     let asked =
         ask("GetItem", &json!({ "TableName": "state-table", "Key": key, "ConsistentRead": true }));
-    replay([(asked, answer)], async |aws| aws.read_roster().await).await
+    replay([(asked, answer)], async |clients| clients.read_roster().await).await
 }
 
 fn put_roster(condition: &str, more: &Value) -> Request<SdkBody> {
@@ -878,7 +887,7 @@ fn put_next_roster() -> Request<SdkBody> {
 }
 
 async fn write_roster(recordings: Vec<Recording>, version: Version) -> Result<Applied, Error> {
-    replay(recordings, async |aws| aws.write_roster(&roster(), &version).await).await
+    replay(recordings, async |clients| clients.write_roster(&roster(), &version).await).await
 }
 
 #[tokio::test]
@@ -930,10 +939,13 @@ fn size(value: &Value) -> usize {
 
 fn items_of_a_large_roster() -> Vec<Value> {
     let (first, further) = super::parts(&large_roster());
-    let (aws, _) = super::super::wire::connect([]);
+    let (clients, _) = super::super::wire::connect([]);
     let item = |key: &str, part: &super::Part| {
-        let put =
-            aws.put("#roster", key, part, OTHER_NONCE).expect("an item").build().expect("a put");
+        let put = clients
+            .put("#roster", key, part, OTHER_NONCE)
+            .expect("an item")
+            .build()
+            .expect("a put");
         #[expect(clippy::wildcard_enum_match_arm, reason = "the SDK's enum may grow")]
         let attribute = |value: &AttributeValue| match value {
             AttributeValue::S(text) => json!({ "S": text }),
@@ -993,7 +1005,7 @@ async fn a_roster_of_several_items_is_read_whole_and_not_torn() {
             )
         })
     };
-    let whole = replay(read(), async |aws| aws.read_roster().await).await.expect("read");
+    let whole = replay(read(), async |clients| clients.read_roster().await).await.expect("read");
     assert_eq!(whole, (large_roster(), Version(Some(OTHER_NONCE.to_owned()))));
 
     // Between the first item and the last, somebody else wrote all of them.
@@ -1006,7 +1018,7 @@ async fn a_roster_of_several_items_is_read_whole_and_not_torn() {
         get_part(last["item"]["S"].as_str().expect("a key")),
         ok_json(&json!({ "Item": newer })),
     ));
-    let again = replay(torn.into_iter().chain(read()), async |aws| aws.read_roster().await)
+    let again = replay(torn.into_iter().chain(read()), async |clients| clients.read_roster().await)
         .await
         .expect("read");
     assert_eq!(again.0, large_roster());
@@ -1032,9 +1044,11 @@ async fn a_roster_of_several_items_is_written_all_or_none() {
     };
     let write = async |answer: Response<SdkBody>| {
         let version = Version(Some(OTHER_NONCE.to_owned()));
-        replay([(put(), answer)], async |aws| aws.write_roster(&large_roster(), &version).await)
-            .await
-            .expect("not an error")
+        replay([(put(), answer)], async |clients| {
+            clients.write_roster(&large_roster(), &version).await
+        })
+        .await
+        .expect("not an error")
     };
     assert_eq!(write(ok_json(&json!({}))).await, saved());
     let mut reasons = vec![check_failed(&roster_item("fedcba9876543210fedcba9876543210"))];
@@ -1071,7 +1085,9 @@ async fn where_looks_go_on_is_read_and_written_like_the_roster() {
         ask("GetItem", &json!({ "TableName": "state-table", "Key": key, "ConsistentRead": true }))
     };
     let read = async |answer| {
-        replay([(get(), answer)], async |aws| aws.read_unfinished().await).await.expect("read")
+        replay([(get(), answer)], async |clients| clients.read_unfinished().await)
+            .await
+            .expect("read")
     };
     assert_eq!(read(ok_json(&json!({}))).await, (Unfinished::default(), Version(None)));
     let version = Version(Some(OTHER_NONCE.to_owned()));
@@ -1083,8 +1099,10 @@ async fn where_looks_go_on_is_read_and_written_like_the_roster() {
     let more = json!({ "ExpressionAttributeValues": { ":read": text(OTHER_NONCE) } });
     let put = || ask("PutItem", &put_item(&unfinished_item(&nonce()), "nonce = :read", &more));
     let write = async |answer| {
-        replay([(put(), answer)], async |aws| aws.write_unfinished(&unfinished(), &version).await)
-            .await
+        replay([(put(), answer)], async |clients| {
+            clients.write_unfinished(&unfinished(), &version).await
+        })
+        .await
     };
     assert_eq!(write(ok_json(&json!({}))).await.expect("written"), saved());
     let theirs = condition_failed(&unfinished_item("fedcba9876543210fedcba9876543210"));

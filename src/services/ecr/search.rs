@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_sdk_ecr::types::{Image as Row, ImageIdentifier};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::super::clients::Aws;
+use super::super::clients::Clients;
 use super::BATCH;
 use crate::error::Error;
 use crate::model::config::{App, CommitSource};
@@ -52,7 +52,7 @@ enum Location {
     Platforms(Vec<Key>),
 }
 
-impl Aws {
+impl Clients {
     /// The images that were built from a commit, whole or abbreviated.
     pub(in super::super) async fn images_of(
         &self,

@@ -80,7 +80,7 @@ async fn a_repository_that_does_not_exist_has_no_images_and_no_tags() {
     };
     let asked = || batch_get_image(&json!([{ "imageTag": "latest" }]));
     let candidates =
-        replay([(asked(), missing())], async |aws| aws.candidates(&web_app(), None).await)
+        replay([(asked(), missing())], async |clients| clients.candidates(&web_app(), None).await)
             .await
             .expect("not an error");
     assert_eq!((candidates.found.len(), candidates.rows, candidates.is_there), (0, 0, false));
@@ -98,8 +98,8 @@ async fn one_call_reads_the_image_of_a_push_and_that_of_the_source_tag() {
         row(&image.digest, Some("latest"), MANIFEST, MEDIA_TYPE),
     ];
     let asked = batch_get_image(&json!([{ "imageDigest": old }, { "imageTag": "latest" }]));
-    let candidates = replay([(asked, images(&rows, &[]))], async |aws| {
-        aws.candidates(&web_app(), Some(&old)).await
+    let candidates = replay([(asked, images(&rows, &[]))], async |clients| {
+        clients.candidates(&web_app(), Some(&old)).await
     })
     .await;
     let candidates = candidates.expect("read");
@@ -116,10 +116,11 @@ async fn a_manifest_that_ecr_converted_is_not_taken_for_the_image() {
     let digest = Digest::of(b"a list of manifests");
     let rows = [row(&digest, Some("latest"), MANIFEST, MEDIA_TYPE)];
     let asked = batch_get_image(&json!([{ "imageTag": "latest" }]));
-    let candidates =
-        replay([(asked, images(&rows, &[]))], async |aws| aws.candidates(&web_app(), None).await)
-            .await
-            .expect("read");
+    let candidates = replay([(asked, images(&rows, &[]))], async |clients| {
+        clients.candidates(&web_app(), None).await
+    })
+    .await
+    .expect("read");
     assert_eq!(candidates.found, BTreeMap::new());
     assert_eq!(candidates.newest(None, &tag("latest")), Newest::Known(Some(digest)));
 }
@@ -143,7 +144,7 @@ async fn what_cannot_be_pulled_says_why() {
         let rows = [row(&Digest::of(OLD_MANIFEST.as_bytes()), Some("latest"), OLD_MANIFEST, OCI)];
         let recordings = [(asked(), images(&rows, &failures))];
         let candidates =
-            replay(recordings, async |aws| aws.candidates(&web_app(), Some(&digest)).await)
+            replay(recordings, async |clients| clients.candidates(&web_app(), Some(&digest)).await)
                 .await
                 .expect("read");
         assert_eq!(
@@ -153,8 +154,9 @@ async fn what_cannot_be_pulled_says_why() {
 
         let recordings =
             [(batch_get_image(&json!([{ "imageDigest": digest }])), images(&[], &failures))];
-        let alone =
-            replay(recordings, async |aws| aws.image(&web(), &digest).await).await.expect("read");
+        let alone = replay(recordings, async |clients| clients.image(&web(), &digest).await)
+            .await
+            .expect("read");
         assert_eq!(alone, Err(format!("{digest} cannot be pulled: {expected}")));
     }
 }
@@ -166,8 +168,8 @@ async fn a_source_tag_on_nothing_makes_nothing_the_newest() {
         "failureReason": "Requested image not found",
     })];
     let asked = batch_get_image(&json!([{ "imageTag": "latest" }]));
-    let candidates = replay([(asked, images(&[], &failures))], async |aws| {
-        aws.candidates(&web_app(), None).await
+    let candidates = replay([(asked, images(&[], &failures))], async |clients| {
+        clients.candidates(&web_app(), None).await
     })
     .await
     .expect("read");
@@ -258,7 +260,7 @@ async fn a_routine_look_asks_for_the_newest_and_the_running_tag_in_one_call() {
         batch_get_image(&json!([{ "imageTag": "latest" }, { "imageTag": "production_e83c516" }]));
     let recordings = others().into_iter().chain([(asked, images(&rows, &[]))]);
     let subject = Subject { is_routine: true, ..Subject::default() };
-    let seen = replay(recordings, async |aws| aws.observe(&web_app(), &subject).await)
+    let seen = replay(recordings, async |clients| clients.observe(&web_app(), &subject).await)
         .await
         .expect("seen");
     let tags = seen.tags.expect("a repository");
@@ -281,9 +283,10 @@ async fn an_image_is_read_by_digest_with_the_bytes_as_they_are() {
         row(&image.digest, Some("9fceb02"), MANIFEST, MEDIA_TYPE),
     ];
     let asked = batch_get_image(&json!([{ "imageDigest": image.digest }]));
-    let found =
-        replay([(asked, images(&rows, &[]))], async |aws| aws.image(&web(), &image.digest).await)
-            .await;
+    let found = replay([(asked, images(&rows, &[]))], async |clients| {
+        clients.image(&web(), &image.digest).await
+    })
+    .await;
     assert_eq!(found.expect("read"), Ok(image));
 }
 
@@ -292,7 +295,7 @@ async fn other_bytes_than_those_of_the_digest_are_an_error() {
     let digest = Digest::of(b"other bytes");
     let asked = batch_get_image(&json!([{ "imageDigest": digest }]));
     let answer = images(&[row(&digest, None, MANIFEST, MEDIA_TYPE)], &[]);
-    let error = replay([(asked, answer)], async |aws| aws.image(&web(), &digest).await)
+    let error = replay([(asked, answer)], async |clients| clients.image(&web(), &digest).await)
         .await
         .expect_err("other bytes");
     assert_eq!(
@@ -311,7 +314,7 @@ async fn a_denied_read_names_the_action_that_is_missing() {
         batch_get_image(&json!([{ "imageDigest": digest }])),
         json_error("AccessDeniedException", words, &json!({})),
     )];
-    let result = replay(recordings, async |aws| aws.image(&web(), &digest).await).await;
+    let result = replay(recordings, async |clients| clients.image(&web(), &digest).await).await;
     assert_eq!(denied(result), ("ecr:BatchGetImage".to_owned(), "repository `web`".to_owned()));
 }
 
@@ -323,7 +326,7 @@ async fn unavailable(answer: Response<SdkBody>) -> Result<Option<String>, Error>
         "DescribeImages",
         &json!({ "repositoryName": "web", "imageIds": [{ "imageDigest": digest }] }),
     );
-    replay([(asked, answer)], async |aws| aws.unavailable(&web(), &digest).await).await
+    replay([(asked, answer)], async |clients| clients.unavailable(&web(), &digest).await).await
 }
 
 #[tokio::test]
@@ -390,8 +393,9 @@ async fn tags_are_asked_for_by_name_in_one_call_and_what_is_no_image_once_more()
     });
     let recordings = [(asked, answer), (by_tag, described(detail))];
     let tags = ["production_9fceb02", "free", "chart"].map(tag).into();
-    let named =
-        replay(recordings, async |aws| aws.tags_named(&web(), &tags).await).await.expect("read");
+    let named = replay(recordings, async |clients| clients.tags_named(&web(), &tags).await)
+        .await
+        .expect("read");
     assert_eq!(
         named,
         [
@@ -409,9 +413,11 @@ async fn a_tag_that_is_on_another_image_is_found_before_it_is_put() {
     let check = async |failures: &[Value], rows: &[Value]| {
         let asked = batch_get_image(&json!([{ "imageTag": "production_9fceb02" }]));
         let tags = [(tag("production_9fceb02"), other.clone())];
-        replay([(asked, images(rows, failures))], async |aws| aws.check_tags(&web(), &tags).await)
-            .await
-            .expect("checked")
+        replay([(asked, images(rows, failures))], async |clients| {
+            clients.check_tags(&web(), &tags).await
+        })
+        .await
+        .expect("checked")
     };
     let on_image = [row(&image.digest, Some("production_9fceb02"), MANIFEST, MEDIA_TYPE)];
     assert_eq!(check(&[], &on_image).await, Applied::TagTaken(tag("production_9fceb02")));
@@ -430,7 +436,8 @@ async fn of_one_image_all_tags_are_told() {
         )
     };
     let tags_of = async |answer| {
-        replay([(by_digest(), answer)], async |aws| aws.tags_of(&web(), &digest).await).await
+        replay([(by_digest(), answer)], async |clients| clients.tags_of(&web(), &digest).await)
+            .await
     };
     let tagged = described(json!({ "imageDigest": digest, "imageTags": ["latest", "9fceb02"] }));
     assert_eq!(tags_of(tagged).await.expect("read"), Some([tag("9fceb02"), tag("latest")].into()));
@@ -462,8 +469,10 @@ fn put_image() -> Request<SdkBody> {
 }
 
 async fn put_tag(recordings: Vec<(Request<SdkBody>, Response<SdkBody>)>) -> Result<Applied, Error> {
-    replay(recordings, async |aws| aws.put_tag(&web(), &image(), &tag("production_9fceb02")).await)
-        .await
+    replay(recordings, async |clients| {
+        clients.put_tag(&web(), &image(), &tag("production_9fceb02")).await
+    })
+    .await
 }
 
 #[tokio::test]
@@ -582,10 +591,10 @@ async fn a_tag_can_be_moved_where_the_repository_and_its_exclusions_say_so() {
         ),
         (json!({ "imageTagMutability": "WORD_OF_TOMORROW" }), true),
     ] {
-        let read = replay([with_mutability(&settings)], async |aws| {
-            let first = aws.mutability(&web()).await;
+        let read = replay([with_mutability(&settings)], async |clients| {
+            let first = clients.mutability(&web()).await;
             // It is read once a minute.
-            assert_eq!(aws.mutability(&web()).await, first);
+            assert_eq!(clients.mutability(&web()).await, first);
             first
         });
         assert_eq!(read.await.can_move(&tag("production_9fceb02")), can_move, "{settings}");
@@ -597,6 +606,6 @@ async fn where_nobody_may_read_it_all_tags_can_be_moved() {
     let words = "User: x is not authorized to perform: ecr:DescribeRepositories on resource: y";
     let asked = ask("DescribeRepositories", &json!({ "repositoryNames": ["web"] }));
     let recordings = [(asked, json_error("AccessDeniedException", words, &json!({})))];
-    let read = replay(recordings, async |aws| aws.mutability(&web()).await).await;
+    let read = replay(recordings, async |clients| clients.mutability(&web()).await).await;
     assert!(read.can_move(&tag("production_9fceb02")));
 }

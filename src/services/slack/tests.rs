@@ -85,8 +85,8 @@ fn says(body: &Value) -> Response<SdkBody> {
 
 /// What comes of showing this, with exactly these calls.
 async fn show(recordings: Vec<Recording>, request: &ApprovalRequest) -> Applied {
-    let (aws, wire) = connect(recordings);
-    let applied = aws.show(&asking(), request).await;
+    let (clients, wire) = connect(recordings);
+    let applied = clients.show(&asking(), request).await;
     wire.assert_requests_match(&[]);
     applied
 }
@@ -139,9 +139,9 @@ fn acme() -> Value {
 
 #[tokio::test]
 async fn where_the_app_is_installed_is_asked_once() {
-    let (aws, wire) = connect([token(), installed(&acme())]);
+    let (clients, wire) = connect([token(), installed(&acme())]);
     for _ in 0..3 {
-        let installation = aws.ask_installation().await.expect("Slack says it");
+        let installation = clients.ask_installation().await.expect("Slack says it");
         assert_eq!(
             (installation.team.as_str(), installation.organisation.as_deref()),
             ("T024BE7LD", Some("E024BE7LD"))
@@ -159,19 +159,19 @@ async fn without_a_word_of_slacks_the_app_is_installed_nowhere_and_that_is_remem
         json!({ "ok": true, "team_id": null }),
         json!([]),
     ] {
-        let (aws, wire) = connect([token(), installed(&silence), installed(&acme())]);
+        let (clients, wire) = connect([token(), installed(&silence), installed(&acme())]);
         for _ in 0..3 {
-            assert_eq!(aws.ask_installation().await, None, "{silence}");
+            assert_eq!(clients.ask_installation().await, None, "{silence}");
         }
-        aws.installation.grow_older(SILENCE_AGE).await;
-        assert!(aws.ask_installation().await.is_some());
+        clients.installation.grow_older(SILENCE_AGE).await;
+        assert!(clients.ask_installation().await.is_some());
         wire.assert_requests_match(&[]);
     }
     for no_answer in
         [no_token(), reads_token(json_error("InvalidKeyId", "no such key", &json!({})))]
     {
-        let (aws, wire) = connect([no_answer]);
-        assert_eq!(aws.ask_installation().await, None);
+        let (clients, wire) = connect([no_answer]);
+        assert_eq!(clients.ask_installation().await, None);
         wire.assert_requests_match(&[]);
     }
 }
@@ -190,10 +190,11 @@ async fn another_token_is_asked_about_anew() {
             "Name": TOKEN_PARAMETER, "Type": "SecureString", "Value": "xoxb-2", "Version": 2,
         },
     });
-    let (aws, wire) = connect([token(), installed(&acme()), reads_token(ok_json(&second)), other]);
-    assert_eq!(aws.ask_installation().await.map(|it| it.team).as_deref(), Some("T024BE7LD"));
-    aws.secrets.grow_older(Duration::from_secs(60)).await;
-    assert_eq!(aws.ask_installation().await.map(|it| it.team).as_deref(), Some("T2"));
+    let (clients, wire) =
+        connect([token(), installed(&acme()), reads_token(ok_json(&second)), other]);
+    assert_eq!(clients.ask_installation().await.map(|it| it.team).as_deref(), Some("T024BE7LD"));
+    clients.secrets.grow_older(Duration::from_secs(60)).await;
+    assert_eq!(clients.ask_installation().await.map(|it| it.team).as_deref(), Some("T2"));
     wire.assert_requests_match(&[]);
 }
 
@@ -279,8 +280,8 @@ fn notice() -> Notice {
 }
 
 async fn post(recordings: Vec<Recording>, app: &App, notice: &Notice) {
-    let (aws, wire) = connect(recordings);
-    aws.post(app, notice).await;
+    let (clients, wire) = connect(recordings);
+    clients.post(app, notice).await;
     wire.assert_requests_match(&[]);
 }
 

@@ -78,7 +78,7 @@ fn reads(untagged: &[(Digest, String)]) -> Vec<Recording> {
 }
 
 async fn search(recordings: Vec<Recording>) -> Matches {
-    replay(recordings, async |aws| aws.images_of(&web_app(), &commit()).await)
+    replay(recordings, async |clients| clients.images_of(&web_app(), &commit()).await)
         .await
         .expect("searched")
 }
@@ -217,9 +217,9 @@ async fn manifests_too_large_for_one_answer_are_read_in_smaller_ones_and_one_tha
 #[tokio::test]
 async fn a_search_that_runs_out_of_time_says_how_many_images_it_did_not_read() {
     let images: Vec<(Digest, String)> = (0..3).map(|build| annotated(COMMIT, build)).collect();
-    let (aws, wire) = connect(reads(&images).into_iter().take(1));
-    aws.begin(Some(Duration::from_micros(1)));
-    let found = aws.images_of(&web_app(), &commit()).await.expect("searched");
+    let (clients, wire) = connect(reads(&images).into_iter().take(1));
+    clients.begin(Some(Duration::from_micros(1)));
+    let found = clients.images_of(&web_app(), &commit()).await.expect("searched");
     assert_eq!(found, Matches { digests: vec![], unread: 3 });
     wire.relaxed_requests_match();
 }
@@ -245,7 +245,7 @@ async fn tags_say_nothing_where_the_configuration_does_not_look_at_them() {
         ),
     ];
     let app = app(&json!({ "stack": "web", "commit_from": ["annotation"] }));
-    let found = replay(recordings, async |aws| aws.images_of(&app, &commit()).await)
+    let found = replay(recordings, async |clients| clients.images_of(&app, &commit()).await)
         .await
         .expect("searched");
     assert_eq!(found, all(&[]));
