@@ -29,6 +29,7 @@
 //! * [`aws`]: the real world behind the port
 //! * [`answer`], [`message`], [`page`], [`error`], [`logging`]: what goes out
 
+pub mod address;
 pub mod function_url;
 pub mod json;
 pub mod logging;

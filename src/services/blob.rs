@@ -11,6 +11,7 @@ use tracing::warn;
 
 use super::clients::{ATTEMPT, Clients, SIDE_BY_SIDE};
 use super::failure::failed;
+use crate::address::Address;
 use crate::error::Error;
 use crate::model::image::{ConfigLocation, Image, label};
 use crate::model::{Commit, Digest, Repository};
@@ -153,21 +154,12 @@ const AWS_HOSTS: [&str; 7] = [
     ".csp.hci.ic.gov",
 ];
 
-/// HTTPS to AWS; or the host of the emulator, with its own scheme.
+/// Whether an image config may be fetched from `url`: by HTTPS from AWS, or from the host of the
+/// emulator by HTTPS or the emulator's own scheme.
 fn is_trusted(url: &str, endpoint: Option<&str>) -> bool {
-    let Some((scheme, host)) = scheme_and_host(url) else { return false };
-    let is_aws = scheme == "https" && AWS_HOSTS.iter().any(|end| host.ends_with(end));
-    is_aws
-        || endpoint
-            .and_then(scheme_and_host)
-            .is_some_and(|(own, own_host)| host == own_host && (scheme == "https" || scheme == own))
-}
-
-fn scheme_and_host(url: &str) -> Option<(String, String)> {
-    let uri: http::Uri = url.parse().ok()?;
-    // A user name before the host is a way to make another host look like this one.
-    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
-    Some((uri.scheme_str()?.to_owned(), authority.host().to_ascii_lowercase()))
+    let Some(url) = Address::parse(url) else { return false };
+    let is_aws = url.is_https() && AWS_HOSTS.iter().any(|end| url.host().ends_with(end));
+    is_aws || endpoint.and_then(Address::parse).is_some_and(|own| url.is_on_host_of(&own))
 }
 
 #[cfg(test)]

@@ -8,16 +8,14 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
-use http::Uri;
 use http_body_util::{BodyExt, Limited};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::slack::response_url::is_response_url;
 use crate::text::plain;
 
-/// The hosts of every `response_url`: Slack's, and GovSlack's.
-const RESPONSE_HOSTS: [&str; 2] = ["hooks.slack.com", "hooks.slack-gov.com"];
 /// Slack answers in well under a second; a click is to be answered within 3 s.
 const ATTEMPT: Duration = Duration::from_secs(3);
 /// How often a call is made of which Slack, or the way there, made a mess.
@@ -220,29 +218,6 @@ fn refusal(answer: &Value) -> Option<Failure> {
         Some("ratelimited" | "rate_limited") => Failure::RateLimited,
         error => Failure::Refused(plain(error.unwrap_or("it does not say why"), LONGEST_ERROR)),
     })
-}
-
-/// Whether an address to answer at is Slack's: what is signed as Slack's may still be somebody's
-/// who knows the signing secret, and this function's network is not theirs. `base` is the API's own
-/// address, whose host is trusted as well.
-pub fn is_response_url(url: &str, base: &str) -> bool {
-    let Some((scheme, host, port)) = parts(url) else { return false };
-    let is_slacks = scheme == "https"
-        && RESPONSE_HOSTS.contains(&host.as_str())
-        && matches!(port, None | Some(443));
-    is_slacks
-        || parts(base).is_some_and(|(own, own_host, _)| {
-            host == own_host && (scheme == "https" || scheme == own)
-        })
-}
-
-fn parts(url: &str) -> Option<(String, String, Option<u16>)> {
-    // The parser of the connector, so that no address is one thing here and another one there.
-    let uri: Uri = url.parse().ok()?;
-    // A user name before the host is a way to make another host look like this one.
-    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
-    let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"))?;
-    Some((scheme.to_owned(), authority.host().to_ascii_lowercase(), authority.port_u16()))
 }
 
 #[cfg(test)]
