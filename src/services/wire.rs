@@ -2,6 +2,11 @@
 //! request, to the byte where the protocol is a form, and the answer that AWS gives to it; a
 //! request too many or too few fails it.
 
+pub(super) mod cloudformation;
+pub(super) mod dynamodb;
+pub(super) mod ecr;
+pub(super) mod ssm;
+
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -15,8 +20,6 @@ use serde_json::{Value, json};
 
 use super::clients::Clients;
 use crate::error::Error;
-use crate::model::Repository;
-use crate::model::config::App;
 use crate::settings::Settings;
 
 /// Where the tests' function tells people.
@@ -137,6 +140,19 @@ pub(super) fn json_error(code: &str, message: &str, more: &Value) -> Response<Sd
     answer(400, body.to_string())
 }
 
+/// The refusal of a call that the function's role may not make, in the JSON protocol.
+pub(super) fn json_denied(action: &str) -> Response<SdkBody> {
+    json_error("AccessDeniedException", &not_authorized(action, "x"), &json!({}))
+}
+
+/// The sentence by which AWS refuses a call that the function's role may not make.
+pub(super) fn not_authorized(action: &str, resource: &str) -> String {
+    format!(
+        "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: {action} \
+         on resource: {resource}"
+    )
+}
+
 /// An error of the query protocol.
 pub(super) fn form_error(status: u16, code: &str, message: &str) -> Response<SdkBody> {
     let error = format!(
@@ -150,41 +166,10 @@ pub(super) fn answer(status: u16, body: impl Into<SdkBody>) -> Response<SdkBody>
     Response::builder().status(status).body(body.into()).expect("a response")
 }
 
-/// The app that the tests are about.
-pub(super) fn app(config: &Value) -> App {
-    App::parse(&web(), "test", &config.to_string()).expect("a configuration")
-}
-
-pub(super) fn web() -> Repository {
-    "web".parse().expect("a repository")
-}
-
 /// The action, resource and words of a denied call.
 pub(super) fn denied<T>(result: Result<T, Error>) -> (String, String) {
     match result.err() {
         Some(Error::Denied { action, resource, .. }) => (action, resource),
         other => panic!("not denied: {other:?}"),
-    }
-}
-
-/// What the tests of CloudFormation's calls have in common.
-pub(super) mod cloudformation {
-    use super::*;
-
-    pub(in super::super) const STACK_ID: &str = "arn:aws:cloudformation:us-east-1:012345678912:stack/web/6a1f4e30-b3f8-11f0-9d2c-0e7a5c2f9b41";
-
-    pub(in super::super) fn ask(action: &str, more: &[(&str, &str)]) -> Request<SdkBody> {
-        form_request(
-            "cloudformation",
-            &[&[("Action", action), ("Version", "2010-05-15")], more].concat(),
-        )
-    }
-
-    pub(in super::super) fn not_authorized(action: &str) -> Response<SdkBody> {
-        let words = format!(
-            "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: \
-             {action} on resource: {STACK_ID}"
-        );
-        form_error(403, "AccessDenied", &words)
     }
 }
