@@ -70,7 +70,7 @@ pub enum Error {
     Contended {
         /// The app.
         repository: String,
-        /// How often the state was read.
+        /// The number of reads of the state.
         rounds: u32,
     },
     /// The invocation's time ran out.

@@ -27,7 +27,7 @@ pub struct Message {
     pub subject: String,
     /// The text of the mail.
     pub text: String,
-    /// The same for machines.
+    /// The notice for machines.
     pub json: Value,
 }
 

@@ -6,12 +6,13 @@
 //! each look at open work, every five minutes, continues it. At 5 a second that is 225 apps a look,
 //! and all apps within two hours.
 
+mod time;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use futures_util::future::join;
 use futures_util::{StreamExt, stream};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tracing::info;
 
@@ -25,74 +26,18 @@ use crate::model::notice::Notice;
 use crate::world::action::Action;
 use crate::world::snapshot::Version;
 use crate::world::{Applied, Apps};
+use time::Time;
 
-/// How many apps are looked at at the same time. AWS would throttle more calls.
+/// The most looks at the same time. AWS would throttle more calls.
 pub const SIDE_BY_SIDE: usize = 16;
-/// How many states one read asks for.
+/// The number of states that one read asks for.
 const STATES: usize = 100;
-/// How many such reads are made at the same time.
+/// The most such reads at the same time.
 const READS: usize = 2;
-/// With less time than this left, no further look begins and no further notice is sent.
-const LAST_START: SignedDuration = SignedDuration::from_secs(15);
-/// With less time than this left, running looks are cut off, which is as safe as a crash. The rest
-/// of the time is for writing where to continue.
-const CUT_OFF: SignedDuration = SignedDuration::from_secs(5);
-/// How many failures one error lists.
+/// The most failures that one error lists.
 const MOST_TOLD: usize = 20;
-/// How often the place to continue is written, if other invocations write it at the same time.
+/// The most tries to write the place to continue, if other invocations write it at the same time.
 const ROUNDS: u32 = 4;
-
-/// The time limits of looks.
-#[derive(Debug, Clone, Copy)]
-struct Time {
-    /// A look that began before this and was cut off counts as failed. The next round begins with
-    /// other apps.
-    first_half: Timestamp,
-    last_start: Timestamp,
-    cut_off: Timestamp,
-}
-
-impl Time {
-    fn until(deadline: Option<Timestamp>, now: Timestamp) -> Self {
-        let Some(deadline) = deadline else {
-            return Self {
-                first_half: Timestamp::MAX,
-                last_start: Timestamp::MAX,
-                cut_off: Timestamp::MAX,
-            };
-        };
-        let whole = deadline.duration_since(now);
-        // A short invocation keeps back a share of its time instead.
-        let before = |margin: SignedDuration, share: i32| deadline - margin.min(whole / share);
-        Self {
-            first_half: now + whole / 2,
-            last_start: before(LAST_START, 3),
-            cut_off: before(CUT_OFF, 6),
-        }
-    }
-
-    /// Runs `what` until looks are cut off; `None` if it did not finish in time.
-    async fn limit<T>(self, now: Timestamp, what: impl Future<Output = T>) -> Option<T> {
-        if self.cut_off == Timestamp::MAX {
-            return Some(what.await);
-        }
-        let left = Duration::try_from(self.cut_off.duration_since(now)).unwrap_or_default();
-        tokio::time::timeout(left, what).await.ok()
-    }
-
-    /// Reads a list that looks need, until looks are cut off.
-    async fn list<T>(
-        self,
-        now: Timestamp,
-        list: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        let out_of_time = || Error::OutOfTime {
-            what: "reading the list of apps".to_owned(),
-            next: "the next looks continue with the known apps",
-        };
-        self.limit(now, list).await.unwrap_or_else(|| Err(out_of_time()))
-    }
-}
 
 /// An app to look at. `None`: its configuration is read when its turn comes.
 type Due = (Repository, Option<Result<App, Error>>);
@@ -129,7 +74,7 @@ pub async fn look_at_configured<W: Apps>(
     report(looks)
 }
 
-/// Where the next look continues, and the results of this look's parts.
+/// The place where the next look continues, and the results of this look's parts.
 type Parts = (Unfinished, Vec<Result<Looks, Error>>);
 
 /// The look at open work. If a round through all apps is unfinished, it gets half of the

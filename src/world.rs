@@ -178,7 +178,7 @@ pub enum Applied {
     NotUpdated(NotUpdated),
 }
 
-/// Why CloudFormation did not accept an update, or may not have accepted it.
+/// The reason why CloudFormation did not accept an update, or may not have accepted it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotUpdated {
     /// The stack is busy, or CloudFormation accepted this update before.

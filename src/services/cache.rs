@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 use crate::error::Error;
 
-/// How long a failed read is remembered, unless the cache was made with another time.
+/// The time for which a failed read is remembered, unless the cache was made with another one.
 pub(super) const FAILURE_AGE: Duration = Duration::from_secs(10);
 
 /// A value that is read on first use. Callers that need it at the same time share one read.

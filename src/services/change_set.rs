@@ -18,8 +18,8 @@ use crate::model::promotion::Update;
 use crate::model::{Digest, Token};
 use crate::world::{Applied, NotUpdated};
 
-/// How long one look waits for CloudFormation to create a change set. After that, the schedule
-/// looks again.
+/// The longest time that one look waits for CloudFormation to create a change set. After that, the
+/// schedule looks again.
 const WAIT: Duration = Duration::from_secs(20);
 /// The first and the longest pause between two reads.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
@@ -180,7 +180,7 @@ impl Clients {
         Ok(changes)
     }
 
-    /// The same as [`Self::described`], for a change set that existed a moment ago.
+    /// Reads one page of a change set that existed a moment ago.
     async fn described_still(
         &self,
         app: &App,

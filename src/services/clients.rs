@@ -28,7 +28,7 @@ use crate::model::image::TagMutability;
 use crate::settings::Settings;
 use crate::slack::team::Installation;
 
-/// How long a sandbox uses a configuration that it has read.
+/// The age up to which a sandbox uses a configuration.
 pub(super) const CONFIGURATION_AGE: Duration = Duration::from_secs(60);
 
 /// The longest time to connect. This and the next two limits are well below the function's own
@@ -39,11 +39,11 @@ pub(super) const ATTEMPT: Duration = Duration::from_secs(5);
 /// The longest time of a call with all its tries.
 const OPERATION: Duration = Duration::from_secs(15);
 
-/// How long a failed question to Slack, where the app is installed, is remembered. A short time:
+/// The time for which a failed question to Slack, where the app is installed, is remembered:
 /// people who click wait for the answer.
 pub(super) const SILENCE_AGE: Duration = Duration::from_secs(3);
 
-/// How many image configs are read at the same time.
+/// The most image configs that are read at the same time.
 pub(super) const SIDE_BY_SIDE: usize = 4;
 
 /// All apps, sorted by name.
@@ -64,7 +64,7 @@ pub struct Clients {
     pub(super) mutability: Caches<Repository, TagMutability>,
     /// All apps, and when the read of them began.
     pub(super) all_apps: Mutex<Option<(Instant, AllApps)>>,
-    /// When the current invocation ends.
+    /// The end of the current invocation.
     pub(super) deadline: Mutex<Option<Deadline>>,
     /// The callers that wait to repeat a throttled call, by action.
     pub(super) lines: Mutex<HashMap<&'static str, Arc<tokio::sync::Mutex<()>>>>,
@@ -134,7 +134,7 @@ impl Clients {
     }
 }
 
-/// When an invocation ends.
+/// The end of an invocation.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline {
     pub(super) at: tokio::time::Instant,

@@ -157,8 +157,8 @@ fn if_unchanged(put: PutBuilder, version: &Version) -> PutBuilder {
     }
 }
 
-/// Why a transaction was cancelled: `true` if this writer's own first try has written all items,
-/// `false` if another writer was first, `None` for any other cause.
+/// Reads why a transaction was cancelled: `true` if this writer's own first try has written all
+/// items, `false` if another writer was first, `None` for any other cause.
 fn is_written_before(reasons: &[CancellationReason], nonce: &str) -> Option<bool> {
     let causes: Vec<_> =
         reasons.iter().filter(|reason| !matches!(reason.code(), None | Some("None"))).collect();

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::model::image::{Image, MEDIA_TYPES};
 use crate::model::{Digest, Repository};
 
-/// How many images one BatchGetImage may ask for.
+/// The most images that one BatchGetImage may ask for.
 /// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchGetImage.html>
 const BATCH: usize = 100;
 

@@ -25,7 +25,7 @@ use crate::error::Error;
 /// invocation keeps back a tenth of its time instead. Looks at many apps stop before that and
 /// continue later.
 const MARGIN: Duration = Duration::from_secs(3);
-/// How long calls are repeated if the end of the invocation is not known.
+/// The time for which calls are repeated if the end of the invocation is not known.
 const WITHOUT_DEADLINE: Duration = Duration::from_secs(10);
 /// The longest pause before the first repetition, and before each later one. Pauses are random, so
 /// that many sandboxes do not repeat their calls at the same moment.

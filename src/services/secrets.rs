@@ -14,7 +14,7 @@ use super::failure::failed;
 use crate::error::Error;
 use crate::model::config::ConfigError;
 
-/// How old a secret may be.
+/// The age up to which a sandbox uses a secret.
 const SECRET_AGE: Duration = Duration::from_secs(60);
 
 impl Clients {

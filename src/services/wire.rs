@@ -22,7 +22,7 @@ use super::clients::Clients;
 use crate::error::Error;
 use crate::settings::Settings;
 
-/// Where the tests' function tells people.
+/// The notification topic of the tests.
 pub(super) const TOPIC: &str = "arn:aws:sns:us-east-1:012345678912:notifications";
 
 /// One request and its answer.
@@ -126,7 +126,7 @@ pub(super) fn ok(body: impl Into<SdkBody>) -> Response<SdkBody> {
     answer(200, body)
 }
 
-/// The same, as JSON.
+/// The answer to a call that went well, as JSON.
 pub(super) fn ok_json(body: &Value) -> Response<SdkBody> {
     ok(body.to_string())
 }

@@ -38,7 +38,7 @@ pub enum Action {
     ExecuteChangeSet {
         /// The promotion's token.
         token: Token,
-        /// Its change set.
+        /// The change set's ARN.
         arn: String,
     },
     /// Deletes a change set that is no longer needed, by its ARN, or by its name if the ARN is not

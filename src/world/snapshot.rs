@@ -49,10 +49,10 @@ impl Subject {
     }
 }
 
-/// What one look has read.
+/// The results of the reads of one look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    /// When the reads began.
+    /// The time when the reads began.
     pub at: Timestamp,
     /// The app's state; `None` before the first write.
     pub state: Option<State>,
@@ -75,7 +75,7 @@ pub struct Snapshot {
     pub newest: Option<Digest>,
     /// Images that were read; `Err` says why one cannot be pulled.
     pub images: BTreeMap<Digest, Result<Image, String>>,
-    /// Why an existing image cannot be pulled (it is archived), for images that were checked.
+    /// The reason why an existing image cannot be pulled, for images that were checked.
     pub unavailable: BTreeMap<Digest, Option<String>>,
     /// The commit labels of image configs that were read.
     pub labels: BTreeMap<Digest, Option<Commit>>,
@@ -90,7 +90,7 @@ pub struct Snapshot {
     pub change_sets_read: BTreeMap<String, ChangeSet>,
     /// Random hex digits from the operating system, for names that nobody can guess.
     pub nonce: String,
-    /// What earlier rounds of this invocation have learned.
+    /// Answers to earlier rounds of this invocation.
     pub learned: Learned,
 }
 
@@ -154,7 +154,7 @@ impl Snapshot {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Version(pub Option<String>);
 
-/// What earlier rounds of the same invocation have learned.
+/// Answers to earlier rounds of the same invocation.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Learned {
     /// Tags that are on another image, as ECR said.

@@ -17,7 +17,7 @@ use crate::world::snapshot::Version;
 const ASKED: &str = "request";
 /// The item of a board's session in its own partition.
 const SESSION: &str = "session";
-/// How many days after its end a request can still be found.
+/// The number of days after its end for which a request can still be found.
 const ASKED_DAYS: i64 = 90;
 
 impl Clients {

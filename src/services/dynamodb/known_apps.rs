@@ -21,7 +21,7 @@ const ROSTER: &str = "#roster";
 const ROSTER_BYTES: usize = 300_000;
 /// The largest size of an entry without its name, in bytes: DynamoDB's overhead and the value.
 const ROSTER_ENTRY: usize = 20;
-/// How often the roster is read, if other invocations write it during the read.
+/// The most reads of the roster, if other invocations write it during the read.
 const ROSTER_ROUNDS: u32 = 3;
 /// The partition and the item that say where the next look continues.
 const UNFINISHED: &str = "#unfinished";

@@ -1,4 +1,4 @@
-//! What the table holds about one app: its state, its commands, and the promotions that ended.
+//! The records of one app: its state, its commands, and the promotions that ended.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,14 +20,14 @@ use crate::world::snapshot::Version;
 use crate::world::{Applied, World};
 
 const STATE: &str = "state";
-/// How many ended promotions are read.
+/// The number of ended promotions that are read.
 const HISTORY: usize = 100;
-/// How many items one `BatchGetItem` may ask for.
+/// The most items that one `BatchGetItem` may ask for.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
 const BATCH: usize = 100;
-/// How often a batch is asked for, until it leaves no item out.
+/// The most calls for one batch, if answers leave items out.
 const BATCH_ROUNDS: u32 = 6;
-/// How many days a command's id is kept. SNS retries a delivery for at most 23 days.
+/// The number of days for which a command's id is kept. SNS retries a delivery for at most 23 days.
 const COMMAND_DAYS: i64 = 30;
 
 impl Clients {

@@ -1,4 +1,5 @@
-//! Which tags of a repository can be moved.
+//! The tag mutability of a repository: which tags can be moved.
+//! <https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html>
 
 use std::time::Duration;
 

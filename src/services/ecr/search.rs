@@ -17,10 +17,10 @@ use crate::services::clients::Clients;
 use crate::services::failure::failed;
 use crate::world::snapshot::Matches;
 
-/// How many calls a search makes at the same time. An answer may have a hundred manifests of 20 kB,
-/// which are in memory twice while they are read.
+/// The most calls that a search makes at the same time. An answer may have a hundred manifests of
+/// 20 kB, which are in memory twice while they are read.
 const IN_FLIGHT: usize = 4;
-/// How many image configs a search reads before it gives up.
+/// The most image configs that a search reads. If there are more, it reads none.
 const MOST_LABELS: usize = 1_000;
 /// The time that a search leaves to act on its result, at most half of the invocation's time.
 const TIME_TO_ACT: Duration = Duration::from_secs(25);

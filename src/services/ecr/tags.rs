@@ -1,4 +1,5 @@
-//! What tags are on, and the one write: `PutImage` of the same bytes under another tag.
+//! The images of tags, and the only write: `PutImage` of the same bytes under another tag.
+//! <https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-retag.html>
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,7 @@ use crate::services::clients::Clients;
 use crate::services::failure::failed;
 use crate::world::Applied;
 
-/// How many calls for single tags are made at the same time.
+/// The most calls for single tags at the same time.
 const IN_FLIGHT: usize = 8;
 
 impl Clients {

@@ -9,7 +9,7 @@ use super::{form_error, form_request, not_authorized, ok};
 pub(in crate::services) const STACK_ID: &str = "arn:aws:cloudformation:us-east-1:012345678912:\
      stack/web/6a1f4e30-b3f8-11f0-9d2c-0e7a5c2f9b41";
 
-/// What every update of the tests sends, besides its token or its change set's name, and nothing
+/// The pairs of every update in the tests, besides its token or its change set's name, and nothing
 /// else: no tags, topics, role or policy.
 pub(in crate::services) const UPDATE: [(&str, &str); 8] = [
     ("StackName", "web"),

@@ -63,7 +63,7 @@ pub(in crate::services) fn transact(puts: &[Value]) -> Request<SdkBody> {
     ask("TransactWriteItems", &asked)
 }
 
-/// What a write of the state answers when it went well.
+/// The result of a write of the state that went well.
 pub(in crate::services) fn saved() -> Applied {
     Applied::Saved(Version(Some(nonce())))
 }
