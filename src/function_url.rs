@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::address::Address;
 use crate::text::plain;
 
 /// The largest body. Slack never sends as much.
@@ -157,9 +158,10 @@ impl Request {
         if !self.headers.contains_key("origin") {
             return true;
         }
-        let origin = self.header("origin").and_then(host_of);
-        let is_own = origin.is_some()
-            && (origin == self.header("host") || origin == public_url.and_then(host_of));
+        let is_own = self.header("origin").and_then(host_of).is_some_and(|origin| {
+            self.header("host").is_some_and(|host| origin.eq_ignore_ascii_case(host))
+                || public_url.and_then(host_of).is_some_and(|host| origin == host)
+        });
         // With `no-referrer`, a browser sends `null` here; then `sec-fetch-site` decides.
         is_own || self.header("origin") == Some("null") && site == Some("same-origin")
     }
@@ -217,10 +219,9 @@ fn read_body(body: &str, is_base64: bool) -> Result<Vec<u8>, Response> {
     }
 }
 
-/// The host, with its port if it names one, of an address or an origin.
-fn host_of(url: &str) -> Option<&str> {
-    let (_, rest) = url.split_once("://")?;
-    Some(rest.split('/').next().unwrap_or_default()).filter(|host| !host.is_empty())
+/// The host of an address or an origin, with its port if it names one.
+fn host_of(url: &str) -> Option<String> {
+    Address::parse(url).map(|address| address.authority())
 }
 
 /// One HTTP answer.

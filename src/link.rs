@@ -11,13 +11,13 @@ use std::str::FromStr;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
-use http::Uri;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
+use crate::address::Address;
 use crate::model::approval::ApprovalLink;
 use crate::model::session::BoardLink;
 
@@ -83,24 +83,19 @@ impl FromStr for PublicUrl {
         let text = text.trim();
         let is_plain = text.bytes().all(|b| b.is_ascii_graphic())
             && !text.contains(['?', '#', '@', '\\', '"', '<', '>']);
-        let uri: Uri = text.parse().map_err(|_| NotPublic)?;
-        let authority = uri.authority().filter(|_| is_plain).ok_or(NotPublic)?;
-        let host = authority.host().to_ascii_lowercase();
+        let address = Address::parse(text).filter(|_| is_plain).ok_or(NotPublic)?;
+        let host = address.host();
         let is_ip = host.starts_with('[') && host.ends_with(']');
         let is_host = is_ip
             || host.split('.').all(|label| {
                 !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
             });
-        let is_this_machine = ["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str());
-        let scheme = uri
-            .scheme_str()
-            .filter(|scheme| *scheme == "https" || *scheme == "http" && is_this_machine)
-            .ok_or(NotPublic)?;
-        if !is_host {
+        let is_this_machine = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
+        if !is_host || !(address.is_https() || is_this_machine) {
             return Err(NotPublic);
         }
-        let port = authority.port().map(|port| format!(":{port}")).unwrap_or_default();
-        Ok(Self(format!("{scheme}://{host}{port}{}/", uri.path().trim_end_matches('/'))))
+        let path = address.path().trim_end_matches('/');
+        Ok(Self(format!("{}://{}{path}/", address.scheme(), address.authority())))
     }
 }
 

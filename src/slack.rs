@@ -6,6 +6,7 @@
 //! * [`signature`]: whether Slack sent it
 //! * [`interaction`]: a click on a button
 //! * [`slash`]: a slash command
+//! * [`response_url`]: whether the address to answer at is Slack's
 //! * [`team`]: whether its sender belongs to the installed team
 //! * [`escape`]: text from outside in a message
 //! * [`card`]: the message about a request
@@ -16,6 +17,7 @@ pub mod signature;
 pub mod interaction;
 pub mod slash;
 
+pub mod response_url;
 pub mod team;
 
 pub mod card;
