@@ -18,7 +18,6 @@ pub mod address;
 pub mod function_url;
 pub mod json;
 pub mod logging;
-pub mod nearest;
 pub mod text;
 
 // 2: the nouns

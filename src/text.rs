@@ -2,6 +2,8 @@
 //! plain line. Every mail, page, message and log line that shows such words gets them from here. No
 //! I/O here.
 
+pub mod nearest;
+
 /// Makes one line of at most `most` characters; an ellipsis shows that there were more. Control
 /// characters become spaces, and invisible ones are left out.
 pub fn plain(text: &str, most: usize) -> String {

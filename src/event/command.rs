@@ -9,7 +9,7 @@ use super::NotUnderstood;
 use crate::json::{self, Node};
 use crate::model::command::{Act, Choice, Command, ImageRef, SlackOrigin, Via};
 use crate::model::{Commit, Digest, Repository, RequestId, Tag};
-use crate::nearest::{did_you_mean, nearest};
+use crate::text::nearest::{did_you_mean, nearest};
 use crate::text::{brief, claimed};
 
 /// The action words, with which each command begins.

@@ -4,8 +4,8 @@
 use serde_json::{Map, Value};
 
 use super::{Event, Invocation, NotUnderstood, cloudformation, command, ecr, sns};
-use crate::nearest::nearest;
 use crate::text::brief;
+use crate::text::nearest::nearest;
 
 /// Reads a payload: one event, or one for each SNS record, each understood or not on its own.
 pub fn parse(

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{self, Expected, Unexpected};
 
-use crate::nearest::did_you_mean;
+use crate::text::nearest::did_you_mean;
 
 /// The most characters of a value that an error shows.
 const SHOWN: usize = 100;
