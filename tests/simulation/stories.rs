@@ -1,9 +1,6 @@
 //! Random stories.
 
-use std::num::NonZero;
-use std::panic::catch_unwind;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use ecr_promoter::answer::Outcome;
@@ -16,6 +13,7 @@ use super::at_rest::{
     assert_a_rollback_goes_back, assert_at_rest, assert_nothing_undoes_it, describe, settle,
 };
 use crate::support::guard::{allowed, forbidden, guarded};
+use crate::support::interleave::first_failure;
 use crate::support::payloads::{event, push_event, sns, tag};
 use crate::support::slack::CHANNEL;
 use crate::support::world::{Fault, Memory, STACK_ID};
@@ -307,20 +305,6 @@ fn tell(seed: u64) {
     story.end();
 }
 
-/// Tells the stories that nobody else has told, until one fails; its seed.
-fn first_failure(next: &AtomicU64, end: u64) -> Option<u64> {
-    loop {
-        let seed = next.fetch_add(1, Ordering::Relaxed);
-        if seed >= end {
-            return None;
-        }
-        if catch_unwind(|| tell(seed)).is_err() {
-            next.store(end, Ordering::Relaxed);
-            return Some(seed);
-        }
-    }
-}
-
 #[test]
 fn thousands_of_random_stories_end_in_the_right_place() {
     let seeds = match std::env::var("SIMULATION_SEED") {
@@ -330,14 +314,7 @@ fn thousands_of_random_stories_end_in_the_right_place() {
         }
         Err(_) => 0..4_000,
     };
-    let next = AtomicU64::new(seeds.start);
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let failed = std::thread::scope(|scope| {
-        let tellers: Vec<_> =
-            (0..threads).map(|_| scope.spawn(|| first_failure(&next, seeds.end))).collect();
-        tellers.into_iter().find_map(|teller| teller.join().expect("a story's panic is caught"))
-    });
-    if let Some(seed) = failed {
+    if let Some(seed) = first_failure(seeds, tell) {
         panic!(
             "seed {seed} fails; run it again: SIMULATION_SEED={seed} cargo test --test \
              simulation thousands"

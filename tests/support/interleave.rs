@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
+use std::num::NonZero;
+use std::ops::Range;
+use std::panic::{RefUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use jiff::Timestamp;
@@ -44,10 +48,10 @@ pub(crate) fn interleave<F: Future>(
 
 /// Runs the handlers of these payloads in thousands of random orders, each in a world of its own.
 pub(crate) fn random_interleavings(
-    new: impl Fn(u64) -> (Memory, Vec<Value>),
-    check: impl Fn(&Memory),
+    new: impl Fn(u64) -> (Memory, Vec<Value>) + RefUnwindSafe + Sync,
+    check: impl Fn(&Memory) + RefUnwindSafe + Sync,
 ) {
-    for seed in 0..2_000 {
+    let failed = first_failure(0..2_000, |seed| {
         let mut random = fastrand::Rng::with_seed(seed);
         let (world, payloads) = new(seed);
         let handlers = payloads
@@ -55,11 +59,36 @@ pub(crate) fn random_interleavings(
             .enumerate()
             .map(|(i, payload)| world.handler(payload, &format!("request-{i}")));
         for result in interleave(handlers, |left| random.usize(..left.len())) {
-            result.expect("no sandbox died").unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+            result.expect("no sandbox died").unwrap_or_else(|error| panic!("{error}"));
         }
-        eprintln!("seed {seed}");
         check(&world);
-    }
+    });
+    assert_eq!(failed, None, "a seed that fails");
+}
+
+/// Runs a test with each of these seeds, on all cores, until one fails: which one.
+pub(crate) fn first_failure(
+    seeds: Range<u64>,
+    test: impl Fn(u64) + RefUnwindSafe + Sync,
+) -> Option<u64> {
+    let next = AtomicU64::new(seeds.start);
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end {
+                return None;
+            }
+            if catch_unwind(|| test(seed)).is_err() {
+                next.store(seeds.end, Ordering::Relaxed);
+                return Some(seed);
+            }
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().find_map(|worker| worker.join().expect("its panics are caught"))
+    })
 }
 
 /// Lets a handler go on by so many steps; whether it has come to its end.

@@ -64,12 +64,10 @@ async fn an_approval_and_a_rejection_at_once_leave_one_decision() {
     assert_eq!(futures_util::future::join_all(clicks).await, [200, 200]);
 
     let outcomes = world.told_outcomes();
-    let decided: Vec<&String> = outcomes
-        .iter()
-        .filter(|outcome| ["promoted", "rejected"].contains(&outcome.as_str()))
-        .collect();
-    assert_eq!(decided.len(), 1, "{outcomes:?}");
-    assert_eq!(world.updates(), usize::from(decided[0] == "promoted"), "{outcomes:?}");
+    // Both processes may tell of it: at least once, whatever happens in between.
+    let is_told = |decision: &str| outcomes.iter().any(|outcome| outcome == decision);
+    assert_ne!(is_told("promoted"), is_told("rejected"), "{outcomes:?}");
+    assert_eq!(world.updates(), usize::from(is_told("promoted")), "{outcomes:?}");
 }
 
 /// The click's process stops before any one of its calls, and goes on when the newer push has
