@@ -17,8 +17,7 @@ use ecr_promoter::world::World;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use support::interleave::{run, yield_now};
-use support::payloads::push_event;
-use support::steps::{answers, command};
+use support::steps::{command, push};
 use support::world::Memory;
 
 // Searches by commit
@@ -43,8 +42,7 @@ fn a_search_that_takes_a_while_is_made_once_and_acted_on() {
 #[test]
 fn a_commit_that_the_state_knows_is_found_in_a_repository_that_cannot_be_searched() {
     let world = Memory::new("approval");
-    let digest = world.push("9fceb02");
-    answers(&world, &push_event(&digest), "approval_requested");
+    push(&world, "9fceb02", "approval_requested");
     world.get_mut().search.1 = 5_000;
     command(&world, "approve web 9fceb02", "promoted");
     assert_eq!(world.value(), "production_9fceb02");

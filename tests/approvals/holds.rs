@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::steps::{assert_nothing_was_promoted, clicks, look, pushed, tick};
-use crate::support::payloads::{event, push_event, stack_changed};
+use crate::support::payloads::{event, stack_changed};
 use crate::support::slack::{ALICE, BOB};
-use crate::support::steps::{answers, assert_runs, command, state};
+use crate::support::steps::{answers, assert_runs, command, push, state};
 use crate::support::world::Memory;
 
 #[test]
@@ -20,8 +20,7 @@ fn a_held_app_asks_in_auto_mode_and_an_approval_lifts_the_hold() {
     assert_eq!(state(&world).hold, None);
     world.finish_update();
     answers(&world, &stack_changed(), "deployed");
-    let next = world.push("bbbbbbb");
-    answers(&world, &push_event(&next), "promoted");
+    push(&world, "bbbbbbb", "promoted");
 }
 
 #[test]
@@ -51,8 +50,7 @@ fn a_resume_lets_the_pending_candidate_out_and_a_rejected_one_not() {
 fn what_waited_in_auto_mode_is_no_open_work_once_people_are_asked() {
     let world = Memory::new("auto").in_slack(&json!({}));
     world.foreign_update("production_old");
-    let digest = world.push("abc1234");
-    answers(&world, &push_event(&digest), "queued");
+    push(&world, "abc1234", "queued");
     command(&world, "hold web freeze", "held");
     world.finish_update();
     answers(&world, &stack_changed(), "approval_requested");

@@ -5,9 +5,8 @@ use ecr_promoter::request::Request;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::support::payloads::push_event;
 use crate::support::slack::{ALICE, BOB, Button, CHANNEL};
-use crate::support::steps::{answers, state};
+use crate::support::steps::{push, state};
 use crate::support::world::Memory;
 
 /// The look of every five minutes.
@@ -41,9 +40,7 @@ pub(super) fn of_two(required: u32) -> Memory {
 /// An image of this commit was pushed, and people are asked.
 #[track_caller]
 pub(super) fn pushed(world: &Memory, commit: &str) -> Digest {
-    let digest = world.push(commit);
-    answers(world, &push_event(&digest), "approval_requested");
-    digest
+    push(world, commit, "approval_requested")
 }
 
 #[track_caller]

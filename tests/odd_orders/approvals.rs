@@ -6,18 +6,16 @@ use super::steps::{both_approve, come_to_rest, two_people};
 use crate::support::guard::change;
 use crate::support::payloads::push_event;
 use crate::support::slack::{ALICE, BOB, MALLORY};
-use crate::support::steps::{answers, command, finish, runs, state, tick};
+use crate::support::steps::{answers, command, finish, push, runs, state, tick};
 use crate::support::world::Memory;
 
 #[test]
 fn what_was_approved_without_a_channel_stays_what_follows_after_a_newer_push() {
     let world = Memory::new("approval");
-    let digest = world.push("aaaaaaa");
-    answers(&world, &push_event(&digest), "approval_requested");
+    let digest = push(&world, "aaaaaaa", "approval_requested");
     world.foreign_update("production_old");
     command(&world, &format!("approve web {digest}"), "queued");
-    let newer = world.push("bbbbbbb");
-    answers(&world, &push_event(&newer), "approval_requested");
+    let newer = push(&world, "bbbbbbb", "approval_requested");
     finish(&world);
     assert_eq!(world.value(), "production_aaaaaaa", "{:#?}", world.get().told);
     finish(&world);
@@ -28,14 +26,12 @@ fn what_was_approved_without_a_channel_stays_what_follows_after_a_newer_push() {
 fn what_six_people_approved_stays_what_follows_after_a_newer_push() {
     let people = ["UA", "UB", "UC", "UD", "UE", "UF"];
     let world = Memory::new("approval").in_slack(&json!({ "approvers": people, "required": 6 }));
-    let digest = world.push("aaaaaaa");
-    answers(&world, &push_event(&digest), "approval_requested");
+    push(&world, "aaaaaaa", "approval_requested");
     world.foreign_update("production_old");
     for user in people {
         world.clicks(user, &world.newest_message().button("approve"), user);
     }
-    let newer = world.push("bbbbbbb");
-    answers(&world, &push_event(&newer), "approval_requested");
+    push(&world, "bbbbbbb", "approval_requested");
     finish(&world);
     assert_eq!(world.value(), "production_aaaaaaa", "{:#?}", world.get().told);
 }
@@ -49,12 +45,10 @@ fn what_was_approved_and_would_change_more_by_now_is_not_sent_after_a_newer_push
         ],
     });
     world.get_mut().would_change.list = vec![change("AWS::ECS::TaskDefinition", "Task")];
-    let digest = world.push("aaaaaaa");
-    answers(&world, &push_event(&digest), "approval_requested");
+    let digest = push(&world, "aaaaaaa", "approval_requested");
     world.foreign_update("production_old");
     command(&world, &format!("approve web {digest}"), "queued");
-    let newer = world.push("bbbbbbb");
-    answers(&world, &push_event(&newer), "approval_requested");
+    push(&world, "bbbbbbb", "approval_requested");
     world.get_mut().would_change.list.push(change("AWS::RDS::DBInstance", "Database"));
     finish(&world);
     tick(&world);
@@ -66,14 +60,12 @@ fn what_was_approved_and_would_change_more_by_now_is_not_sent_after_a_newer_push
 fn a_channel_that_is_taken_away_while_people_are_asked_loses_no_approval() {
     let world = Memory::new("approval").in_slack(&json!({}));
     tick(&world);
-    let digest = world.push("aaaaaaa");
-    answers(&world, &push_event(&digest), "approval_requested");
+    let digest = push(&world, "aaaaaaa", "approval_requested");
     world.get_mut().config["approval"] = json!({});
     tick(&world);
     world.foreign_update("production_old");
     command(&world, &format!("approve web {digest}"), "queued");
-    let newer = world.push("bbbbbbb");
-    answers(&world, &push_event(&newer), "approval_requested");
+    push(&world, "bbbbbbb", "approval_requested");
     finish(&world);
     finish(&world);
     assert_eq!(runs(&world), digest);
@@ -83,8 +75,7 @@ fn a_channel_that_is_taken_away_while_people_are_asked_loses_no_approval() {
 fn people_in_slack_who_promote_again_while_their_cancelled_update_goes_back_are_obeyed() {
     let world = two_people(Memory::new("approval"));
     tick(&world);
-    let digest = world.push("aaaaaaa");
-    answers(&world, &push_event(&digest), "approval_requested");
+    let digest = push(&world, "aaaaaaa", "approval_requested");
     both_approve(&world);
     assert!(world.get().in_flight.is_some());
     world.writes(ALICE, "cancel web", "cancel");
@@ -101,8 +92,7 @@ fn people_in_slack_who_promote_again_while_their_cancelled_update_goes_back_are_
 fn one_person_who_promotes_again_after_a_cancel_does_not_stand_for_two() {
     let world = two_people(Memory::new("approval"));
     tick(&world);
-    let digest = world.push("aaaaaaa");
-    answers(&world, &push_event(&digest), "approval_requested");
+    push(&world, "aaaaaaa", "approval_requested");
     both_approve(&world);
     world.writes(ALICE, "cancel web", "cancel");
     world.writes(ALICE, "promote web", "again-1");
@@ -115,8 +105,7 @@ fn one_person_who_promotes_again_after_a_cancel_does_not_stand_for_two() {
 fn where_the_list_is_emptied_only_the_questions_own_people_decide_on_it() {
     let world = two_people(Memory::new("approval"));
     tick(&world);
-    let digest = world.push("aaaaaaa");
-    answers(&world, &push_event(&digest), "approval_requested");
+    let digest = push(&world, "aaaaaaa", "approval_requested");
     let message = world.newest_message();
     world.get_mut().config["approval"] = json!({ "slack_channel": "C1" });
     for button in ["approve", "reject"] {

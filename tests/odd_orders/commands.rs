@@ -7,7 +7,7 @@ use super::steps::come_to_rest;
 use crate::support::faults::survives_every_fault;
 use crate::support::payloads::{push_event, sns, tag};
 use crate::support::slack::ALICE;
-use crate::support::steps::{answers, command, deploy, finish, runs, state, tick};
+use crate::support::steps::{answers, command, deploy, finish, push, runs, state, tick};
 use crate::support::world::Memory;
 
 #[test]
@@ -84,8 +84,7 @@ fn what_a_person_queued_goes_though_latest_is_gone() {
 #[test]
 fn a_cancel_whose_sandbox_died_goes_on_though_latest_is_gone() {
     let world = Memory::new("auto");
-    let digest = world.push("aaaaaaa");
-    answers(&world, &push_event(&digest), "promoted");
+    push(&world, "aaaaaaa", "promoted");
     let (mut state, nonce) = world.get().state.clone().expect("a state");
     state.open[0].cancelled_by = Some("alice".to_owned());
     world.get_mut().state = Some((state, nonce));
@@ -145,8 +144,7 @@ fn a_rollback_and_a_change_of_mind_while_an_update_goes_back_by_itself_follow() 
     let world = Memory::new("auto");
     tick(&world);
     let first = deploy(&world, "aaaaaaa");
-    let second = world.push("bbbbbbb");
-    answers(&world, &push_event(&second), "promoted");
+    let second = push(&world, "bbbbbbb", "promoted");
     world.cancel_in_the_console(None);
     command(&world, "promote web", "queued");
     let told = world.get().told.last().cloned().expect("a notice");

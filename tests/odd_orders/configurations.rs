@@ -3,8 +3,8 @@
 use ecr_promoter::answer::Outcome;
 
 use super::steps::come_to_rest;
-use crate::support::payloads::{event, push_event, sns};
-use crate::support::steps::{answers, command, finish, runs, state, tick};
+use crate::support::payloads::{event, sns};
+use crate::support::steps::{command, finish, push, runs, state, tick};
 use crate::support::world::Memory;
 
 #[test]
@@ -42,8 +42,7 @@ fn what_ended_before_the_configuration_broke_is_told_although_it_is_broken() {
 fn another_prefix_while_something_is_under_way_and_something_waits_ends_right() {
     let world = Memory::new("auto");
     tick(&world);
-    let first = world.push("aaaaaaa");
-    answers(&world, &push_event(&first), "promoted");
+    let first = push(&world, "aaaaaaa", "promoted");
     let second = world.push("bbbbbbb");
     command(&world, "promote web", "queued");
     world.get_mut().config["tag_prefix"] = "production_eu_".into();

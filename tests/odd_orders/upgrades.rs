@@ -7,7 +7,7 @@ use super::steps::{both_approve, come_to_rest, two_people};
 use crate::support::guard::change;
 use crate::support::payloads::{push_event, tag};
 use crate::support::slack::ALICE;
-use crate::support::steps::{answers, command, deploy, finish, runs, state, tick};
+use crate::support::steps::{answers, command, deploy, finish, push, runs, state, tick};
 use crate::support::world::Memory;
 
 /// What the version before wrote: it did not know these.
@@ -57,8 +57,7 @@ fn downgrade(world: &Memory) {
 fn an_upgrade_while_what_two_people_approved_waits_lets_it_go() {
     let world = two_people(Memory::new("approval"));
     tick(&world);
-    let digest = world.push("aaaaaaa");
-    answers(&world, &push_event(&digest), "approval_requested");
+    push(&world, "aaaaaaa", "approval_requested");
     world.foreign_update("production_old");
     both_approve(&world);
     assert_eq!(state(&world).open.len(), 1);
@@ -75,8 +74,7 @@ fn an_upgrade_while_a_change_set_is_made_goes_on_and_leaves_none_behind() {
     world.get_mut().would_change.list = vec![change("AWS::ECS::TaskDefinition", "Task")];
     world.get_mut().looks_of_a_review = 3;
     tick(&world);
-    let digest = world.push("aaaaaaa");
-    answers(&world, &push_event(&digest), "queued");
+    let digest = push(&world, "aaaaaaa", "queued");
     // The version before named it by the token.
     let own = state(&world).change_sets[0].clone();
     let made = world.get_mut().change_sets.remove(own.name()).expect("it was made");
@@ -98,23 +96,20 @@ fn an_upgrade_in_the_middle_of_anything_goes_on() {
     // While an update runs.
     let world = Memory::new("auto");
     tick(&world);
-    let digest = world.push("aaaaaaa");
-    answers(&world, &push_event(&digest), "promoted");
+    let digest = push(&world, "aaaaaaa", "promoted");
     downgrade(&world);
     finish(&world);
     assert_eq!(runs(&world), digest);
     assert_eq!(state(&world).hold, None);
     // While a rollback waits behind a cancel.
-    let next = world.push("bbbbbbb");
-    answers(&world, &push_event(&next), "promoted");
+    push(&world, "bbbbbbb", "promoted");
     command(&world, "rollback web", "cancelled");
     downgrade(&world);
     come_to_rest(&world);
     assert_eq!(runs(&world), digest);
     // While people are asked.
     let world = Memory::new("approval");
-    let digest = world.push("aaaaaaa");
-    answers(&world, &push_event(&digest), "approval_requested");
+    let digest = push(&world, "aaaaaaa", "approval_requested");
     downgrade(&world);
     answers(&world, &push_event(&digest), "approval_requested");
     command(&world, &format!("approve web {digest}"), "promoted");

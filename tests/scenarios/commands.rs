@@ -3,8 +3,8 @@
 use ecr_promoter::model::Digest;
 use serde_json::json;
 
-use crate::support::payloads::{event, push_event, sns, stack_changed};
-use crate::support::steps::{answers, assert_runs, command, two_deployed};
+use crate::support::payloads::{event, sns, stack_changed};
+use crate::support::steps::{answers, assert_runs, command, push, two_deployed};
 use crate::support::world::Memory;
 
 #[test]
@@ -18,13 +18,11 @@ fn an_older_commit_can_be_promoted_on_purpose_and_then_pushes_ask() {
         "promoted",
     );
     world.finish_update();
-    let newest = world.push("ccccccc");
-    answers(&world, &push_event(&newest), "approval_requested");
+    push(&world, "ccccccc", "approval_requested");
     assert_runs(&world, &older, "aaaaaaa");
     answers(&world, &json!({"action": "promote", "repository": "web", "id": "2"}), "promoted");
     world.finish_update();
-    let next = world.push("ddddddd");
-    answers(&world, &push_event(&next), "promoted");
+    let next = push(&world, "ddddddd", "promoted");
     assert_runs(&world, &next, "ddddddd");
 }
 
@@ -89,8 +87,7 @@ fn hold_asks_and_resume_acts_at_the_next_look() {
     let world = Memory::new("auto");
     two_deployed(&world);
     command(&world, "hold web release freeze", "held");
-    let third = world.push("ccccccc");
-    answers(&world, &push_event(&third), "approval_requested");
+    let third = push(&world, "ccccccc", "approval_requested");
     let status = world.invoke(&event("command-status"), "request").expect("a status");
     assert_eq!(
         (&status["hold"]["reason"], &status["hold"]["by"]),

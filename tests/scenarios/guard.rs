@@ -9,7 +9,7 @@ use super::crashes::{promoted_once, survives_every_fault_in};
 use crate::support::guard::{allowed, forbidden, guarded};
 use crate::support::interleave::{goes_on, run};
 use crate::support::payloads::{event, push_event, sns};
-use crate::support::steps::answers;
+use crate::support::steps::{answers, push};
 use crate::support::world::{Fault, Memory};
 
 #[test]
@@ -108,8 +108,7 @@ fn a_slow_review_is_left_to_the_schedule() {
 fn what_is_blocked_after_a_slow_review_is_told_once_and_not_at_each_look() {
     let world = guarded(Memory::new("auto"), forbidden());
     world.get_mut().looks_of_a_review = 1;
-    let digest = world.push("abc1234");
-    answers(&world, &push_event(&digest), "queued");
+    push(&world, "abc1234", "queued");
     for _ in 0..6 {
         world.invoke(&event("scheduled"), "tick").expect("an answer");
     }
@@ -142,8 +141,7 @@ fn a_change_set_that_a_stalled_sandbox_makes_after_it_was_removed_is_removed_aga
 fn the_change_set_of_a_push_that_was_superseded_is_removed() {
     let world = guarded(Memory::new("auto"), allowed());
     world.get_mut().looks_of_a_review = 2;
-    let older = world.push("aaaaaaa");
-    answers(&world, &push_event(&older), "queued");
+    push(&world, "aaaaaaa", "queued");
     world.get_mut().looks_of_a_review = 0;
     for own in world.get_mut().change_sets.values_mut().flatten() {
         own.looks = 0;
@@ -186,8 +184,7 @@ fn an_ssm_typed_parameter_that_would_resolve_to_something_new_blocks_without_a_g
 #[test]
 fn a_promotion_of_what_people_were_asked_about_is_reviewed_like_any_other() {
     let world = guarded(Memory::new("approval"), allowed());
-    let digest = world.push("abc1234");
-    answers(&world, &push_event(&digest), "approval_requested");
+    push(&world, "abc1234", "approval_requested");
     world.get_mut().looks_of_a_review = 1;
     let promote = sns("promote web", "message-1", world.get().now);
     answers(&world, &promote, "queued");

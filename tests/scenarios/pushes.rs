@@ -5,7 +5,7 @@ use ecr_promoter::world::NotUpdated;
 use serde_json::json;
 
 use crate::support::payloads::{event, push_event, stack_changed, tag};
-use crate::support::steps::{answers, assert_runs};
+use crate::support::steps::{answers, assert_runs, push};
 use crate::support::world::Memory;
 
 #[test]
@@ -38,8 +38,7 @@ fn a_push_is_promoted_in_three_round_trips() {
 #[test]
 fn the_same_push_three_times_is_one_update() {
     let world = Memory::new("auto");
-    let digest = world.push("abc1234");
-    answers(&world, &push_event(&digest), "promoted");
+    let digest = push(&world, "abc1234", "promoted");
     answers(&world, &push_event(&digest), "promoted");
     world.finish_update();
     let answer = answers(&world, &push_event(&digest), "unchanged");
@@ -53,8 +52,7 @@ fn the_same_push_three_times_is_one_update() {
 fn an_older_push_is_superseded_and_changes_nothing() {
     let world = Memory::new("auto");
     let older = world.push("aaaaaaa");
-    let newer = world.push("bbbbbbb");
-    answers(&world, &push_event(&newer), "promoted");
+    push(&world, "bbbbbbb", "promoted");
     let before = world.get().state.clone();
     answers(&world, &push_event(&older), "superseded");
     assert_eq!((world.updates(), &world.get().state), (1, &before));
@@ -109,8 +107,7 @@ fn in_approval_mode_people_are_asked_once_and_nothing_else_is_touched() {
 fn a_busy_stack_is_waited_for_without_waiting() {
     let world = Memory::new("auto");
     world.foreign_update("production_old");
-    let digest = world.push("abc1234");
-    answers(&world, &push_event(&digest), "queued");
+    let digest = push(&world, "abc1234", "queued");
     answers(&world, &push_event(&digest), "queued");
     assert_eq!(world.told(), [Outcome::Queued]);
     assert!(world.get().state.as_ref().expect("kept").0.waiting.is_some());
@@ -136,8 +133,7 @@ fn a_stack_that_a_person_must_mend_blocks() {
 #[test]
 fn a_promotion_that_rolled_back_is_told_once_and_only_people_try_it_again() {
     let world = Memory::new("auto");
-    let digest = world.push("abc1234");
-    answers(&world, &push_event(&digest), "promoted");
+    let digest = push(&world, "abc1234", "promoted");
     world.fail_update("the service did not stabilize");
     let answer = answers(&world, &push_event(&digest), "failed");
     assert!(
@@ -154,14 +150,12 @@ fn a_promotion_that_rolled_back_is_told_once_and_only_people_try_it_again() {
 #[test]
 fn somebody_elses_change_is_adopted_told_and_holds() {
     let world = Memory::new("auto");
-    let first = world.push("aaaaaaa");
-    answers(&world, &push_event(&first), "promoted");
+    let first = push(&world, "aaaaaaa", "promoted");
     world.finish_update();
     answers(&world, &push_event(&first), "unchanged");
     world.foreign_update("production_old");
     world.finish_update();
-    let second = world.push("bbbbbbb");
-    answers(&world, &push_event(&second), "approval_requested");
+    let second = push(&world, "bbbbbbb", "approval_requested");
     assert_eq!(world.value(), "production_old");
     assert_eq!(world.told()[2..], [Outcome::Held, Outcome::ApprovalRequested]);
     answers(&world, &json!({"action": "promote", "repository": "web"}), "promoted");
@@ -199,8 +193,7 @@ fn what_cloudformation_refuses_for_good_has_failed() {
 #[test]
 fn a_commit_that_was_built_twice_gets_a_tag_of_its_own() {
     let world = Memory::new("auto");
-    let first = world.push("abc1234");
-    answers(&world, &push_event(&first), "promoted");
+    let first = push(&world, "abc1234", "promoted");
     world.finish_update();
     let second = world.push("abc1234");
     let answer = answers(&world, &push_event(&second), "promoted");
@@ -217,8 +210,7 @@ fn a_commit_that_was_built_twice_gets_a_tag_of_its_own() {
 #[test]
 fn a_tag_that_was_moved_behind_our_back_holds_the_app() {
     let world = Memory::new("auto");
-    let digest = world.push("abc1234");
-    answers(&world, &push_event(&digest), "promoted");
+    let digest = push(&world, "abc1234", "promoted");
     let other = world.image("fffffff");
     world.get_mut().tags.insert(tag("production_abc1234"), other);
     world.finish_update();
@@ -230,8 +222,7 @@ fn a_tag_that_was_moved_behind_our_back_holds_the_app() {
 #[test]
 fn thirty_one_pushes_during_an_update_are_two_updates() {
     let world = Memory::new("auto");
-    let first = world.push("0000000");
-    answers(&world, &push_event(&first), "promoted");
+    let first = push(&world, "0000000", "promoted");
     let mut newest = first;
     for build in 1..=31 {
         newest = world.push(&format!("abcde{build:02}"));

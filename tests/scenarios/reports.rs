@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::payloads::{event, push_event};
-use crate::support::steps::answers;
+use crate::support::steps::{answers, push};
 use crate::support::world::Memory;
 
 #[test]
@@ -35,13 +35,11 @@ fn reports_change_nothing() {
 fn history_tells_what_by_whom_and_how_it_ended() {
     let world = Memory::new("auto");
     for commit in ["aaaaaaa", "bbbbbbb"] {
-        let digest = world.push(commit);
-        answers(&world, &push_event(&digest), "promoted");
+        let digest = push(&world, commit, "promoted");
         world.finish_update();
         answers(&world, &push_event(&digest), "unchanged");
     }
-    let third = world.push("ccccccc");
-    answers(&world, &push_event(&third), "promoted");
+    push(&world, "ccccccc", "promoted");
     let history = world.invoke(&event("command-history"), "request").expect("a history");
     let told: Vec<String> = history["promotions"]
         .as_array()

@@ -3,7 +3,7 @@
 use ecr_promoter::answer::Outcome;
 
 use crate::support::payloads::{event, push_event, sns, stack_changed, tag};
-use crate::support::steps::{answers, assert_runs, command, two_deployed};
+use crate::support::steps::{answers, assert_runs, command, push, two_deployed};
 use crate::support::world::{Fault, Memory};
 
 #[test]
@@ -20,8 +20,7 @@ fn rollback_goes_back_once_and_holds_against_automation() {
     assert_eq!(world.invoke(&rollback, "again").expect("an answer"), answer);
     answers(&world, &push_event(&second), "held");
     world.invoke(&event("scheduled"), "request").expect("an answer");
-    let third = world.push("ccccccc");
-    answers(&world, &push_event(&third), "approval_requested");
+    let third = push(&world, "ccccccc", "approval_requested");
     assert_eq!((world.updates(), world.value().as_str()), (3, "production_aaaaaaa"));
 
     let status = world.invoke(&event("command-status"), "request").expect("a status");
@@ -29,8 +28,7 @@ fn rollback_goes_back_once_and_holds_against_automation() {
     command(&world, "promote web", "promoted");
     world.finish_update();
     assert_runs(&world, &third, "ccccccc");
-    let fourth = world.push("ddddddd");
-    answers(&world, &push_event(&fourth), "promoted");
+    push(&world, "ddddddd", "promoted");
 }
 
 #[test]
@@ -73,8 +71,7 @@ fn promote_then_rollback_then_a_late_duplicate_of_the_promote_stays_rolled_back(
 fn rollback_during_our_own_update_cancels_it_at_once() {
     let world = Memory::new("auto");
     let (_, second) = two_deployed(&world);
-    let third = world.push("ccccccc");
-    answers(&world, &push_event(&third), "promoted");
+    let third = push(&world, "ccccccc", "promoted");
     command(&world, "rollback web", "cancelled");
     assert_eq!(
         (world.get().cancels, world.get().status.as_str()),
@@ -92,8 +89,7 @@ fn rollback_during_our_own_update_cancels_it_at_once() {
 fn rollback_to_another_image_during_our_update_is_queued_behind_the_cancel() {
     let world = Memory::new("auto");
     let (first, _) = two_deployed(&world);
-    let third = world.push("ccccccc");
-    answers(&world, &push_event(&third), "promoted");
+    push(&world, "ccccccc", "promoted");
     command(&world, "rollback web aaaaaaa", "cancelled");
     world.fail_update("cancelled");
     answers(&world, &stack_changed(), "promoted");
@@ -106,8 +102,7 @@ fn rollback_to_another_image_during_our_update_is_queued_behind_the_cancel() {
 fn a_cancel_that_comes_too_late_is_a_rollback_all_the_same() {
     let world = Memory::new("auto");
     let (_, second) = two_deployed(&world);
-    let third = world.push("ccccccc");
-    answers(&world, &push_event(&third), "promoted");
+    push(&world, "ccccccc", "promoted");
     // The cancel's sandbox dies before its call, and the update goes through.
     let rollback = sns("rollback web", "1", world.get().now);
     let calls = world.get().calls.len();
@@ -143,16 +138,14 @@ fn anothers_update_is_never_cancelled() {
 #[test]
 fn cancel_turns_away_from_the_candidate_and_the_next_push_goes_out() {
     let world = Memory::new("auto");
-    let first = world.push("aaaaaaa");
-    answers(&world, &push_event(&first), "promoted");
+    let first = push(&world, "aaaaaaa", "promoted");
     command(&world, "cancel web", "cancelled");
     world.fail_update("cancelled");
     answers(&world, &stack_changed(), "cancelled");
     answers(&world, &push_event(&first), "held");
     command(&world, "cancel web", "refused");
     assert_eq!((world.updates(), world.value().as_str()), (1, "production_old"));
-    let second = world.push("bbbbbbb");
-    answers(&world, &push_event(&second), "promoted");
+    push(&world, "bbbbbbb", "promoted");
 }
 
 #[test]

@@ -4,14 +4,13 @@ use ecr_promoter::answer::Outcome;
 use serde_json::json;
 
 use crate::support::payloads::{event, push_event, stack_changed};
-use crate::support::steps::{answers, assert_runs};
+use crate::support::steps::{answers, assert_runs, push};
 use crate::support::world::Memory;
 
 #[test]
 fn the_stacks_event_ends_a_promotion_and_tells_how_long_it_took() {
     let world = Memory::new("auto");
-    let digest = world.push("abc1234");
-    answers(&world, &push_event(&digest), "promoted");
+    push(&world, "abc1234", "promoted");
     world.get_mut().now += jiff::SignedDuration::from_secs(130);
     world.finish_update();
     let answer = answers(&world, &stack_changed(), "deployed");
@@ -36,8 +35,7 @@ fn a_stack_of_no_app_is_ignored() {
 #[test]
 fn a_rollback_by_cloudformation_is_told_once_with_its_reason_and_the_next_push_goes_out() {
     let world = Memory::new("auto");
-    let first = world.push("aaaaaaa");
-    answers(&world, &push_event(&first), "promoted");
+    let first = push(&world, "aaaaaaa", "promoted");
     world.fail_update("the service did not stabilize");
     let answer = answers(&world, &stack_changed(), "failed");
     assert_eq!(answer["reason"], "the service did not stabilize");
@@ -46,7 +44,6 @@ fn a_rollback_by_cloudformation_is_told_once_with_its_reason_and_the_next_push_g
     }
     world.invoke(&event("scheduled"), "request").expect("an answer");
     assert_eq!((world.updates(), world.told()), (1, vec![Outcome::Promoted, Outcome::Failed]));
-    let second = world.push("bbbbbbb");
-    answers(&world, &push_event(&second), "promoted");
+    let second = push(&world, "bbbbbbb", "promoted");
     assert_runs(&world, &second, "bbbbbbb");
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::guard::change;
 use crate::support::payloads::{push_event, sns, tag};
-use crate::support::steps::{answers, command, deploy, fail, finish, runs, state, tick};
+use crate::support::steps::{answers, command, deploy, fail, finish, push, runs, state, tick};
 use crate::support::world::{Fault, Memory};
 
 #[test]
@@ -45,8 +45,7 @@ fn a_queued_promotion_of_what_runs_already_under_another_tag_ends() {
     let world = Memory::new("auto");
     // Known by the tag that the old script gave it, `production_old`.
     let old = world.get().tags[&tag("production_old")].clone();
-    let first = world.push("aaaaaaa");
-    answers(&world, &push_event(&first), "promoted");
+    push(&world, "aaaaaaa", "promoted");
     command(&world, &format!("promote web {old}"), "queued");
     fail(&world);
     tick(&world);

@@ -3,15 +3,14 @@
 use ecr_promoter::answer::Outcome;
 
 use crate::support::payloads::{event, push_event};
-use crate::support::steps::{answers, command, deploy, finish, runs, state, tick};
+use crate::support::steps::{answers, command, deploy, finish, push, runs, state, tick};
 use crate::support::world::{Memory, STACK_ID};
 
 #[test]
 fn an_update_that_somebody_cancels_in_the_console_has_failed_and_the_app_goes_on() {
     for token in [None, Some("Console-CancelUpdateStack-1")] {
         let world = Memory::new("auto");
-        let first = world.push("aaaaaaa");
-        answers(&world, &push_event(&first), "promoted");
+        let first = push(&world, "aaaaaaa", "promoted");
         world.cancel_in_the_console(token);
         command(&world, "hold web freeze", "held");
         command(&world, "resume web", "resumed");
@@ -26,8 +25,7 @@ fn an_update_that_somebody_cancels_in_the_console_has_failed_and_the_app_goes_on
         );
         assert!(state(&world).open.is_empty());
         answers(&world, &push_event(&first), "failed");
-        let next = world.push("bbbbbbb");
-        answers(&world, &push_event(&next), "promoted");
+        let next = push(&world, "bbbbbbb", "promoted");
         finish(&world);
         assert_eq!(runs(&world), next);
     }
@@ -36,8 +34,7 @@ fn an_update_that_somebody_cancels_in_the_console_has_failed_and_the_app_goes_on
 #[test]
 fn an_update_whose_end_no_event_tells_is_told_held_and_left() {
     let world = Memory::new("auto");
-    let digest = world.push("aaaaaaa");
-    answers(&world, &push_event(&digest), "promoted");
+    push(&world, "aaaaaaa", "promoted");
     world.fail_update("it did not stabilize");
     // The events of its end are gone.
     world.get_mut().events.retain(|event| event.status == "UPDATE_IN_PROGRESS");
@@ -52,8 +49,7 @@ fn an_update_whose_end_no_event_tells_is_told_held_and_left() {
 #[test]
 fn a_promotion_that_the_configuration_leaves_behind_is_told_and_in_the_history() {
     let world = Memory::new("auto");
-    let digest = world.push("aaaaaaa");
-    answers(&world, &push_event(&digest), "promoted");
+    push(&world, "aaaaaaa", "promoted");
     // The same stack, but another parameter of it.
     world.get_mut().config["parameter"] = "AppName".into();
     tick(&world);
@@ -81,8 +77,7 @@ fn a_hold_outlives_another_name_of_its_stack_and_another_stack() {
             world.get_mut().stack_id =
                 "arn:aws:cloudformation:us-east-1:012345678912:stack/other/2".to_owned();
         }
-        let next = world.push("bbbbbbb");
-        answers(&world, &push_event(&next), "approval_requested");
+        push(&world, "bbbbbbb", "approval_requested");
         assert_eq!(
             (world.updates(), state(&world).hold.map(|hold| hold.reason)),
             (1, Some("freeze".to_owned()))
@@ -120,8 +115,7 @@ fn a_token_that_cloudformation_knows_from_before_the_state_was_lost_blocks_nothi
 #[test]
 fn a_rollback_right_after_an_update_that_nobody_has_looked_at_goes_back() {
     let world = Memory::new("auto");
-    let digest = world.push("aaaaaaa");
-    answers(&world, &push_event(&digest), "promoted");
+    push(&world, "aaaaaaa", "promoted");
     world.finish_update();
     command(&world, "rollback web", "promoted");
     assert_eq!(world.value(), "production_old");

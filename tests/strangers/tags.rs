@@ -6,7 +6,7 @@ use ecr_promoter::model::Digest;
 use crate::support::faults::survives_every_fault;
 use crate::support::interleave::{every_interleaving, goes_on, run};
 use crate::support::payloads::{event, push_event, tag};
-use crate::support::steps::{answers, command, deploy, fail, finish, runs, state, tick};
+use crate::support::steps::{answers, command, deploy, fail, finish, push, runs, state, tick};
 use crate::support::world::Memory;
 
 /// A stack that the old script left at `latest`, which CI moves, with `aaaaaaa` running.
@@ -45,8 +45,7 @@ fn a_look_leaves_what_runs_by_a_tag_that_moves_alone_and_a_newer_push_goes_all_t
         tick(&world);
     }
     assert_eq!(world.updates(), 0);
-    let next = world.push("bbbbbbb");
-    answers(&world, &push_event(&next), "promoted");
+    push(&world, "bbbbbbb", "promoted");
     assert_eq!(world.value(), "production_bbbbbbb");
 }
 
@@ -57,8 +56,7 @@ fn a_rollback_to_what_ran_by_a_tag_that_moves_goes_to_the_image_that_ran() {
     let second = world.push("bbbbbbb");
     command(&world, "promote web", "promoted");
     finish(&world);
-    let third = world.push("ccccccc");
-    answers(&world, &push_event(&third), "approval_requested");
+    push(&world, "ccccccc", "approval_requested");
     command(&world, "rollback web", "promoted");
     finish(&world);
     assert_eq!((world.value().as_str(), runs(&world)), ("production_aaaaaaa", first));
@@ -184,8 +182,7 @@ fn two_pushes_of_one_commit_at_the_same_moment_run_the_newer() {
 fn where_tags_can_be_moved_the_state_is_written_before_the_tag() {
     let world = Memory::new("auto");
     world.get_mut().is_immutable = false;
-    let digest = world.push("abc1234");
-    answers(&world, &push_event(&digest), "promoted");
+    push(&world, "abc1234", "promoted");
     insta::assert_snapshot!(world.get().calls.join("\n"), @r"
     GetParameter
     GetItem state
@@ -215,8 +212,7 @@ fn where_tags_can_be_moved_the_state_is_written_before_the_tag() {
 fn what_ran_before_is_what_ran_when_the_update_was_sent() {
     let world = Memory::new("auto");
     deploy(&world, "aaaaaaa");
-    let second = world.push("bbbbbbb");
-    answers(&world, &push_event(&second), "promoted");
+    push(&world, "bbbbbbb", "promoted");
     // Approved while `bbbbbbb` is on its way: it follows.
     world.push("ccccccc");
     command(&world, "promote web", "queued");
@@ -232,8 +228,7 @@ fn what_ran_before_is_what_ran_when_the_update_was_sent() {
 #[test]
 fn a_tag_that_an_image_gets_after_the_question_does_not_rename_the_promotion() {
     let world = Memory::new("approval");
-    let digest = world.push("abc1234");
-    answers(&world, &push_event(&digest), "approval_requested");
+    let digest = push(&world, "abc1234", "approval_requested");
     world.move_tag("fedcba9", Some(&digest));
     let answer = command(&world, &format!("approve web {digest}"), "promoted");
     assert_eq!(

@@ -4,7 +4,7 @@ use ecr_promoter::answer::Outcome;
 use serde_json::{Value, json};
 
 use crate::support::payloads::{push_event, tag};
-use crate::support::steps::{answers, command, deploy, finish, runs, state, tick};
+use crate::support::steps::{answers, command, deploy, finish, push, runs, state, tick};
 use crate::support::world::Memory;
 
 fn configure(world: &Memory, approval: Value) {
@@ -52,8 +52,7 @@ fn a_question_keeps_the_stricter_policy_of_those_it_was_asked_and_is_decided_und
     let strict = json!({ "slack_channel": "C1", "approvers": ["UALICE", "UBOB"], "required": 2 });
     let world = Memory::new("approval");
     configure(&world, strict.clone());
-    let digest = world.push("aaaaaaa");
-    answers(&world, &push_event(&digest), "approval_requested");
+    let digest = push(&world, "aaaaaaa", "approval_requested");
     // Somebody who may write the configuration, and not decide.
     configure(&world, json!({}));
     command(&world, &format!("approve web {digest}"), "refused");
@@ -64,8 +63,7 @@ fn a_question_keeps_the_stricter_policy_of_those_it_was_asked_and_is_decided_und
 
     // What one person approved waits behind the stack, and then needs two.
     let world = Memory::new("approval");
-    let digest = world.push("aaaaaaa");
-    answers(&world, &push_event(&digest), "approval_requested");
+    let digest = push(&world, "aaaaaaa", "approval_requested");
     world.foreign_update("production_old");
     command(&world, &format!("approve web {digest}"), "queued");
     configure(&world, strict);
@@ -159,8 +157,7 @@ fn to_ask_again_keeps_what_people_have_said() {
         &world,
         json!({ "slack_channel": "C1", "approvers": ["UALICE", "UBOB"], "required": 2 }),
     );
-    let digest = world.push("aaaaaaa");
-    answers(&world, &push_event(&digest), "approval_requested");
+    push(&world, "aaaaaaa", "approval_requested");
     let before = state(&world).request.expect("a request");
     let answer = command(&world, "ask web", "approval_requested");
     assert_eq!(answer["request"], json!(before.id));

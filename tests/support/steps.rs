@@ -48,6 +48,14 @@ pub(crate) fn runs(world: &Memory) -> Digest {
     world.get().tags[&tag(&world.value())].clone()
 }
 
+/// An image of this commit is pushed, and the answer to its event has this outcome.
+#[track_caller]
+pub(crate) fn push(world: &Memory, commit: &str, want: &str) -> Digest {
+    let digest = world.push(commit);
+    answers(world, &push_event(&digest), want);
+    digest
+}
+
 /// An image of this commit is pushed and deployed; where people are asked, by a command.
 #[track_caller]
 pub(crate) fn deploy(world: &Memory, commit: &str) -> Digest {
