@@ -3,6 +3,10 @@
 //! accessibility. Without Chromium, its driver or `EMULATOR_URL` every test says that it was left
 //! out.
 
+/// How Slack signs.
+#[path = "support/signature.rs"]
+mod signature;
+
 /// The stage of tests/emulator.rs.
 #[expect(dead_code, reason = "the pages need a part of it")]
 mod emulator {

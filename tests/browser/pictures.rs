@@ -15,7 +15,8 @@ use sha2::{Digest, Sha256};
 
 use super::chromium::{Browser, Scheme};
 use crate::emulator::http::{self, Response};
-use crate::support::{LINK_SECRET, Memory, PUBLIC_URL, push_event, stack_changed};
+use crate::support::payloads::{push_event, stack_changed};
+use crate::support::world::{LINK_SECRET, Memory, PUBLIC_URL};
 
 /// A page, the width of the window, and whether it is light or dark.
 const PICTURES: [(&str, u32, Scheme); 5] = [
