@@ -288,9 +288,9 @@ fn a_board_is_given_for_fifteen_minutes_to_whoever_may_invoke() {
     let board = path(&answer);
     assert_eq!(get(&world, &board).status, 200);
     get(&world, &board)
-        .says("You look as somebody who may invoke the function, until 2026-03-17 09:56:30 UTC");
+        .says("You are viewing this as somebody who may invoke the function, until 2026-03-17 09:56:30 UTC");
     get(&world, &board_by_invocation(&world))
-        .says("You look as carol (claimed), who may invoke the function");
+        .says("You are viewing this as carol (claimed), who may invoke the function");
 }
 
 #[test]
@@ -300,8 +300,8 @@ fn a_board_without_its_parameters_says_how_to_make_them() {
         change(&world);
         world.invoke(&json!({ "action": "board" }), "board").expect_err("no link").to_string()
     };
-    insta::assert_snapshot!(error(|world| world.get_mut().link_secret = None), @"configuration error in Parameter Store /ecr-promoter/link-secret: there is no such parameter, and links are signed with it. Make it with: aws ssm put-parameter --type SecureString --name /ecr-promoter/link-secret --value \"$(openssl rand -hex 32)\"");
-    insta::assert_snapshot!(error(|world| world.get_mut().public_url = None), @"configuration error in Parameter Store /ecr-promoter/public-url: expected the function's own address, which ends with `/`; template.yaml writes it, or: aws ssm put-parameter --type String --name /ecr-promoter/public-url --value https://….lambda-url.<region>.on.aws/");
+    insta::assert_snapshot!(error(|world| world.get_mut().link_secret = None), @"configuration error in Parameter Store /ecr-promoter/link-secret: there is no such parameter, but links are signed with it. Create it with: aws ssm put-parameter --type SecureString --name /ecr-promoter/link-secret --value \"$(openssl rand -hex 32)\"");
+    insta::assert_snapshot!(error(|world| world.get_mut().public_url = None), @"configuration error in Parameter Store /ecr-promoter/public-url: expected the function's own address, which ends with `/`; template.yaml creates it, or run: aws ssm put-parameter --type String --name /ecr-promoter/public-url --value https://….lambda-url.<region>.on.aws/");
 }
 
 #[test]
@@ -431,7 +431,7 @@ fn a_command_that_comes_again_gets_no_second_link() {
     assert!(said("1").contains("/board/"));
     for request in ["1", "2"] {
         let again = said(request);
-        assert!(again.contains("a link is given once") && !again.contains("/board/"), "{again}");
+        assert!(again.contains("it gives only one") && !again.contains("/board/"), "{again}");
     }
     assert_eq!(world.get().sessions.len(), 1);
     assert!(
@@ -525,12 +525,12 @@ fn the_list_shows_all_apps_and_what_waits_comes_first() {
     let page = get(&world, &board_by_invocation(&world));
     insta::assert_snapshot!(page.text(), @r"
     The board
-    You look as carol (claimed), who may invoke the function, until 2026-03-17 09:56:30 UTC. Whoever has this address acts as you.
+    You are viewing this as carol (claimed), who may invoke the function, until 2026-03-17 09:56:30 UTC. Anyone with this address can act as you.
     Apps
-    4 apps; what waits for somebody comes first
+    4 apps; those that need somebody come first
     App
     Runs
-    Waits
+    Pending
     Stack
     Last promotion
     wrong
@@ -593,7 +593,7 @@ fn somebody_elses_operation_is_shown_as_such() {
     world.foreign_update("production_old");
     let page = get(&world, &format!("{}/app/web", board_by_invocation(&world)));
     assert!(page.is_refreshed());
-    page.says("It is somebody else's operation");
+    page.says("Somebody else started this operation");
 }
 
 // One app
@@ -609,7 +609,7 @@ fn an_app_is_shown_in_full() {
     insta::assert_snapshot!(page.text(), @r"
     All apps
     web
-    You look as someone (UALICE) in Slack, until 2026-03-17 09:56:31 UTC. Whoever has this address acts as you.
+    You are viewing this as someone (UALICE) in Slack, until 2026-03-17 09:56:31 UTC. Anyone with this address can act as you.
     Runs now
     Commit
     bbbbbbb
@@ -627,7 +627,7 @@ fn an_app_is_shown_in_full() {
     web UPDATE_COMPLETE
     Parameter
     ProductionTag: production_bbbbbbb
-    Waits
+    Pending
     waits for approval commit abc1234, until 2026-03-20 09:41:30 UTC
     Candidate
     Commit
@@ -635,8 +635,8 @@ fn an_app_is_shown_in_full() {
     Digest
     sha256:0ea7a6e077dbcee6a4c9bde618d3c6af8137fad99f4954db7e059674cf17f9af
     Asked
-    2026-03-17 09:41:30 UTC, since the app's mode is approval
-    Until
+    2026-03-17 09:41:30 UTC, because the app's mode is approval
+    Open until
     2026-03-20 09:41:30 UTC
     What you can do
     Approve
@@ -644,7 +644,7 @@ fn an_app_is_shown_in_full() {
     Promote
     Roll back
     Hold
-    Each leads to a page that asks once more.
+    Each of these opens a page that asks you to confirm.
     History
     The last 2 promotions that ended, newest first
     Image
@@ -683,7 +683,7 @@ fn what_is_remembered_of_another_stack_is_not_shown_as_the_apps_own() {
     get(&world, &board).says("bbbbbbb since");
     world.get_mut().config["parameter"] = json!("AppName");
     get(&world, &board).says("not looked at yet");
-    get(&world, &format!("{board}/app/web")).says("it was not looked at yet");
+    get(&world, &format!("{board}/app/web")).says("not looked at yet");
 }
 
 #[test]
@@ -691,7 +691,7 @@ fn an_app_that_was_never_looked_at_has_a_page() {
     let world = Memory::new("auto");
     let page = get(&world, &format!("{}/app/web", board_by_invocation(&world)));
     assert_eq!(page.status, 200);
-    page.says("production_old").says("it was not looked at yet").says("Nothing was promoted yet");
+    page.says("production_old").says("not looked at yet").says("No promotion has ended yet");
 }
 
 // Acts
@@ -775,7 +775,7 @@ fn another_ones_board_shows_and_cannot_act() {
     let app = get(&world, &format!("{board}/app/web"));
     assert_eq!(app.status, 200);
     app.says("abc1234").says(
-        "You can look, and change nothing: UMALLORY is not one of the app's `approval.approvers`.",
+        "You can look, but not change anything: UMALLORY is not one of the app's `approval.approvers`.",
     );
     assert_eq!(app.acts(), [""; 0]);
     let before = everything(&world);
@@ -794,7 +794,7 @@ fn another_ones_board_shows_and_cannot_act() {
         let address = format!("{board}/act/{act}");
         let page = get(&world, &address);
         assert_eq!(page.status, 403, "{act}");
-        page.says("You may not do this");
+        page.says("You are not allowed to do this");
         assert!(!page.body.contains("<form"), "{act}");
         let reason: &[(&str, &str)] =
             if act.starts_with("hold") { &[("reason", "x")] } else { &[] };
@@ -883,7 +883,7 @@ fn an_approval_of_what_was_replaced_meanwhile_is_superseded() {
     let address = format!("{}/act/approve/web?image={older}", board_by_invocation(&world));
     let once = get(&world, &address).once();
     pushed(&world, "bbbbbbb");
-    get(&world, &address).says("is not the candidate any more");
+    get(&world, &address).says("is no longer the candidate");
     let page = post(&world, &address, &[("once", &once)]);
     assert_eq!(page.status, 409);
     page.says("superseded");
@@ -1028,7 +1028,7 @@ fn a_board_in_slack_is_for_its_reader_alone_and_carries_their_rights() {
     world.get_mut().config["approval"] = json!({ "slack_channel": "C9" });
     let digest = pushed(&world, "abc1234");
     let here = board_in_slack(&world, "UANYBODY");
-    get(&world, &here).says("You look as someone (UANYBODY) in Slack");
+    get(&world, &here).says("You are viewing this as someone (UANYBODY) in Slack");
     does(&world, &format!("{here}/act/approve/web?image={digest}"), &[]).says("promoted");
 
     let elsewhere = Memory::new("approval");
