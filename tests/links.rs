@@ -82,7 +82,7 @@ fn opening_a_link_shows_and_changes_nothing_however_often() {
                 "production_old",
                 "Approve",
                 "Reject",
-                "Kept and shown as claimed",
+                "Stored and shown as “claimed”",
             ],
         );
         let head = send(&world, "HEAD", &path, &[], "");
@@ -187,7 +187,7 @@ fn a_form_of_another_site_or_without_a_decision_decides_nothing() {
             ("origin", "https://example.lambda-url.us-east-1.on.aws"),
         ],
     ] {
-        says(&send(&world, "POST", &path, &headers, APPROVE), 403, &["another page"]);
+        says(&send(&world, "POST", &path, &headers, APPROVE), 403, &["its own page"]);
     }
     for body in
         ["", "decision=maybe", "name=Alice", "{\"action\":\"promote\",\"repository\":\"web\"}"]
@@ -257,7 +257,7 @@ fn whoever_decides_gives_a_name() {
         "decision=reject&name=%20%09",
         "decision=approve&name=%E2%80%8B%0A",
     ] {
-        says(&post(&world, &path, name), 400, &["the form gives no name", "<form"]);
+        says(&post(&world, &path, name), 400, &["the name is missing", "<form"]);
     }
     let inner = world.get();
     assert_eq!((inner.updates.len(), inner.commands.len()), (0, 0));

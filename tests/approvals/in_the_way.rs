@@ -17,14 +17,14 @@ fn what_is_approved_while_the_stack_is_busy_goes_next_whatever_is_pushed_meanwhi
     world.foreign_update("production_old");
     let said = clicks(&world, ALICE, "approve").expect("the clicker is told");
     assert!(said.contains("queued"), "{said}");
-    assert_eq!(world.headlines(), ["web: aaaaaaa was approved and waits"]);
+    assert_eq!(world.headlines(), ["web: aaaaaaa was approved and is waiting"]);
     clicks_again(&world);
     answers(&world, &push_event(&approved), "queued");
     assert_eq!(world.told(), [Outcome::ApprovalRequested, Outcome::Queued], "told once");
     let newer = pushed(&world, "bbbbbbb");
     assert_eq!(
         world.headlines(),
-        ["web: aaaaaaa was approved and waits", "web: bbbbbbb waits for approval"]
+        ["web: aaaaaaa was approved and is waiting", "web: bbbbbbb waits for approval"]
     );
     world.finish_update();
     answers(&world, &stack_changed(), "promoted");
@@ -66,7 +66,7 @@ fn of_two_approved_images_the_newer_goes_and_the_olders_message_says_so() {
     clicks(&world, ALICE, "approve");
     assert_eq!(
         world.headlines(),
-        ["web: aaaaaaa was superseded", "web: bbbbbbb was approved and waits"]
+        ["web: aaaaaaa was superseded", "web: bbbbbbb was approved and is waiting"]
     );
     world.finish_update();
     answers(&world, &stack_changed(), "promoted");
@@ -105,7 +105,7 @@ fn what_is_approved_and_blocked_goes_out_without_another_approval_once_the_way_i
     let message = world.newest_message();
     assert_eq!(
         (message.headline.as_str(), message.buttons()),
-        ("web: abc1234 was approved and waits", vec![])
+        ("web: abc1234 was approved and is waiting", vec![])
     );
     assert!(message.words().contains("AWS::RDS::DBInstance"), "{message:#?}");
     assert_eq!(world.told(), [Outcome::ApprovalRequested, Outcome::Blocked], "told once");
@@ -125,7 +125,7 @@ fn what_blocks_two_images_alike_is_told_of_both() {
         clicks(&world, ALICE, "approve");
         assert_eq!(
             world.newest_message().headline,
-            format!("web: {commit} was approved and waits")
+            format!("web: {commit} was approved and is waiting")
         );
         assert_eq!(world.told().len(), told, "{:?}", world.told());
     }
@@ -165,7 +165,7 @@ fn a_rollback_or_an_older_image_turns_away_from_what_was_approved_and_waits() {
                 world.get_mut().status = "UPDATE_ROLLBACK_FAILED".to_owned();
             }
             clicks(&world, ALICE, "approve");
-            assert_eq!(world.newest_message().headline, "web: ccccccc was approved and waits");
+            assert_eq!(world.newest_message().headline, "web: ccccccc was approved and is waiting");
             if is_busy {
                 command(&world, words, "queued");
                 world.finish_update();

@@ -90,7 +90,7 @@ fn another_ones_board_shows_and_cannot_act() {
     let app = get(&world, &format!("{board}/app/web"));
     assert_eq!(app.status, 200);
     app.says("abc1234").says(
-        "You can look, and change nothing: UMALLORY is not one of the app's `approval.approvers`.",
+        "You can look, but not change anything: UMALLORY is not one of the app's `approval.approvers`.",
     );
     assert_eq!(app.acts(), [""; 0]);
     let before = everything(&world);
@@ -109,7 +109,7 @@ fn another_ones_board_shows_and_cannot_act() {
         let address = format!("{board}/act/{act}");
         let page = get(&world, &address);
         assert_eq!(page.status, 403, "{act}");
-        page.says("You may not do this");
+        page.says("You are not allowed to do this");
         assert!(!page.body.contains("<form"), "{act}");
         let reason: &[(&str, &str)] =
             if act.starts_with("hold") { &[("reason", "x")] } else { &[] };
@@ -198,7 +198,7 @@ fn an_approval_of_what_was_replaced_meanwhile_is_superseded() {
     let address = format!("{}/act/approve/web?image={older}", board_by_invocation(&world));
     let once = get(&world, &address).once();
     pushed(&world, "bbbbbbb");
-    get(&world, &address).says("is not the candidate any more");
+    get(&world, &address).says("is no longer the candidate");
     let page = post(&world, &address, &[("once", &once)]);
     assert_eq!(page.status, 409);
     page.says("superseded");
@@ -211,7 +211,7 @@ fn a_board_in_slack_is_for_its_reader_alone_and_carries_their_rights() {
     world.get_mut().config["approval"] = json!({ "slack_channel": "C9" });
     let digest = pushed(&world, "abc1234");
     let here = board_in_slack(&world, "UANYBODY");
-    get(&world, &here).says("You look as someone (UANYBODY) in Slack");
+    get(&world, &here).says("You are viewing this as someone (UANYBODY) in Slack");
     does(&world, &format!("{here}/act/approve/web?image={digest}"), &[]).says("promoted");
 
     let elsewhere = Memory::new("approval");

@@ -23,9 +23,9 @@ fn a_board_is_given_for_fifteen_minutes_to_whoever_may_invoke() {
     let board = path(&answer);
     assert_eq!(get(&world, &board).status, 200);
     get(&world, &board)
-        .says("You look as somebody who may invoke the function, until 2026-03-17 09:56:30 UTC");
+        .says("You are viewing this as somebody who may invoke the function, until 2026-03-17 09:56:30 UTC");
     get(&world, &board_by_invocation(&world))
-        .says("You look as carol (claimed), who may invoke the function");
+        .says("You are viewing this as carol (claimed), who may invoke the function");
 }
 
 #[test]
@@ -35,8 +35,8 @@ fn a_board_without_its_parameters_says_how_to_make_them() {
         change(&world);
         world.invoke(&json!({ "action": "board" }), "board").expect_err("no link").to_string()
     };
-    insta::assert_snapshot!(error(|world| world.get_mut().link_secret = None), @"configuration error in Parameter Store /ecr-promoter/link-secret: there is no such parameter, and links are signed with it. Make it with: aws ssm put-parameter --type SecureString --name /ecr-promoter/link-secret --value \"$(openssl rand -hex 32)\"");
-    insta::assert_snapshot!(error(|world| world.get_mut().public_url = None), @"configuration error in Parameter Store /ecr-promoter/public-url: expected the function's own address, which ends with `/`; template.yaml writes it, or: aws ssm put-parameter --type String --name /ecr-promoter/public-url --value https://….lambda-url.<region>.on.aws/");
+    insta::assert_snapshot!(error(|world| world.get_mut().link_secret = None), @"configuration error in Parameter Store /ecr-promoter/link-secret: there is no such parameter, but links are signed with it. Create it with: aws ssm put-parameter --type SecureString --name /ecr-promoter/link-secret --value \"$(openssl rand -hex 32)\"");
+    insta::assert_snapshot!(error(|world| world.get_mut().public_url = None), @"configuration error in Parameter Store /ecr-promoter/public-url: expected the function's own address, which ends with `/`; template.yaml creates it, or run: aws ssm put-parameter --type String --name /ecr-promoter/public-url --value https://….lambda-url.<region>.on.aws/");
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn a_command_that_comes_again_gets_no_second_link() {
     assert!(said("1").contains("/board/"));
     for request in ["1", "2"] {
         let again = said(request);
-        assert!(again.contains("a link is given once") && !again.contains("/board/"), "{again}");
+        assert!(again.contains("it gives only one") && !again.contains("/board/"), "{again}");
     }
     assert_eq!(world.get().sessions.len(), 1);
     assert!(

@@ -32,12 +32,12 @@ fn the_list_shows_all_apps_and_what_waits_comes_first() {
     let page = get(&world, &board_by_invocation(&world));
     insta::assert_snapshot!(page.text(), @r"
     The board
-    You look as carol (claimed), who may invoke the function, until 2026-03-17 09:56:30 UTC. Whoever has this address acts as you.
+    You are viewing this as carol (claimed), who may invoke the function, until 2026-03-17 09:56:30 UTC. Anyone with this address can act as you.
     Apps
-    4 apps; what waits for somebody comes first
+    4 apps; those that need somebody come first
     App
     Runs
-    Waits
+    Pending
     Stack
     Last promotion
     wrong
@@ -100,7 +100,7 @@ fn somebody_elses_operation_is_shown_as_such() {
     world.foreign_update("production_old");
     let page = get(&world, &format!("{}/app/web", board_by_invocation(&world)));
     assert!(page.is_refreshed());
-    page.says("It is somebody else's operation");
+    page.says("Somebody else started this operation");
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn an_app_is_shown_in_full() {
     insta::assert_snapshot!(page.text(), @r"
     All apps
     web
-    You look as someone (UALICE) in Slack, until 2026-03-17 09:56:31 UTC. Whoever has this address acts as you.
+    You are viewing this as someone (UALICE) in Slack, until 2026-03-17 09:56:31 UTC. Anyone with this address can act as you.
     Runs now
     Commit
     bbbbbbb
@@ -132,7 +132,7 @@ fn an_app_is_shown_in_full() {
     web UPDATE_COMPLETE
     Parameter
     ProductionTag: production_bbbbbbb
-    Waits
+    Pending
     waits for approval commit abc1234, until 2026-03-20 09:41:30 UTC
     Candidate
     Commit
@@ -140,8 +140,8 @@ fn an_app_is_shown_in_full() {
     Digest
     sha256:0ea7a6e077dbcee6a4c9bde618d3c6af8137fad99f4954db7e059674cf17f9af
     Asked
-    2026-03-17 09:41:30 UTC, since the app's mode is approval
-    Until
+    2026-03-17 09:41:30 UTC, because the app's mode is approval
+    Open until
     2026-03-20 09:41:30 UTC
     What you can do
     Approve
@@ -149,7 +149,7 @@ fn an_app_is_shown_in_full() {
     Promote
     Roll back
     Hold
-    Each leads to a page that asks once more.
+    Each of these opens a page that asks you to confirm.
     History
     The last 2 promotions that ended, newest first
     Image
@@ -188,7 +188,7 @@ fn what_is_remembered_of_another_stack_is_not_shown_as_the_apps_own() {
     get(&world, &board).says("bbbbbbb since");
     world.get_mut().config["parameter"] = json!("AppName");
     get(&world, &board).says("not looked at yet");
-    get(&world, &format!("{board}/app/web")).says("it was not looked at yet");
+    get(&world, &format!("{board}/app/web")).says("not looked at yet");
 }
 
 #[test]
@@ -196,5 +196,5 @@ fn an_app_that_was_never_looked_at_has_a_page() {
     let world = Memory::new("auto");
     let page = get(&world, &format!("{}/app/web", board_by_invocation(&world)));
     assert_eq!(page.status, 200);
-    page.says("production_old").says("it was not looked at yet").says("Nothing was promoted yet");
+    page.says("production_old").says("not looked at yet").says("No promotion has ended yet");
 }

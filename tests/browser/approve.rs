@@ -277,7 +277,11 @@ async fn where_approvers_are_named_the_link_shows_and_cannot_decide() {
 
         stage
             .browser
-            .says(&["waits for approval", COMMIT, "This link shows and cannot decide"])
+            .says(&[
+                "waits for approval",
+                COMMIT,
+                "This link can show the request, but not decide it",
+            ])
             .await;
         assert_eq!(stage.browser.count("form, input, button").await, 0);
         stage.browser.check().await;
@@ -306,7 +310,7 @@ async fn a_form_on_another_site_decides_nothing() {
         for (tries, host) in ["localhost", "127.0.0.1"].iter().enumerate() {
             stage.browser.open(&format!("http://{host}:{}/", evil.port())).await;
             stage.browser.press("Claim it").await;
-            stage.browser.wait_for("Not from here").await;
+            stage.browser.wait_for("Form not accepted").await;
             assert_eq!((stage.gateway.posts(), stage.gateway.last().status), (tries + 1, 403));
         }
         stage.browser.check().await;

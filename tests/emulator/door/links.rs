@@ -86,7 +86,7 @@ async fn a_replayed_command_gets_no_second_board_and_a_session_that_is_gone_ends
             world.restart().await;
         }
         let again = world.answer(&command).await["body"].as_str().expect("a body").to_owned();
-        assert!(again.contains("a link is given once") && !again.contains("/board/"), "{again}");
+        assert!(again.contains("it gives only one") && !again.contains("/board/"), "{again}");
     }
     let page = world.answer(&http("GET", &path, "", false)).await;
     assert!(page["body"].as_str().is_some_and(|body| body.contains("UALICE")), "{page}");
