@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -33,6 +33,9 @@ Json = dict[str, Any]
 
 PAGE = 100
 PART_BYTES = 10 * 1024 * 1024
+# Signs the download address of each layer: whoever has the address can read the layer. The tests
+# look for it in the function's logs (tests/emulator/ecr.rs).
+LAYER_SIGNATURE = "6e5f1d0cafe-layer-signature-2a7b"
 
 
 class Refused(Exception):
@@ -58,6 +61,7 @@ def replace_operations() -> None:
     ):
         setattr(ecr, f"_{operation.__name__}", answering(operation))
     keep_exclusion_filters()
+    check_layer_signatures()
 
 
 def answering(operation: Callable[[Json], Json]) -> Callable[[Json], Any]:
@@ -180,7 +184,7 @@ def batch_check_layer_availability(data: Json) -> Json:
 
 
 def get_download_url_for_layer(data: Json) -> Json:
-    """The address of a layer."""
+    """The signed address of a layer."""
     name, digest = repository(data), data.get("layerDigest", "")
     if digest not in layers(name):
         raise Refused(
@@ -189,16 +193,32 @@ def get_download_url_for_layer(data: Json) -> Json:
         )
     # `ns` names the registry, since the download carries no credentials.
     owner = f"{get_account_id()}.dkr.ecr.{get_region()}.amazonaws.com"
-    query = urlencode({"ns": owner})
+    query = urlencode({"ns": owner, "X-Amz-Signature": LAYER_SIGNATURE})
     url = f"{os.environ['AWS_ENDPOINT_URL']}/v2/{name}/blobs/{digest}?{query}"
     return {"layerDigest": digest, "downloadUrl": url}
+
+
+def check_layer_signatures() -> None:
+    """Lets nobody read a layer without the signature."""
+    handle = ecr.handle_registry_request
+
+    async def handle_registry_request(
+        method: str, path: str, headers: Json, body: bytes, query_params: Json
+    ) -> Any:
+        is_download = method in ("GET", "HEAD") and "/blobs/sha256:" in path
+        if is_download and LAYER_SIGNATURE not in query_params.get("X-Amz-Signature", ()):
+            content = b"<Error><Code>AccessDenied</Code></Error>"
+            return 403, {"Content-Type": "application/xml"}, content
+        return await handle(method, path, headers, body, query_params)
+
+    ecr.handle_registry_request = handle_registry_request
 
 
 # Images
 
 
 def put_image(data: Json) -> Json:
-    """Stores a manifest, or puts a tag on a stored one."""
+    """Stores a manifest whose layers are there, or puts a tag on a stored one."""
     name, manifest = repository(data), data.get("imageManifest", "")
     tag: str = data.get("imageTag") or ""
     digest = sha256(manifest.encode())
@@ -212,6 +232,13 @@ def put_image(data: Json) -> Json:
     media_type = check_media_type(parsed, named)
     images = ecr._images.setdefault(name, [])
     image = next((i for i in images if i["imageDigest"] == digest), None)
+    if image is None:
+        check_references(name, parsed)
+    elif image["imageManifestMediaType"] != media_type:
+        raise Refused(
+            "InvalidParameterException",
+            f"The image was pushed as {image['imageManifestMediaType']}, not {media_type}",
+        )
     holder = next((i for i in images if tag in i["imageTags"]), None)
     if image and (holder is image or not tag):
         raise Refused(
@@ -280,6 +307,33 @@ def check_media_type(manifest: Json, named: str | None) -> str:
     return media_type
 
 
+def check_references(name: str, manifest: Json) -> None:
+    """Refuses a new image whose layers, or a new index whose images, were not pushed before."""
+    wanted = {
+        blob["digest"] for blob in [manifest.get("config"), *each(manifest, "layers")] if blob
+    }
+    if missing := sorted(wanted - layers(name).keys()):
+        raise Refused(
+            "LayersNotFoundException",
+            f"Layers with digests '{missing}' required for pushing image into repository with name "
+            f"'{name}' in the registry with id '{get_account_id()}' do not exist",
+        )
+    children = {child["digest"] for child in each(manifest, "manifests")}
+    there = {image["imageDigest"] for image in ecr._images.get(name, [])}
+    if missing := sorted(children - there):
+        raise Refused(
+            "ReferencedImagesNotFoundException",
+            f"Images with digests '{missing}' required for pushing image into repository with name "
+            f"'{name}' in the registry with id '{get_account_id()}' do not exist",
+        )
+
+
+def each(manifest: Json, key: str) -> Iterable[Json]:
+    """The descriptors under this key."""
+    found: list[Json] = manifest.get(key) or []
+    return found
+
+
 def is_immutable(repo: Json, tag: str) -> bool:
     """Whether this tag of the repository stays on the image that has it."""
     kind = repo.get("imageTagMutability", "MUTABLE")
@@ -316,13 +370,13 @@ def matches(image: Json, wanted: Json) -> bool:
 
 
 def batch_get_image(data: Json) -> Json:
-    """The manifests of these images."""
-    there = ecr._images.get(repository(data), [])
+    """The manifests of these images. One whose media type is not accepted counts as missing."""
+    there, accepted = ecr._images.get(repository(data), []), data.get("acceptedMediaTypes") or []
     images: list[Json] = []
     failures: list[Json] = []
     for wanted in data.get("imageIds", []):
         image = next((i for i in there if matches(i, wanted)), None)
-        if image is None:
+        if image is None or image["imageManifestMediaType"] not in accepted:
             failures.append(
                 {
                     "imageId": wanted,
