@@ -372,7 +372,7 @@ fn apps_of_one_stack_that_there_is_no_time_for_fail_so_that_lambda_tries_again()
     }));
     let error = looked.expect_err("not all were looked at").to_string();
     assert!(
-        error.contains("of 100 failed") && error.contains("the look did not end in time"),
+        error.contains("of 100 failed") && error.contains("the look did not finish in time"),
         "{error}"
     );
 }
@@ -414,7 +414,8 @@ async fn a_look_that_never_ends_keeps_nobody_from_their_turn() {
             false => {
                 let error = looked.expect_err("two are stuck").to_string();
                 assert!(
-                    error.starts_with("2 of 41 failed: `app-0000`: the look did not end in time"),
+                    error
+                        .starts_with("2 of 41 failed: `app-0000`: the look did not finish in time"),
                     "{error}"
                 );
             }
@@ -440,7 +441,7 @@ async fn a_list_that_never_ends_keeps_no_known_app_from_its_turn() {
             .await
             .expect_err("no list")
             .to_string();
-        assert!(error.contains("reading the list of apps did not end in time"), "{error}");
+        assert!(error.contains("reading the list of apps did not finish in time"), "{error}");
     }
     assert!(many.times().values().all(|times| *times == 2), "{:?}", many.times());
 }

@@ -278,7 +278,7 @@ fn a_slash_command_answers_help_and_what_it_does_not_understand() {
     assert!(
         world
             .writes(ALICE, "prmote web 9fceb02", "6")
-            .contains("`prmote` is no command: did you mean `promote`?")
+            .contains("`prmote` is not a command: did you mean `promote`?")
     );
     assert!(world.writes(ALICE, "status wbe", "7").contains("did you mean `web`?"));
     assert!(world.writes(ALICE, "promote <!channel>", "4").contains("&lt;!channel&gt;"));

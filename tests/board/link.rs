@@ -48,7 +48,7 @@ fn a_board_is_not_for_sns_and_takes_nothing_else() {
             .invoke(&sns(message, "1", now), "sns")
             .expect_err("nobody would get it")
             .to_string();
-        assert!(error.contains("SNS answers nobody"), "{error}");
+        assert!(error.contains("SNS carries no answer"), "{error}");
     }
     for payload in [
         json!({ "action": "board", "repository": "web" }),

@@ -79,7 +79,7 @@ async fn no_secret_is_in_any_log_line() {
 
     let logs = world.logs.text();
     assert!(
-        logs.contains("ssm:GetParameter") && logs.contains("Slack was not told"),
+        logs.contains("ssm:GetParameter") && logs.contains("the call to Slack failed"),
         "what went wrong is in the log: {logs}"
     );
     assert!(
