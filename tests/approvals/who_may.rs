@@ -344,7 +344,7 @@ fn who_may_not_command_is_told_no_names_of_what_failed() {
         world.get_mut().fault = Some((at + 3, Fault::Before));
         let said = world.writes(MALLORY, words, words);
         assert!(
-            said.contains("the function's log says why") && !said.contains("GetItem"),
+            said.contains("function's log says why") && !said.contains("GetItem"),
             "{words}: {said}"
         );
         world.get_mut().fault = None;

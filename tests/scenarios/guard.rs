@@ -120,7 +120,7 @@ fn a_change_set_that_a_stalled_sandbox_makes_after_it_was_removed_is_removed_aga
     let world = guarded(Memory::new("auto"), allowed());
     let older = world.push("aaaaaaa");
     let mut stalled = Box::pin(world.handler(push_event(&older), "stalled"));
-    while world.get().calls.last().is_none_or(|call| call != "Save") {
+    while world.get().calls.last().is_none_or(|call| call != "SaveState") {
         assert!(!goes_on(&mut stalled, 1));
     }
     let newer = world.push("bbbbbbb");

@@ -26,11 +26,11 @@ fn a_push_is_promoted_in_three_round_trips() {
     BatchGetImage
     DescribeImages
     DescribeStacks
-    Save
+    SaveState
     PutImage
     UpdateStack
     Publish
-    Mark
+    MarkTold
     ");
     assert_runs(&world, &digest, "abc1234");
 }

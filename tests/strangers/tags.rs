@@ -189,12 +189,12 @@ fn where_tags_can_be_moved_the_state_is_written_before_the_tag() {
     BatchGetImage
     DescribeImages
     DescribeStacks
-    Save
+    SaveState
     CheckTags
     PutImage
     UpdateStack
     Publish
-    Mark
+    MarkTold
     ");
     survives_every_fault(
         || {

@@ -24,11 +24,11 @@ fn statements() -> Vec<Value> {
         .collect()
 }
 
-/// The `"service:Action"` strings in src/aws, tests apart: each call names its action, for the
+/// The `"service:Action"` strings in src/services, tests apart: each call names its action, for the
 /// error when it is denied.
 fn actions_in_code() -> BTreeSet<String> {
-    let files = fs::read_dir(root().join("src/aws"))
-        .expect("src/aws")
+    let files = fs::read_dir(root().join("src/services"))
+        .expect("src/services")
         .map(|file| file.expect("a file").path());
     let sources = files.filter(|path| {
         path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("wire.rs")
