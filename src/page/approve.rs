@@ -128,8 +128,8 @@ fn decision(app: &App, request: &ApprovalRequest, right: Right) -> Markup {
                 "the app's approvers decide".to_owned()
             };
             decided(&format!(
-                "This link can show the request, but not decide it: {people} in Slack, which knows \
-                 who they are."
+                "This link cannot decide, it only shows the request: {people} in Slack, which \
+                 knows who they are."
             ))
         }
         (Progress::Rejected, _) => {

@@ -104,7 +104,7 @@ async fn decide<W: Web>(
     };
     let Some(asked) = asked else { return Ok(page::approve::gone(409, &app)) };
     if right(&app, &asked) == Right::Look {
-        return show(world, link, 403, Some("This link can show the request, but not decide it."))
+        return show(world, link, 403, Some("This link cannot decide, it only shows the request."))
             .await;
     }
     let id = format!("link#{}#{decision}", link.request);

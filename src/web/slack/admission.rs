@@ -112,5 +112,5 @@ pub(super) fn unreadable(problem: &str) -> Response {
 /// The answer when this function itself failed.
 pub(super) fn failed(failure: &Error) -> Response {
     error!(%failure, "an HTTP request failed");
-    Response::text(500, "Something went wrong on our side. The function's log says why.")
+    Response::text(500, "Something went wrong on our side; the function's log says why.")
 }

@@ -28,7 +28,7 @@ use crate::world::Web;
 use crate::world::snapshot::Subject;
 
 const TRY_AGAIN: &str = "This takes longer than Slack waits. Try again.";
-const LOG_SAYS: &str = "That failed, and nothing was changed. The function's log says why.";
+const LOG_SAYS: &str = "That failed, and nothing was changed; the function's log says why.";
 
 /// Answers a slash command. Its text is a command; the word `promote` may be left out.
 pub(crate) async fn answer<W: Web>(world: &W, request: &Request, now: Timestamp) -> Response {
