@@ -29,7 +29,7 @@ use crate::model::limits::kept_reason;
 use crate::model::stack::{Phase, Stack};
 use crate::model::state::CommandRecord;
 use crate::model::{Commit, Digest};
-use crate::nearest::did_you_mean;
+use crate::text::nearest::did_you_mean;
 use crate::world::action::Action;
 use crate::world::snapshot::{Matches, Question, Snapshot};
 

@@ -18,7 +18,6 @@ pub mod address;
 pub mod function_url;
 pub mod json;
 pub mod logging;
-pub mod nearest;
 pub mod text;
 
 // 2: the nouns
@@ -51,3 +50,6 @@ pub mod web;
 
 // 9: one invocation
 pub mod handle;
+
+#[cfg(test)]
+mod samples;

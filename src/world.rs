@@ -21,9 +21,9 @@ use crate::model::session::Session;
 use crate::model::stack::{EventsWanted, Stack, StackEvents};
 use crate::model::state::State;
 use crate::model::{Repository, RequestId, SessionId, Tag};
-use crate::nearest::did_you_mean;
 use crate::settings::Secret;
 use crate::slack::team::Installation;
+use crate::text::nearest::did_you_mean;
 use action::Action;
 use snapshot::{Question, Snapshot, Subject, Version};
 

@@ -5,17 +5,23 @@ use serde_json::Value;
 use crate::model::answer::{Answer, Reply};
 use crate::notification::image_name;
 
-/// What can be said.
+/// The answer to `help`.
 pub const HELP: &str = "\
-`/promote <app>` promotes the newest image; `/promote <app> <commit>` that one.
-`/promote approve <app> <digest or commit>`, `/promote reject <app> <digest or commit>` decide on the candidate.
-`/promote rollback <app>` goes back to the image before; `/promote rollback <app> <commit>` to that one. Pushes ask from then on.
-`/promote cancel <app>` cancels what is under way. `/promote ask <app>` asks about the newest image again.
-`/promote hold <app> <reason>` makes pushes ask; `/promote resume <app>` ends that.
-`/promote board` gives you a link to a page of all apps, with your rights, for 15 minutes.
-`/promote status <app>`, `/promote history <app>` and `/promote plan <app> [<commit>]` tell and change nothing.";
+`/promote <app>` promotes the newest image; `/promote <app> <commit>` promotes the image of that \
+commit.
+`/promote approve <app> <digest or commit>` and `/promote reject <app> <digest or commit>` decide \
+on the candidate.
+`/promote rollback <app>` goes back to the previous image; `/promote rollback <app> <commit>` goes \
+back to the image of that commit. From then on pushes ask for approval.
+`/promote cancel <app>` cancels what is under way. `/promote ask <app>` asks for approval of the \
+newest image again.
+`/promote hold <app> <reason>` makes pushes ask for approval instead of deploying; \
+`/promote resume <app>` ends that.
+`/promote board` gives you a link to a page of all apps. It has your rights, for 15 minutes.
+`/promote status <app>`, `/promote history <app>` and `/promote plan <app> [<commit>]` show how \
+things are and change nothing.";
 
-/// The answer to a command.
+/// Says the answer to a command in words.
 pub fn words(reply: &Reply) -> String {
     match reply {
         Reply::Answer(answer) => of_answer(answer),
@@ -29,8 +35,8 @@ pub fn words(reply: &Reply) -> String {
     }
 }
 
-/// The same for somebody who may look and not command: what runs and what waits, in words of ours
-/// only.
+/// The same for somebody who may look but not command: what runs and what is pending, without a
+/// word from AWS.
 pub fn words_for_outsiders(reply: &Reply) -> String {
     match reply {
         Reply::Report(report) => match report["action"].as_str() {
@@ -40,8 +46,8 @@ pub fn words_for_outsiders(reply: &Reply) -> String {
                 let (app, would) = (text(&report["repository"]), text(&report["would"]));
                 let (before, tag) = (text(&report["previous_tag"]), text(&report["tag"]));
                 format!(
-                    "{app}: promote would answer {would} ({before} → {tag}). People who may \
-                     command the app are told why."
+                    "{app}: promote would answer {would} ({before} → {tag}). Only people who may \
+                     command the app can see why."
                 )
             }
             _ => NOT_SHOWN.to_owned(),
@@ -50,7 +56,7 @@ pub fn words_for_outsiders(reply: &Reply) -> String {
     }
 }
 
-const NOT_SHOWN: &str = "Only people who may command the app are told that.";
+const NOT_SHOWN: &str = "Only people who may command the app can see that.";
 
 fn status_for_outsiders(report: &Value) -> String {
     let app = text(&report["repository"]);
@@ -179,7 +185,7 @@ fn of_plan(report: &Value) -> String {
 
 fn of_board(report: &Value) -> String {
     format!(
-        "The board, until {}. Whoever has this address acts as you, so do not pass it on:\n{}",
+        "The board, until {}. Anyone with this address can act as you, so do not share it:\n{}",
         text(&report["expires_at"]),
         text(&report["url"])
     )
@@ -226,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn outsiders_are_told_what_runs_and_no_words_of_awss() {
+    fn outsiders_see_what_runs_and_nothing_from_aws() {
         let secret = "arn:aws:ecs:us-east-1:012345678912:service/web did not stabilize";
         let status = json!({
             "action": "status", "repository": "web", "mode": "auto",
@@ -252,13 +258,14 @@ mod tests {
         • blocked
         ");
         let plan = json!({
-            "action": "plan", "repository": "web", "would": "blocked", "previous_tag": "production_old", "tag": "production_9fceb02",
+            "action": "plan", "repository": "web", "would": "blocked",
+            "previous_tag": "production_old", "tag": "production_9fceb02",
             "reason": secret, "changes": [secret],
         });
         assert_eq!(
             words_for_outsiders(&Reply::Report(plan)),
-            "web: promote would answer blocked (production_old → production_9fceb02). People who \
-             may command the app are told why."
+            "web: promote would answer blocked (production_old → production_9fceb02). Only people \
+             who may command the app can see why."
         );
         let refused = Answer { reason: secret.to_owned(), ..Answer::ignored(None, "") };
         assert!(!words_for_outsiders(&refused.into()).contains("arn:"));
@@ -270,10 +277,11 @@ mod tests {
             "action": "board", "url": "https://x.example/board/t.1-_a",
             "expires_at": "2026-03-17T09:56:30Z",
         });
-        insta::assert_snapshot!(words(&Reply::Report(report)), @r"
-        The board, until 2026-03-17T09:56:30Z. Whoever has this address acts as you, so do not pass it on:
-        https://x.example/board/t.1-_a
-        ");
+        assert_eq!(
+            words(&Reply::Report(report)),
+            "The board, until 2026-03-17T09:56:30Z. Anyone with this address can act as you, so \
+             do not share it:\nhttps://x.example/board/t.1-_a"
+        );
     }
 
     #[test]
@@ -290,7 +298,8 @@ mod tests {
              2026-03-17T09:41:30Z"
         );
         let plan = json!({
-            "action": "plan", "repository": "web", "would": "blocked", "previous_tag": "production_e83c516", "tag": "production_9fceb02",
+            "action": "plan", "repository": "web", "would": "blocked",
+            "previous_tag": "production_e83c516", "tag": "production_9fceb02",
             "reason": "the guard", "changes": ["Modify AWS::RDS::DBInstance Database, replacement"],
             "warnings": ["The image says no commit."],
         });

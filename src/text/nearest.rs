@@ -8,7 +8,7 @@ const LONGEST: usize = 100;
 
 /// Returns the candidate that a misspelt word most likely means. It is close enough if one of the
 /// two begins with the other, or if at most a third of the letters differ. `None` where no
-/// candidate is, since a wrong guess helps nobody.
+/// candidate is close: a wrong guess helps nobody.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     let length = word.chars().count();
@@ -21,13 +21,13 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     close.min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
 }
 
-/// The end of a sentence about a word that is not known: the nearest candidate, where one is close.
+/// Ends a sentence about an unknown word with the nearest candidate, if one is close.
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     nearest(word, candidates)
         .map_or_else(|| ".".to_owned(), |candidate| format!(": did you mean `{candidate}`?"))
 }
 
-/// How many edits lie between the two, if few enough do.
+/// Counts the edits between two words; `None` if there are too many.
 fn distance(word: &str, length: usize, candidate: &str) -> Option<usize> {
     let lower = candidate.to_lowercase();
     let (shorter, longer) = (length.min(lower.chars().count()), length.max(lower.chars().count()));
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_resembles_nothing_is_not_guessed_at() {
+    fn an_unlike_word_has_no_nearest_one() {
         for word in ["", "x", "lorem", "deploy", "9fceb02", "web", "日本語", &"promote".repeat(100)]
         {
             assert_eq!(nearest(word, COMMANDS), None, "{word}");
