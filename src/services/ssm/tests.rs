@@ -128,7 +128,10 @@ fn get_parameters_by_path(next_token: Option<&str>) -> Request<SdkBody> {
 
 #[tokio::test]
 async fn all_pages_are_read_and_a_wrong_app_does_not_hide_others() {
-    let listed = |app: &str, json: &str| json!({ "Name": format!("/ecr-promoter/apps/{app}"), "Value": json });
+    let listed = |app: &str, json: &str| {
+        let name = format!("/ecr-promoter/apps/{app}");
+        json!({ "Name": name, "Value": json })
+    };
     // An empty page is not the last one.
     let page_1 = json!({ "Parameters": [], "NextToken": "page 2" });
     let page_2 = json!({

@@ -129,7 +129,8 @@ fn the_newest_is_the_image_that_the_source_tag_is_on() {
         candidates.newest(asked, &latest)
     };
     let known = |digest: &Digest| Newest::Known(Some(digest.clone()));
-    let cases: [(Option<&Digest>, &[(&Digest, &str)], Newest, &str); 10] = [
+    type Rows<'a> = &'a [(&'a Digest, &'a str)];
+    let cases: [(Option<&Digest>, Rows<'_>, Newest, &str); 10] = [
         (Some(&a), &[(&a, "latest")], known(&a), "one row for both ids"),
         (Some(&a), &[(&a, "9fceb02"), (&a, "latest")], known(&a), "a row for each tag"),
         (Some(&a), &[(&a, ""), (&a, "")], known(&a), "a row for each id, without tags"),
