@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::{self, Expected, Unexpected};
 
 use crate::text::nearest::did_you_mean;
+use crate::text::plain;
 
 /// The most characters of a value that an error shows.
 const SHOWN: usize = 100;
@@ -112,8 +113,7 @@ pub(super) fn listed(words: &[&str]) -> String {
     }
 }
 
+/// Shows a foreign text on one plain line.
 pub(super) fn cut(text: &str) -> String {
-    let plain: String =
-        text.chars().take(SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.chars().count() > SHOWN { plain + "…" } else { plain }
+    plain(text, SHOWN + 1)
 }
