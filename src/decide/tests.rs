@@ -1,6 +1,7 @@
 //! The rules, one by one. `decided` is the only place that calls `decide`.
 
 mod approval;
+mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 

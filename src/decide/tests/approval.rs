@@ -65,7 +65,7 @@ fn id() -> RequestId {
     REQUEST.parse().expect("an id")
 }
 
-fn request(progress: Progress) -> ApprovalRequest {
+pub(super) fn request(progress: Progress) -> ApprovalRequest {
     let is_decided = progress != Progress::Pending
         && progress != Progress::Expired
         && progress != Progress::Superseded;
@@ -103,7 +103,7 @@ fn request(progress: Progress) -> ApprovalRequest {
 }
 
 /// `a` runs, `b` is the candidate, and this is known of its request.
-fn decided_so_far(request: Option<ApprovalRequest>) -> Snapshot {
+pub(super) fn decided_so_far(request: Option<ApprovalRequest>) -> Snapshot {
     let running = Running {
         tag: tag('a').to_string(),
         digest: Some(digest('a')),
