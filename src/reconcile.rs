@@ -7,11 +7,11 @@ use futures_util::future::join_all;
 use jiff::SignedDuration;
 use tracing::{Instrument, info, info_span, warn};
 
-use crate::decide::{Step, Trigger, decide};
+use crate::decide::{Plan, Stages, Step, Trigger, decide};
 use crate::error::Error;
 use crate::model::answer::{Answer, Reply};
 use crate::model::approval::Posted;
-use crate::model::config::App;
+use crate::model::config::{App, ConfigError};
 use crate::model::notice::Notice;
 use crate::model::promotion::Update;
 use crate::model::state::KnownChangeSet;
@@ -78,14 +78,16 @@ struct Look<'a> {
     lost_answers: u32,
 }
 
-/// A decision, ready to be carried out.
-enum Decision {
-    /// Carries out the stages. Without a reply, another look follows.
-    Stages(Vec<Vec<Action>>, Option<Reply>),
-    /// Carries out the stages, and fails with this error.
-    Fail(Vec<Vec<Action>>, Error),
-    /// Answers at once.
-    Answer(Reply),
+/// What one round carries out.
+struct Decision {
+    stages: Stages,
+    /// The answer once that is done; without one, another look follows.
+    reply: Option<Result<Reply, ConfigError>>,
+}
+
+impl Decision {
+    /// Only looks again.
+    const LOOK_AGAIN: Self = Self { stages: Vec::new(), reply: None };
 }
 
 impl Look<'_> {
@@ -100,13 +102,13 @@ impl Look<'_> {
         let mut seen = world.observe(&self.app, subject).await?;
         seen.learned = self.learned.clone();
         seen.matches.clone_from(&self.learned.matches);
-        let (stages, reply) = match self.decision(world, trigger, &mut seen).await? {
-            Decision::Stages(stages, reply) => (stages, reply),
-            Decision::Fail(stages, error) => {
+        let Decision { stages, reply } = self.decision(world, trigger, &mut seen).await?;
+        let reply = match reply.transpose() {
+            Ok(reply) => reply,
+            Err(error) => {
                 carry_out(world, &self.app, &stages, &seen).await?;
-                return Err(error);
+                return Err(error.into());
             }
-            Decision::Answer(reply) => return Ok(Some(reply)),
         };
         self.learned.matches.clone_from(&seen.matches);
         log(&stages, reply.as_ref(), round);
@@ -136,21 +138,19 @@ impl Look<'_> {
                         Some(now) if now == *self.app => seen.is_configuration_newer = true,
                         Some(now) => {
                             self.app = Cow::Owned(now);
-                            return Ok(Decision::Stages(Vec::new(), None));
+                            return Ok(Decision::LOOK_AGAIN);
                         }
-                        None => return Ok(Decision::Answer(self.is_deleted())),
+                        None => return Ok(self.deleted()),
                     }
                 }
                 Step::Read(question) => world.read(&self.app, &question, seen).await?,
-                Step::LookAgain => {
-                    self.learned.vain_looks += 1;
-                    return Ok(Decision::Stages(Vec::new(), None));
+                Step::LookAgain(stages) => {
+                    self.learned.vain_looks += u32::from(stages.is_empty());
+                    return Ok(Decision { stages, reply: None });
                 }
-                Step::Prepare(stages) => return Ok(Decision::Stages(stages, None)),
-                Step::Misconfigured(error, stages) => {
-                    return Ok(Decision::Fail(stages, error.into()));
+                Step::Finish(Plan { stages, reply }) => {
+                    return Ok(Decision { stages, reply: Some(reply) });
                 }
-                Step::Do(plan) => return Ok(Decision::Stages(plan.stages, Some(plan.reply))),
             }
         }
         Err(Error::Unexpected {
@@ -159,10 +159,11 @@ impl Look<'_> {
         })
     }
 
-    fn is_deleted(&self) -> Reply {
-        let reason = "its configuration was deleted";
-        info!(repository = %self.app.repository, %reason, "ignored");
-        Answer::ignored(Some(self.app.repository.clone()), reason).into()
+    /// Answers about an app whose configuration was deleted in the meantime.
+    fn deleted(&self) -> Decision {
+        let repository = Some(self.app.repository.clone());
+        let answer = Answer::ignored(repository, "its configuration was deleted");
+        Decision { stages: Vec::new(), reply: Some(Ok(answer.into())) }
     }
 
     /// Remembers for the next round what got in between. Fails where an answer was lost too often.

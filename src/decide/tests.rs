@@ -1,6 +1,6 @@
 //! The rules, one by one. `decided` is the only place that calls `decide`.
 
-mod approval;
+mod approve;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -128,18 +128,16 @@ fn step(app: &App, trigger: &Trigger, seen: &Snapshot) -> Step {
 #[track_caller]
 fn decided(app: &App, trigger: &Trigger, seen: &Snapshot) -> Plan {
     match step(app, trigger, seen) {
-        Step::Do(plan) => plan,
-        other @ (Step::Read(_) | Step::LookAgain | Step::Prepare(_) | Step::Misconfigured(..)) => {
-            panic!("not decided: {other:?}")
-        }
+        Step::Finish(plan) => plan,
+        other @ (Step::Read(_) | Step::LookAgain(_)) => panic!("not decided: {other:?}"),
     }
 }
 
 #[track_caller]
 fn answer(plan: &Plan) -> &Answer {
     match &plan.reply {
-        Reply::Answer(answer) => answer,
-        Reply::Report(report) => panic!("a report: {report}"),
+        Ok(Reply::Answer(answer)) => answer,
+        other @ (Ok(Reply::Report(_)) | Err(_)) => panic!("no answer: {other:?}"),
     }
 }
 
@@ -378,14 +376,8 @@ fn a_stack_that_cannot_be_promoted_to_is_a_configuration_error() {
         ),
     ];
     for (seen, words) in cases {
-        match step(&auto(), &push('a'), &seen) {
-            Step::Misconfigured(error, _) => {
-                words.iter().for_each(|word| assert!(error.to_string().contains(word), "{error}"))
-            }
-            other @ (Step::Read(_) | Step::LookAgain | Step::Prepare(_) | Step::Do(_)) => {
-                panic!("{other:?}")
-            }
-        }
+        let error = decided(&auto(), &push('a'), &seen).reply.expect_err("an error");
+        words.iter().for_each(|word| assert!(error.to_string().contains(word), "{error}"));
     }
 }
 
@@ -459,7 +451,7 @@ fn a_change_that_only_one_of_two_reads_saw_is_looked_at_again() {
     };
     assert_eq!(
         step(&auto(), &push('b'), &Snapshot { events: Some(vec![ours].into()), ..torn.clone() }),
-        Step::LookAgain
+        Step::LookAgain(Vec::new())
     );
     let theirs = Snapshot { events: Some(StackEvents::default()), ..torn };
     check(&auto(), &push('b'), &theirs, Outcome::Held, "Save\nTell + Tell\nMark");
@@ -474,9 +466,9 @@ fn a_request_that_is_newer_than_the_tags_is_not_taken_for_superseded() {
     };
     // The state says that people are asked about `b`; the tags were read before that.
     let torn = |seconds| Snapshot { state: records.state.clone(), at: earlier(seconds), ..seen() };
-    assert_eq!(step(&asking(), &Trigger::Due("schedule"), &torn(1)), Step::LookAgain);
+    assert_eq!(step(&asking(), &Trigger::Due("schedule"), &torn(1)), Step::LookAgain(Vec::new()));
     assert!(
-        matches!(step(&asking(), &Trigger::Due("schedule"), &torn(-1)), Step::Do(_)),
+        matches!(step(&asking(), &Trigger::Due("schedule"), &torn(-1)), Step::Finish(_)),
         "`latest` was moved back since"
     );
 }
@@ -501,7 +493,7 @@ const ARN: &str = "arn:aws:cloudformation:us-east-1:012345678912:changeSet/ecr-p
 
 /// `b` has been pushed, and the change set of its promotion was made.
 fn made() -> Snapshot {
-    let Step::Prepare(stages) = step(&guarded(), &push('b'), &pushed_b()) else {
+    let Step::LookAgain(stages) = step(&guarded(), &push('b'), &pushed_b()) else {
         panic!("it is prepared")
     };
     assert_eq!(names(&stages), "Save\nCreateChangeSet\nMark");
@@ -519,7 +511,7 @@ fn made() -> Snapshot {
 #[test]
 fn only_the_change_set_that_was_made_here_is_executed() {
     let name = |seen: &Snapshot| {
-        let Step::Prepare(stages) = step(&guarded(), &push('b'), seen) else {
+        let Step::LookAgain(stages) = step(&guarded(), &push('b'), seen) else {
             panic!("it is prepared")
         };
         let Action::CreateChangeSet { name, .. } = &stages[1][0] else { panic!("it is made") };
@@ -535,12 +527,12 @@ fn only_the_change_set_that_was_made_here_is_executed() {
     let own = &mut lost.state.as_mut().expect("a state").change_sets[0];
     own.arn = None;
     lost.learned.lost_change_sets.insert(own.name().to_owned());
-    assert!(matches!(step(&guarded(), &push('b'), &lost), Step::Prepare(_)));
+    assert!(matches!(step(&guarded(), &push('b'), &lost), Step::LookAgain(_)));
     // Another sandbox may be about to write its ARN down: that is waited for, and not for ever.
     lost.learned.lost_change_sets.clear();
-    assert_eq!(step(&guarded(), &push('b'), &lost), Step::LookAgain);
+    assert_eq!(step(&guarded(), &push('b'), &lost), Step::LookAgain(Vec::new()));
     lost.at += jiff::SignedDuration::from_secs(31);
-    assert!(matches!(step(&guarded(), &push('b'), &lost), Step::Prepare(_)));
+    assert!(matches!(step(&guarded(), &push('b'), &lost), Step::LookAgain(_)));
 
     // With other parameters than those that were sent it is not executed, whoever's it is.
     let sent = |key: &str, value: &str| (key.to_owned(), Some(Digest::of(value.as_bytes())));
@@ -610,12 +602,16 @@ fn changes(kind: &str) -> ChangeSet {
 #[test]
 fn a_guarded_update_is_reviewed_before_anything_of_it_is_done() {
     check(&guarded(), &push('a'), &seen(), Outcome::Unchanged, "");
-    let Step::Prepare(stages) = step(&guarded(), &push('b'), &reviewed(ChangeSet::Absent)) else {
+    let Step::LookAgain(stages) = step(&guarded(), &push('b'), &reviewed(ChangeSet::Absent)) else {
         panic!("it is prepared")
     };
     assert_eq!(names(&stages), "Save\nCreateChangeSet\nMark");
-    assert_eq!(step(&guarded(), &push('b'), &reviewed(ChangeSet::Executing)), Step::LookAgain);
-    let Step::Prepare(stages) = step(&guarded(), &push('b'), &reviewed(ChangeSet::Outdated)) else {
+    assert_eq!(
+        step(&guarded(), &push('b'), &reviewed(ChangeSet::Executing)),
+        Step::LookAgain(Vec::new())
+    );
+    let Step::LookAgain(stages) = step(&guarded(), &push('b'), &reviewed(ChangeSet::Outdated))
+    else {
         panic!("it is prepared")
     };
     assert_eq!(names(&stages), "DeleteChangeSet");
@@ -678,7 +674,7 @@ fn what_a_guard_allows_is_executed_and_what_it_does_not_is_not() {
 fn an_ssm_typed_parameter_asks_for_a_review_without_a_guard() {
     let with_ssm =
         with_stack(pushed_b(), |stack| stack.parameters[1].resolved = Some("ami-1".to_owned()));
-    let Step::Prepare(stages) = step(&auto(), &push('b'), &with_ssm) else {
+    let Step::LookAgain(stages) = step(&auto(), &push('b'), &with_ssm) else {
         panic!("it is prepared")
     };
     assert_eq!(names(&stages), "Save\nCreateChangeSet\nMark");
@@ -742,10 +738,10 @@ fn a_look_at_what_is_no_container_image_tells_what_ended_meanwhile() {
 
 // Plans
 
-fn report(plan: &Plan) -> &serde_json::Value {
+fn report(plan: &Plan) -> serde_json::Value {
     match &plan.reply {
-        Reply::Report(report) => report,
-        Reply::Answer(answer) => panic!("an answer: {answer:?}"),
+        Ok(Reply::Report(report)) => serde_json::to_value(report).expect("JSON"),
+        other @ (Ok(Reply::Answer(_)) | Err(_)) => panic!("no report: {other:?}"),
     }
 }
 
@@ -756,7 +752,6 @@ fn plan_of(seen: &Snapshot) -> serde_json::Value {
         &Trigger::Command(Command { act: Act::Plan(None), ..command }),
         seen,
     ))
-    .clone()
 }
 
 #[test]

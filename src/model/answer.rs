@@ -3,8 +3,8 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+use crate::model::report::Report;
 use crate::model::{Commit, Digest, Repository, RequestId, Tag, Token};
 
 /// How a look at an app ended: a closed set.
@@ -142,8 +142,8 @@ impl Answer {
 pub enum Reply {
     /// The outcome of a look.
     Answer(Box<Answer>),
-    /// `status`, `history`, `plan`: objects of their own.
-    Report(Value),
+    /// The report of a command that changes nothing.
+    Report(Report),
 }
 
 impl Reply {

@@ -363,10 +363,9 @@ async fn look_only<W: Web>(
         loop {
             match decide(app, trigger, &seen) {
                 Step::Read(question) => world.read(app, &question, &mut seen).await?,
-                Step::LookAgain => break,
-                Step::Prepare(_) => return Ok(None),
-                Step::Misconfigured(error, _) => return Err(error.into()),
-                Step::Do(plan) => return Ok(Some(plan.reply)),
+                Step::LookAgain(stages) if stages.is_empty() => break,
+                Step::LookAgain(_) => return Ok(None),
+                Step::Finish(plan) => return Ok(Some(plan.reply?)),
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::approval::{decided_so_far, request};
+use super::approve::{decided_so_far, request};
 use super::*;
 use crate::model::approval::Progress;
 use crate::model::promotion::Ended;
@@ -16,7 +16,7 @@ fn asked_for(act: Act) -> Trigger {
 /// The reply, as the function answers it.
 fn json_of(app: &App, act: Act, seen: &Snapshot) -> Value {
     let plan = decided(app, &asked_for(act), seen);
-    serde_json::to_value(&plan.reply).expect("JSON")
+    serde_json::to_value(plan.reply.expect("a reply")).expect("JSON")
 }
 
 /// `a` runs, an update to `b` is under way, the app is held, and something waits.
