@@ -70,7 +70,7 @@ fn decided(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided {
             return Ok(Plan { stages, reply: Err(error) });
         }
     };
-    // The sandbox's configuration may be a minute old. Only a newer read tells whether the app has
+    // The sandbox's configuration may be a minute old. Only a newer read shows whether the app has
     // really moved.
     if seen.state.as_ref().is_some_and(|state| !is_about(state, app, stack))
         && !seen.is_configuration_newer
@@ -133,8 +133,8 @@ fn carry_out(draft: Draft<'_>, command: &Command) -> Decided {
     let draft = new_command(draft, command);
     if command.is_stale(draft.now) {
         return Ok(draft.refused(
-            "it was sent more than 15 minutes ago and names no image: what it means may be \
-             another by now. Send it again, or name the commit",
+            "it was sent more than 15 minutes ago and names no image: the newest image may \
+             be another one by now. Send it again, or name the commit",
         ));
     }
     match &command.act {

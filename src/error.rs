@@ -5,8 +5,8 @@
 use lambda_runtime::Diagnostic;
 
 use crate::event::NotUnderstood;
-use crate::model::answer::Reply;
 use crate::model::config::ConfigError;
+use crate::model::report::Reply;
 use crate::text::plain;
 
 /// What the on-failure queue and a log line may carry.

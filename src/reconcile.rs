@@ -9,11 +9,12 @@ use tracing::{Instrument, info, info_span, warn};
 
 use crate::decide::{Plan, Stages, Step, Trigger, decide};
 use crate::error::Error;
-use crate::model::answer::{Answer, Reply};
+use crate::model::answer::Answer;
 use crate::model::approval::Posted;
 use crate::model::config::{App, ConfigError};
 use crate::model::notice::Notice;
 use crate::model::promotion::Update;
+use crate::model::report::Reply;
 use crate::model::state::KnownChangeSet;
 use crate::model::{RequestId, Tag, Token};
 use crate::world::action::Action;

@@ -1,4 +1,4 @@
-//! Takes what the stack has for what runs, and holds the app because nobody told us of it.
+//! Accepts the stack's value as what runs, and holds the app, since somebody else set it.
 
 use super::draft::Draft;
 use super::plan::Decided;
@@ -15,7 +15,7 @@ pub(super) const BEFORE: &str = "before ecr-promoter";
 /// Who changed what ecr-promoter did not change.
 const OUTSIDE: &str = "somebody outside ecr-promoter";
 
-/// Takes what the stack has for what runs, tells people why, and holds the app.
+/// Accepts the stack's value as what runs, notifies people of the reason, and holds the app.
 pub(super) fn adopt(draft: &mut Draft<'_>, reason: String) -> Decided<()> {
     let tag: Option<Tag> = draft.value().parse().ok();
     if let Some(tag) = &tag {
@@ -30,7 +30,7 @@ pub(super) fn adopt(draft: &mut Draft<'_>, reason: String) -> Decided<()> {
     Ok(())
 }
 
-/// What the parameter's value says of what runs.
+/// Works out from the parameter's value what runs.
 pub(super) fn found(draft: &Draft<'_>) -> Decided<Running> {
     let tag: Option<Tag> = draft.value().parse().ok();
     let digest = match &tag {
@@ -50,8 +50,7 @@ pub(super) fn found(draft: &Draft<'_>) -> Decided<Running> {
     })
 }
 
-/// Whether a push is about to go out: what another look can find out as well does not hold it
-/// up.
+/// Whether a push is about to go out: it does not wait for what a later look can find out as well.
 pub(super) fn is_urgent(draft: &Draft<'_>) -> Decided<bool> {
     let Some(newest) = draft.seen.newest.as_ref().filter(|_| draft.is_push) else {
         return Ok(false);
@@ -62,7 +61,7 @@ pub(super) fn is_urgent(draft: &Draft<'_>) -> Decided<bool> {
         && objection_to(draft, newest, Basis::Automation, None)?.is_none())
 }
 
-/// Holds the app for something that nobody told us of, and tells people.
+/// Holds the app because of somebody else's change, and notifies people.
 pub(super) fn hold_for_outsiders(draft: &mut Draft<'_>, reason: String) {
     let notice = draft.notice(Outcome::Held, &reason, OUTSIDE);
     draft.announce(notice);

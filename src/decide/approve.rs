@@ -46,8 +46,8 @@ pub(super) fn decide_on(mut draft: Draft<'_>, command: &Command, choice: &Choice
     }
 }
 
-/// `approve`, and a vote by `promote` in Slack: with `is_explicit` it also counts where the request
-/// was rejected or is too old.
+/// `approve`, and a vote by `promote` in Slack. With `is_explicit` it also counts if the request
+/// was rejected or has expired.
 fn approve(mut draft: Draft<'_>, command: &Command, digest: &Digest, is_explicit: bool) -> Decided {
     if draft.runs(digest) {
         return promote_for(draft, command, digest);
@@ -58,7 +58,7 @@ fn approve(mut draft: Draft<'_>, command: &Command, digest: &Digest, is_explicit
         is_explicit && (request.progress.is_final() || request.may_go() && is_taken_back)
     };
     if draft.state.request.as_ref().is_none_or(is_over) {
-        let why = format!("{} approved it unasked", command.by);
+        let why = format!("{} approved it without being asked", command.by);
         let request = match new_request(&mut draft, digest, why)? {
             Continue(request) => request,
             Break(plan) => return Ok(plan),
@@ -107,7 +107,7 @@ fn decided_before<'a>(
         }
         Progress::Cancelled(reason) => {
             let reason = format!(
-                "it was approved before and turned away from ({reason}): `promote` it on purpose, \
+                "it was approved before, and then cancelled ({reason}): `promote` it on purpose, \
                  or `ask` again"
             );
             (Outcome::Held, reason)
@@ -152,7 +152,7 @@ fn reject(mut draft: Draft<'_>, command: &Command, digest: &Digest) -> Decided {
         return Ok(draft.refused("it runs already: `rollback` goes back"));
     }
     if draft.state.request.is_none() {
-        let why = format!("{} rejected it unasked", command.by);
+        let why = format!("{} rejected it without being asked", command.by);
         let request = match new_request(&mut draft, digest, why)? {
             Continue(request) => request,
             Break(plan) => return Ok(plan),
@@ -226,7 +226,7 @@ fn objection(draft: &Draft<'_>, command: &Command) -> Option<&'static str> {
     };
     if command.slack.as_deref().is_some_and(is_unlisted) {
         return Some(
-            "the question was asked while `approval.approvers` listed others: they decide on it",
+            "people were asked while `approval.approvers` listed others: those others decide on it",
         );
     }
     identity_objection(&policy, command.slack.as_deref())

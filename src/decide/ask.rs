@@ -22,7 +22,7 @@ pub(super) fn ask_on_purpose(mut draft: Draft<'_>, command: &Command) -> Decided
         // The votes so far still count: only the question is repeated.
         draft.about(request);
         let reason =
-            format!("{} asks again: nothing is promoted until somebody says so", command.by);
+            format!("{} asks again: nothing is promoted until somebody approves it", command.by);
         let mut notice =
             draft.notice_of(request, Outcome::ApprovalRequested, reason.clone(), &command.by);
         notice.changes.clone_from(&request.changes);

@@ -49,7 +49,7 @@ pub(super) fn cancel(mut draft: Draft<'_>, command: &Command) -> Decided {
     Ok(draft.nothing(Outcome::Cancelled, reason))
 }
 
-/// A promotion that was to be cancelled and is still under way: its canceller died in between.
+/// The promotion under way whose cancel was written and not sent: the invocation died in between.
 pub(super) fn unfinished_cancel(draft: &Draft<'_>) -> Decided<Option<Promotion>> {
     if draft.state.open.iter().all(|open| open.cancelled_by.is_none()) {
         return Ok(None);
@@ -57,8 +57,8 @@ pub(super) fn unfinished_cancel(draft: &Draft<'_>) -> Decided<Option<Promotion>>
     Ok(draft.under_way_now()?.filter(|open| open.cancelled_by.is_some()))
 }
 
-/// What the command of this token cancelled, while CloudFormation takes it back. A rollback's
-/// token is of what waits behind it.
+/// The promotion that a command cancelled and that CloudFormation is rolling back now. `token` is
+/// the command's: the token of the cancelled promotion, or of the rollback that waits behind it.
 pub(super) fn going_back(draft: &Draft<'_>, token: Option<&Token>) -> Option<Promotion> {
     let is_going_back =
         draft.stack.phase() == Phase::Busy && draft.stack.status.contains("ROLLBACK");
@@ -72,7 +72,7 @@ pub(super) fn going_back(draft: &Draft<'_>, token: Option<&Token>) -> Option<Pro
     draft.state.open.iter().any(is_its).then(|| cancelled.clone())
 }
 
-/// Keeps who cancels what, before it is done.
+/// Notes who cancels the update, before the cancel is sent.
 pub(super) fn mark_cancelled(draft: &mut Draft<'_>, under_way: &Promotion, by: &str) {
     for own in draft.state.open.iter_mut().filter(|own| own.token == under_way.token) {
         own.cancelled_by = Some(by.to_owned());
@@ -83,8 +83,8 @@ pub(super) fn mark_cancelled(draft: &mut Draft<'_>, under_way: &Promotion, by: &
     }
 }
 
-/// Cancels at once: nobody waits for ECS at 3 am. What became of it is told when CloudFormation
-/// has ended it.
+/// Cancels the update at once, without waiting for ECS. People are told how it ended when
+/// CloudFormation has ended it.
 pub(super) fn send_cancel(mut draft: Draft<'_>, under_way: &Promotion) -> Plan {
     draft.subject.digest = Some(under_way.digest.clone());
     draft.subject.commit = under_way.commit.clone();

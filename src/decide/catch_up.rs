@@ -43,8 +43,8 @@ pub(super) fn catch_up<'a>(
     Ok(draft)
 }
 
-/// People are told once when it changes who decides, or where to: whoever may write the
-/// configuration decides that in the end.
+/// Notifies people once if the configuration has changed who decides, or which stack is updated:
+/// whoever may write the configuration controls both.
 fn tell_of_policy(draft: &mut Draft<'_>) -> Decided<()> {
     let now = draft.app.policy();
     let (parameter, stack) = (&draft.app.config.parameter, &draft.stack.name);
@@ -91,7 +91,8 @@ fn close_ended(draft: &mut Draft<'_>) -> Decided<()> {
             continue;
         }
         match draft.events()?.end_of(&open.token) {
-            // Never taken: it is sent (again) when its turn comes, under the same token.
+            // CloudFormation never accepted it: it is sent (again) when its turn comes, with the
+            // same token.
             None => {}
             // The events are newer than the stack's status: look at the stack again.
             Some(UpdateEnd::Running) => {
@@ -104,7 +105,7 @@ fn close_ended(draft: &mut Draft<'_>) -> Decided<()> {
             Some(UpdateEnd::Unknown) => lose_sight_of(
                 draft,
                 &open,
-                "so much has happened on it since that its newest events do not tell",
+                "so much has happened on it since then that its newest events do not show it",
             ),
         }
     }
@@ -119,8 +120,8 @@ fn deployed(draft: &mut Draft<'_>, open: &Promotion) {
     draft.announce(notice);
 }
 
-/// The stack is at rest without the promotion's tag, and nothing says why. A person has to
-/// look: automation stays away.
+/// Ends a promotion whose tag the stack does not have, although it is at rest, for an unknown
+/// reason. A person has to look: the app is held.
 fn lose_sight_of(draft: &mut Draft<'_>, open: &Promotion, why: &str) {
     let reason = format!(
         "stack `{}` is at rest and does not run `{}`, and {why}: look at the stack's events, \
@@ -131,10 +132,11 @@ fn lose_sight_of(draft: &mut Draft<'_>, open: &Promotion, why: &str) {
     hold_for_outsiders(draft, reason);
 }
 
-/// At rest: the parameter has the value that the state explains, or somebody else set it.
+/// Compares the parameter of a stack at rest with the state: one of our updates set its value, or
+/// somebody else did.
 fn recognize_value(draft: &mut Draft<'_>) -> Decided<()> {
     let value = draft.value();
-    // An older version did not keep it apart.
+    // An older version did not keep it in a field of its own.
     let first = draft
         .state
         .running
@@ -210,9 +212,9 @@ fn note_what_ran_first(draft: &mut Draft<'_>) -> Decided<()> {
     Ok(())
 }
 
-/// A production tag means the image that it was made for. Where somebody has put the running
-/// one on another image, what starts next is not what was promoted: people are told, once, and
-/// automation stays away.
+/// Checks that the running production tag is still on the image that it was made for. If somebody
+/// has put it on another image, new tasks start with that one: people are told once, and the app is
+/// held.
 fn check_running_tag(draft: &mut Draft<'_>) -> Decided<()> {
     let Some(Running { tag, digest: Some(digest), .. }) =
         draft.state.running.clone().filter(|_| draft.is_pinned())
@@ -221,8 +223,8 @@ fn check_running_tag(draft: &mut Draft<'_>) -> Decided<()> {
         return Ok(());
     };
     let Ok(name) = tag.parse::<Tag>() else { return Ok(()) };
-    // Tags that show it on its image may be as old as they like. A push that goes out asks
-    // about it beside its first write.
+    // If the tags show it on its image, their age does not matter. A push that goes out checks it
+    // beside its first write.
     let is_suspect = draft.seen.learned.taken.contains(&name);
     let to = match draft.tags.holder(&name) {
         None if !is_suspect && is_urgent(draft)? => return Ok(()),
@@ -237,7 +239,7 @@ fn check_running_tag(draft: &mut Draft<'_>) -> Decided<()> {
     if draft.state.moved_tag.as_ref() == Some(&moved) {
         return Ok(());
     }
-    // The tags may have been read before the promotion that the state tells of.
+    // The tags may have been read before the promotion that the state has.
     if !draft.seen.asked_tags.contains(&name) {
         return Err(draft.ask_about_tags([name], []));
     }
@@ -254,8 +256,8 @@ fn check_running_tag(draft: &mut Draft<'_>) -> Decided<()> {
     Ok(())
 }
 
-/// Ends what waits at rest and cannot go any more: the image of what a person cause is gone,
-/// or the policy forbids it now, or automation's own is the newest no more.
+/// Ends promotions that wait on a stack at rest and cannot go out any more. A person's: its image
+/// is gone, or the policy forbids it now. Automation's: its image is not the newest any more.
 fn close_hopeless(draft: &mut Draft<'_>) -> Decided<()> {
     for open in draft.state.open.clone() {
         let is_way_back = draft.is_stray && draft.running_digest().as_ref() == Some(&open.digest);
@@ -265,7 +267,7 @@ fn close_hopeless(draft: &mut Draft<'_>) -> Decided<()> {
             continue;
         }
         if open.via.is_automation() {
-            // What is newest may have been read before the state that tells of this promotion.
+            // The newest image may have been read before the state that has this promotion.
             if !draft.seen.asked_tags.contains(&draft.app.config.source_tag) {
                 return Err(draft.ask_about_tags([draft.app.config.source_tag.clone()], []));
             }
@@ -290,7 +292,7 @@ fn close_hopeless(draft: &mut Draft<'_>) -> Decided<()> {
         } else if let Some(objection) =
             objection_to(draft, &open.digest, open.basis(), open.request.as_ref())?
         {
-            // It might go when it was queued, and may not any more.
+            // It was allowed when it was queued, and is not any more.
             draft.end(&open, End::Superseded, objection.clone());
             draft.announce(open.notice(Outcome::Superseded, objection, draft.now));
         }

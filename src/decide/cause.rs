@@ -14,17 +14,17 @@ use crate::model::stack::Phase;
 use crate::model::state::{State, Waiting};
 use crate::model::{Digest, RequestId, Tag};
 
-/// What CloudFormation's *no updates* means where the value differs.
+/// What CloudFormation's *no updates* means if the value differs.
 pub(super) const NO_UPDATES: &str = "CloudFormation says that no updates are to be performed \
                                      although the value differs: the template \
      does not use the parameter, or a transform keeps it from being seen \
      (AWS::LanguageExtensions); deploy the template once by hand";
 
-/// Who wants an image promoted.
+/// Who or what asks for the promotion of an image.
 pub(super) struct Cause<'a> {
     pub(super) by: Cow<'a, str>,
     pub(super) via: Via,
-    /// By what right.
+    /// The right that it rests on.
     pub(super) basis: Basis,
     pub(super) command: Option<&'a str>,
     /// Whether a person chooses this image now: that holds the app, or ends a hold.
@@ -33,9 +33,9 @@ pub(super) struct Cause<'a> {
     pub(super) tag: Option<Tag>,
     /// A tag that it is not to get again.
     pub(super) avoid: Option<Tag>,
-    /// What it rolls back from.
+    /// The tag that it rolls back from.
     pub(super) rolls_back: Option<String>,
-    /// The image of that.
+    /// The image that it rolls back from.
     pub(super) rolls_back_digest: Option<Digest>,
     /// The request whose approval it rests on.
     pub(super) request: Option<RequestId>,
@@ -63,7 +63,7 @@ impl<'a> Cause<'a> {
         }
     }
 
-    /// The same promotion once more.
+    /// The cause of a promotion that was begun, for a retry.
     pub(super) fn again(open: &'a Promotion) -> Self {
         Self {
             by: open.by.as_str().into(),
@@ -79,7 +79,7 @@ impl<'a> Cause<'a> {
         }
     }
 
-    /// What people approved: it is theirs, and goes as soon as it can.
+    /// The people who approved a request. The promotion is theirs, and goes out as soon as it can.
     pub(super) fn by_approval(
         request: &ApprovalRequest,
         via: Via,
@@ -100,8 +100,7 @@ impl<'a> Cause<'a> {
         }
     }
 
-    /// Whether the approval that it rests on, if it rests on one, was read and not only decided
-    /// just now.
+    /// Whether the approval that it rests on is already written, and not only decided just now.
     pub(super) fn is_verdict_written(&self, draft: &Draft<'_>) -> bool {
         let may_go = |state: &State, id: &RequestId| {
             state.all_requests().any(|request| request.id == *id && request.may_go())
@@ -113,8 +112,8 @@ impl<'a> Cause<'a> {
         !self.request.as_ref().is_some_and(is_new)
     }
 
-    /// Whether it goes on by itself when what is in the way is gone: automation's, or what people
-    /// approved.
+    /// Whether the promotion goes on by itself once nothing blocks it: it is automation's, or
+    /// people approved it.
     pub(super) fn is_standing(&self, draft: &Draft<'_>) -> bool {
         let is_approved = |id: &RequestId| {
             draft.state.all_requests().any(|request| request.id == *id && request.is_approved)
@@ -123,8 +122,8 @@ impl<'a> Cause<'a> {
     }
 }
 
-/// It waits, and says so once. What a person ordered and is blocked waits for nobody: it must
-/// be said again.
+/// Lets the promotion wait, and notifies people once. If one person's command is blocked, it does
+/// not wait: the person must send it again.
 pub(super) fn wait(
     mut draft: Draft<'_>,
     outcome: Outcome,
@@ -157,7 +156,7 @@ pub(super) fn busy(draft: &Draft<'_>) -> String {
     )
 }
 
-/// CloudFormation refused it for good.
+/// Ends a promotion that CloudFormation refused for good.
 pub(super) fn fail(mut draft: Draft<'_>, promotion: &Promotion, reason: String) -> Plan {
     draft.state.waiting = None;
     draft.end(promotion, End::Failed, reason.clone());
@@ -181,8 +180,8 @@ pub(super) fn end_as_failed(draft: &mut Draft<'_>, open: &Promotion, reason: &st
     draft.announce(open.notice(Outcome::Failed, reason, draft.now));
 }
 
-/// What was begun and never reached CloudFormation gives way to what is cause now.
-/// What a person cause gives way only to what a person wants.
+/// Ends the promotions that were begun and never reached CloudFormation: they give way to another.
+/// A person's promotion gives way only to another person's.
 pub(super) fn supersede_others(
     draft: &mut Draft<'_>,
     but: Option<&Promotion>,
@@ -194,9 +193,9 @@ pub(super) fn supersede_others(
         if is_kept || draft.stack.phase() == Phase::Busy && draft.is_accepted(&other)? {
             continue;
         }
-        let reason = "something else was to be promoted before it was sent";
+        let reason = "another promotion replaced it before it was sent";
         draft.end(&other, End::Superseded, reason);
-        // People heard that it waits: they hear that it does so no more.
+        // People were told that it waits: they are told that it does not any more.
         let goes_on = draft.subject.digest.as_ref() == Some(&other.digest);
         if by_person && !other.via.is_automation() && !goes_on {
             let notice =

@@ -133,8 +133,8 @@ fn stages(save: Option<Action>, update: &Update, name: String, state: State) -> 
     save.map(|save| vec![save]).into_iter().chain([vec![create], vec![mark(state)]]).collect()
 }
 
-/// A short hash of a line of changes. A request keeps these to compare, since a stack can have many
-/// lines.
+/// A short hash of a line of changes. A request keeps the hashes to compare them later, since a
+/// stack can have many lines.
 pub(super) fn mark_of(line: &str) -> String {
     Digest::of(line.as_bytes()).short()[..8].to_owned()
 }

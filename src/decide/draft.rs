@@ -23,7 +23,7 @@ const VAIN_LOOKS: u32 = 6;
 /// it is answered.
 const MAKING: SignedDuration = SignedDuration::from_secs(30);
 
-/// What an answer is about.
+/// The image and the promotion that an answer is about.
 #[derive(Default)]
 pub(super) struct About {
     pub(super) digest: Option<Digest>,
@@ -46,20 +46,20 @@ pub(super) struct Draft<'a> {
     pub(super) ended: Vec<Ended>,
     pub(super) command: Option<CommandRecord>,
     pub(super) subject: About,
-    /// An image was pushed: if it goes out, it goes soon.
+    /// An image was pushed: nothing that can wait delays its update.
     pub(super) is_push: bool,
-    /// Nobody's image caused this look: its answer is what it found ended.
+    /// No push and no command for an image caused this look: it answers with what it found ended.
     pub(super) is_look: bool,
-    /// An update of ours, overtaken by a newer promotion, arrived after all: it is undone.
+    /// One of our updates arrived although a newer promotion had replaced it: it is undone.
     pub(super) is_stray: bool,
     /// The state says nothing about this app as it is configured now: there is none, or it is about
     /// another stack or parameter, or it only says that the app could not be looked at.
     pub(super) is_first_sight: bool,
     /// The state that was read is about another stack or parameter.
     pub(super) has_moved: bool,
-    /// The state is written although it says nothing that could not be seen.
+    /// The state is written even if it holds only what the next look would see by itself.
     pub(super) is_worth_keeping: bool,
-    /// Nothing of this is carried out: it is only said.
+    /// The draft is for `plan`: it is reported and not carried out.
     pub(super) is_plan: bool,
     /// The promotion whose change set is still needed.
     pub(super) in_review: Option<Token>,
@@ -122,8 +122,8 @@ impl<'a> Draft<'a> {
     /// Ends the promotions that were begun on the stack or parameter before.
     fn leave(&mut self, other: State) {
         let reason = format!(
-            "the app's configuration names `{}` of stack `{}` now: the events of stack `{}` tell \
-             what became of this update",
+            "the app's configuration names `{}` of stack `{}` now: the events of stack `{}` show \
+             how this update ended",
             self.app.config.parameter, self.stack.name, other.stack
         );
         for open in &other.open {
@@ -139,7 +139,7 @@ impl<'a> Draft<'a> {
         self.stack.value(&self.app.config.parameter).unwrap_or_default()
     }
 
-    /// Ends a promotion, and keeps that for the history.
+    /// Ends a promotion, and keeps its end for the history.
     pub(super) fn end(&mut self, promotion: &Promotion, end: End, reason: impl Into<String>) {
         let ended = self.state.end(promotion, end, reason, self.now);
         self.ended.push(ended);
@@ -229,8 +229,8 @@ impl<'a> Draft<'a> {
         request.map_or_else(|| now.clone(), |request| request.policy(now.clone()))
     }
 
-    /// Puts another request, or none, in the place of the present one, whose message is yet to say
-    /// so.
+    /// Replaces the present request by another one, or by none. A replaced request is kept until
+    /// its message shows that.
     pub(super) fn replace_request(&mut self, new: Option<ApprovalRequest>) {
         let Some(mut old) = std::mem::replace(&mut self.state.request, new) else { return };
         let is_begun = self.state.open.iter().any(|open| open.request.as_ref() == Some(&old.id));
@@ -259,7 +259,7 @@ impl<'a> Draft<'a> {
         self.subject.changes.clone_from(&request.changes);
     }
 
-    /// What is told of the image that this look is about.
+    /// A notice about the image that this look is about.
     pub(super) fn notice(&self, outcome: Outcome, reason: &str, by: &str) -> Notice {
         let running = self.state.running.as_ref();
         Notice {
@@ -292,7 +292,8 @@ impl<'a> Draft<'a> {
         notice
     }
 
-    /// Has people told, once it is written; a request that this is about says so too.
+    /// Queues a notice, which is sent once the state is written. The request that it is about shows
+    /// the same.
     pub(super) fn announce(&mut self, notice: Notice) {
         self.state.note(&notice);
         self.state.untold.push(notice);

@@ -27,7 +27,7 @@ impl Draft<'_> {
         Plan::new(stages, answer)
     }
 
-    /// Change sets that nothing waits for any more, and that are there or may have come back.
+    /// Change sets that no promotion needs any more, and that exist or may exist again.
     fn spent_change_sets(&self) -> Vec<String> {
         let is_needed = |token: &Token| {
             self.in_review.as_ref() == Some(token)
@@ -42,7 +42,7 @@ impl Draft<'_> {
         spent.chain(self.stray_change_sets.iter().cloned()).collect()
     }
 
-    /// The write that everything after it rests on; `None` where nothing is to be written.
+    /// The write that must come before everything else; `None` if there is nothing to write.
     pub(super) fn save(&self, command: Option<CommandRecord>) -> Option<Action> {
         let state = self.state.clone().within_limits();
         let is_new = self.seen.state.as_ref() != Some(&state)
@@ -63,13 +63,13 @@ impl Draft<'_> {
         (records != Records::default()).then(|| Action::SaveState(Box::new(records)))
     }
 
-    /// The last stage of a command that was begun without its answer; none where no command asked.
+    /// The last stage of a command whose answer is known only now; `None` if no command asked.
     pub(super) fn keep_answer(&self, answer: &Answer) -> Option<Vec<Action>> {
         let record = CommandRecord { answer: Some(answer.clone()), ..self.command.clone()? };
         Some(vec![Action::KeepAnswer(Box::new(record))])
     }
 
-    /// Whether a first state holds more than what the next look would see by itself.
+    /// Whether a first state holds more than the next look would see by itself.
     pub(super) fn has_substance(&self) -> bool {
         let s = &self.state;
         s.has_open_work()
@@ -95,7 +95,7 @@ impl Draft<'_> {
             changes: self.subject.changes.clone(),
             closed: self.ended.iter().map(Ended::closed).collect(),
         };
-        // A look that started nothing answers what it found ended.
+        // A look that started nothing answers with what it found ended.
         let started_nothing = matches!(
             outcome,
             Outcome::Unchanged | Outcome::Failed | Outcome::Held | Outcome::Ignored
@@ -148,7 +148,7 @@ pub(super) fn tell_and_mark(state: &State, spent: &[String], now: Timestamp) -> 
     [stage, vec![mark(told)]].into_iter().filter(|stage| !stage.is_empty()).collect()
 }
 
-/// Remembers what has been told.
+/// Writes the state without the notices that were sent.
 pub(super) fn mark(told: State) -> Action {
     Action::MarkTold(Box::new(Records { state: Some(told.within_limits()), ..Records::default() }))
 }

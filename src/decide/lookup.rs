@@ -1,4 +1,4 @@
-//! What a decision must know about an app, and asks for where it was not read.
+//! Returns what a decision must know about an app, or asks for it if it was not read.
 
 use std::ops::ControlFlow::{Break, Continue};
 
@@ -19,13 +19,13 @@ impl<'a> Draft<'a> {
         if self.may_look_again() { Err(First::LookAgain(Vec::new())) } else { Ok(()) }
     }
 
-    /// What a tag is on.
+    /// The image that a tag is on.
     pub(super) fn holder(&self, tag: &Tag) -> Decided<Option<&'a Digest>> {
         self.tags.holder(tag).ok_or_else(|| self.ask_about_tags([tag.clone()], []))
     }
 
-    /// Asks what tags are on, and which tags images have. What a look needs besides is asked along,
-    /// which costs no more time.
+    /// Asks what tags are on, and which tags images have. The other tags that a look needs are
+    /// asked for in the same call, which costs no more time.
     pub(super) fn ask_about_tags(
         &self,
         named: impl IntoIterator<Item = Tag>,
@@ -97,8 +97,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Whether CloudFormation is at this promotion now. Only the token in its events says so for
-    /// certain; a busy stack whose parameter has this promotion's very own value is enough.
+    /// Whether CloudFormation has accepted this promotion. The token in its events proves that; a
+    /// busy stack whose parameter has this promotion's own tag is enough.
     pub(super) fn is_accepted(&self, open: &Promotion) -> Decided<bool> {
         if open.accepted_at.is_some() || self.value() == open.tag.as_str() {
             return Ok(true);
@@ -106,15 +106,15 @@ impl<'a> Draft<'a> {
         Ok(self.events()?.end_of(&open.token).is_some_and(|end| end != UpdateEnd::Unknown))
     }
 
-    /// Why CloudFormation takes this update back, if that is what it does just now.
+    /// Why CloudFormation is rolling this update back, if it is.
     pub(super) fn goes_back(&self, open: &Promotion) -> Decided<Option<String>> {
         let is_going_back =
             self.stack.phase() == Phase::Busy && self.stack.status.contains("ROLLBACK");
         if is_going_back { Ok(self.events()?.goes_back(&open.token)) } else { Ok(None) }
     }
 
-    /// Our own promotion, if it is the operation that CloudFormation is at now and can still be
-    /// cancelled.
+    /// Our own promotion, if CloudFormation is updating the stack to it now and the update can
+    /// still be cancelled.
     pub(super) fn under_way_now(&self) -> Decided<Option<Promotion>> {
         if self.state.open.is_empty() || self.stack.status != "UPDATE_IN_PROGRESS" {
             return Ok(None);
@@ -123,7 +123,8 @@ impl<'a> Draft<'a> {
         Ok(self.state.open.iter().find(|open| start.is_of(&open.token)).cloned())
     }
 
-    /// What was deployed, newest first: what this look found ended, then the history.
+    /// The promotions that were deployed, newest first: those that this look found ended, then the
+    /// history.
     pub(super) fn deployed(&self) -> Decided<Vec<&Ended>> {
         let history = self.seen.history.as_deref().ok_or(First::Read(Question::History))?;
         let ended = self.ended.iter().rev().chain(history);

@@ -96,7 +96,7 @@ fn known_by_commit(
     Ok(known.pop_first().filter(|one| known.is_empty() && is_only_one(one)))
 }
 
-/// The one image of a commit; else what to name instead.
+/// The only image of a commit; `Err` says what to name instead.
 fn only_one(draft: &Draft<'_>, commit: &Commit, matches: &Matches) -> Result<Digest, String> {
     let repository = &draft.app.repository;
     match (matches.digests.as_slice(), matches.unread) {

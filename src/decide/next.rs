@@ -229,13 +229,12 @@ fn leave_what_a_person_turned_away_from<'a>(
     draft.state.waiting = None;
     Ok(Break(draft.nothing(
         Outcome::Held,
-        "a person turned away from it: push a newer image, or `promote` it on purpose".to_owned(),
+        "a person cancelled it or rolled back from it: push a newer image, or `promote` it on purpose".to_owned(),
     )))
 }
 
-/// Goes back from an overtaken update of ours to what ran before it, under the very tag that it
-/// had. Where that tag is on no image any more, what runs now stays: people are told, and
-/// automation stays away.
+/// Goes back from an update that arrived too late to the image and tag that ran before. If that tag
+/// is on no image any more, the present image stays: people are told, and the app is held.
 fn undo(mut draft: Draft<'_>) -> Decided {
     let running = draft.state.running.clone();
     let before = running.as_ref().map_or("", |running| running.tag.as_str()).to_owned();
@@ -256,7 +255,8 @@ fn undo(mut draft: Draft<'_>) -> Decided {
         },
     };
     let reason = format!(
-        "an overtaken update to `{}` arrived and cannot be undone: of `{before}`, {problem}",
+        "an update that a newer one had replaced, to `{}`, arrived after all and cannot be undone: \
+         `{before}` cannot come back, since {problem}",
         draft.value()
     );
     adopt(&mut draft, reason.clone())?;

@@ -3,9 +3,9 @@
 use std::ops::ControlFlow;
 
 use crate::model::Digest;
-use crate::model::answer::Reply;
 use crate::model::command::Command;
 use crate::model::config::ConfigError;
+use crate::model::report::Reply;
 use crate::world::action::Action;
 use crate::world::snapshot::Question;
 

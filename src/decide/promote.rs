@@ -75,7 +75,7 @@ pub(super) fn promote(mut draft: Draft<'_>, digest: &Digest, cause: &Cause<'_>) 
         Phase::Busy => queue(draft, digest, open.as_ref(), commit, tag, cause),
         Phase::Broken | Phase::Leaving | Phase::Gone => {
             let reason = format!(
-                "stack `{}` is in {}: a person must mend it first",
+                "stack `{}` is in {}: a person must repair it first",
                 draft.stack.name, draft.stack.status
             );
             Ok(wait(draft, Outcome::Blocked, reason, cause))
@@ -83,7 +83,7 @@ pub(super) fn promote(mut draft: Draft<'_>, digest: &Digest, cause: &Cause<'_>) 
     }
 }
 
-/// It runs under a production tag.
+/// Answers that the image runs already.
 fn runs_already(mut draft: Draft<'_>, digest: &Digest, cause: &Cause<'_>) -> Decided {
     draft.subject.digest = Some(digest.clone());
     close_what_runs(&mut draft, digest);
@@ -141,7 +141,7 @@ fn send_now(
         draft.end(
             &promotion,
             End::Superseded,
-            "CloudFormation knows its request token from before: it goes under another",
+            "CloudFormation knows its request token from before: it is sent with another one",
         );
         return promote(draft, permit.digest(), cause);
     }

@@ -3,11 +3,11 @@
 use super::draft::Draft;
 use super::finish::tell_and_mark;
 use super::plan::{Decided, First, Plan, Stages};
-use crate::model::answer::{Answer, Outcome, Reply};
+use crate::model::answer::{Answer, Outcome};
 use crate::model::change_set::ChangeSet;
 use crate::model::config::App;
 use crate::model::report::{
-    History, HistoryEntry, Newest, PromotionPlan, Report, StackStatus, Status,
+    History, HistoryEntry, Newest, PromotionPlan, Reply, Report, StackStatus, Status,
 };
 use crate::world::snapshot::{Question, Snapshot};
 

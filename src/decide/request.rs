@@ -17,10 +17,10 @@ use crate::model::promotion::{Basis, End, Promotion};
 use crate::model::stack::Phase;
 use crate::model::{Digest, RequestId, Token};
 
-/// Asks people, once for each candidacy.
+/// Asks people once about each newest image.
 pub(super) fn ask(mut draft: Draft<'_>, digest: &Digest) -> Decided {
     supersede_others(&mut draft, None, false)?;
-    // Nothing waits for the stack: it waits for people.
+    // It does not wait for the stack but for people.
     draft.state.waiting = None;
     if let Some(verdict) = verdict(&mut draft) {
         return Ok(verdict);
@@ -43,7 +43,7 @@ pub(super) fn ask_anew(mut draft: Draft<'_>, digest: &Digest, why: String, by: &
         request.shown_changes = shown;
     }
     draft.about(&request);
-    let reason = format!("{}: nothing is promoted until somebody says so", request.why);
+    let reason = format!("{}: nothing is promoted until somebody approves it", request.why);
     let mut notice = draft.notice_of(&request, Outcome::ApprovalRequested, reason.clone(), by);
     notice.changes.clone_from(&request.changes);
     draft.replace_request(Some(request));
@@ -111,8 +111,8 @@ pub(super) fn new_request(
     }))
 }
 
-/// What the promotion would change, by the change set that it would go out as. While the stack
-/// is busy nobody can say.
+/// Works out by a change set what the promotion would change. While the stack is busy that is not
+/// possible.
 fn preview(
     draft: &mut Draft<'_>,
     request: &ApprovalRequest,
@@ -134,14 +134,20 @@ fn preview(
         ChangeSet::Outdated => return Err(make_anew(&id)),
         ChangeSet::Executing => {
             draft.look_again()?;
-            vec!["CloudFormation is executing another change set: `plan` tells later".to_owned()]
+            vec![
+                "CloudFormation is executing another change set: `plan` shows the changes later"
+                    .to_owned(),
+            ]
         }
         ChangeSet::Pending => {
-            vec!["CloudFormation is still working that out: `plan` tells".to_owned()]
+            vec![
+                "CloudFormation is still working out the changes: `plan` shows them later"
+                    .to_owned(),
+            ]
         }
-        ChangeSet::Empty => vec!["nothing, says CloudFormation".to_owned()],
+        ChangeSet::Empty => vec!["no changes, according to CloudFormation".to_owned()],
         ChangeSet::Failed(reason) | ChangeSet::Unsure(reason) => {
-            vec![format!("CloudFormation cannot say: {reason}")]
+            vec![format!("CloudFormation could not work out the changes: {reason}")]
         }
         ChangeSet::Ready(changes) => {
             note_strays(draft, &changes);
@@ -151,8 +157,8 @@ fn preview(
     })
 }
 
-/// What the present candidate's request has come to, if that ends a look: it waits, or somebody
-/// said no.
+/// Answers by the candidate's request if that ends a look: the request is open, rejected or
+/// expired.
 pub(super) fn verdict(draft: &mut Draft<'_>) -> Option<Plan> {
     let request = draft.state.request.clone()?;
     draft.about(&request);
@@ -173,8 +179,8 @@ pub(super) fn verdict(draft: &mut Draft<'_>) -> Option<Plan> {
     }
 }
 
-/// Takes back what people approved, unless CloudFormation has it already: a person wants
-/// something else, or nothing.
+/// Takes back what people approved, unless CloudFormation has accepted it: a person promotes
+/// another image, or cancels.
 pub(super) fn withdraw(
     draft: &mut Draft<'_>,
     reason: &str,
@@ -203,7 +209,7 @@ fn how_to_approve(draft: &Draft<'_>, request: &ApprovalRequest) -> String {
         return "it waits for people in Slack".to_owned();
     }
     format!(
-        "nothing is promoted until somebody says so (`approve {} {}`)",
+        "nothing is promoted until somebody approves it (`approve {} {}`)",
         draft.app.repository, request.digest
     )
 }
@@ -223,8 +229,7 @@ pub(super) fn no_candidate(draft: &Draft<'_>) -> Plan {
     ))
 }
 
-/// What was named is not what would go to production: nothing is decided, and which one it
-/// would be is said.
+/// Refuses a decision about an image that is not the candidate, and names the candidate.
 pub(super) fn not_the_candidate(draft: &Draft<'_>) -> Plan {
     let candidate = match (&draft.state.request, &draft.seen.newest) {
         (Some(request), _) => {
@@ -242,10 +247,9 @@ pub(super) fn not_the_candidate(draft: &Draft<'_>) -> Plan {
     draft.nothing(Outcome::Superseded, reason)
 }
 
-/// Ends the request that nobody decided on in time, or whose candidate is the newest image no
-/// more.
+/// Ends the request if nobody decided in time, or if its image is not the newest any more.
 pub(super) fn retire_request(draft: &mut Draft<'_>) -> Decided<()> {
-    // A question of another app's that somebody put here decides nothing.
+    // A request of another app, which somebody copied into this state, is dropped.
     let is_foreign = |request: &ApprovalRequest| {
         request.repository.as_ref().is_some_and(|its| *its != draft.app.repository)
     };

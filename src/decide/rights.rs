@@ -18,7 +18,8 @@ use crate::model::{Digest, RequestId};
 pub(super) struct Facts {
     /// The source tag is on it.
     pub(super) is_newest: bool,
-    /// A hold, or a person who turned away from it, keeps automation from it.
+    /// Automation may not promote it: the app is held, or a person cancelled it or rolled back from
+    /// it.
     pub(super) is_set_aside: bool,
     /// It was deployed before, or ran when the app was first seen, or runs now.
     pub(super) has_run: bool,
@@ -41,9 +42,7 @@ pub(super) fn objection(policy: &Policy, basis: Basis, facts: Facts) -> Option<S
                 .to_owned(),
         ),
         Basis::Automation if facts.is_set_aside => Some(
-            "the app is held, or a person turned away \
-            from the image"
-                .to_owned(),
+            "the app is held, or a person cancelled this image or rolled back from it".to_owned(),
         ),
         Basis::Automation if !facts.is_newest => {
             Some("only the newest image is promoted by itself".to_owned())
@@ -63,7 +62,7 @@ pub(super) fn objection(policy: &Policy, basis: Basis, facts: Facts) -> Option<S
         )),
         Basis::Votes => None,
         Basis::GoingBack if policy.needs_identity() && !facts.has_run => Some(
-            "it never ran here, so it is nothing to go back to: it needs to be approved \
+            "it never ran here, so a rollback cannot go back to it: it needs to be approved \
              (`rollback` without an image goes to what was \
              deployed before)"
                 .to_owned(),
@@ -97,8 +96,8 @@ pub(super) fn objection_to(
     Ok(objection(&policy, basis, facts))
 }
 
-/// How many people approved what was begun: of a question that is the present one no more, the
-/// state keeps less, or nothing.
+/// How many people approved a promotion that was begun. It keeps its votes, since the state keeps
+/// few or none of an earlier request.
 fn votes_of_begun(
     draft: &Draft<'_>,
     digest: &Digest,
@@ -168,8 +167,8 @@ pub fn slack_objection(app: &App, origin: &SlackOrigin, by: &str) -> Option<Stri
     }
     if origin.standing == Standing::Organisation {
         return Some(format!(
-            "{by} is of another team of the organisation: only people whom `approval.approvers` \
-             lists count from there"
+            "{by} belongs to another team of the organisation: only those of its people whom \
+             `approval.approvers` lists may command the app"
         ));
     }
     let Some(channel) = &approval.slack_channel else {
@@ -183,8 +182,7 @@ pub fn slack_objection(app: &App, origin: &SlackOrigin, by: &str) -> Option<Stri
         .then(|| format!("`{}` is commanded from the channel {channel} only", app.repository))
 }
 
-/// Why somebody may not approve or reject, if that is so: who is not known from Slack proves no
-/// identity.
+/// Why somebody may not approve or reject, if that is so: only Slack proves who somebody is.
 pub fn identity_objection(policy: &Policy, slack: Option<&SlackOrigin>) -> Option<&'static str> {
     let is_unproven = policy.needs_identity() && slack.is_none();
     is_unproven.then_some(

@@ -18,7 +18,7 @@ use crate::model::state::Hold;
 use crate::model::{Commit, Digest, Tag};
 use crate::world::snapshot::Question;
 
-/// What is gone back to.
+/// The image to go back to.
 struct Target {
     digest: Digest,
     tag: Option<Tag>,
@@ -47,7 +47,7 @@ pub(super) fn rollback(
         Break(plan) => return Ok(plan),
     };
     if image.is_some() && under_way.as_ref().is_some_and(|open| open.digest == target.digest) {
-        // It is on its way: to cancel it would lead away from it.
+        // Its update is under way: a cancel would lead away from it.
         let reason = format!("{} was gone back to on purpose", target.digest.short());
         draft.state.hold.get_or_insert(Hold { by: command.by.clone(), at: draft.now, reason });
         return promote(draft, &target.digest, &going_back);
@@ -71,8 +71,8 @@ fn may_go_back(draft: &mut Draft<'_>, target: &Target, cause: &Cause<'_>) -> May
     }
 }
 
-/// Turns away from what runs or is under way, and holds the app. Returns the cause of the promotion
-/// back.
+/// Holds the app, and keeps automation from the image that is rolled back from. Returns the cause
+/// of the promotion to the target.
 fn leave<'c>(
     draft: &mut Draft<'_>,
     command: &Command,
@@ -136,8 +136,8 @@ pub(super) fn rollback_from(draft: Draft<'_>, command: &Command, digest: &Digest
     Ok(draft.refused(&reason))
 }
 
-/// What ran before the update that is under way: what the stack returns to. The image is meant,
-/// also where its tag moves.
+/// The image that ran before the update that is under way. The stack returns to its tag; the image
+/// counts, even if that tag has moved.
 fn present(draft: &Draft<'_>) -> Result<Target, String> {
     let running = draft
         .state
@@ -184,7 +184,7 @@ fn last_deployed(draft: &Draft<'_>) -> Decided<Result<Target, String>> {
                 None if tag == draft.value() => {}
                 None => {
                     return Ok(Err(format!(
-                        "what was deployed before, `{tag}`, is on no image that is known: name an \
+                        "what was deployed before, `{tag}`, is on no known image: name an \
                          image"
                     )));
                 }
@@ -220,8 +220,8 @@ fn left_behind(draft: &Draft<'_>, deployed: &[&Ended]) -> Decided<Vec<Digest>> {
     Ok(left_behind)
 }
 
-/// An image that a person names: by its tag, or as the history knows its commit, or as the
-/// repository does.
+/// The image that a person names by its tag or digest, or by a commit that the history or the
+/// repository knows.
 fn named_before(draft: &Draft<'_>, image: &ImageRef) -> Decided<Result<Target, String>> {
     let deployed_as = |is_it: &dyn Fn(&Ended) -> bool| -> Decided<Option<Target>> {
         let known = draft.deployed()?.into_iter().find(|ended| is_it(ended));
@@ -237,7 +237,7 @@ fn named_before(draft: &Draft<'_>, image: &ImageRef) -> Decided<Result<Target, S
                 |its: &Option<Commit>| its.as_ref().is_some_and(|its| its.agrees_with(commit));
             (None, deployed_as(&|ended| of_commit(&ended.promotion.commit))?)
         }
-        // Any other tag moves: it names the image, but the image does not run under it.
+        // Any other tag may move: it names the image, but the image does not run with it.
         ImageRef::Tag(tag) => match draft.as_production_tag(tag.as_str()) {
             Some(tag) => (Some(tag.clone()), deployed_as(&|ended| ended.promotion.tag == tag)?),
             None => (None, None),

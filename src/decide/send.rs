@@ -1,4 +1,5 @@
-//! Sends a promotion's update: records the intent while the tag is put on the image, sends, tells.
+//! Sends a promotion's update: records the intent while the tag is put on the image, sends the
+//! update, notifies people.
 
 use std::ops::ControlFlow::{Break, Continue};
 

@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::report::Report;
 use crate::model::{Commit, Digest, Repository, RequestId, Tag, Token};
 
 /// How a look at an app ended: a closed set.
@@ -133,31 +132,5 @@ impl Answer {
             changes: Vec::new(),
             closed: Vec::new(),
         }
-    }
-}
-
-/// What one trigger answers.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum Reply {
-    /// The outcome of a look.
-    Answer(Box<Answer>),
-    /// The report of a command that changes nothing.
-    Report(Report),
-}
-
-impl Reply {
-    /// The outcome, where it has one.
-    pub fn outcome(&self) -> String {
-        match self {
-            Reply::Answer(answer) => answer.outcome.to_string(),
-            Reply::Report(_) => "reported".to_owned(),
-        }
-    }
-}
-
-impl From<Answer> for Reply {
-    fn from(answer: Answer) -> Self {
-        Reply::Answer(Box::new(answer))
     }
 }

@@ -1,16 +1,42 @@
-//! What the commands that change nothing report: types for the JSON that the function answers. No
-//! I/O here.
+//! What the function replies: an answer, or the report of a command that changes nothing. Types for
+//! the JSON, which is made once at the edge. No I/O here.
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::model::answer::{Outcome, Reply};
+use crate::model::answer::{Answer, Outcome};
 use crate::model::approval::ApprovalRequest;
 use crate::model::config::Mode;
 use crate::model::promotion::{Ended, Promotion};
 use crate::model::state::{Hold, Running, Waiting};
 use crate::model::{Commit, Digest, Repository, Tag};
+
+/// What one trigger answers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Reply {
+    /// The outcome of a look.
+    Answer(Box<Answer>),
+    /// The report of a command that changes nothing.
+    Report(Report),
+}
+
+impl Reply {
+    /// The outcome, where it has one.
+    pub fn outcome(&self) -> String {
+        match self {
+            Reply::Answer(answer) => answer.outcome.to_string(),
+            Reply::Report(_) => "reported".to_owned(),
+        }
+    }
+}
+
+impl From<Answer> for Reply {
+    fn from(answer: Answer) -> Self {
+        Reply::Answer(Box::new(answer))
+    }
+}
 
 /// A report, told apart by its `action`.
 #[derive(Debug, Clone, PartialEq, Serialize)]

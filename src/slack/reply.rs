@@ -1,20 +1,24 @@
 //! Answers in words, for somebody who asked in Slack.
 
-use crate::model::answer::{Answer, Reply};
+use crate::model::answer::Answer;
 use crate::model::approval::{ApprovalRequest, Progress};
-use crate::model::report::{BoardLink, History, PromotionPlan, Report, Status};
+use crate::model::report::{BoardLink, History, PromotionPlan, Reply, Report, Status};
 use crate::model::{Digest, Repository, Tag};
 use crate::notification::image_name;
 
 /// What can be said.
 pub const HELP: &str = "\
-`/promote <app>` promotes the newest image; `/promote <app> <commit>` that one.
-`/promote approve <app> <digest or commit>`, `/promote reject <app> <digest or commit>` decide on the candidate.
-`/promote rollback <app>` goes back to the image before; `/promote rollback <app> <commit>` to that one. Pushes ask from then on.
-`/promote cancel <app>` cancels what is under way. `/promote ask <app>` asks about the newest image again.
-`/promote hold <app> <reason>` makes pushes ask; `/promote resume <app>` ends that.
-`/promote board` gives you a link to a page of all apps, with your rights, for 15 minutes.
-`/promote status <app>`, `/promote history <app>` and `/promote plan <app> [<commit>]` tell and change nothing.";
+    `/promote <app>` promotes the newest image; `/promote <app> <commit>` that one.\n\
+    `/promote approve <app> <digest or commit>`, `/promote reject <app> <digest or commit>` \
+    decide on the candidate.\n\
+    `/promote rollback <app>` goes back to the image before; `/promote rollback <app> <commit>` \
+    to that one. Pushes ask from then on.\n\
+    `/promote cancel <app>` cancels what is under way. `/promote ask <app>` asks about the newest \
+    image again.\n\
+    `/promote hold <app> <reason>` makes pushes ask; `/promote resume <app>` ends that.\n\
+    `/promote board` gives you a link to a page of all apps, with your rights, for 15 minutes.\n\
+    `/promote status <app>`, `/promote history <app>` and `/promote plan <app> [<commit>]` tell \
+    and change nothing.";
 
 /// The answer to a command.
 pub fn words(reply: &Reply) -> String {

@@ -5,10 +5,10 @@ use jiff::{SignedDuration, Timestamp};
 use tracing::info;
 
 use crate::error::Error;
-use crate::model::answer::{Answer, Outcome, Reply};
+use crate::model::answer::{Answer, Outcome};
 use crate::model::command::SlackOrigin;
 use crate::model::config::ConfigError;
-use crate::model::report::{BoardLink, Report};
+use crate::model::report::{BoardLink, Reply, Report};
 use crate::model::session::Session;
 use crate::model::{Proof, SessionId};
 use crate::settings::Secret;

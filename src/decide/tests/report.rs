@@ -166,3 +166,62 @@ fn a_history_lists_what_is_under_way_then_what_ended() {
 fn a_plan_says_what_promote_would_answer() {
     assert_eq!(json_of(&asking(), Act::Plan(None), &decided_so_far(None)), parsed(PLAN));
 }
+
+fn report(plan: &Plan) -> serde_json::Value {
+    match &plan.reply {
+        Ok(Reply::Report(report)) => serde_json::to_value(report).expect("JSON"),
+        other @ (Ok(Reply::Answer(_)) | Err(_)) => panic!("no report: {other:?}"),
+    }
+}
+
+fn plan_of(seen: &Snapshot) -> serde_json::Value {
+    let Trigger::Command(command) = promote(None) else { panic!("a command") };
+    report(&decided(
+        &asking(),
+        &Trigger::Command(Command { act: Act::Plan(None), ..command }),
+        seen,
+    ))
+}
+
+#[test]
+fn a_plan_says_whether_it_looked_at_changes_and_what_is_odd_about_the_image() {
+    let mut known = Snapshot { events: Some(StackEvents::default()), ..after_intent() };
+    let state = known.state.as_mut().expect("a state");
+    state.open.clear();
+    let plan = plan_of(&known);
+    assert_eq!(
+        (&plan["would"], &plan["changes"], &plan["warnings"]),
+        (&"promoted".into(), &serde_json::Value::Null, &serde_json::json!([]))
+    );
+
+    known.state.as_mut().expect("a state").first_seen = Some(digest('b'));
+    let warnings = plan_of(&known)["warnings"].to_string();
+    assert!(warnings.contains("before ecr-promoter looked"), "{warnings}");
+
+    let unlabelled = Image { annotation: None, ..image('b') };
+    known.images.insert(digest('b'), Ok(unlabelled));
+    let warnings = plan_of(&known)["warnings"].clone();
+    assert_eq!(warnings.as_array().map(Vec::len), Some(2), "{warnings}");
+    assert!(warnings[0].as_str().is_some_and(|words| words.contains("--label")), "{warnings}");
+
+    let (_, chart) = pushed_chart();
+    let plan = plan_of(&chart);
+    assert_eq!((&plan["would"], &plan["warnings"]), (&"refused".into(), &serde_json::json!([])));
+}
+
+#[test]
+fn times_in_answers_are_to_the_second() {
+    let mut seen = after_intent();
+    let state = seen.state.as_mut().expect("a state");
+    state.hold = Some(Hold {
+        by: "alice".to_owned(),
+        at: "2026-03-17T09:41:30.123456789Z".parse().expect("a time"),
+        reason: "1.5".to_owned(),
+    });
+    seen.events = Some(StackEvents::default());
+    let Trigger::Command(command) = promote(None) else { panic!("a command") };
+    let status =
+        decided(&asking(), &Trigger::Command(Command { act: Act::Status, ..command }), &seen);
+    let hold = &report(&status)["hold"];
+    assert_eq!((&hold["at"], &hold["reason"]), (&"2026-03-17T09:41:30Z".into(), &"1.5".into()));
+}
