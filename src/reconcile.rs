@@ -25,7 +25,7 @@ use crate::world::{Applied, NotUpdated, World};
 const ROUNDS: u32 = 12;
 /// How many further reads one decision may ask for. The longest one known asks for some twenty.
 const MOST_READS: u32 = 200;
-/// How often an update is sent whose answer was lost.
+/// How many lost answers make a look fail.
 const LOST_ANSWERS: u32 = 3;
 /// How old the reads may be on which an update rests: `UpdateStack` itself cannot be made
 /// conditional.
@@ -56,7 +56,7 @@ pub async fn look<W: World>(
     .await
 }
 
-/// Looks for a person who waits for the answer. It does not fail because others could not be told.
+/// Looks for a person who waits for the answer. It succeeds even if others could not be told.
 pub async fn look_for_a_person<W: World>(
     world: &W,
     app: &App,
@@ -167,7 +167,7 @@ impl Look<'_> {
         Decision { stages: Vec::new(), reply: Some(Ok(answer.into())) }
     }
 
-    /// Remembers for the next round what got in between. Fails where an answer was lost too often.
+    /// Remembers an interruption for the next round. Fails if an answer was lost too often.
     fn learn(&mut self, interruption: Interruption) -> Result<(), Error> {
         let (call, token, change_set, why) = match interruption {
             Interruption::Overtaken => return Ok(()),
@@ -214,7 +214,7 @@ fn log(stages: &[Vec<Action>], reply: Option<&Reply>, round: u32) {
     }
 }
 
-/// How far a decision was carried out.
+/// How far the stages were carried out.
 enum CarriedOut {
     /// All of it.
     Whole,
@@ -231,7 +231,7 @@ enum Interruption {
     Overtaken,
     /// This tag is on another image.
     TagTaken(Tag),
-    /// CloudFormation did not take this call.
+    /// CloudFormation did not accept this call.
     NotUpdated {
         call: &'static str,
         token: Token,
@@ -276,7 +276,7 @@ async fn carry_out<W: World>(
     Ok(left.error.map_or(CarriedOut::Whole, CarriedOut::Untold))
 }
 
-/// What became of one stage. The first interruption and the first failure count.
+/// The results of one stage. Only the first interruption and the first failure count.
 #[derive(Default)]
 struct StageResult {
     saved: Option<Version>,
@@ -370,7 +370,7 @@ fn not_updated(action: &Action, why: NotUpdated) -> Option<Interruption> {
     Some(Interruption::NotUpdated { call, token: token.clone(), change_set, why })
 }
 
-/// What a plan could not do, and the results of what it did: both go into the mark at its end.
+/// What could not be carried out, and the results of the rest: both go into the mark at the end.
 #[derive(Default)]
 struct Left {
     put_off: Vec<String>,

@@ -227,10 +227,14 @@ fn leave_what_a_person_turned_away_from<'a>(
     }
     supersede_others(&mut draft, None, false)?;
     draft.state.waiting = None;
-    Ok(Break(draft.nothing(
-        Outcome::Held,
-        "a person cancelled it or rolled back from it: push a newer image, or `promote` it on purpose".to_owned(),
-    )))
+    Ok(Break(
+        draft.nothing(
+            Outcome::Held,
+            "a person cancelled it or rolled back from it: push a newer image, or `promote` it on \
+         purpose"
+                .to_owned(),
+        ),
+    ))
 }
 
 /// Goes back from an update that arrived too late to the image and tag that ran before. If that tag

@@ -1,5 +1,5 @@
-//! `rollback`: back to what was deployed before, or to the image that is named. It holds the app, so
-//! that automation does not undo it.
+//! `rollback`: goes back to what was deployed before, or to the image that is named. It holds the
+//! app, so that automation does not undo it.
 
 use std::ops::ControlFlow::{Break, Continue};
 

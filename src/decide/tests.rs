@@ -13,10 +13,13 @@ use super::*;
 use crate::model::Tag;
 use crate::model::answer::Answer;
 use crate::model::change_set::{Change, ChangeSet, Changes, Listed, Replacement};
+use crate::model::command::{Choice, ImageRef};
 use crate::model::image::{Image, MEDIA_TYPES, TagMutability, Tags};
 use crate::model::promotion::{End, Update};
-use crate::model::stack::{EventsWanted, Parameter, StackEvent, StackEvents};
+use crate::model::report::Reply;
+use crate::model::stack::{EventsWanted, Parameter, Stack, StackEvent, StackEvents};
 use crate::model::state::{Hold, Running};
+use crate::world::action::Action;
 use crate::world::snapshot::{Learned, Version};
 
 const NOW: &str = "2026-03-17T09:41:30Z";
@@ -173,13 +176,15 @@ fn update(plan: &Plan) -> &Update {
     update.expect("an update")
 }
 
-const PROMOTES: &str = "Save + PutTag\nUpdateStack\nTell\nMark";
+const PROMOTES: &str = "SaveState + PutTag\nUpdateStack\nTell\nMarkTold";
 
 /// The source tag is on a Helm chart.
 fn pushed_chart() -> (Digest, Snapshot) {
     let blob = Digest::of(b"chart");
     let manifest = format!(
-        r#"{{"config":{{"mediaType":"application/vnd.cncf.helm.config.v1+json","digest":"{blob}"}}}}"#
+        r#"{{"config":{{
+            "mediaType":"application/vnd.cncf.helm.config.v1+json","digest":"{blob}"
+        }}}}"#
     );
     let digest = Digest::of(manifest.as_bytes());
     let chart =

@@ -4,7 +4,7 @@ use super::*;
 use crate::model::RequestId;
 use crate::model::approval::{ApprovalRequest, Progress, Vote};
 use crate::model::command::{SlackOrigin, Standing};
-use crate::model::promotion::{Ended, Promotion};
+use crate::model::notice::Notice;
 use crate::model::state::State;
 
 const REQUEST: &str = "req-0123456789abcdef0123456789abcdef";
@@ -337,15 +337,21 @@ fn names_of(plan: &Plan) -> String {
 #[test]
 fn an_approval_is_written_before_the_tag_is_put() {
     let approve = command(Act::Approve(candidate()), From::Sns);
-    let sends = "PutTag\nUpdateStack\nTell\nMark\nKeepAnswer";
+    let sends = "PutTag\nUpdateStack\nTell\nMarkTold\nKeepAnswer";
     check(
         &asking(),
         &approve,
         &so_far(Progress::Pending),
         Outcome::Promoted,
-        &format!("Save\n{sends}"),
+        &format!("SaveState\n{sends}"),
     );
-    check(&asking(), &approve, &decided_so_far(None), Outcome::Promoted, &format!("Save\n{sends}"));
+    check(
+        &asking(),
+        &approve,
+        &decided_so_far(None),
+        Outcome::Promoted,
+        &format!("SaveState\n{sends}"),
+    );
     // It was written before: nothing can come first any more.
     check(&asking(), &push('b'), &so_far(Progress::Approved), Outcome::Promoted, PROMOTES);
 }
@@ -358,7 +364,7 @@ fn a_vote_is_kept_once_for_each_person() {
         &approve("UALICE"),
         &so_far(Progress::Pending),
         Outcome::Approved,
-        "Save\nTell\nMark",
+        "SaveState\nTell\nMarkTold",
     );
     let state = written(&first).expect("written").clone();
     assert_eq!(state.request.as_ref().map(|request| request.votes.len()), Some(1));
@@ -366,14 +372,16 @@ fn a_vote_is_kept_once_for_each_person() {
         state: Some(State { untold: Vec::new(), ..state }),
         ..so_far(Progress::Pending)
     };
-    let again = check(&listed(2), &approve("UALICE"), &then, Outcome::Approved, "Save");
+    let again = check(&listed(2), &approve("UALICE"), &then, Outcome::Approved, "SaveState");
     assert_eq!(written(&again), None, "only the command is kept");
     assert_eq!(
         comes_to(&listed(2), Act::Approve(candidate()), From::Slack("UBOB"), &then),
         (Outcome::Promoted, true)
     );
     // Who is not listed any more counts no more.
-    let others = r#"{"stack":"web","commit_from":["annotation"],"approval":{"slack_channel":"C1","approvers":["UBOB","UCAROL"],"required":2}}"#;
+    let others = r#"{"stack":"web","commit_from":["annotation"],"approval":{
+        "slack_channel":"C1","approvers":["UBOB","UCAROL"],"required":2
+    }}"#;
     let others = without_channel(app(others));
     let then = Snapshot { is_configuration_newer: true, ..then };
     assert_eq!(
@@ -396,7 +404,9 @@ fn a_request_expires_at_its_time_and_only_while_nobody_has_decided() {
         };
         let expires = |seen: &Snapshot| {
             let plan = decided(&asking(), &Trigger::Due("schedule"), seen);
-            plan.stages.iter().flatten().any(|action| matches!(action, Action::Tell(notice) if notice.outcome == Outcome::Expired))
+            let is_expiry = |notice: &Notice| notice.outcome == Outcome::Expired;
+            let tells = |action: &Action| matches!(action, Action::Tell(it) if is_expiry(it));
+            plan.stages.iter().flatten().any(tells)
         };
         assert!(!expires(&later(-1)), "{progress:?}");
         assert_eq!(expires(&later(0)), progress == Progress::Pending, "{progress:?}");

@@ -6,7 +6,7 @@ use super::*;
 fn an_end_is_known_by_the_value_at_rest_or_by_the_token_in_the_events() {
     let done = with_stack(after_intent(), |stack| stack.parameters[0].value = tag('b').to_string());
     let moved = Snapshot { tags: tags([(tag('b'), digest('b'))]), ..done };
-    let plan = check(&auto(), &push('b'), &moved, Outcome::Unchanged, "Save\nTell\nMark");
+    let plan = check(&auto(), &push('b'), &moved, Outcome::Unchanged, "SaveState\nTell\nMarkTold");
     assert_eq!(answer(&plan).closed[0].outcome, Outcome::Deployed);
 
     let token = after_intent().state.expect("a state").open[0].token.to_string();
@@ -23,7 +23,7 @@ fn an_end_is_known_by_the_value_at_rest_or_by_the_token_in_the_events() {
         event("UPDATE_ROLLBACK_IN_PROGRESS", Some("circuit breaker")),
     ];
     let failed = Snapshot { events: Some(rolled_back.into()), ..after_intent() };
-    let plan = check(&auto(), &push('b'), &failed, Outcome::Failed, "Save\nTell\nMark");
+    let plan = check(&auto(), &push('b'), &failed, Outcome::Failed, "SaveState\nTell\nMarkTold");
     assert_eq!(answer(&plan).closed[0].reason, "circuit breaker");
 }
 
@@ -43,7 +43,7 @@ fn another_stack_than_before_is_a_first_sight() {
         &push('b'),
         &moved,
         Outcome::Promoted,
-        "Save + PutTag\nUpdateStack\nTell + Tell + Tell\nMark",
+        "SaveState + PutTag\nUpdateStack\nTell + Tell + Tell\nMarkTold",
     );
     let Action::SaveState(records) = &plan.stages[0][0] else { panic!("a save") };
     let state = records.state.as_ref().expect("a state");
@@ -60,9 +60,8 @@ fn another_stack_than_before_is_a_first_sight() {
 
 #[test]
 fn the_stack_by_its_name_and_by_its_arn_is_the_same_stack() {
-    let by_arn = app(
-        r#"{"stack":"arn:aws:cloudformation:us-east-1:012345678912:stack/web/1","mode":"auto","commit_from":["annotation"]}"#,
-    );
+    let by_arn = app(r#"{"stack":"arn:aws:cloudformation:us-east-1:012345678912:stack/web/1",
+            "mode":"auto","commit_from":["annotation"]}"#);
     let mut held = after_intent();
     let state = held.state.as_mut().expect("a state");
     state.open.clear();
@@ -100,7 +99,7 @@ fn a_change_that_only_one_of_two_reads_saw_is_looked_at_again() {
         Step::LookAgain(Vec::new())
     );
     let theirs = Snapshot { events: Some(StackEvents::default()), ..torn };
-    check(&auto(), &push('b'), &theirs, Outcome::Held, "Save\nTell + Tell\nMark");
+    check(&auto(), &push('b'), &theirs, Outcome::Held, "SaveState\nTell + Tell\nMarkTold");
 }
 
 #[test]

@@ -3,9 +3,8 @@
 use super::*;
 
 fn guarded() -> App {
-    app(
-        r#"{"stack":"web","mode":"auto","commit_from":["annotation"],"guard":{"allowed_changes":["AWS::ECS::Service"]}}"#,
-    )
+    app(r#"{"stack":"web","mode":"auto","commit_from":["annotation"],
+            "guard":{"allowed_changes":["AWS::ECS::Service"]}}"#)
 }
 
 /// `b` has been pushed, and the change set of its promotion says this.
@@ -25,7 +24,7 @@ fn made() -> Snapshot {
     let Step::LookAgain(stages) = step(&guarded(), &push('b'), &pushed_b()) else {
         panic!("it is prepared")
     };
-    assert_eq!(names(&stages), "Save\nCreateChangeSet\nMark");
+    assert_eq!(names(&stages), "SaveState\nCreateChangeSet\nMarkTold");
     let Action::MarkTold(records) = &stages[2][0] else { panic!("a mark") };
     let mut state = records.state.clone().expect("a state");
     state.change_sets[0].arn = Some(ARN.to_owned());
@@ -136,7 +135,7 @@ fn a_guarded_update_is_reviewed_before_anything_of_it_is_done() {
     let Step::LookAgain(stages) = step(&guarded(), &push('b'), &reviewed(ChangeSet::Absent)) else {
         panic!("it is prepared")
     };
-    assert_eq!(names(&stages), "Save\nCreateChangeSet\nMark");
+    assert_eq!(names(&stages), "SaveState\nCreateChangeSet\nMarkTold");
     assert_eq!(
         step(&guarded(), &push('b'), &reviewed(ChangeSet::Executing)),
         Step::LookAgain(Vec::new())
@@ -151,7 +150,7 @@ fn a_guarded_update_is_reviewed_before_anything_of_it_is_done() {
         &push('b'),
         &reviewed(ChangeSet::Pending),
         Outcome::Queued,
-        "Save\nTell\nMark",
+        "SaveState\nTell\nMarkTold",
     );
 }
 
@@ -163,7 +162,7 @@ fn what_a_guard_allows_is_executed_and_what_it_does_not_is_not() {
         &push('b'),
         &allowed,
         Outcome::Promoted,
-        "Save + PutTag\nExecuteChangeSet\nTell\nMark",
+        "SaveState + PutTag\nExecuteChangeSet\nTell\nMarkTold",
     );
     assert_eq!(answer(&plan).changes, ["Modify AWS::ECS::Service Thing"]);
     assert!(
@@ -177,7 +176,7 @@ fn what_a_guard_allows_is_executed_and_what_it_does_not_is_not() {
             &trigger,
             &reviewed(changes("AWS::RDS::DBInstance")),
             Outcome::Blocked,
-            "Save\nTell + DeleteChangeSet\nMark",
+            "SaveState\nTell + DeleteChangeSet\nMarkTold",
         );
         assert_eq!(
             answer(&plan).reason,
@@ -190,14 +189,14 @@ fn what_a_guard_allows_is_executed_and_what_it_does_not_is_not() {
         &push('b'),
         &reviewed(ChangeSet::Empty),
         Outcome::Failed,
-        "Save\nTell + DeleteChangeSet\nMark",
+        "SaveState\nTell + DeleteChangeSet\nMarkTold",
     );
     check(
         &guarded(),
         &push('b'),
         &reviewed(ChangeSet::Failed("no".to_owned())),
         Outcome::Failed,
-        "Save\nTell + DeleteChangeSet\nMark",
+        "SaveState\nTell + DeleteChangeSet\nMarkTold",
     );
 }
 
@@ -208,5 +207,5 @@ fn an_ssm_typed_parameter_asks_for_a_review_without_a_guard() {
     let Step::LookAgain(stages) = step(&auto(), &push('b'), &with_ssm) else {
         panic!("it is prepared")
     };
-    assert_eq!(names(&stages), "Save\nCreateChangeSet\nMark");
+    assert_eq!(names(&stages), "SaveState\nCreateChangeSet\nMarkTold");
 }

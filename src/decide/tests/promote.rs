@@ -18,9 +18,14 @@ fn the_retry_after_a_crash_sends_the_same_token() {
         tags: tags([(tag('a'), digest('a')), (tag('b'), digest('b'))]),
         ..unsent.clone()
     };
-    let retry =
-        check(&auto(), &push('b'), &unsent, Outcome::Promoted, "PutTag\nUpdateStack\nTell\nMark");
-    check(&auto(), &push('b'), &tagged, Outcome::Promoted, "UpdateStack\nTell\nMark");
+    let retry = check(
+        &auto(),
+        &push('b'),
+        &unsent,
+        Outcome::Promoted,
+        "PutTag\nUpdateStack\nTell\nMarkTold",
+    );
+    check(&auto(), &push('b'), &tagged, Outcome::Promoted, "UpdateStack\nTell\nMarkTold");
     assert_eq!(update(&first), update(&retry));
 }
 
@@ -46,8 +51,13 @@ fn only_the_newest_is_promoted_by_a_push() {
 
 #[test]
 fn in_approval_mode_a_push_asks_and_sends_nothing() {
-    let plan =
-        check(&asking(), &push('b'), &pushed_b(), Outcome::ApprovalRequested, "Save\nTell\nMark");
+    let plan = check(
+        &asking(),
+        &push('b'),
+        &pushed_b(),
+        Outcome::ApprovalRequested,
+        "SaveState\nTell\nMarkTold",
+    );
     assert_eq!(answer(&plan).tag, Some(tag('b')));
 }
 
@@ -65,13 +75,13 @@ fn a_held_app_asks_in_auto_mode_too() {
     state.open.clear();
     state.running = Some(running);
     state.hold = Some(Hold { by: "bob".to_owned(), at: held.at, reason: "freeze".to_owned() });
-    check(&auto(), &push('b'), &held, Outcome::ApprovalRequested, "Save\nTell\nMark");
+    check(&auto(), &push('b'), &held, Outcome::ApprovalRequested, "SaveState\nTell\nMarkTold");
     let plan = check(
         &auto(),
         &promote(None),
         &held,
         Outcome::Promoted,
-        "Save + PutTag\nUpdateStack\nTell\nMark\nKeepAnswer",
+        "SaveState + PutTag\nUpdateStack\nTell\nMarkTold\nKeepAnswer",
     );
     let Action::SaveState(records) = &plan.stages[0][0] else { panic!("a save") };
     assert_eq!(
@@ -84,7 +94,7 @@ fn a_held_app_asks_in_auto_mode_too() {
 #[test]
 fn a_busy_stack_queues_and_that_is_told_once() {
     let busy = with_stack(pushed_b(), |stack| stack.status = "UPDATE_IN_PROGRESS".to_owned());
-    let plan = check(&auto(), &push('b'), &busy, Outcome::Queued, "Save\nTell\nMark");
+    let plan = check(&auto(), &push('b'), &busy, Outcome::Queued, "SaveState\nTell\nMarkTold");
     let Action::MarkTold(told) = &plan.stages[2][0] else { panic!("a mark") };
     check(
         &auto(),
@@ -103,7 +113,7 @@ fn what_a_person_wants_waits_behind_a_busy_stack_with_its_own_token() {
         &promote(Some(ImageRef::Digest(digest('b')))),
         &busy,
         Outcome::Queued,
-        "Save\nTell\nMark",
+        "SaveState\nTell\nMarkTold",
     );
     let Action::MarkTold(kept) = &plan.stages[2][0] else { panic!("a mark") };
     let queued =
@@ -119,7 +129,7 @@ fn what_a_person_wants_waits_behind_a_busy_stack_with_its_own_token() {
         &push('b'),
         &free,
         Outcome::Promoted,
-        "Save + PutTag\nUpdateStack\nTell\nMark",
+        "SaveState + PutTag\nUpdateStack\nTell\nMarkTold",
     );
     assert_eq!(
         Some(&update(&plan).token),
@@ -206,13 +216,13 @@ fn what_is_no_container_image_is_no_candidate() {
             "{}",
             answer(&plan).reason
         );
-        check(&app, &promote(None), &seen, Outcome::Refused, "Save");
+        check(&app, &promote(None), &seen, Outcome::Refused, "SaveState");
         check(
             &app,
             &promote(Some(ImageRef::Digest(digest.clone()))),
             &seen,
             Outcome::Refused,
-            "Save",
+            "SaveState",
         );
     }
 }
