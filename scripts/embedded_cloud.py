@@ -1,23 +1,21 @@
-#!/usr/bin/env python3
-"""An AWS on this machine for the demonstration and the tests: ministack, on 127.0.0.1, gone when it is not needed any more.
+"""Starts an AWS on this machine for the demonstration and the tests: ministack, on 127.0.0.1.
 
-    python3 scripts/embedded_cloud.py run -- <command>...    run a command against it, return its exit status
-    python3 scripts/embedded_cloud.py setup                  only make the Python environment that it needs
+    scripts/python embedded_cloud.py run -- <command>...    run a command against it, and return
+                                                            the command's exit status
+    scripts/python embedded_cloud.py setup                  only make its Python environment
 
-The command finds it by AWS_ENDPOINT_URL (and EMULATOR_URL), with credentials and region set and the user's own AWS
-profile kept out. The Python environment is made once, outside the clone, from the pinned hashes in requirements.txt.
+The command finds it by AWS_ENDPOINT_URL (and EMULATOR_URL), with credentials and region set and
+the user's own AWS profile kept out. It ends with the command. The Python environment is made once,
+outside the clone, from the pinned hashes in requirements.txt.
 
-    EMBEDDED_CLOUD_VENV   folder of the Python environment (default: ~/.cache/ecr-promoter/venv-<hash>)
+    EMBEDDED_CLOUD_VENV   folder of the Python environment (default: ~/.cache/ecr-promoter/venv-…)
     EMBEDDED_CLOUD_PORT   port to listen on (default: any free one)
     EMBEDDED_CLOUD_LOG    file that keeps ministack's own log
 """
-# Read by whatever `python3` is: nothing newer than Python 3.6 above check_python(), or its message is never seen.
+
 import contextlib
-import fcntl
-import hashlib
 import json
 import os
-import platform
 import shutil
 import signal
 import socket
@@ -26,207 +24,186 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn, Self
 
-# The account and region of events/*.json and of `sam local invoke`, so that all of them mean the same resources.
+import pinned
+from pinned import Problem, tail
+
+# The account and region of events/*.json and of `sam local invoke`: all mean the same resources.
 ACCOUNT = "012345678912"
 REGION = "us-east-1"
-OLDEST = (3, 11)
-HERE = os.path.dirname(os.path.abspath(__file__))
 START_SECONDS = 60
+STOP_SECONDS = 10
 
 
-class Problem(Exception):
-    """Something that the user can mend; the message says how."""
-
-
-def own_environment():
-    """This environment without the user's own AWS: a profile that is empty or that nobody made would stop every client."""
+def own_environment() -> dict[str, str]:
+    """This environment without the user's own AWS profile, which could stop every client."""
     # AWS_LC_… are settings of a build.
-    environment = {name: value for name, value in os.environ.items()
-                   if not name.startswith("AWS_") or name.startswith("AWS_LC_")}
-    environment.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, AWS_EC2_METADATA_DISABLED="true")
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("AWS_") or name.startswith("AWS_LC_")
+    }
+    environment["AWS_CONFIG_FILE"] = environment["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    environment["AWS_EC2_METADATA_DISABLED"] = "true"
     return environment
 
 
-def forget_aws():
-    """Replaces the environment of this process by that one: clients that it makes find nothing of the user's."""
+def forget_aws() -> None:
+    """Takes the user's AWS profile out of the environment of this process."""
     environment = own_environment()
     os.environ.clear()
     os.environ.update(environment)
 
 
-def check_python():
-    """Goes on with a newer Python of this machine where `python3` is too old."""
-    if sys.version_info >= OLDEST:
-        return
-    for minor in range(20, OLDEST[1] - 1, -1):
-        newer = shutil.which("python3.{}".format(minor))
-        if newer:
-            sys.stdout.flush()
-            os.execv(newer, [newer] + sys.argv)
-    raise Problem("Python {}.{} or newer is needed; {} is {}. Install one (Debian, Ubuntu: `sudo apt install python3.11 "
-                  "python3.11-venv`; macOS: `brew install python`).".format(
-                      OLDEST[0], OLDEST[1], sys.executable, platform.python_version()))
+def python(tell: Callable[[str], None] = pinned.tell_on_stderr) -> Path:
+    """The Python of the environment with ministack and boto3, which is made if it is missing."""
+    folder = os.environ.get("EMBEDDED_CLOUD_VENV")
+    environment = pinned.environment("requirements.txt", tell, Path(folder) if folder else None)
+    return pinned.interpreter(environment)
 
 
-def cache():
-    return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "ecr-promoter")
+def go_on_in_environment(script: str, tell: Callable[[str], None]) -> None:
+    """Starts the script again with the Python that has ministack and boto3, unless it is that one.
+
+    Of the Python that was called, nothing but its own library can be used.
+    """
+    interpreter = python(tell)
+    if Path(sys.executable).absolute() != interpreter.absolute():
+        sys.stdout.flush()
+        # -B: the clone stays as it was.
+        command = [str(interpreter), "-B", str(Path(script).resolve()), *sys.argv[1:]]
+        os.execv(interpreter, command)
 
 
-def python(tell=lambda text: None):
-    """The Python of the environment with ministack and boto3 in it, which is made if it is not there."""
-    check_python()
-    requirements = os.path.join(HERE, "requirements.txt")
-    with open(requirements, "rb") as file:
-        wanted = hashlib.sha256(file.read() + "{}{}".format(sys.version_info[:2], platform.machine()).encode()).hexdigest()
-    folder = os.environ.get("EMBEDDED_CLOUD_VENV") or os.path.join(cache(), "venv-" + wanted[:12])
-    interpreter = os.path.join(folder, "bin", "python")
-    # Says whose folder this is, and once all is installed, for which requirements.
-    mark = os.path.join(folder, "ecr-promoter")
+def read(path: Path) -> str:
+    """The text of a file; of a missing file, nothing."""
     try:
-        os.makedirs(os.path.dirname(os.path.abspath(folder)), exist_ok=True)
-        lock = open(folder + ".lock", "w")
-    except OSError as error:
-        raise Problem("{} cannot be written ({}): name another folder in EMBEDDED_CLOUD_VENV or XDG_CACHE_HOME."
-                      .format(folder, error.strerror))
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if read(mark) != wanted or not os.access(interpreter, os.X_OK):
-            if os.path.isdir(folder) and os.listdir(folder) and not os.path.exists(mark):
-                raise Problem("{} is not empty and was not made by this script: name another folder in EMBEDDED_CLOUD_VENV."
-                              .format(folder))
-            tell("making the Python environment {} (once; about a minute)".format(folder))
-            shutil.rmtree(folder, ignore_errors=True)
-            os.makedirs(folder)
-            write(mark, "")
-            install(folder, interpreter, requirements)
-            write(mark, wanted)
-    return interpreter
-
-
-def read(path):
-    try:
-        with open(path) as file:
-            return file.read()
+        return path.read_text()
     except OSError:
-        return None
+        return ""
 
 
-def write(path, text):
-    with open(path, "w") as file:
-        file.write(text)
+class EmbeddedCloud(contextlib.AbstractContextManager["EmbeddedCloud"]):
+    """Runs while its `with` block does, at `url`. Leaves no process and no file behind."""
 
+    def __init__(self, **environment: str) -> None:
+        self.environment = environment
+        self.process: subprocess.Popen[bytes] | None = None
+        self.folder: Path | None = None
+        self.url = ""
 
-def install(folder, interpreter, requirements):
-    try:
-        import ensurepip  # noqa: F401
-        import venv
-    except ImportError:
-        raise Problem("this Python has no `venv` module. Debian and Ubuntu have it in a package of its own: "
-                      "`sudo apt install python{}.{}-venv`.".format(*sys.version_info))
-    try:
-        venv.create(folder, with_pip=True)
-        pip = subprocess.run([interpreter, "-m", "pip", "install", "--require-hashes", "--disable-pip-version-check",
-                              "--no-input", "--quiet", "--requirement", requirements],
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
-    except (OSError, subprocess.SubprocessError) as error:
-        raise Problem("the Python environment {} could not be made: {}".format(folder, error))
-    if pip.returncode:
-        raise Problem("pip could not install scripts/requirements.txt. It needs a Python package index once (network, proxy, "
-                      "or pip's own configuration). It said:\n" + tail(pip.stdout))
-
-
-def tail(text):
-    return "\n".join("    " + line for line in text.strip().splitlines()[-6:])
-
-
-class EmbeddedCloud(contextlib.AbstractContextManager):
-    """`with EmbeddedCloud() as cloud:` a running one, at cloud.url. Leaves no process and no file behind."""
-
-    def __init__(self, **environment):
-        self.environment, self.process, self.folder, self.url = environment, None, None, None
-
-    def __enter__(self):
-        interpreter = python(lambda text: print(text, file=sys.stderr, flush=True))
-        self.folder = tempfile.mkdtemp(prefix="ecr-promoter-")
+    def __enter__(self) -> Self:
+        interpreter = python()
+        self.folder = Path(tempfile.mkdtemp(prefix="ecr-promoter-"))
         try:
-            self.start(interpreter)
+            self.start(interpreter, self.folder)
         except BaseException:
             self.stop()
             raise
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def start(self, interpreter):
+    def start(self, interpreter: Path, folder: Path) -> None:
+        """Starts the server and waits until it answers."""
         wanted = os.environ.get("EMBEDDED_CLOUD_PORT") or "0"
-        # The socket is opened here and handed over: no other process can take the port in between, and a request
-        # that comes early waits in it until ministack answers.
+        # The socket is opened here and handed over: no other process can take the port in between,
+        # and a request that comes early waits in it until ministack answers.
         with socket.socket() as listener:
             try:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 listener.bind(("127.0.0.1", int(wanted)))
             except (OSError, ValueError, OverflowError) as error:
-                raise Problem("port {} (EMBEDDED_CLOUD_PORT) cannot be used on 127.0.0.1: {}. Name another or none."
-                              .format(wanted, error))
+                raise Problem(
+                    f"port {wanted} (EMBEDDED_CLOUD_PORT) cannot be used on 127.0.0.1: {error}. "
+                    "Name another or none."
+                ) from error
             listener.listen(128)
             port = listener.getsockname()[1]
-            self.url = "http://127.0.0.1:{}".format(port)
-            log = os.environ.get("EMBEDDED_CLOUD_LOG") or os.path.join(self.folder, "log")
-            with open(log, "ab") as output:
+            self.url = f"http://127.0.0.1:{port}"
+            log = Path(os.environ.get("EMBEDDED_CLOUD_LOG") or folder / "log")
+            server = pinned.HERE / "embedded_server.py"
+            with log.open("ab") as output:
                 self.process = subprocess.Popen(
-                    [interpreter, os.path.join(HERE, "embedded_server.py"), str(listener.fileno())],
-                    env=self.server_environment(port), cwd=self.folder, pass_fds=[listener.fileno()],
-                    stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True)
+                    [interpreter, server, str(listener.fileno())],
+                    env=self.server_environment(folder, port),
+                    cwd=folder,
+                    pass_fds=[listener.fileno()],
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
         try:
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            opener.open(self.url + "/_ministack/health", timeout=START_SECONDS).close()
+            opener.open(f"{self.url}/_ministack/health", timeout=START_SECONDS).close()
         except (OSError, urllib.error.URLError) as error:
-            raise Problem("ministack did not start within {} s on {} ({}). It said:\n{}"
-                          .format(START_SECONDS, self.url, error, tail(read(log) or "nothing")))
+            raise Problem(
+                f"ministack did not start within {START_SECONDS} s on {self.url} ({error}). "
+                f"It said:\n{tail(read(log) or 'nothing')}"
+            ) from error
 
-    def server_environment(self, port):
-        """All that ministack sees, and with it the functions that it runs: nothing of the user's own environment."""
+    def server_environment(self, folder: Path, port: int) -> dict[str, str]:
+        """All that ministack and the functions that it runs see: nothing of the user's own."""
         return {
-            "PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1",
-            "HOME": self.folder, "TMPDIR": self.folder,
-            "STATE_DIR": os.path.join(self.folder, "state"), "S3_DATA_DIR": os.path.join(self.folder, "s3"),
-            "GATEWAY_PORT": str(port), "AWS_ENDPOINT_URL": self.url,
-            "MINISTACK_ACCOUNT_ID": ACCOUNT, "MINISTACK_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true",
+            "PATH": os.environ.get("PATH", os.defpath),
+            "LANG": "C.UTF-8",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "HOME": str(folder),
+            "TMPDIR": str(folder),
+            "STATE_DIR": str(folder / "state"),
+            "S3_DATA_DIR": str(folder / "s3"),
+            "GATEWAY_PORT": str(port),
+            "AWS_ENDPOINT_URL": self.url,
+            "MINISTACK_ACCOUNT_ID": ACCOUNT,
+            "MINISTACK_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
             # These would listen on every interface.
-            "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0",
-            # ministack removes containers that it takes for its own: it is shown an engine that is not there.
-            "DOCKER_HOST": "unix://" + os.path.join(self.folder, "no-engine.sock"),
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            # ministack removes containers that it takes for its own: it is shown an engine that is
+            # not there.
+            "DOCKER_HOST": f"unix://{folder / 'no-engine.sock'}",
             **self.environment,
         }
 
-    def client_environment(self):
-        """The environment of a command that is to talk to this cloud and to no other."""
-        environment = own_environment()
-        no_proxy = ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
-        environment.update({
-            "AWS_ENDPOINT_URL": self.url, "EMULATOR_URL": self.url,
-            "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION,
+    def client_environment(self) -> dict[str, str]:
+        """The environment of a command that must talk to this cloud and to no other."""
+        own = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+        no_proxy = f"{own},127.0.0.1,localhost" if own else "127.0.0.1,localhost"
+        return {
+            **own_environment(),
+            "AWS_ENDPOINT_URL": self.url,
+            "EMULATOR_URL": self.url,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
             # ministack takes twelve digits for the account.
-            "AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "test",
-            "NO_PROXY": no_proxy, "no_proxy": no_proxy,
-        })
-        return environment
+            "AWS_ACCESS_KEY_ID": ACCOUNT,
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "NO_PROXY": no_proxy,
+            "no_proxy": no_proxy,
+        }
 
-    def mail(self):
-        """The e-mails that SNS has sent, oldest first: `to`, `subject`, `text` and the message's `attributes`."""
-        return [json.loads(line) for line in (read(os.path.join(self.folder, "mail")) or "").splitlines(keepends=True)
-                if line.endswith("\n")]
+    def mail(self) -> list[dict[str, Any]]:
+        """The e-mails that SNS sent, oldest first: `to`, `subject`, `text` and `attributes`."""
+        assert self.folder is not None, "the cloud runs"
+        lines = read(self.folder / "mail").splitlines(keepends=True)
+        # The last line may be half written.
+        return [json.loads(line) for line in lines if line.endswith("\n")]
 
-    def stop(self):
+    def stop(self) -> None:
+        """Ends the server and everything that it started, and removes its folder."""
         with without_signals():
             if self.process is not None:
+                assert self.process.stdin is not None, "a pipe"
                 self.process.stdin.close()  # the server ends at the end of its input
-                try:
-                    self.process.wait(timeout=10)
-                except subprocess.TimeoutExpired:
-                    pass
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(timeout=STOP_SECONDS)
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
@@ -236,10 +213,13 @@ class EmbeddedCloud(contextlib.AbstractContextManager):
                 self.folder = None
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 @contextlib.contextmanager
-def without_signals():
-    """Tidying up is short and must not be cut off by a second Ctrl-C."""
-    previous = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+def without_signals() -> Iterator[None]:
+    """Ignores signals: tidying up is short, and a second Ctrl-C must not cut it off."""
+    previous = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
     try:
         yield
     finally:
@@ -248,31 +228,33 @@ def without_signals():
 
 
 class Stopped(SystemExit):
-    """A signal asked this process to end: it unwinds like an exit, through every `with`."""
+    """A signal asked this process to end: it leaves through every `with`, as an exit does."""
 
 
-def unwind_on_signals():
-    def stop(number, _):
+def unwind_on_signals() -> None:
+    """Turns signals into `Stopped`."""
+
+    def stop(number: int, _: FrameType | None) -> NoReturn:
         raise Stopped(128 + number)
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, stop)
 
 
-def run(command):
-    """Runs the command against a new cloud and returns its exit status, as a shell would report it."""
+def run(command: list[str]) -> int:
+    """Runs the command against a new cloud and returns its exit status, as a shell does."""
     with EmbeddedCloud() as cloud:
         try:
             process = subprocess.Popen(command, env=cloud.client_environment())
         except OSError as error:
-            raise Problem("{}: {}".format(command[0], error.strerror))
+            raise Problem(f"{command[0]}: {error.strerror}") from error
         try:
             status = process.wait()
         except Stopped:
             with without_signals():
                 process.terminate()
                 try:
-                    process.wait(timeout=10)
+                    process.wait(timeout=STOP_SECONDS)
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
@@ -280,20 +262,25 @@ def run(command):
     return status if status >= 0 else 128 - status
 
 
-def main(arguments):
+def main(arguments: list[str]) -> int:
+    """Does what the arguments say, and returns the exit status."""
     unwind_on_signals()
-    if arguments == ["setup"]:
-        print(python(lambda text: print(text, file=sys.stderr, flush=True)))
-        return 0
-    if arguments[:1] == ["run"] and arguments[1:] not in ([], ["--"]):
-        return run(arguments[2:] if arguments[1] == "--" else arguments[1:])
-    print(__doc__.strip(), file=sys.stdout if arguments in (["--help"], ["-h"]) else sys.stderr)
-    return 0 if arguments in (["--help"], ["-h"]) else 2
+    match arguments:
+        case ["setup"]:
+            print(python())
+            return 0
+        case ["run", "--", program, *rest]:
+            return run([program, *rest])
+        case ["run", program, *rest] if program != "--":
+            return run([program, *rest])
+    wants_help = arguments in (["--help"], ["-h"])
+    print((__doc__ or "").strip(), file=sys.stdout if wants_help else sys.stderr)
+    return 0 if wants_help else 2
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except Problem as problem:
-        print("embedded cloud: {}".format(problem), file=sys.stderr)
+        print(f"embedded cloud: {problem}", file=sys.stderr)
         sys.exit(1)

@@ -1,6 +1,7 @@
-//! Everything that makes an invocation a function error: Lambda tries it again twice and then hands
-//! it, with this message, to the on-failure queue. One line that names the operation, the resource
-//! and the cause; never a secret.
+//! The errors of an invocation. Lambda retries a failed asynchronous invocation twice, and then
+//! sends it with the error's message to the on-failure queue. A message is one line that names the
+//! operation, the resource and the cause, and never a secret.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
 
 use lambda_runtime::Diagnostic;
 
@@ -9,83 +10,85 @@ use crate::model::config::ConfigError;
 use crate::model::report::Reply;
 use crate::text::plain;
 
-/// What the on-failure queue and a log line may carry.
+/// The longest message, in characters.
 const LONGEST: usize = 20_000;
 
-/// Why an event was not carried out.
+/// Why an invocation failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// The payload is not understood.
+    /// The payload is not an event or a command that this version understands.
     #[error(transparent)]
     NotUnderstood(#[from] NotUnderstood),
     /// A configuration cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The function may not make a call.
+    /// The function's role may not make a call.
     #[error(
         "{action} on {resource} was denied: give the function's role `{action}` for it ({message})"
     )]
     Denied {
         /// The IAM action that is missing.
         action: String,
-        /// What it was for.
+        /// The resource of the call.
         resource: String,
-        /// What the service said.
+        /// The service's message.
         message: String,
     },
-    /// A call failed, and might succeed later.
+    /// A call failed. It may succeed later.
     #[error("{action} on {resource} failed: {message}")]
     Aws {
         /// The IAM action of the call.
         action: &'static str,
-        /// What it was for.
+        /// The resource of the call.
         resource: String,
-        /// The service's code and words, or what happened on the way.
+        /// The service's error code and message, or why there is no answer.
         message: String,
     },
-    /// What a service answered is not what it promises.
+    /// An answer is not what the service's documentation promises.
     #[error("{resource}: {problem}")]
     Unexpected {
-        /// What was read.
+        /// The resource that was read.
         resource: String,
-        /// What is wrong with it.
+        /// The problem with the answer.
         problem: String,
     },
-    /// It was carried out, and people could not be told.
-    #[error("`{outcome}`, but people were not told of it yet: {cause}", outcome = reply.outcome())]
+    /// The event was carried out, but people could not be notified.
+    #[error(
+        "`{outcome}`, but people have not been notified yet: {cause}",
+        outcome = reply.outcome()
+    )]
     Untold {
-        /// What was done.
+        /// The result.
         reply: Box<Reply>,
-        /// Why nobody was told.
+        /// Why people were not notified.
         cause: Box<Error>,
     },
     /// Other invocations kept changing the app's state.
     #[error(
-        "`{repository}` kept changing while it was looked at ({rounds} times); the next look goes \
-         on"
+        "the state of `{repository}` kept changing (read {rounds} times); the next look continues"
     )]
     Contended {
         /// The app.
         repository: String,
-        /// How often it was looked at.
+        /// The number of reads of the state.
         rounds: u32,
     },
     /// The invocation's time ran out.
-    #[error("{what} did not end in time: {next}")]
+    #[error("{what} did not finish in time: {next}")]
     OutOfTime {
-        /// What was cut off.
+        /// The work that was cut off.
         what: String,
-        /// What finishes it.
+        /// When the work continues.
         next: &'static str,
     },
     /// Some of several apps or records failed; the others were carried out.
     #[error("{failed} of {all} failed: {messages}")]
     Several {
-        /// How many failed.
+        /// The number of failures.
         failed: usize,
-        /// Of how many.
+        /// The number of all apps or records.
         all: usize,
-        /// Each one's message.
+        /// The messages of the failures.
         messages: String,
     },
 }

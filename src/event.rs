@@ -1,5 +1,5 @@
-//! What came. [`payload`] is the only router of raw payloads; each sender has a file of its own, and
-//! their wire formats stop here. No I/O here.
+//! Events, parsed from raw payloads. [`payload`] is the only router; each sender has a file of its
+//! own, which alone knows its wire format. No I/O here.
 
 mod cloudformation;
 pub mod command;
@@ -13,14 +13,14 @@ use jiff::Timestamp;
 use crate::model::command::Command;
 use crate::model::{Digest, Repository, Tag};
 
-/// What happened, or what somebody wants.
+/// An event, or a wish of a person or a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// Valid, and not for this function.
+    /// A valid event that is not for this function.
     Ignored {
         /// The repository it names, if it names one.
         repository: Option<Repository>,
-        /// Why it is not.
+        /// Why it is ignored.
         reason: String,
     },
     /// An image was pushed, or tagged.
@@ -39,35 +39,36 @@ pub enum Event {
     },
     /// It is time to look at the configured apps.
     Due {
-        /// Only those that have something to go on with.
+        /// Whether to look only at apps with open work.
         only_open_work: bool,
     },
-    /// Somebody wants something.
+    /// A command for one app.
     Command(Command),
-    /// Somebody wants a link to the board.
+    /// A command that asks for a link to the board.
     Board {
-        /// Who that is, as far as IAM lets anybody say so: a name that is only claimed.
+        /// The name that the sender claims. IAM only proves that the sender may invoke the
+        /// function.
         by: Option<String>,
     },
 }
 
-/// What Lambda says of this invocation, beside the payload.
+/// Facts about one invocation that the payload does not contain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
     /// The request id; the same when an asynchronous invocation is tried again.
     pub request_id: String,
-    /// The function's own account, where the ARN it was invoked by says so.
+    /// The function's own account, if the ARN of the invocation contains it.
     pub account: Option<String>,
     /// The function's own region, likewise.
     pub region: Option<String>,
-    /// Now.
+    /// The present time.
     pub now: Timestamp,
     /// When Lambda ends it, where that is known.
     pub deadline: Option<Timestamp>,
 }
 
 impl Invocation {
-    /// Reads account and region off the function's ARN,
+    /// Reads account and region from the function's ARN,
     /// `arn:aws:lambda:<region>:<account>:function:<name>`. A tool that runs the function locally
     /// may have none, and then there is nothing to compare an event with.
     pub fn new(request_id: String, function_arn: &str, now: Timestamp) -> Self {
@@ -85,7 +86,7 @@ impl Invocation {
      \"repository\": \"web\", \"commit\": \"9fceb02\"}}"
 )]
 pub struct NotUnderstood {
-    /// A sentence that says what is wrong with it, and the nearest right word.
+    /// A sentence that describes the mistake and suggests the nearest right word.
     pub problem: String,
 }
 

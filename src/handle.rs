@@ -1,4 +1,5 @@
-//! One invocation: an HTTP request, the schedule or an event, and to whom it goes. Decides nothing.
+//! One invocation: passes an HTTP request, the schedule or an event on to the code that answers it.
+//! Decides nothing.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -27,8 +28,8 @@ pub async fn handle<W: Web>(
     invocation: &Invocation,
 ) -> Result<Value, Error> {
     if Request::is_one(raw) {
-        // On the heap, as the looks below it: futures inside futures make a large one, which every
-        // invocation would carry.
+        // On the heap, like the looks below: nested futures make one large future, which every
+        // invocation would have to carry.
         return Ok(Box::pin(web::answer(world, raw, invocation.now)).await.into_payload());
     }
     let events = parse(raw, invocation)?;
@@ -106,7 +107,7 @@ async fn on_stack<W: Web>(
     deadline: Option<Timestamp>,
 ) -> Result<Reply, Error> {
     const CAUSE: &str = "change of the stack";
-    // A configuration that cannot be read names no stack. The schedule reports it.
+    // An unreadable configuration names no stack. The schedule reports it.
     let apps = world.known_apps().await?.into_iter().filter_map(|(_, app)| app.ok());
     let concerned: Vec<App> = apps.filter(|app| app.is_about(stack_id)).collect();
     match concerned.as_slice() {
@@ -130,7 +131,7 @@ async fn on_command<W: Web>(world: &W, command: Command) -> Result<Reply, Error>
     look(world, &app, &Trigger::Command(command), &subject).await
 }
 
-/// A look at one of many apps: most likely nothing is to be done.
+/// A look at one of many apps. Most likely there is nothing to do.
 fn routine<W: Web>(world: &W, cause: &'static str) -> impl AsyncFn(&App) -> Result<Reply, Error> {
     async move |app: &App| {
         let subject = Subject { is_routine: true, ..Subject::default() };

@@ -1,59 +1,55 @@
-//! ecr-promoter: an ECR push, or a command, retags that very image as `production_<commit>` and
-//! updates the CloudFormation stack's `ProductionTag`.
+//! ecr-promoter deploys container images: after a push to ECR, or on command, it tags the image as
+//! `production_<commit>` and updates the parameter `ProductionTag` of a CloudFormation stack.
 //!
-//! It is a reconciler. Events say *when* to look, never *what is true*: every trigger leads to
-//! observe, decide, apply.
+//! It is a reconciler. An event tells *when* to look, never *what is true*: each look reads what is
+//! there, decides, and writes.
 //!
 //! ```text
-//! payload ─► event::parse ─► Event ─► World::observe ─► Snapshot ─► decide ─► Plan ─► World::apply, stage by stage
-//!                                      (reads only)        ▲      (pure)                (writes only)
-//!                                                          └── World::read, where a decision asks for more
+//! payload -> event -> handle -> reconcile -> World::observe   (reads)
+//!                                         -> decide           (pure)
+//!                                         -> World::apply     (writes)
 //! ```
 //!
-//! The modules, in the order to read them:
-//!
-//! * [`text`]: foreign words on one plain line
-//! * [`nearest`], [`json`]: the right word for a misspelt one, and what is wrong with JSON, in
-//!   people's words
-//! * [`model`], [`config`]: the words of the domain and what users configure; parsed once, valid
-//!   from then on
-//! * [`event`]: what came
-//! * [`web`], [`slack`], [`link`]: what came over HTTP, Slack's side of the wire, and links that
-//!   carry their own right
-//! * [`image`], [`stack`], [`review`], [`request`], [`state`], [`session`]: what is known of an
-//!   image, of a stack and of what would change in it, what people are asked, what is remembered,
-//!   and who may use a board
-//! * [`world`]: the port: what can be seen and what can be done
-//! * [`decide`]: the decision
-//! * [`handle`]: one invocation, in one direction
-//! * [`aws`]: the real world behind the port
-//! * [`answer`], [`message`], [`page`], [`error`], [`logging`]: what goes out
+//! `ARCHITECTURE.md` at the root of the repository says what each module is for, which modules a
+//! module may use, and why. The modules stand below in that order, the lowest first.
 
+// 1: plain text, addresses, HTTP, logs
+pub mod address;
 pub mod function_url;
 pub mod json;
 pub mod logging;
-pub mod nearest;
 pub mod text;
 
+// 2: the nouns
 pub mod model;
 
+// 3: formats of what comes in and goes out
 pub mod event;
 pub mod link;
 pub mod notification;
 pub mod settings;
 pub mod slack;
 
+// 4: errors
 pub mod error;
 
+// 5: the ports
 pub mod world;
 
+// 6: decisions, pages, and the services behind the ports
 pub mod decide;
 pub mod page;
 pub mod services;
 
+// 7: one app
 pub mod reconcile;
 
+// 8: many apps, and HTTP requests
 pub mod schedule;
 pub mod web;
 
+// 9: one invocation
 pub mod handle;
+
+#[cfg(test)]
+mod samples;

@@ -1,6 +1,7 @@
-//! Logs: JSON where Lambda asks for it, at the level that it asks for. CONTRACT: no secret at any
-//! level, so what the SDK and its HTTP client say of their own wire is cut off whatever the level,
-//! and an event is one plain line, whatever foreign words are in it.
+//! Logs in the format and at the level that Lambda's settings name. No level shows a secret: the
+//! SDK and its HTTP client would log requests and answers, so they log warnings at most. Each event
+//! is one plain line, even if it quotes text from outside.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html>
 
 use std::io::{self, Write};
 
@@ -11,7 +12,7 @@ use tracing_subscriber::prelude::*;
 
 use crate::text::is_control;
 
-/// Starts logging to standard output, where Lambda reads it. `var` answers like
+/// Starts logging to standard output, which Lambda reads. `var` answers like
 /// `std::env::var(..).ok()`.
 pub fn start(var: impl Fn(&str) -> Option<String>) {
     let level = ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"]
@@ -41,7 +42,7 @@ pub fn start(var: impl Fn(&str) -> Option<String>) {
         )
     };
     if !started {
-        tracing::warn!("logging was started before");
+        tracing::warn!("logging was already started");
     }
 }
 
@@ -54,7 +55,8 @@ fn is_wanted(metadata: &Metadata<'_>, level: LevelFilter) -> bool {
     *metadata.level() <= if is_own { level } else { level.min(LevelFilter::WARN) }
 }
 
-/// Writes events, which come one a call, without what would end their line or turn it round.
+/// A writer that gets one event a call, and replaces the characters that end a line or change its
+/// direction.
 struct PlainLines<W>(W);
 
 impl<W: Write> Write for PlainLines<W> {

@@ -1,4 +1,4 @@
-//! The words of the domain as types: parsed once at the edge, valid from then on. No I/O here.
+//! The nouns of the domain as types: parsed once, valid from then on. No I/O here.
 
 pub mod answer;
 pub mod approval;
@@ -21,13 +21,13 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// A value that is not what its type promises, with what was expected.
+/// A value that its type does not accept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{value}` is not {expected}")]
 pub struct Invalid {
-    /// What was given, cut to a length that fits a message.
+    /// The value, cut to a length that fits a message.
     pub value: String,
-    /// What would have been right.
+    /// The values that the type accepts.
     pub expected: &'static str,
 }
 
@@ -88,7 +88,9 @@ text!(
             && text.split('/').all(|part| {
                 part.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
                     && part.ends_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-                    && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
+                    && part.bytes().all(|b| {
+                        b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b)
+                    })
             })
     }
 );
@@ -101,7 +103,7 @@ text!(
 );
 
 text!(
-    /// An image tag as ECR takes it.
+    /// An image tag that ECR accepts.
     Tag,
     "an image tag (1-128 characters: letters, digits, `_`, `.`, `-`, not starting with `.` or `-`)",
     |text| {
@@ -119,7 +121,7 @@ text!(
 );
 
 text!(
-    /// A CloudFormation `ClientRequestToken`: one promotion, one token.
+    /// A CloudFormation `ClientRequestToken`. Each promotion has its own.
     /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_UpdateStack.html>
     Token,
     "a ClientRequestToken (1-128 characters: letters, digits and `-`, not starting with `-`)",
@@ -131,14 +133,14 @@ text!(
 );
 
 text!(
-    /// What an approval request is known by; says nothing about what it is for.
+    /// The id of an approval request. It does not show which app or image the request is for.
     RequestId,
     "the id of a request (`req-` and 32 lower-case hex digits)",
     |text| text.strip_prefix("req-").is_some_and(|hex| hex.len() == 32 && is_lower_hex(hex))
 );
 
 text!(
-    /// Identifies a board's session.
+    /// The id of a board's session.
     SessionId,
     "the id of a session (32 lower-case hex digits)",
     |text| text.len() == 32 && is_lower_hex(text)
@@ -157,17 +159,17 @@ fn is_lower_hex(text: &str) -> bool {
 }
 
 impl Digest {
-    /// The digest of these bytes.
+    /// Computes the digest of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(format!("sha256:{}", hex(&Sha256::digest(bytes))))
     }
 
-    /// The digest with this sha256.
+    /// Makes a digest from a sha256.
     pub fn from_bytes(sha256: [u8; 32]) -> Self {
         Self(format!("sha256:{}", hex(&sha256)))
     }
 
-    /// The first 12 hex digits: what people compare, and what a tag carries.
+    /// The first 12 hex digits. People compare them, and tags contain them.
     pub fn short(&self) -> &str {
         &self.0["sha256:".len()..][..12]
     }
@@ -186,8 +188,8 @@ impl Commit {
 }
 
 impl RequestId {
-    /// The id of an app's so-many-eth request: the same for whoever makes it, so that of two one
-    /// wins.
+    /// The id of the app's n-th request. Derived, not random: two invocations that create the same
+    /// request write the same id, and one wins.
     pub fn of(repository: &Repository, stack: &str, digest: &Digest, number: u64) -> Self {
         let hash =
             hash_of(&["request", repository.as_str(), stack, digest.as_str(), &number.to_string()]);
@@ -205,16 +207,15 @@ impl SessionId {
 }
 
 impl Proof {
-    /// Makes a proof of these random bytes.
+    /// Makes a proof from random bytes.
     pub fn of(random: [u8; 16]) -> Self {
         Self(hex(&random))
     }
 }
 
 impl Token {
-    /// The token of the promotion that these facts make: the same for every retry and every
-    /// duplicate of it, another one for every other promotion, a later one of the same image
-    /// included, since `ended` has grown by then.
+    /// Derives the token of a promotion. A retry and a duplicate get the same token. A later
+    /// promotion of the same image gets another one, since `ended` has grown by then.
     pub fn of(
         repository: &Repository,
         stack: &str,
@@ -232,13 +233,13 @@ impl Token {
         Self(format!("ecr-promoter-{}", &hash[..40]))
     }
 
-    /// The token of the cancel of this promotion's update.
+    /// The token for cancelling this promotion's update.
     pub fn of_cancel(&self) -> Self {
         Self(format!("{}-cancel", self.0))
     }
 }
 
-/// One hash of several parts, in which none can pass for the end of another.
+/// Hashes several parts, each with its length: `ab`, `c` and `a`, `bc` have different hashes.
 fn hash_of(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
@@ -259,6 +260,7 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::samples::web;
 
     #[test]
     fn names_that_ecr_refuses_do_not_parse() {
@@ -292,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_later_promotion_of_the_same_image_has_another_token() {
-        let web = "web".parse().expect("valid");
+        let web = web();
         let tag = "production_9fceb02".parse().expect("valid");
         let token = |ended| Token::of(&web, "web", &Digest::of(b"a"), &tag, ended);
         assert_eq!(token(0), token(0));

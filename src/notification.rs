@@ -1,5 +1,6 @@
-//! Every sentence that people read, and its twin for machines. What comes from outside (commits,
-//! names, CloudFormation's words) is made plain and cut to size here. No I/O here.
+//! A notice in the forms that SNS delivers: a mail for people, JSON for machines. Text from outside
+//! (commits, names, CloudFormation's reasons) becomes one plain line of limited length. No I/O
+//! here.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -10,32 +11,51 @@ use crate::model::notice::Notice;
 use crate::model::{Commit, Digest};
 use crate::text::plain;
 
-/// SNS refuses a subject over 100 characters, or one that is not plain ASCII.
+/// The longest subject, in characters. SNS refuses a longer one, and one that is not plain ASCII.
 /// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
 const SUBJECT: usize = 100;
-/// SNS takes 256 KB in all; a stack has at most 500 resources.
+/// The most changes that one message lists. SNS takes 256 KB for all forms together, and a stack
+/// has at most 500 resources.
 const CHANGES: usize = 100;
-/// CloudFormation's reasons can run to pages.
+/// The longest reason, in characters. CloudFormation's reasons may be several pages long.
 const REASON: usize = 1_000;
 
 /// A notice in the forms that SNS delivers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// The subject of a mail.
+    /// The subject of the mail.
     pub subject: String,
-    /// For people.
+    /// The text of the mail.
     pub text: String,
-    /// For machines.
+    /// The notice for machines.
     pub json: Value,
 }
 
-/// The words for a notice. `link` leads to the page of the request that it is about; it is for
-/// people only.
+/// Writes a notice in all forms. `link` is the address of the page of the approval request; it is
+/// for people only.
 pub fn message(app: &App, notice: &Notice, link: Option<&str>) -> Message {
+    let headline = headline(app, notice);
+    let mut lines = vec![plain(&headline, 400), String::new(), plain(&notice.reason, REASON)];
+    lines.extend(facts(app, notice));
+    lines.extend(changes(notice));
+    lines.extend(next_step(app, notice));
+    if let Some(link) = link {
+        lines.extend([
+            String::new(),
+            "The page of this request. Anyone who has the address can use it, so do not share it:"
+                .to_owned(),
+            link.to_owned(),
+        ]);
+    }
+    Message { subject: subject(&headline), text: lines.join("\n"), json: machine(app, notice) }
+}
+
+/// The first line of the text and, in plain ASCII, the subject.
+fn headline(app: &App, notice: &Notice) -> String {
     let name = app.repository.as_str();
     let what = image_name(notice.commit.as_ref(), notice.digest.as_ref())
         .unwrap_or_else(|| "the app".to_owned());
-    let headline = match notice.outcome {
+    match notice.outcome {
         Outcome::Promoted if notice.rolls_back.is_some() => {
             format!("{name}: rolling back to {what}")
         }
@@ -61,8 +81,12 @@ pub fn message(app: &App, notice: &Notice, link: Option<&str>) -> Message {
         other @ (Outcome::Unchanged | Outcome::Refused | Outcome::Resumed) => {
             format!("{name}: {other}")
         }
-    };
-    let mut lines = vec![plain(&headline, 400), String::new(), plain(&notice.reason, REASON)];
+    }
+}
+
+/// One line for each known fact, with the labels aligned.
+fn facts(app: &App, notice: &Notice) -> Vec<String> {
+    let mut lines = Vec::new();
     let mut fact = |label: &str, value: Option<String>| {
         if let Some(value) = value {
             lines.push(format!("{label:<9} {}", plain(&value, 300)));
@@ -90,28 +114,24 @@ pub fn message(app: &App, notice: &Notice, link: Option<&str>) -> Message {
     fact("changes", compare(app, notice));
     fact("until", notice.expires_at.map(|at| format!("{at:.0}")));
     fact("by", Some(notice.by.clone()));
-    if !notice.changes.is_empty() {
-        lines.extend([String::new(), "What it would change in the stack:".to_owned()]);
-        lines.extend(
-            notice.changes.iter().take(CHANGES).map(|change| format!("- {}", plain(change, 300))),
-        );
-        if let Some(more @ 1..) = notice.changes.len().checked_sub(CHANGES) {
-            lines.push(format!("- and {more} more"));
-        }
-    }
-    lines.extend(next_step(app, notice));
-    if let Some(link) = link {
-        lines.extend([
-            String::new(),
-            "The page of this request. Whoever has its address can use it, so do not pass it on:"
-                .to_owned(),
-            link.to_owned(),
-        ]);
-    }
-    Message { subject: subject(&headline), text: lines.join("\n"), json: machine(app, notice) }
+    lines
 }
 
-/// What the reader can do now.
+/// The changes in the stack, one a line and at most [`CHANGES`]; empty if they are not known.
+fn changes(notice: &Notice) -> Vec<String> {
+    if notice.changes.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![String::new(), "Changes in the stack:".to_owned()];
+    let listed = notice.changes.iter().take(CHANGES);
+    lines.extend(listed.map(|change| format!("- {}", plain(change, 300))));
+    if let Some(more @ 1..) = notice.changes.len().checked_sub(CHANGES) {
+        lines.push(format!("- and {more} more"));
+    }
+    lines
+}
+
+/// The lines that tell the reader what to do next.
 fn next_step(app: &App, notice: &Notice) -> Vec<String> {
     let name = app.repository.as_str();
     let mut lines = Vec::new();
@@ -125,7 +145,7 @@ fn next_step(app: &App, notice: &Notice) -> Vec<String> {
                 } else {
                     "one of the app's approvers".to_owned()
                 };
-                lines.push(format!("It needs the approval of {people} in Slack."));
+                lines.push(format!("It needs approval from {people} in Slack."));
             } else {
                 lines.push("To decide, publish one of these to the approval topic:".to_owned());
                 lines.push(format!("  approve {name} {digest}"));
@@ -140,7 +160,8 @@ fn next_step(app: &App, notice: &Notice) -> Vec<String> {
         (Outcome::Failed, Some(digest)) => {
             lines.push(String::new());
             lines.push(format!(
-                "It is not tried again by itself. Push a fixed image, or: promote {name} {digest}"
+                "It is not retried automatically. Push a fixed image, or send: promote {name} \
+                 {digest}"
             ));
         }
         _ => {}
@@ -149,7 +170,7 @@ fn next_step(app: &App, notice: &Notice) -> Vec<String> {
     if asks && notice.commit.is_none() && notice.digest.is_some() {
         lines.push(String::new());
         lines.push(
-            "The image does not say which commit it was built from, so its tag is made of its \
+            "The image does not name the commit it was built from, so its tag is made from its \
              digest. Build it with \
              `docker build --label org.opencontainers.image.revision=$(git rev-parse HEAD)`."
                 .to_owned(),
@@ -158,8 +179,9 @@ fn next_step(app: &App, notice: &Notice) -> Vec<String> {
     lines
 }
 
-/// The stable form: all keys, always.
+/// The form for machines. It always has all keys; unknown values are `null`.
 fn machine(app: &App, notice: &Notice) -> Value {
+    let changes = notice.changes.iter().take(CHANGES).map(|change| plain(change, 300));
     json!({
         "outcome": notice.outcome,
         "repository": app.repository,
@@ -178,11 +200,11 @@ fn machine(app: &App, notice: &Notice) -> Value {
         "compare_url": compare(app, notice),
         "request": notice.request,
         "expires_at": notice.expires_at,
-        "changes": notice.changes.iter().take(CHANGES).map(|change| plain(change, 300)).collect::<Vec<_>>(),
+        "changes": changes.collect::<Vec<_>>(),
     })
 }
 
-/// What people call an image: its commit, as git shows it, or its digest's first digits.
+/// A short name of an image: its abbreviated commit, or `image` and the first digits of its digest.
 pub(crate) fn image_name(commit: Option<&Commit>, digest: Option<&Digest>) -> Option<String> {
     commit
         .map(|commit| commit.short().to_owned())
@@ -193,7 +215,7 @@ fn took(notice: &Notice) -> String {
     notice.took_seconds.map(after).unwrap_or_default()
 }
 
-/// How long something took, to follow what it was.
+/// A duration as the end of a sentence: ` after 2 m 10 s`.
 pub(crate) fn after(seconds: i64) -> String {
     let took = SignedDuration::from_secs(seconds);
     if took.as_secs() < 60 {
@@ -250,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_says_what_waits_what_runs_and_the_words_that_promote_it() {
+    fn a_request_names_what_waits_what_runs_and_how_to_promote() {
         let text = message(&app(), &notice(Outcome::ApprovalRequested, "mode"), None).text;
         for words in [
             "9fceb02 waits for approval",
@@ -268,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn who_may_decide_is_told_and_only_words_that_would_do_it() {
+    fn it_tells_who_may_decide_and_only_words_that_work() {
         let app = |approval: &str| {
             App::parse(
                 &"web".parse().expect("valid"),
@@ -290,9 +312,9 @@ mod tests {
         assert_eq!(anybody.json["request"], "req-0123456789abcdef0123456789abcdef");
         assert_eq!(anybody.json["expires_at"], "2026-03-20T09:41:30Z");
         let listed = sent(&app(r#"{"slack_channel":"C1","approvers":["UALICE"]}"#), &asked).text;
-        assert!(listed.contains("the approval of one of the app's approvers in Slack"), "{listed}");
+        assert!(listed.contains("approval from one of the app's approvers in Slack"), "{listed}");
         let several = sent(&app(r#"{"slack_channel":"C1","required":2}"#), &asked).text;
-        assert!(several.contains("the approval of 2 people in Slack"), "{several}");
+        assert!(several.contains("approval from 2 people in Slack"), "{several}");
         assert!(
             !listed.contains("approve web") && !several.contains("approve web"),
             "that would be refused"
@@ -300,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn what_became_of_a_request_is_told_in_a_line_and_what_runs_is_called_so() {
+    fn the_end_of_a_request_is_told_in_one_line() {
         let told = |outcome, reason: &str| {
             let notice = Notice { took_seconds: None, ..notice(outcome, reason) };
             let message = sent(&app(), &notice);
@@ -337,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deployment_tells_how_long_it_took() {
+    fn a_deployment_tells_its_duration() {
         assert_eq!(
             message(&app(), &notice(Outcome::Deployed, ""), None).subject,
             "web: 9fceb02 is in production after 2 m 10 s"
@@ -345,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_change_is_listed_a_line_each_and_not_without_end() {
+    fn changes_are_listed_one_a_line_up_to_a_limit() {
         let changes: Vec<String> = (0..102)
             .map(|n| format!("Modify AWS::RDS::DBInstance Database{n}, replacement"))
             .collect();
@@ -360,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rollback_is_told_as_one() {
+    fn a_rollback_is_called_a_rollback() {
         let back = Notice {
             rolls_back: Some("production_bad".to_owned()),
             ..notice(Outcome::Promoted, "")
@@ -385,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_a_line_or_turns_it_round_is_in_no_form_of_a_message() {
+    fn no_form_has_control_characters() {
         let turned = "a\u{202e}b\u{2066}c\u{2028}d\u{85}e\u{200f}f";
         let hostile = Notice {
             by: turned.to_owned(),
@@ -407,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn words_from_outside_stay_on_their_line_and_within_limits() {
+    fn text_from_outside_stays_on_its_line_and_within_limits() {
         let hostile = format!("bad\r\nSubject: x\u{1b}[31m {}", "y".repeat(5_000));
         let sent = message(&app(), &notice(Outcome::Failed, &hostile), None);
         assert!(!sent.text.contains("\nSubject") && !sent.text.contains('\u{1b}'));

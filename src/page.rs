@@ -1,6 +1,6 @@
-//! Pages: plain HTML without script, readable in a second by somebody who was paged, on a phone or
-//! a desk, by light or in the dark, with or without eyes. Everything from outside is escaped by the
-//! template engine. No I/O here.
+//! Pages: plain HTML without script. Somebody whom an alarm woke up must be able to read them at
+//! once: on a phone or a desk, in light or dark mode, with or without a screen reader. The template
+//! engine escapes everything from outside. No I/O here.
 
 pub mod approve;
 pub mod board;
@@ -17,10 +17,10 @@ use crate::model::{Commit, Digest};
 use crate::text::plain;
 use style::STYLE;
 
-/// CloudFormation's reasons can run to pages.
+/// The longest sentence, in characters. CloudFormation's reasons can be very long.
 const LONGEST: usize = 2_000;
 
-/// A page with this title and content. `refresh` has it load anew after so many seconds.
+/// A page with this title and content. With `refresh`, it reloads after this many seconds.
 pub fn page(status: u16, title: &str, refresh: Option<u32>, content: &Markup) -> Response {
     let document = html! {
         (DOCTYPE)
@@ -53,12 +53,12 @@ pub fn page(status: u16, title: &str, refresh: Option<u32>, content: &Markup) ->
     }
 }
 
-/// A sentence in which what stands between backticks is code, as in answers and messages.
-/// Everything is escaped, and one plain line.
+/// A sentence, in which text between backticks becomes code, as in answers and messages. All of it
+/// is escaped and on one plain line.
 fn prose(text: &str) -> Markup {
     let text = &plain(text, LONGEST);
     let parts: Vec<&str> = text.split('`').collect();
-    // An odd one out is no pair.
+    // One of the backticks has no partner: none of them is read as markup.
     if parts.len().is_multiple_of(2) {
         return html! { (text) };
     }
@@ -69,7 +69,7 @@ fn prose(text: &str) -> Markup {
     }
 }
 
-/// An image as people call it.
+/// The name of an image for people: its commit, or else its digest.
 fn image(commit: Option<&Commit>, digest: &Digest) -> String {
     commit.map_or_else(
         || format!("image {}", digest.short()),
@@ -77,7 +77,7 @@ fn image(commit: Option<&Commit>, digest: &Digest) -> String {
     )
 }
 
-/// Without script nobody knows the reader's time zone, so it is said which one this is.
+/// A time with its zone: without script, a page cannot know the reader's time zone.
 fn readable(at: Timestamp) -> String {
     let text = at.to_string();
     format!(
@@ -88,17 +88,17 @@ fn readable(at: Timestamp) -> String {
     )
 }
 
-/// For eyes and for machines.
+/// A time for people and for machines.
 fn time(at: Timestamp) -> Markup {
     html! { time datetime=(at) { (readable(at)) } }
 }
 
-/// Something that there is nothing to do about but to read it.
+/// A page with a title and a sentence only.
 pub fn notice(status: u16, title: &str, words: &str) -> Response {
     page(status, title, None, &html! { h1 { (title) } p { (words) } })
 }
 
-/// Nothing but the page's own style, and its own forms.
+/// Allows the page's own style and its own forms, and nothing else.
 fn content_security_policy() -> String {
     let hash = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
     format!(
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_between_backticks_is_code_and_still_text() {
+    fn text_between_backticks_is_code_and_is_escaped() {
         assert_eq!(
             prose("mode is `<b>`, `x`").into_string(),
             "mode is <code>&lt;b&gt;</code>, <code>x</code>"
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_from_outside_is_text() {
+    fn text_from_outside_is_escaped() {
         let page = notice(200, "<script>alert(1)</script>", "<b>\"bold\"</b> & more");
         assert!(
             !page.body.contains("<script>alert") && !page.body.contains("<b>"),

@@ -1,17 +1,18 @@
-//! Looks at many apps at the same time, while there is time. The next look goes on where the last
-//! one stopped. Also tells once what is wrong with the apps' configurations.
+//! Looks at many apps, several at the same time, while there is time. The next look continues where
+//! the last one stopped. A notice about a wrong configuration is sent once.
 //!
-//! A round through 5,000 apps takes 500 to 1,000 seconds at the 5 to 10 DescribeStacks a second
-//! that AWS gives (see `aws::patience`), and one invocation has 45: the hourly look begins it, and
-//! each look at open work, every five minutes, goes on with it. At 5 a second that is 225 apps a
-//! look, and all of them within two hours.
+//! A round through 5,000 apps takes 500 to 1,000 seconds, at 5 to 10 DescribeStacks a second (see
+//! `services::patience`), and one invocation has 45 seconds. The hourly look begins a round, and
+//! each look at open work, every five minutes, continues it. At 5 a second that is 225 apps a look,
+//! and all apps within two hours.
+
+mod time;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use futures_util::future::join;
 use futures_util::{StreamExt, stream};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tracing::info;
 
 use crate::decide::known_apps::{told, untold};
@@ -24,90 +25,35 @@ use crate::model::report::{ManyLooks, Reply, Report};
 use crate::world::action::Action;
 use crate::world::snapshot::Version;
 use crate::world::{Applied, Apps};
+use time::Time;
 
-/// How many apps are looked at at the same time. More calls at once would be throttled.
+/// The most looks at the same time. AWS would throttle more calls.
 pub const SIDE_BY_SIDE: usize = 16;
-/// How many states one read asks for, and how many such reads are made at the same time.
+/// The number of states that one read asks for.
 const STATES: usize = 100;
+/// The most such reads at the same time.
 const READS: usize = 2;
-/// With less time than this left, no further app is looked at and nothing further is told.
-const LAST_START: SignedDuration = SignedDuration::from_secs(15);
-/// With less time than this left, looks are cut off, which is as safe as a crash. The rest of the
-/// time is for writing where to go on.
-const CUT_OFF: SignedDuration = SignedDuration::from_secs(5);
-/// How many failures one error lists.
+/// The most failures that one error lists.
 const MOST_TOLD: usize = 20;
-/// How often writing where to go on is tried, if other invocations write it at the same time.
+/// The most tries to write the place to continue, if other invocations write it at the same time.
 const ROUNDS: u32 = 4;
 
-/// The time that looks have.
-#[derive(Debug, Clone, Copy)]
-struct Time {
-    /// A look that began before this and did not end has failed, and is passed over: other apps
-    /// must get their turn.
-    first_half: Timestamp,
-    last_start: Timestamp,
-    cut_off: Timestamp,
-}
-
-impl Time {
-    fn until(deadline: Option<Timestamp>, now: Timestamp) -> Self {
-        let Some(deadline) = deadline else {
-            return Self {
-                first_half: Timestamp::MAX,
-                last_start: Timestamp::MAX,
-                cut_off: Timestamp::MAX,
-            };
-        };
-        let whole = deadline.duration_since(now);
-        // A short invocation keeps back a share of its time instead.
-        let before = |margin: SignedDuration, share: i32| deadline - margin.min(whole / share);
-        Self {
-            first_half: now + whole / 2,
-            last_start: before(LAST_START, 3),
-            cut_off: before(CUT_OFF, 6),
-        }
-    }
-
-    /// Runs something until looks are cut off; `None` if it did not end in time.
-    async fn limit<T>(self, now: Timestamp, what: impl Future<Output = T>) -> Option<T> {
-        if self.cut_off == Timestamp::MAX {
-            return Some(what.await);
-        }
-        let left = Duration::try_from(self.cut_off.duration_since(now)).unwrap_or_default();
-        tokio::time::timeout(left, what).await.ok()
-    }
-
-    /// The same for a list that the looks need first.
-    async fn list<T>(
-        self,
-        now: Timestamp,
-        list: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        let out_of_time = || Error::OutOfTime {
-            what: "reading the list of apps".to_owned(),
-            next: "the next looks go on with those that are known",
-        };
-        self.limit(now, list).await.unwrap_or_else(|| Err(out_of_time()))
-    }
-}
-
-/// An app to look at; its configuration is read when its turn comes, where it is not known yet.
+/// An app to look at. `None`: its configuration is read when its turn comes.
 type Due = (Repository, Option<Result<App, Error>>);
 
 /// The results of looks at several apps.
 #[derive(Default)]
 struct Looks {
-    /// Each app's answer; `None` for an app that is not configured any more.
+    /// The answer of each app; `None` for an app that is no longer configured.
     done: Vec<(Repository, Result<Option<Reply>, Error>)>,
-    /// The apps that there was no time for, in the order in which they were due.
+    /// The apps that there was no time for, in the order of their turns.
     left: Vec<Repository>,
     /// Failures that concern several apps.
     failures: Vec<Error>,
 }
 
-/// The schedule's look: at all configured apps, or at those with open work. Either also goes on
-/// with an unfinished round through all apps.
+/// The scheduled look, at all configured apps or at those with open work. Both also continue an
+/// unfinished round through all apps.
 pub async fn look_at_configured<W: Apps>(
     world: &W,
     only_open_work: bool,
@@ -127,11 +73,11 @@ pub async fn look_at_configured<W: Apps>(
     report(looks)
 }
 
-/// Where the next look goes on, and the results of a look's parts.
+/// The place where the next look continues, and the results of this look's parts.
 type Parts = (Unfinished, Vec<Result<Looks, Error>>);
 
-/// The look at open work. While a round through all apps is unfinished, half of the looks at the
-/// same time are for that round.
+/// The look at open work. If a round through all apps is unfinished, it gets half of the
+/// simultaneous looks.
 async fn look_often<W: Apps>(
     world: &W,
     seen: &Unfinished,
@@ -154,8 +100,8 @@ async fn look_often<W: Apps>(
     (after, round.into_iter().chain([open]).collect())
 }
 
-/// The full look: begins a round through all apps. If a round is unfinished, that one goes on, and
-/// another one follows it.
+/// The full look: begins a round through all apps. If a round is unfinished, it continues that
+/// round, and another round follows.
 async fn look_at_all<W: Apps>(
     world: &W,
     seen: &Unfinished,
@@ -171,7 +117,7 @@ async fn look_at_all<W: Apps>(
     }
     let mut apps = match time.list(world.now(), world.apps()).await {
         Ok(apps) => apps,
-        // The next looks still look at the apps that the roster knows.
+        // The next looks can still use the stored list of known apps.
         Err(error) => return (Unfinished { again: true, ..seen.clone() }, vec![Err(error)]),
     };
     apps.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -183,7 +129,7 @@ async fn look_at_all<W: Apps>(
     (after, vec![told.map(|()| Looks::default()), Ok(all)])
 }
 
-/// Looks at the apps of one stack. The apps that there is no time for make it fail, so that Lambda
+/// Looks at the apps of one stack. If there is no time for some of them, it fails, so that Lambda
 /// tries again.
 pub async fn look_at_several<W: Apps>(
     world: &W,
@@ -198,8 +144,8 @@ pub async fn look_at_several<W: Apps>(
     report(vec![Ok(looks)])
 }
 
-/// Goes on with the round through all apps. The roster names the apps, so that no look waits until
-/// thousands of configurations are listed.
+/// Continues the round through all apps. It uses the stored list of known apps, since reading
+/// thousands of configurations takes long.
 async fn round<W: Apps>(
     world: &W,
     unfinished: &Unfinished,
@@ -207,8 +153,8 @@ async fn round<W: Apps>(
     time: Time,
     look: &impl AsyncFn(&App) -> Result<Reply, Error>,
 ) -> Result<Looks, Error> {
-    let (roster, _) = world.remembered_apps().await?;
-    let mut names: Vec<Repository> = roster.apps.into_keys().collect();
+    let (known, _) = world.remembered_apps().await?;
+    let mut names: Vec<Repository> = known.apps.into_keys().collect();
     if names.is_empty() {
         names = world.known_apps().await?.into_iter().map(|(repository, _)| repository).collect();
     }
@@ -216,7 +162,7 @@ async fn round<W: Apps>(
     Ok(each(world, due, side_by_side, time, look).await)
 }
 
-/// Looks at the apps that have something to go on with, from this one on.
+/// Looks at the apps with open work, beginning with `from`.
 async fn look_at_open<W: Apps>(
     world: &W,
     from: Option<&Repository>,
@@ -225,8 +171,7 @@ async fn look_at_open<W: Apps>(
     look: &impl AsyncFn(&App) -> Result<Reply, Error>,
 ) -> Result<Looks, Error> {
     let list = async {
-        // The full look reports a configuration that cannot be read, once an hour. This look leaves
-        // it out.
+        // The full look reports unusable configurations, once an hour. This look skips them.
         let usable = world
             .known_apps()
             .await?
@@ -248,7 +193,7 @@ async fn look_at_open<W: Apps>(
     Ok(looks)
 }
 
-/// Which of several apps have open work.
+/// The apps with open work, and the problems of finding them.
 #[derive(Default)]
 struct OpenWork {
     open: BTreeSet<Repository>,
@@ -256,8 +201,8 @@ struct OpenWork {
     failures: Vec<Error>,
 }
 
-/// Reads the states of these apps, a hundred at a time. States may be large, so only the names of
-/// apps with open work are kept.
+/// Reads the states of these apps, a hundred in one call. States may be large, so only the names of
+/// the apps with open work are kept.
 async fn open_work<W: Apps>(world: &W, names: &[Repository]) -> OpenWork {
     let batches = stream::iter(names.chunks(STATES)).map(async |batch| {
         let mut found = OpenWork::default();
@@ -284,7 +229,7 @@ async fn open_work<W: Apps>(world: &W, names: &[Repository]) -> OpenWork {
     batches.buffered(READS).fold(OpenWork::default(), and).await
 }
 
-/// Looks at these apps, some at the same time, until there is no time for more. A failed look does
+/// Looks at these apps, `side_by_side` at the same time, until the time is up. A failed look does
 /// not stop the others.
 async fn each<W: Apps>(
     world: &W,
@@ -329,12 +274,12 @@ async fn each<W: Apps>(
 fn out_of_time() -> Error {
     Error::OutOfTime {
         what: "the look".to_owned(),
-        next: "the next attempt or the next look goes on",
+        next: "the next attempt or the next look continues",
     }
 }
 
-/// Writes where the next look goes on. If another invocation has written it meanwhile, the one that
-/// came further counts.
+/// Writes where the next look continues. If another invocation has written it meanwhile, the place
+/// of the invocation that came further counts.
 async fn keep<W: Apps>(
     world: &W,
     mut unfinished: Unfinished,
@@ -351,26 +296,26 @@ async fn keep<W: Apps>(
         }
         version = newer;
     }
-    // Other invocations wrote it, so nothing is lost: they came further, or go on from where this
-    // one began.
+    // Other invocations wrote it, so no app is left out: they came further, or they continue from
+    // where this one began.
     Ok(())
 }
 
-/// Reads all configurations, and notifies people of those that cannot be used or are gone.
+/// Reads all configurations, and notifies people of those that cannot be used or were deleted.
 async fn list_and_tell<W: Apps>(world: &W, time: Time) -> Result<(), Error> {
     let words = words(&time.list(world.now(), world.apps()).await?);
     tell(world, &words, time).await
 }
 
-/// Each app, and why its configuration cannot be used.
+/// Maps each app to the reason why its configuration cannot be used; `None` if it can.
 fn words(apps: &[(Repository, Result<App, Error>)]) -> BTreeMap<Repository, Option<String>> {
     apps.iter()
         .map(|(repository, app)| (repository.clone(), app.as_ref().err().map(Error::to_string)))
         .collect()
 }
 
-/// Notifies people of configurations that cannot be used or are gone, and remembers which ones were
-/// told.
+/// Notifies people of configurations that cannot be used or were deleted, and stores what people
+/// know.
 async fn tell<W: Apps>(
     world: &W,
     apps: &BTreeMap<Repository, Option<String>>,
@@ -394,7 +339,7 @@ async fn tell<W: Apps>(
         .collect();
     let after = told(&before, apps, &untold);
     if after != before {
-        // If this write is refused, another look has written the roster and told the same.
+        // If this write is refused, another look has sent the same notices and written the list.
         world.remember_apps(&after, &version).await?;
     }
     results.into_iter().find_map(|(_, told)| told.err()).map_or(Ok(()), Err)
@@ -415,7 +360,7 @@ fn report(looks: Vec<Result<Looks, Error>>) -> Result<Reply, Error> {
     }
     done.sort_by(|(a, _), (b, _)| a.cmp(b));
     if left > 0 {
-        info!(looked_at = done.len(), left, "out of time: the next look goes on");
+        info!(looked_at = done.len(), left, "out of time: the next look continues");
     }
     let failed = |(repository, looked): &(Repository, Result<Option<Reply>, Error>)| {
         Some(format!("`{repository}`: {}", looked.as_ref().err()?))
@@ -427,12 +372,12 @@ fn report(looks: Vec<Result<Looks, Error>>) -> Result<Reply, Error> {
         let left = (left > 0).then_some(left);
         return Ok(Reply::Report(Report::Looks(ManyLooks { results, left })));
     }
-    // Failures that concern no single app come first.
+    // Failures that concern several apps come first.
     if messages.is_empty() && failures.len() == 1 {
         return Err(failures.remove(0));
     }
     let messages: Vec<String> = failures.iter().map(Error::to_string).chain(messages).collect();
-    info!(failed = messages.len(), looked_at = all, left, "looked, and not everything went well");
+    info!(failed = messages.len(), looked_at = all, left, "some looks failed");
     let more = messages.len().saturating_sub(MOST_TOLD);
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };
     let told = messages.iter().take(MOST_TOLD).map(String::as_str).collect::<Vec<_>>().join("; ");

@@ -1,6 +1,6 @@
-//! The services behind the ports of [`crate::world`]: AWS and Slack. Each service has a file of its
-//! own, with narrow methods that speak the model's types; what they send and how they read answers
-//! is shown by recorded wire tests. Nothing else calls a service.
+//! The services behind the ports of [`crate::world`]: AWS and Slack. Each service has its own file,
+//! with methods that take and return the types of the model. Tests with recorded answers show what
+//! is sent and how answers are read. No other module calls a service.
 
 mod blob;
 mod bounded;
@@ -20,5 +20,7 @@ pub mod slack_api;
 mod sns;
 mod ssm;
 
+#[cfg(test)]
+mod samples;
 #[cfg(test)]
 mod wire;

@@ -1,10 +1,10 @@
-//! The function's environment variables, and the names under which Parameter Store has the rest. No
-//! I/O here.
+//! The function's environment variables, and the names of its parameters in Parameter Store. No I/O
+//! here.
 
 use crate::model::Repository;
 use crate::model::config::ConfigError;
 
-/// Where the function keeps its configuration unless `PARAMETER_PREFIX` says otherwise.
+/// The root of the configuration in Parameter Store, unless `PARAMETER_PREFIX` says otherwise.
 pub const DEFAULT_PREFIX: &str = "/ecr-promoter";
 
 /// Slack's Web API, unless `SLACK_API_URL` says otherwise.
@@ -18,11 +18,11 @@ pub struct Settings {
     /// `PARAMETER_PREFIX`: the root of the configuration in Parameter Store, without a trailing
     /// slash.
     pub parameter_prefix: String,
-    /// `NOTIFICATION_TOPIC_ARN`: where people hear of promotions; `None` when empty or unset.
+    /// `NOTIFICATION_TOPIC_ARN`: the SNS topic for notices; `None` when empty or unset.
     pub notification_topic: Option<String>,
-    /// `SLACK_API_URL`: where Slack's Web API is.
+    /// `SLACK_API_URL`: the address of Slack's Web API.
     pub slack_api_url: String,
-    /// `AWS_ENDPOINT_URL`: an emulator's address, whose image configs may be fetched too.
+    /// `AWS_ENDPOINT_URL`: the address of an emulator, from which image configs may be fetched too.
     pub endpoint_url: Option<String>,
 }
 
@@ -57,7 +57,7 @@ impl Settings {
         })
     }
 
-    /// The Parameter Store path under which all apps' configurations are.
+    /// The Parameter Store path of all apps' configurations.
     pub fn apps_path(&self) -> String {
         format!("{}/apps/", self.parameter_prefix)
     }
@@ -83,14 +83,14 @@ impl Settings {
     }
 }
 
-/// What only the function and one other side know.
+/// A secret that is stored in Parameter Store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Secret {
-    /// What Slack signs its requests with.
+    /// The key with which Slack signs its requests.
     SlackSigningSecret,
-    /// What the function calls Slack with.
+    /// The token with which the function calls Slack.
     SlackBotToken,
-    /// What links are signed with.
+    /// The keys with which links are signed.
     Links,
 }
 
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_say_what_is_missing() {
+    fn a_missing_variable_is_named() {
         let vars = |name: &str| (name == "STATE_TABLE").then(|| "table".to_owned());
         let settings = Settings::from_vars(vars).expect("valid");
         assert_eq!(

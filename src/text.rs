@@ -2,6 +2,8 @@
 //! plain line. Every mail, page, message and log line that shows such words gets them from here. No
 //! I/O here.
 
+pub mod nearest;
+
 /// Makes one line of at most `most` characters; an ellipsis shows that there were more. Control
 /// characters become spaces, and invisible ones are left out.
 pub fn plain(text: &str, most: usize) -> String {
@@ -20,8 +22,8 @@ pub fn brief(text: &str) -> String {
     plain(text, 200)
 }
 
-/// A claimed name with a mark, which says how it was claimed. If both together are too long, the
-/// name is cut and never the mark. `None` if the name has no visible character.
+/// Adds a mark to a claimed name, which says how it was claimed. If both together are too long,
+/// only the name is cut. `None` if the name has no visible character.
 pub fn claimed(name: &str, mark: &str) -> Option<String> {
     let name = plain(name, LONGEST_LOOK).split_whitespace().collect::<Vec<_>>().join(" ");
     let name = plain(&name, LONGEST_CLAIMED.saturating_sub(mark.chars().count()));
@@ -31,24 +33,24 @@ pub fn claimed(name: &str, mark: &str) -> Option<String> {
 /// The longest name with its mark, in characters. Every place that shows who decided has room for
 /// this.
 const LONGEST_CLAIMED: usize = 97;
-/// How many characters of a name are read.
+/// The most characters of a name that are read.
 const LONGEST_LOOK: usize = 1_000;
 
-/// Characters that end a line, or turn round what follows them, so that one commit would read like
-/// another.
+/// Whether a character ends a line or reverses the text after it. A reversed commit could look like
+/// another one.
 pub fn is_control(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}')
+    let reverses = matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}');
+    let isolates = matches!(c, '\u{2066}'..='\u{206f}');
+    let ends_a_line = matches!(c, '\u{2028}' | '\u{2029}');
+    c.is_control() || reverses || isolates || ends_a_line
 }
 
-/// Characters that nobody sees and that no language needs: two names that differ only in them look
-/// the same. The joiners U+200C and U+200D stay, since Persian, Hindi and emoji are written with
-/// them.
+/// Whether a character is invisible and no language needs it. Two names that differ only in such
+/// characters look the same. The joiners U+200C and U+200D stay, since Persian, Hindi and emoji are
+/// written with them.
 fn is_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{00ad}' | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-    )
+    matches!(c, '\u{00ad}' | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{feff}')
+        || matches!(c, '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -59,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_ends_a_line_or_turns_it_round_is_a_space() {
+    fn line_ends_and_reversals_become_spaces() {
         for c in [
             '\0', '\t', '\n', '\r', '\u{1b}', '\u{7f}', '\u{85}', '\u{61c}', '\u{200e}',
             '\u{200f}', '\u{2028}', '\u{2029}', '\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}',
@@ -69,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_sees_is_left_out_and_what_a_language_needs_stays() {
+    fn invisible_characters_are_left_out_and_joiners_stay() {
         assert_eq!(plain("al\u{200b}i\u{ad}ce\u{feff}\u{2060}\u{e0041}", 10), "alice");
         for needed in ["می\u{200c}خواهم", "क्\u{200d}ष", "👩\u{200d}🚀", "é", "日本語"]
         {
@@ -78,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_cut_by_characters() {
+    fn long_text_is_cut_by_characters() {
         assert_eq!(
             (plain("abc", 3), plain("abcd", 3), plain("éé", 1)),
             ("abc".to_owned(), "ab…".to_owned(), "…".to_owned())
@@ -119,14 +121,19 @@ mod tests {
         })]
 
         #[test]
-        fn whatever_it_was_it_is_one_plain_line(text in proptest::collection::vec(any::<char>(), 0..60), most in 0_usize..70) {
+        fn any_text_becomes_one_plain_line(
+            text in proptest::collection::vec(any::<char>(), 0..60),
+            most in 0_usize..70,
+        ) {
             let text: String = text.into_iter().collect();
             let line = plain(&text, most);
             prop_assert!(!line.contains(|c| is_control(c) || is_invisible(c)), "{:?}", line);
             prop_assert!(line.chars().count() <= most);
             prop_assert_eq!(&plain(&line, most), &line);
-            let name = claimed(&text, "claimed, by a direct invocation");
-            prop_assert!(name.is_none_or(|name| name.ends_with(" (claimed, by a direct invocation)") && name.chars().count() <= 100));
+            if let Some(name) = claimed(&text, "claimed, by a direct invocation") {
+                prop_assert!(name.ends_with(" (claimed, by a direct invocation)"), "{}", name);
+                prop_assert!(name.chars().count() <= 100);
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The function URL: which file answers which path. A body is never a command, and an unknown
-//! address is a 4xx. Refused requests are counted and logged with their network address, and with
-//! nothing else that their sender chose.
+//! address is a 4xx. Refused requests are counted and logged with their network address, but with
+//! nothing that the sender could choose.
 
 mod access;
 mod approve;
@@ -22,8 +22,8 @@ use crate::world::Web;
 /// How many requests this sandbox has refused.
 static REFUSED: AtomicU64 = AtomicU64::new(0);
 
-/// Answers one HTTP request. Nothing here is a function error: Lambda would not tell the browser
-/// why.
+/// Answers one HTTP request. No failure here becomes a function error, because Lambda would not
+/// show the browser the reason.
 pub async fn answer<W: Web>(world: &W, raw: &Value, now: Timestamp) -> Response {
     let request = match Request::parse(raw) {
         Ok(request) => request,
@@ -49,7 +49,7 @@ async fn route<W: Web>(world: &W, request: &Request, now: Timestamp) -> Response
         };
     }
     if let Some(rest) = request.path.strip_prefix("/board/") {
-        return match board::Route::parse(rest) {
+        return match board::route::Route::parse(rest) {
             Some(route) if route.takes(&request.method) => {
                 board::answer(world, request, &route, now).await
             }
@@ -58,12 +58,14 @@ async fn route<W: Web>(world: &W, request: &Request, now: Timestamp) -> Response
         };
     }
     match request.path.as_str() {
-        "/slack/interactions" | "/slack/commands" if slack::is_ssl_check(request) => Response::ok(),
+        "/slack/interactions" | "/slack/commands" if slack::admission::is_ssl_check(request) => {
+            Response::ok()
+        }
         "/slack/interactions" if request.method == Method::POST => {
-            slack::interaction(world, request, now).await
+            slack::click::answer(world, request, now).await
         }
         "/slack/commands" if request.method == Method::POST => {
-            slack::command(world, request, now).await
+            slack::command::answer(world, request, now).await
         }
         "/slack/interactions" | "/slack/commands" => not_allowed("POST"),
         _ => not_found(),
@@ -75,8 +77,8 @@ fn not_found() -> Response {
 }
 
 fn not_allowed(allow: &str) -> Response {
-    let mut response = Response::text(405, "This method is not for this address.")
-        .because("the method is not for this address");
+    let mut response = Response::text(405, "This address does not accept this method.")
+        .because("the address does not accept this method");
     response.headers.push(("allow", allow.to_owned()));
     response
 }
@@ -87,6 +89,6 @@ fn log_refusal(address: Option<IpAddr>, method: Option<&Method>, answer: &Respon
     let refused = REFUSED.fetch_add(1, Ordering::Relaxed) + 1;
     let address = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
     let method = method.map_or("unknown", Method::as_str);
-    let why = answer.why.unwrap_or("the request is not one that this address takes");
+    let why = answer.why.unwrap_or("the address does not accept this request");
     warn!(address, method, status = answer.status, why, refused, "refused an HTTP request");
 }

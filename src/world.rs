@@ -1,6 +1,6 @@
-//! The ports between the decision and everything outside, by who uses them: [`World`] for the
-//! reconciler, [`Apps`] for those who must know which apps there are, [`Web`] for the function URL.
-//! The real ones are in `services`; the tests have theirs in memory.
+//! The ports between the decisions and everything outside: [`World`] for the reconciler, [`Apps`]
+//! for code that needs the list of apps, [`Web`] for the function URL. `services` implements them
+//! with AWS and Slack; the tests implement them in memory.
 
 pub mod action;
 pub mod snapshot;
@@ -21,13 +21,13 @@ use crate::model::session::Session;
 use crate::model::stack::{EventsWanted, Stack, StackEvents};
 use crate::model::state::State;
 use crate::model::{Repository, RequestId, SessionId, Tag};
-use crate::nearest::did_you_mean;
 use crate::settings::Secret;
 use crate::slack::team::Installation;
+use crate::text::nearest::did_you_mean;
 use action::Action;
 use snapshot::{Question, Snapshot, Subject, Version};
 
-/// What one app's look needs.
+/// The reads and writes of one app's look.
 #[expect(
     async_fn_in_trait,
     reason = "lambda_runtime::run has no Send bound on its handler's future"
@@ -35,40 +35,40 @@ use snapshot::{Question, Snapshot, Subject, Version};
 pub trait World {
     /// The time.
     fn now(&self) -> Timestamp;
-    /// Reads what every look needs, side by side: one round trip.
+    /// Reads what every look needs, in one round trip.
     async fn observe(&self, app: &App, subject: &Subject) -> Result<Snapshot, Error>;
-    /// Reads one thing more that a decision asked for, into the snapshot.
+    /// Reads one more thing that a decision asked for, and adds it to the snapshot.
     async fn read(&self, app: &App, question: &Question, seen: &mut Snapshot) -> Result<(), Error>;
-    /// Reads an app's configuration anew; `None` where the repository has none.
+    /// Reads an app's configuration again; `None` if the repository has none.
     async fn app_now(&self, repository: &Repository) -> Result<Option<App>, Error>;
-    /// Writes one thing. Writes of the state are conditional on `version`.
+    /// Carries out one action. Writes of the state are conditional on `version`.
     async fn apply(&self, app: &App, action: &Action, version: &Version) -> Result<Applied, Error>;
-    /// Lets others go first before looking again.
+    /// Waits for a random time before the next round, so that other invocations can finish.
     async fn pause(&self, round: u32);
 }
 
-/// Which apps there are, and what is remembered of them.
+/// The list of apps, and what is stored about all of them.
 #[expect(
     async_fn_in_trait,
     reason = "lambda_runtime::run has no Send bound on its handler's future"
 )]
 pub trait Apps: World {
-    /// The Parameter Store name under which an app's configuration is, or would be.
+    /// The Parameter Store name of an app's configuration.
     fn source(&self, repository: &Repository) -> String;
-    /// An app's configuration, at most 60 s old; `None` where the repository has none.
+    /// Returns an app's configuration, at most 60 s old; `None` if the repository has none.
     async fn app(&self, repository: &Repository) -> Result<Option<App>, Error>;
-    /// Reads every configured app, or why its configuration cannot be used.
+    /// Reads the configurations of all apps. The inner `Err` says why one cannot be used.
     async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error>;
-    /// The same, at most 60 s old: for those who look again every few seconds.
+    /// Returns the same, at most 60 s old, for callers that ask every few seconds.
     async fn known_apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error>;
-    /// The names of the apps, to suggest one for a misspelt name; empty if they cannot be read
-    /// quickly.
+    /// Returns the names of the apps, to suggest one for a misspelt name; empty if they cannot be
+    /// read quickly.
     async fn app_names(&self) -> Vec<String> {
         let apps = self.known_apps().await.unwrap_or_default();
         apps.into_iter().map(|(repository, _)| repository.to_string()).collect()
     }
-    /// Ends a sentence about an app that is not configured: suggests the app, or one of these
-    /// words, that may have been meant.
+    /// Ends a sentence about an app that is not configured: suggests a similar app, or one of these
+    /// words.
     async fn did_you_mean(&self, repository: &Repository, words: &[&str]) -> String {
         let apps = self.app_names().await;
         let known = words.iter().copied().chain(apps.iter().map(String::as_str));
@@ -76,21 +76,19 @@ pub trait Apps: World {
     }
     /// Reads an app's state alone.
     async fn state(&self, repository: &Repository) -> Result<Option<State>, Error>;
-    /// Reads the states of these apps by as few calls as possible. One that cannot be read hides no
-    /// other.
+    /// Reads the states of these apps with as few calls as possible. The inner `Err` says why one
+    /// cannot be read.
     async fn states(
         &self,
         repositories: &[Repository],
     ) -> Result<BTreeMap<Repository, Result<State, Error>>, Error>;
-    /// The apps that there were at the schedule's last full look, and what its next write is
-    /// conditional on.
+    /// Reads the known apps, as the last full look of the schedule wrote them.
     async fn remembered_apps(&self) -> Result<(KnownApps, Version), Error>;
-    /// Writes the apps that there are, unless somebody else wrote since.
-    async fn remember_apps(&self, roster: &KnownApps, version: &Version) -> Result<Applied, Error>;
-    /// Where the next look goes on, if the last one ran out of time, and what its next write is
-    /// conditional on.
+    /// Writes the known apps, unless another invocation has written them since.
+    async fn remember_apps(&self, apps: &KnownApps, version: &Version) -> Result<Applied, Error>;
+    /// Reads where the next look continues, if the last one ran out of time.
     async fn unfinished(&self) -> Result<(Unfinished, Version), Error>;
-    /// Writes where the next look goes on, unless somebody else wrote since.
+    /// Writes where the next look continues, unless another invocation has written it since.
     async fn keep_unfinished(
         &self,
         unfinished: &Unfinished,
@@ -98,7 +96,7 @@ pub trait Apps: World {
     ) -> Result<Applied, Error>;
 }
 
-/// What a request over HTTP needs beyond that.
+/// The reads and writes of an HTTP request, besides those of [`Apps`].
 #[expect(
     async_fn_in_trait,
     reason = "lambda_runtime::run has no Send bound on its handler's future"
@@ -108,11 +106,11 @@ pub trait Web: Apps {
     fn secret_source(&self, secret: Secret) -> String;
     /// The Parameter Store name of the function's own address.
     fn public_url_source(&self) -> String;
-    /// A secret, at most 60 s old; `None` where there is none.
+    /// Returns a secret, at most 60 s old; `None` if it is not set.
     async fn secret(&self, secret: Secret) -> Result<Option<SecretString>, Error>;
-    /// The function's own address, at most 60 s old; `None` where nobody wrote it down.
+    /// Returns the function's own address, at most 60 s old; `None` if it is not set.
     async fn public_url(&self) -> Result<Option<PublicUrl>, Error>;
-    /// Makes links and verifies them; `None` where there is no key or no address.
+    /// Returns the signer of links; `None` if the keys or the address are not set.
     async fn signer(&self) -> Result<Option<Signer>, Error> {
         let (secret, url) = try_join(self.secret(Secret::Links), self.public_url()).await?;
         let Some((secret, url)) = secret.zip(url) else { return Ok(None) };
@@ -126,71 +124,72 @@ pub trait Web: Apps {
             ConfigError { place: format!("Parameter Store {name}"), key: None, problem }.into()
         })
     }
-    /// A board's session by its id.
+    /// Reads a board's session by its id.
     async fn session(&self, id: &SessionId) -> Result<Option<Session>, Error>;
-    /// Writes a session, unless there is one with this id.
+    /// Writes a session, unless one with this id exists.
     async fn open_session(&self, session: &Session) -> Result<Applied, Error>;
-    /// What an approval request is about; `None` if there never was one, or it ended long ago.
+    /// Reads the repository and digest of an approval request; `None` if there is no such request
+    /// or it ended long ago.
     async fn request(&self, id: &RequestId) -> Result<Option<RequestIndex>, Error>;
-    /// Reads an app's stack, and its events back to where they tell what is wanted.
+    /// Reads an app's stack, and its events as far back as they are wanted.
     async fn watch(
         &self,
         app: &App,
         wanted: &EventsWanted,
     ) -> Result<(Option<Stack>, StackEvents), Error>;
-    /// Where the Slack app is installed, as Slack says; `None` without Slack's answer, and then
-    /// nobody in Slack may vote or command.
+    /// Asks Slack where the Slack app is installed. `None` without an answer: then nobody in Slack
+    /// may vote or give commands.
     async fn installation(&self) -> Option<Installation>;
-    /// Whether an address that a payload names is Slack's own.
+    /// Whether an address in a payload is Slack's own.
     fn is_response_url(&self, url: &str) -> bool;
-    /// Tells one person in Slack something that nobody else sees, if that can be done in time.
+    /// Sends a message that only one person in Slack sees. Gives up after `within`.
     async fn answer_privately(&self, to: &Listener, text: &str, within: Duration);
 }
 
-/// One person in Slack, who is told something that nobody else sees.
+/// A person in Slack, and where to answer so that only this person sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
-    /// Where Slack said to answer, checked to be Slack's.
+    /// The address to answer at, verified to be Slack's.
     pub response_url: Option<String>,
-    /// The channel, where Slack did not say that.
+    /// The channel, if Slack named no address.
     pub channel: Option<String>,
-    /// The person.
+    /// The person's user id.
     pub user: String,
 }
 
-/// What became of a write.
+/// The result of an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Applied {
-    /// It is so.
+    /// Carried out, or already so.
     Done,
-    /// It is written, and this is the state's version now.
+    /// Written; the state has this version now.
     Saved(Version),
-    /// It is there for people to see.
+    /// Shown to people in this message.
     Shown(Posted),
-    /// The change set is being made; its ARN.
+    /// CloudFormation is creating the change set with this ARN.
     Created(String),
-    /// Somebody else wrote the state (or carried out the command) first.
+    /// Another invocation wrote the state, or carried out the command, first.
     Conflict,
     /// This tag is on another digest.
     TagTaken(Tag),
-    /// It cannot be done yet, and is not forgotten.
+    /// Not possible yet. A later look tries again.
     PutOff,
-    /// CloudFormation did not take the update.
+    /// CloudFormation did not accept the update.
     NotUpdated(NotUpdated),
 }
 
-/// Why CloudFormation did not take an update, or may not have.
+/// The reason why CloudFormation did not accept an update, or may not have accepted it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotUpdated {
-    /// The stack is busy, or this update was taken before.
+    /// The stack is busy, or CloudFormation accepted this update before.
     Contested,
-    /// CloudFormation has seen this token before: with this update, or with one that the state does
-    /// not remember.
+    /// CloudFormation knows this token: from this update, or from one that the state does not
+    /// contain.
     KnownToken,
-    /// *No updates are to be performed.*
+    /// CloudFormation says: *No updates are to be performed.*
     NothingToDo,
-    /// Refused for good, in CloudFormation's words.
+    /// Refused; another try would be refused too. CloudFormation's message.
     Refused(String),
-    /// The answer was lost, or it could not be taken just now.
+    /// The answer was lost, or CloudFormation could not accept the update at the moment.
     Unsure(String),
 }

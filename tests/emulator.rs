@@ -2,6 +2,10 @@
 //! proxy that notes every call and lets chosen ones go wrong. Without `EMULATOR_URL` every test
 //! says that it was left out.
 
+/// How Slack signs.
+#[path = "support/signature.rs"]
+mod signature;
+
 mod emulator {
     // The stage.
     mod backend;

@@ -2,9 +2,6 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-
-use ecr_promoter::link::Signer;
 use ecr_promoter::model::Digest;
 use ecr_promoter::model::answer::Outcome;
 use ecr_promoter::model::approval::{ApprovalLink, Progress};
@@ -12,17 +9,10 @@ use ecr_promoter::model::config::App;
 use ecr_promoter::notification::message;
 use ecr_promoter::slack::card::card;
 use jiff::SignedDuration;
-use secrecy::SecretString;
 use serde_json::{Value, json};
-use support::{LINK_SECRET, Memory, PUBLIC_URL, push_event};
-
-const HOST: &str = "example.lambda-url.us-east-1.on.aws";
-
-/// Makes links to this address with the world's key.
-fn signer(address: &str) -> Signer {
-    Signer::new(&SecretString::from(LINK_SECRET), address.parse().expect("an address"))
-        .expect("a key")
-}
+use support::browser::{HOST, Page, browse, signer};
+use support::payloads::push_event;
+use support::world::{LINK_SECRET, Memory, PUBLIC_URL};
 
 /// The address that the message about the present request carries.
 fn link(world: &Memory) -> String {
@@ -44,47 +34,22 @@ fn asked(config: &Value) -> (Memory, Digest) {
     (world, digest)
 }
 
-struct Page {
-    status: u64,
-    headers: BTreeMap<String, String>,
-    body: String,
-}
-
+/// What a browser gets that sends these headers.
+#[track_caller]
 fn send(world: &Memory, method: &str, path: &str, more: &[(&str, &str)], body: &str) -> Page {
     let mut headers = json!({ "host": HOST, "content-type": "application/x-www-form-urlencoded" });
     for (name, value) in more {
         headers[*name] = (*value).into();
     }
-    let payload = json!({
-        "version": "2.0",
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": headers,
-        "requestContext": {
-            "http": {
-                "method": method, "path": path, "sourceIp": "203.0.113.9",
-                "userAgent": "Mozilla/5.0 (test)",
-            },
-        },
-        "body": body,
-        "isBase64Encoded": false,
-    });
-    let answer = world.invoke(&payload, "http").expect("HTTP is never a function error");
-    let headers = answer["headers"].as_object().expect("headers");
-    Page {
-        status: answer["statusCode"].as_u64().expect("a status"),
-        headers: headers
-            .iter()
-            .map(|(name, value)| (name.clone(), value.as_str().expect("text").to_owned()))
-            .collect(),
-        body: answer["body"].as_str().expect("a body").to_owned(),
-    }
+    browse(world, method, path, &headers, body)
 }
 
+#[track_caller]
 fn get(world: &Memory, path: &str) -> Page {
     send(world, "GET", path, &[], "")
 }
 
+#[track_caller]
 fn post(world: &Memory, path: &str, body: &str) -> Page {
     let own = format!("https://{HOST}");
     send(world, "POST", path, &[("origin", own.as_str()), ("sec-fetch-site", "same-origin")], body)
@@ -117,7 +82,7 @@ fn opening_a_link_shows_and_changes_nothing_however_often() {
                 "production_old",
                 "Approve",
                 "Reject",
-                "Kept and shown as claimed",
+                "Stored and shown as “claimed”",
             ],
         );
         let head = send(&world, "HEAD", &path, &[], "");
@@ -177,7 +142,7 @@ fn a_link_that_may_only_look_cannot_decide() {
         let (world, _) = asked(&config);
         let path = link(&world);
         let page = get(&world, &path);
-        says(&page, 200, &["abc1234", "cannot decide"]);
+        says(&page, 200, &["abc1234", "but not decide it"]);
         assert!(!page.body.contains("<form"), "{config}: {}", page.body);
         for body in [APPROVE, REJECT] {
             says(&post(&world, &path, body), 403, &["cannot decide"]);
@@ -222,7 +187,7 @@ fn a_form_of_another_site_or_without_a_decision_decides_nothing() {
             ("origin", "https://example.lambda-url.us-east-1.on.aws"),
         ],
     ] {
-        says(&send(&world, "POST", &path, &headers, APPROVE), 403, &["another page"]);
+        says(&send(&world, "POST", &path, &headers, APPROVE), 403, &["its own page"]);
     }
     for body in
         ["", "decision=maybe", "name=Alice", "{\"action\":\"promote\",\"repository\":\"web\"}"]
@@ -253,20 +218,7 @@ fn every_answer_carries_the_headers_that_keep_it_to_itself() {
         send(&world, "DELETE", &path, &[], ""),
         send(&world, "GET", "/slack/commands", &[], ""),
     ];
-    for page in &pages {
-        let policy = &page.headers["content-security-policy"];
-        for part in [
-            "default-src 'none'",
-            "form-action 'self'",
-            "frame-ancestors 'none'",
-            "base-uri 'none'",
-        ] {
-            assert!(policy.contains(part), "{part} is not in {policy}");
-        }
-        assert_eq!(page.headers["cache-control"], "no-store");
-        assert_eq!(page.headers["referrer-policy"], "no-referrer");
-        assert_eq!(page.headers["x-content-type-options"], "nosniff");
-    }
+    // `browse` looks for them on every page.
     assert_eq!(pages.map(|page| page.status), [200, 400, 404, 404, 404, 405, 405]);
 }
 
@@ -305,7 +257,7 @@ fn whoever_decides_gives_a_name() {
         "decision=reject&name=%20%09",
         "decision=approve&name=%E2%80%8B%0A",
     ] {
-        says(&post(&world, &path, name), 400, &["the form gives no name", "<form"]);
+        says(&post(&world, &path, name), 400, &["the name is missing", "<form"]);
     }
     let inner = world.get();
     assert_eq!((inner.updates.len(), inner.commands.len()), (0, 0));

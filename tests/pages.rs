@@ -3,6 +3,10 @@
 //! accessibility. Without Chromium, its driver or `EMULATOR_URL` every test says that it was left
 //! out.
 
+/// How Slack signs.
+#[path = "support/signature.rs"]
+mod signature;
+
 /// The stage of tests/emulator.rs.
 #[expect(dead_code, reason = "the pages need a part of it")]
 mod emulator {
@@ -20,6 +24,8 @@ mod emulator {
     pub(crate) mod world;
 }
 
+mod support;
+
 mod browser {
     // The stage.
     mod checks;
@@ -30,4 +36,5 @@ mod browser {
     // The tests.
     mod approve;
     mod board;
+    mod pictures;
 }

@@ -17,11 +17,9 @@ use ecr_promoter::schedule::{look_at_configured, look_at_several};
 use ecr_promoter::world::Apps;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use support::{Memory, answers, push_event, run, sns, yield_now};
-
-fn command(words: &str, id: &str, world: &Memory) -> serde_json::Value {
-    sns(words, id, world.get().now)
-}
+use support::interleave::{run, yield_now};
+use support::steps::{command, push};
+use support::world::Memory;
 
 // Searches by commit
 
@@ -32,7 +30,7 @@ fn a_search_that_takes_a_while_is_made_once_and_acted_on() {
     let world = Memory::new("auto");
     world.push("abc1234");
     world.get_mut().search.0 = SignedDuration::from_secs(20);
-    answers(&world, &command("promote web abc1234", "promote-1", &world), "promoted");
+    command(&world, "promote web abc1234", "promoted");
     let calls = world.get().calls.clone();
     assert_eq!(
         calls.iter().filter(|call| *call == "ListImages").count(),
@@ -45,26 +43,22 @@ fn a_search_that_takes_a_while_is_made_once_and_acted_on() {
 #[test]
 fn a_commit_that_the_state_knows_is_found_in_a_repository_that_cannot_be_searched() {
     let world = Memory::new("approval");
-    let digest = world.push("9fceb02");
-    answers(&world, &push_event(&digest), "approval_requested");
+    push(&world, "9fceb02", "approval_requested");
     world.get_mut().search.1 = 5_000;
-    answers(&world, &command("approve web 9fceb02", "approve-1", &world), "promoted");
+    command(&world, "approve web 9fceb02", "promoted");
     assert_eq!(world.value(), "production_9fceb02");
-    answers(&world, &command("promote web fffffff", "promote-1", &world), "refused");
+    command(&world, "promote web fffffff", "refused");
 }
 
 #[test]
 fn what_cannot_be_searched_is_refused_with_the_words_that_work() {
-    for (words, id) in [
-        ("approve web 9fceb02", "1"),
-        ("promote web 9fceb02", "2"),
-        ("rollback web 9fceb02", "3"),
-        ("reject web 9fceb02", "4"),
-    ] {
+    for words in
+        ["approve web 9fceb02", "promote web 9fceb02", "rollback web 9fceb02", "reject web 9fceb02"]
+    {
         let world = Memory::new("approval");
         world.push("abc1234");
         world.get_mut().search.1 = 1_200;
-        let answer = answers(&world, &command(words, id, &world), "refused");
+        let answer = command(&world, words, "refused");
         assert_eq!(
             answer["reason"],
             "`web` has too many images to search all of them for commit 9fceb02 (1200 were not \
@@ -79,12 +73,12 @@ fn of_a_search_that_is_not_whole_one_match_is_named_and_not_taken() {
     let world = Memory::new("auto");
     let digest = world.push("9fceb02");
     world.get_mut().search.1 = 1_200;
-    let answer = answers(&world, &command("promote web 9fceb02", "promote-1", &world), "refused");
+    let answer = command(&world, "promote web 9fceb02", "refused");
     let reason = answer["reason"].as_str().expect("a reason");
     assert!(reason.contains(&format!("found so far: {digest}")), "{reason}");
     let by_digest =
         json!({ "action": "promote", "repository": "web", "digest": digest }).to_string();
-    answers(&world, &command(&by_digest, "promote-2", &world), "promoted");
+    command(&world, &by_digest, "promoted");
 }
 
 #[test]
@@ -93,7 +87,7 @@ fn a_refusal_lists_some_images_and_counts_the_others() {
     for _ in 0..25 {
         world.push("9fceb02");
     }
-    let answer = answers(&world, &command("promote web 9fceb02", "promote-1", &world), "refused");
+    let answer = command(&world, "promote web 9fceb02", "refused");
     let reason = answer["reason"].as_str().expect("a reason");
     assert!(
         reason.starts_with("25 images of `web` were built from a commit 9fceb02: sha256:"),
@@ -379,7 +373,7 @@ fn apps_of_one_stack_that_there_is_no_time_for_fail_so_that_lambda_tries_again()
     }));
     let error = looked.expect_err("not all were looked at").to_string();
     assert!(
-        error.contains("of 100 failed") && error.contains("the look did not end in time"),
+        error.contains("of 100 failed") && error.contains("the look did not finish in time"),
         "{error}"
     );
 }
@@ -421,7 +415,8 @@ async fn a_look_that_never_ends_keeps_nobody_from_their_turn() {
             false => {
                 let error = looked.expect_err("two are stuck").to_string();
                 assert!(
-                    error.starts_with("2 of 41 failed: `app-0000`: the look did not end in time"),
+                    error
+                        .starts_with("2 of 41 failed: `app-0000`: the look did not finish in time"),
                     "{error}"
                 );
             }
@@ -447,7 +442,7 @@ async fn a_list_that_never_ends_keeps_no_known_app_from_its_turn() {
             .await
             .expect_err("no list")
             .to_string();
-        assert!(error.contains("reading the list of apps did not end in time"), "{error}");
+        assert!(error.contains("reading the list of apps did not finish in time"), "{error}");
     }
     assert!(many.times().values().all(|times| *times == 2), "{:?}", many.times());
 }

@@ -8,7 +8,8 @@ use libfuzzer_sys::fuzz_target;
 use secrecy::SecretString;
 use serde_json::json;
 use ecr_promoter::function_url::Request;
-use ecr_promoter::slack::{api, escape, interaction, signature, slash};
+use ecr_promoter::slack::{escape, interaction, signature, slash};
+use ecr_promoter::slack::response_url::is_response_url;
 
 /// A secret of which no signature is in the corpus.
 const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
@@ -53,7 +54,7 @@ fn words(words: Option<(String, Option<String>)>) {
     assert!(!escape::escape(&text, 100).contains(['<', '>']));
     assert!(matches!(escape::code(&text, 100).matches('`').count(), 0 | 2));
     if let Some(url) = url
-        && api::is_response_url(&url, "https://slack.com/api/")
+        && is_response_url(&url, "https://slack.com/api/")
     {
         assert!(url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")));
     }

@@ -6,7 +6,7 @@ use super::draft::Draft;
 use super::plan::{Decided, First};
 use crate::model::command::ImageRef;
 use crate::model::{Commit, Digest, Tag};
-use crate::nearest::did_you_mean;
+use crate::text::nearest::did_you_mean;
 use crate::world::snapshot::{Matches, Question};
 
 /// How many images a refusal lists at most.

@@ -1,4 +1,4 @@
-//! Events of CloudFormation, as EventBridge delivers them.
+//! Events from CloudFormation, as EventBridge delivers them.
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/eventbridge-events-details.html>
 
 use serde::Deserialize;
@@ -9,8 +9,8 @@ use super::{Event, Invocation, NotUnderstood};
 use crate::json::{self, Node};
 use crate::text::brief;
 
-/// The `detail` of a `CloudFormation Stack Status Change`: only which stack. Its status may be an
-/// old one by now.
+/// The `detail` of a `CloudFormation Stack Status Change`: only the stack. Its status may be
+/// outdated by now.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct StackStatusChange {
@@ -21,7 +21,10 @@ pub(super) fn parse(raw: &Value, invocation: &Invocation) -> Result<Event, NotUn
     let event = Envelope::read(raw)?;
     let ignored = |reason: String| Ok(Event::Ignored { repository: None, reason });
     if event.detail_type != "CloudFormation Stack Status Change" {
-        return ignored(format!("`{}` is no change of a stack's status", brief(event.detail_type)));
+        return ignored(format!(
+            "`{}` is not a change of a stack's status",
+            brief(event.detail_type)
+        ));
     }
     if let Some(reason) = event.is_elsewhere(invocation) {
         return ignored(reason);

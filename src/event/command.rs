@@ -1,5 +1,4 @@
-//! Commands: what people and scripts ask for, in JSON or in words, over SNS or by a direct
-//! invocation.
+//! Parses commands of people and scripts, in JSON or in words.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -10,10 +9,10 @@ use super::NotUnderstood;
 use crate::json::{self, Node};
 use crate::model::command::{Act, Choice, Command, ImageRef, SlackOrigin, Via};
 use crate::model::{Commit, Digest, Repository, RequestId, Tag};
-use crate::nearest::{did_you_mean, nearest};
+use crate::text::nearest::{did_you_mean, nearest};
 use crate::text::{brief, claimed};
 
-/// The words that a command begins with.
+/// The action words, with which each command begins.
 pub const ACTIONS: [&str; 13] = [
     "promote",
     "approve",
@@ -38,7 +37,7 @@ const LONGEST_ID: usize = 200;
 pub enum Sender<'a> {
     /// SNS, at least once.
     Sns { message_id: &'a str, sent_at: Timestamp },
-    /// Whoever may invoke the function.
+    /// A direct invocation, by anyone whom IAM allows it.
     Direct { request_id: &'a str },
     /// A person in Slack, with a name to show.
     Slack { trigger_id: &'a str, origin: &'a SlackOrigin, name: &'a str },
@@ -74,7 +73,7 @@ fn is_action(word: &str) -> Result<(), NotUnderstood> {
         return Ok(());
     }
     Err(NotUnderstood::new(format!(
-        "`{}` is no command{}",
+        "`{}` is not a command{}",
         brief(word),
         did_you_mean(word, ACTIONS)
     )))
@@ -101,7 +100,7 @@ pub fn from_slash(text: &str, sender: Sender<'_>) -> Result<Command, NotUndersto
     from_words(&format!("promote {text}"), sender).map_err(|problem| {
         match nearest(first, ACTIONS) {
             Some(meant) => NotUnderstood::new(format!(
-                "`{}` is no command: did you mean `{meant}`?",
+                "`{}` is not a command: did you mean `{meant}`?",
                 brief(first)
             )),
             None => problem,
@@ -189,7 +188,7 @@ impl Message {
         self.sent_by(sender, act, repository)
     }
 
-    /// The image that is named, by one of three ways.
+    /// Reads the image, which is named in one of three ways.
     fn image(&self) -> Result<Option<ImageRef>, NotUnderstood> {
         Ok(match (&self.digest, &self.commit, &self.tag) {
             (None, None, None) => None,
@@ -203,14 +202,16 @@ impl Message {
         })
     }
 
-    /// What to do. Each action word takes what it needs and nothing else.
+    /// Reads the action. Each action word takes what it needs and nothing else.
     fn act(&self) -> Result<Act, NotUnderstood> {
         let image = self.image()?;
         let action = self.action.as_str();
-        if self.request.is_some() && (image.is_some() || !matches!(action, "approve" | "reject")) {
+        if self.request.is_some() && !matches!(action, "approve" | "reject") {
+            return Err(NotUnderstood::new(format!("`{}` takes no request", brief(action))));
+        }
+        if self.request.is_some() && image.is_some() {
             return Err(NotUnderstood::new(format!(
-                "`{}` takes no request, or names something else besides",
-                brief(action)
+                "`{action}` names a request and an image; one is enough"
             )));
         }
         let alone = |act: Act| match &image {
@@ -232,11 +233,11 @@ impl Message {
             "resume" => alone(Act::Resume),
             "reconcile" => alone(Act::Reconcile),
             "ask" => alone(Act::Ask),
-            other => Err(NotUnderstood::new(format!("`{}` is no command", brief(other)))),
+            other => Err(NotUnderstood::new(format!("`{}` is not a command", brief(other)))),
         }
     }
 
-    /// What is approved or rejected.
+    /// Reads what to approve or reject.
     fn choice(&self, image: Option<ImageRef>) -> Result<Choice, NotUnderstood> {
         match (&self.request, image) {
             (Some(request), _) => Ok(Choice::Request(request.clone())),
@@ -284,10 +285,12 @@ impl Message {
     }
 }
 
-/// Why `board` with an app, or by SNS, is refused.
+/// Explains why `board` with an app, or by SNS, is refused.
 fn board_is_no_app_command(sender: Sender<'_>) -> NotUnderstood {
     NotUnderstood::new(match sender {
-        Sender::Sns { .. } => "`board` is for direct invocations and for Slack: SNS answers nobody",
+        Sender::Sns { .. } => {
+            "`board` works with a direct invocation or in Slack only: SNS carries no answer"
+        }
         Sender::Direct { .. } | Sender::Slack { .. } => {
             "`board` is about all apps: it takes nothing else"
         }

@@ -9,8 +9,8 @@ use super::{Event, Invocation, NotUnderstood};
 use crate::json::{self, Node};
 use crate::text::brief;
 
-/// The `detail` of an `ECR Image Action`. What only some actions have is looked at when it is known
-/// to be a push.
+/// The `detail` of an `ECR Image Action`. Fields that only some actions have are checked once the
+/// action is known to be a push.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct ImageAction {
@@ -33,7 +33,7 @@ pub(super) fn parse(raw: &Value, invocation: &Invocation) -> Result<Event, NotUn
     let event = Envelope::read(raw)?;
     let ignored = |repository, reason: String| Ok(Event::Ignored { repository, reason });
     if event.detail_type != "ECR Image Action" {
-        return ignored(None, format!("`{}` is no push", brief(event.detail_type)));
+        return ignored(None, format!("`{}` is not a push", brief(event.detail_type)));
     }
     if let Some(reason) = event.is_elsewhere(invocation) {
         return ignored(None, reason);
@@ -45,7 +45,7 @@ pub(super) fn parse(raw: &Value, invocation: &Invocation) -> Result<Event, NotUn
         return ignored(
             repository,
             format!(
-                "{} {} is no successful push",
+                "{} {} is not a successful push",
                 brief(&detail.action_type),
                 brief(&detail.result)
             ),
@@ -58,7 +58,7 @@ pub(super) fn parse(raw: &Value, invocation: &Invocation) -> Result<Event, NotUn
         .map_err(|e| wrong(&e))?;
     match detail.image_tag.as_deref() {
         None | Some("") => {
-            ignored(Some(repository), "an untagged image is no candidate".to_owned())
+            ignored(Some(repository), "an untagged image is not a candidate".to_owned())
         }
         Some(tag) => Ok(Event::ImagePushed {
             repository,

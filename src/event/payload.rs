@@ -1,11 +1,11 @@
-//! The only router of raw payloads: what came becomes an [`Event`], or an error with the nearest
-//! right word and an example.
+//! The only router of raw payloads: each becomes an [`Event`], or an error with the nearest right
+//! word and an example.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Event, Invocation, NotUnderstood, cloudformation, command, ecr, sns};
-use crate::nearest::nearest;
 use crate::text::brief;
+use crate::text::nearest::nearest;
 
 /// Reads a payload: one event, or one for each SNS record, each understood or not on its own.
 pub fn parse(
@@ -16,18 +16,7 @@ pub fn parse(
         return Err(NotUnderstood::new("the payload is not a JSON object"));
     };
     if let Some(source) = fields.get("source").and_then(Value::as_str) {
-        return match source {
-            "aws.ecr" => Ok(vec![ecr::parse(raw, invocation)]),
-            "aws.cloudformation" => Ok(vec![cloudformation::parse(raw, invocation)]),
-            // EventBridge's own schedule, by a rule or by the Scheduler.
-            "aws.events" | "aws.scheduler" if raw["detail-type"] == "Scheduled Event" => {
-                Ok(vec![Ok(Event::Due { only_open_work: false })])
-            }
-            other => Err(NotUnderstood::new(format!(
-                "an event of source `{}` was not expected",
-                brief(other)
-            ))),
-        };
+        return Ok(vec![from_event_bridge(source, raw, invocation)?]);
     }
     if fields.contains_key("Records") {
         return sns::parse(raw);
@@ -46,16 +35,41 @@ pub fn parse(
                 .map(Event::Command),
         ]);
     }
+    Err(unexpected(fields))
+}
+
+/// Reads an event of EventBridge. The outer error: the source was not expected.
+fn from_event_bridge(
+    source: &str,
+    raw: &Value,
+    invocation: &Invocation,
+) -> Result<Result<Event, NotUnderstood>, NotUnderstood> {
+    match source {
+        "aws.ecr" => Ok(ecr::parse(raw, invocation)),
+        "aws.cloudformation" => Ok(cloudformation::parse(raw, invocation)),
+        // EventBridge's own schedule, by a rule or by the Scheduler.
+        "aws.events" | "aws.scheduler" if raw["detail-type"] == "Scheduled Event" => {
+            Ok(Ok(Event::Due { only_open_work: false }))
+        }
+        other => Err(NotUnderstood::new(format!(
+            "an event from source `{}` was not expected",
+            brief(other)
+        ))),
+    }
+}
+
+/// An error about a payload with none of the expected keys.
+fn unexpected(fields: &Map<String, Value>) -> NotUnderstood {
     let keys: Vec<&str> = fields.keys().map(String::as_str).collect();
     if keys.is_empty() {
-        return Err(NotUnderstood::new(
+        return NotUnderstood::new(
             "the payload is an empty object: expected an event, or a command in `action`",
-        ));
+        );
     }
     let meant = keys
         .iter()
         .find_map(|key| Some((key, nearest(key, ["action", "source", "detail-type", "Records"])?)));
-    Err(NotUnderstood::new(match meant {
+    NotUnderstood::new(match meant {
         Some((key, meant)) => format!(
             "a payload with the key `{}` was not expected: did you mean `{meant}`?",
             brief(key)
@@ -64,5 +78,5 @@ pub fn parse(
             "a payload with the keys {} was not expected",
             brief(&format!("`{}`", keys.join("`, `")))
         ),
-    }))
+    })
 }

@@ -10,7 +10,8 @@ use super::{Event, NotUnderstood};
 use crate::json::{self, Node};
 use crate::text::brief;
 
-/// Only what is used: a crate's struct would refuse a message for a field that nobody reads.
+/// Only the fields that are used: a crate's struct would refuse a message because of a field that
+/// nobody reads.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Records {
@@ -43,7 +44,7 @@ pub(super) fn parse(raw: &Value) -> Result<Vec<Result<Event, NotUnderstood>>, No
     }
     if let Some(other) = records.iter().find(|record| record.event_source != "aws:sns") {
         return Err(NotUnderstood::new(format!(
-            "a record of `{}` was not expected",
+            "a record from `{}` was not expected",
             brief(&other.event_source)
         )));
     }
@@ -62,7 +63,7 @@ fn parse_message(sns: &Message) -> Result<Event, NotUnderstood> {
     if message.get("outcome").is_some() && message.get("action").is_none() {
         return Ok(Event::Ignored {
             repository: message["repository"].as_str().and_then(|name| name.parse().ok()),
-            reason: "it is a notification of this function's own".to_owned(),
+            reason: "it is a notification from this function".to_owned(),
         });
     }
     from_json(&message, sender).map(Event::Command)

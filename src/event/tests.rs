@@ -5,10 +5,8 @@ use serde_json::Value;
 
 use super::payload::parse;
 use super::*;
-use crate::model::command::{Act, ImageRef, SlackOrigin, Via};
-
-const DIGEST: &str = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
-const COMMIT: &str = "9fceb02d0ae598e95dc970b74767f19372d61af8";
+use crate::model::command::{Act, ImageRef, SlackOrigin, Standing, Via};
+use crate::samples::{COMMIT, DIGEST};
 
 fn invocation() -> Invocation {
     Invocation::new(
@@ -48,7 +46,7 @@ fn is_ignored(name: &str, why: &str) {
 }
 
 #[test]
-fn what_is_no_push_of_ours_is_ignored() {
+fn foreign_events_and_other_actions_are_ignored() {
     is_ignored("ecr-delete", "DELETE");
     is_ignored("ecr-push-failure", "FAILURE");
     is_ignored("ecr-push-untagged", "untagged");
@@ -56,15 +54,15 @@ fn what_is_no_push_of_ours_is_ignored() {
     is_ignored("ecr-push-other-account", "another account");
     is_ignored("ecr-push-other-region", "another region");
     is_ignored("ecr-image-scan", "ECR Image Scan");
-    is_ignored("ecr-pull-through-cache", "no push");
-    is_ignored("ecr-pull-through-cache-documented", "no push");
-    is_ignored("ecr-replication", "no push");
-    is_ignored("sns-notification", "own");
+    is_ignored("ecr-pull-through-cache", "not a push");
+    is_ignored("ecr-pull-through-cache-documented", "not a push");
+    is_ignored("ecr-replication", "not a push");
+    is_ignored("sns-notification", "from this function");
 }
 
-/// Foreign events are ignored whatever else is in them, and of a push only what is needed is read.
+/// Foreign events are ignored whatever they contain. Only the needed fields of a push are read.
 #[test]
-fn nothing_is_read_of_an_event_that_is_not_for_this_function() {
+fn foreign_events_are_ignored_without_reading_more() {
     let mut push = file("ecr-push");
     push["time"] = "2023-02-29T02:36:48Z".into();
     assert!(
@@ -137,11 +135,7 @@ fn words_and_json_mean_the_same() {
 
 #[test]
 fn an_image_is_named_by_digest_commit_or_tag() {
-    let act = |message: &str| {
-        let mut raw = file("sns-promote");
-        raw["Records"][0]["Sns"]["Message"] = message.into();
-        command(&raw).act
-    };
+    let act = |message: &str| command(&sns(message)).act;
     let commit = || Some(ImageRef::Commit(COMMIT.parse().expect("valid")));
     assert_eq!(act(&format!("promote web {COMMIT}")), Act::Promote(commit()));
     assert_eq!(act(&format!("  Promote\tweb {COMMIT}\n")), Act::Promote(commit()));
@@ -206,21 +200,35 @@ fn is_not_understood(raw: Value, why: &str) {
     assert!(error.contains("`promote web 9fceb02`"), "{error} does not say what is understood");
 }
 
+/// An SNS record with this message.
+fn sns(message: &str) -> Value {
+    let mut raw = file("sns-promote");
+    raw["Records"][0]["Sns"]["Message"] = message.into();
+    raw
+}
+
 #[test]
-fn nonsense_is_told_what_would_be_understood() {
-    let sns = |message: &str| {
-        let mut raw = file("sns-promote");
-        raw["Records"][0]["Sns"]["Message"] = message.into();
-        raw
-    };
+fn nonsense_is_answered_with_an_example() {
     is_not_understood(serde_json::json!([]), "not a JSON object");
     is_not_understood(serde_json::json!({}), "an empty object");
     is_not_understood(serde_json::json!({"actoin": "promote"}), "did you mean `action`?");
     is_not_understood(serde_json::json!({"hello": 1}), "`hello`");
     is_not_understood(serde_json::json!({"source": "aws.s3", "action": "promote"}), "aws.s3");
+    is_not_understood(serde_json::json!({"Records": []}), "empty");
+    is_not_understood(serde_json::json!({"Records": [{"s3": {}}]}), "SNS records");
+    is_not_understood(sns(""), "empty");
+    is_not_understood(sns("promote"), "names no repository");
+    is_not_understood(sns("promote WEB"), "repository name");
+    is_not_understood(sns("promote web 9fceb02 now"), "`now`");
+    is_not_understood(sns("{\"action\":"), "starts like JSON");
+    is_not_understood(sns("lorem ipsum dolor"), "`lorem` is not a command.");
+}
+
+#[test]
+fn a_wrong_command_is_answered_with_an_example() {
     is_not_understood(
         serde_json::json!({"action": "destroy", "repository": "web"}),
-        "`destroy` is no command",
+        "`destroy` is not a command",
     );
     is_not_understood(serde_json::json!({"action": "promote"}), "names no repository");
     is_not_understood(
@@ -250,24 +258,11 @@ fn nonsense_is_told_what_would_be_understood() {
         "takes no reason",
     );
     is_not_understood(serde_json::json!({"action": 5}), "action");
-    is_not_understood(serde_json::json!({"Records": []}), "empty");
-    is_not_understood(serde_json::json!({"Records": [{"s3": {}}]}), "SNS records");
-    is_not_understood(sns(""), "empty");
-    is_not_understood(sns("promote"), "names no repository");
-    is_not_understood(sns("promote WEB"), "repository name");
-    is_not_understood(sns("promote web 9fceb02 now"), "`now`");
-    is_not_understood(sns("{\"action\":"), "starts like JSON");
-    is_not_understood(sns("lorem ipsum dolor"), "`lorem` is no command.");
 }
 
 #[test]
 fn a_misspelt_command_is_told_what_may_be_meant() {
-    let sns = |message: &str| {
-        let mut raw = file("sns-promote");
-        raw["Records"][0]["Sns"]["Message"] = message.into();
-        raw
-    };
-    is_not_understood(sns("prmote web"), "`prmote` is no command: did you mean `promote`?");
+    is_not_understood(sns("prmote web"), "`prmote` is not a command: did you mean `promote`?");
     is_not_understood(sns("aprove"), "did you mean `approve`?");
     is_not_understood(sns("Promte WEB"), "did you mean `promote`?");
     is_not_understood(sns("promote Web"), "did you mean `web`?");
@@ -285,16 +280,12 @@ fn a_misspelt_command_is_told_what_may_be_meant() {
 
 #[test]
 fn a_misspelt_slash_command_is_told_what_may_be_meant() {
-    let origin = SlackOrigin {
-        user: "U1".to_owned(),
-        standing: crate::model::command::Standing::Team,
-        channel: None,
-    };
+    let origin = SlackOrigin { user: "U1".to_owned(), standing: Standing::Team, channel: None };
     let sender = command::Sender::Slack { trigger_id: "1", origin: &origin, name: "" };
     let problem =
         |text: &str| command::from_slash(text, sender).expect_err("not understood").problem;
-    assert_eq!(problem("Prmote web"), "`Prmote` is no command: did you mean `promote`?");
-    assert_eq!(problem("prmote web 9fceb02"), "`prmote` is no command: did you mean `promote`?");
+    assert_eq!(problem("Prmote web"), "`Prmote` is not a command: did you mean `promote`?");
+    assert_eq!(problem("prmote web 9fceb02"), "`prmote` is not a command: did you mean `promote`?");
     assert_eq!(
         problem("web 9fceb02 now"),
         "`promote web 9fceb02 now`: the word `now` was not expected."
@@ -302,6 +293,11 @@ fn a_misspelt_slash_command_is_told_what_may_be_meant() {
     // This may be an app's name: only who knows the apps can tell.
     assert!(command::from_slash("prmote web", sender).is_ok());
 }
+
+/// A command word, perhaps in capitals, and up to four more words.
+const WORDS: &str = "[ \\t\\n]{0,2}\
+    (?i:promote|plan|rollback|hold|status|cancel|resume|history|reconcile|x)\
+    ([ \\t]\\PC{0,20}){0,4}";
 
 proptest! {
     #![proptest_config(ProptestConfig {
@@ -313,18 +309,16 @@ proptest! {
     #[test]
     fn no_message_makes_it_panic(
         text in any::<String>(),
-        words in "[ \\t\\n]{0,2}(?i:promote|plan|rollback|hold|status|cancel|resume|history|reconcile|x)([ \\t]\\PC{0,20}){0,4}",
+        words in WORDS,
         value in any::<String>(),
     ) {
-        let mut raw = file("sns-promote");
         for message in [
             text, words,
             serde_json::json!({
                 "action": "promote", "repository": value, "tag": "v1",
             }).to_string(),
         ] {
-            raw["Records"][0]["Sns"]["Message"] = message.into();
-            let parsed = parse_one(&raw);
+            let parsed = parse_one(&sns(&message));
             if let Err(error) = &parsed {
                 prop_assert!(!error.contains(char::is_control), "{:?}", error);
             }

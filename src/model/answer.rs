@@ -1,4 +1,4 @@
-//! What the function answers: one JSON object for each app that was looked at. No I/O here.
+//! Answers of the function: one JSON object for each app that was looked at. No I/O here.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Commit, Digest, Repository, RequestId, Tag, Token};
 
-/// How a look at an app ended: a closed set.
+/// The outcome of a look at an app: a closed set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -16,19 +16,19 @@ pub enum Outcome {
     Deployed,
     /// Rolled back, or refused by CloudFormation for good.
     Failed,
-    /// The stack is busy; it goes on by itself.
+    /// The stack is busy; it continues by itself.
     Queued,
     /// People are asked.
     ApprovalRequested,
     /// Approved, and more approvals are needed.
     Approved,
-    /// A person said no.
+    /// A person rejected it.
     Rejected,
     /// Something newer took its place.
     Superseded,
     /// It runs already.
     Unchanged,
-    /// The app is held: automation asks instead of acting.
+    /// The app is held: automation asks for approval instead of deploying.
     Held,
     /// A guard, a gate or a person must act first.
     Blocked,
@@ -80,7 +80,7 @@ pub struct Answer {
     pub commit: Option<Commit>,
     /// Its production tag.
     pub tag: Option<Tag>,
-    /// What the stack's parameter was before.
+    /// The stack parameter's value before.
     pub previous_tag: Option<String>,
     /// The stack.
     pub stack: Option<String>,
@@ -92,7 +92,7 @@ pub struct Answer {
     /// The request that this is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestId>,
-    /// What it changes in the stack, or would change, where that was looked at.
+    /// The changes in the stack that it makes or would make, where they were looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<String>,
     /// The promotions that this look found ended.
@@ -116,7 +116,7 @@ pub struct Closed {
 }
 
 impl Answer {
-    /// An event that is not for this function.
+    /// Makes the answer to an event that is not for this function.
     pub fn ignored(repository: Option<Repository>, reason: impl Into<String>) -> Self {
         Self {
             outcome: Outcome::Ignored,

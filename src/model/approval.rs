@@ -1,6 +1,6 @@
-//! A request: people are asked whether the candidate goes to production. Made once for each
-//! candidacy, bound to the digest, and kept with the state, so that of two decisions the one that
-//! is written first stands. No I/O here.
+//! A request asks people whether the candidate may go to production. It is made once for each
+//! candidacy and bound to the digest. It is kept with the state, so of two decisions the one that
+//! is written first counts. No I/O here.
 
 use std::collections::BTreeSet;
 
@@ -14,21 +14,21 @@ use crate::model::limits::{BY, CHANGES_OF_A_REQUEST, VALUE, cut, cut_changes, ke
 use crate::model::notice::Notice;
 use crate::model::{Commit, Digest, Repository, RequestId, Tag};
 
-/// What people are asked, what they said, and what came of it.
+/// A question to people, with their votes and its progress.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovalRequest {
-    /// What it is known by.
+    /// Its id.
     pub id: RequestId,
     /// The app that it is about; absent in what an older version wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<Repository>,
     /// The candidate.
     pub digest: Digest,
-    /// Its commit, where it says so.
+    /// Its commit, where it names one.
     pub commit: Option<Commit>,
     /// The production tag that it would get.
     pub tag: Option<Tag>,
-    /// What ran when people were asked.
+    /// The tag that ran when people were asked.
     pub running_tag: Option<String>,
     /// Its commit, where known.
     pub running_commit: Option<Commit>,
@@ -40,23 +40,23 @@ pub struct ApprovalRequest {
     pub expires_at: Timestamp,
     /// Why people are asked.
     pub why: String,
-    /// What it would change in the stack, where a guard had that looked at.
+    /// The changes that it would make in the stack, if a guard asked for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<String>,
-    /// Short hashes of the lines that people were shown. If the update would change more by then,
+    /// Short hashes of the lines that people were shown. If the update would change more later,
     /// they are asked again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown_changes: Option<Vec<String>>,
     /// The policy that people were asked under; absent in what an older version wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
-    /// What people said, one word each.
+    /// The votes, one of each person.
     #[serde(default)]
     pub votes: Vec<Vote>,
     /// Who promoted it before people had decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promoted_by: Option<String>,
-    /// Whether enough people said yes.
+    /// Whether enough people approved.
     #[serde(default)]
     pub is_approved: bool,
     /// How far it has come.
@@ -67,19 +67,19 @@ pub struct ApprovalRequest {
     /// Its message there.
     #[serde(default)]
     pub posted: Option<Posted>,
-    /// What that message shows.
+    /// The progress and votes that the message shows.
     #[serde(default)]
     pub shown: Option<Shown>,
 }
 
-/// One person's word.
+/// One person's vote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vote {
     /// Who, for people to read.
     pub by: String,
     /// The Slack user id, where Slack's signature proves it.
     pub user: Option<String>,
-    /// Through what.
+    /// The way that it came.
     pub via: Via,
     /// For or against.
     pub approves: bool,
@@ -90,7 +90,7 @@ pub struct Vote {
     pub trace: Option<Trace>,
 }
 
-/// The people who said yes, each once: those who may decide by this policy.
+/// The people who approved and may decide by this policy, each once.
 pub fn approvers<'a>(votes: &'a [Vote], policy: &Policy) -> BTreeSet<&'a str> {
     let counts = |user: &Option<String>| match user {
         Some(user) => policy.approvers.is_empty() || policy.approvers.contains(user),
@@ -106,17 +106,17 @@ pub fn approvers<'a>(votes: &'a [Vote], policy: &Policy) -> BTreeSet<&'a str> {
 pub enum Progress {
     /// Nobody, or not enough people, have decided.
     Pending,
-    /// A person said no.
+    /// A person rejected it.
     Rejected,
-    /// It may go, and does so as soon as it can.
+    /// It is approved, and is promoted as soon as possible.
     Approved,
-    /// It may go, and something is in the way.
+    /// It is approved, and waits for this reason.
     Waiting(String),
     /// CloudFormation is updating the stack.
     Deploying,
-    /// It runs; after so many seconds.
+    /// It runs; the promotion took this many seconds.
     Deployed(Option<i64>),
-    /// It did not get there.
+    /// It failed, for this reason.
     Failed(String),
     /// A person cancelled it.
     Cancelled(String),
@@ -127,7 +127,7 @@ pub enum Progress {
 }
 
 impl Progress {
-    /// Whether nothing more comes of it.
+    /// Whether it has ended for good.
     pub fn is_final(&self) -> bool {
         match self {
             Progress::Pending | Progress::Approved | Progress::Waiting(_) | Progress::Deploying => {
@@ -155,7 +155,7 @@ pub struct Posted {
     pub team: Option<String>,
 }
 
-/// What a message shows of a request: another face is another message.
+/// The part of a request that its message shows. If it changes, the message is updated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {
     progress: Progress,
@@ -163,7 +163,7 @@ pub struct Shown {
 }
 
 impl ApprovalRequest {
-    /// Cuts the request to what may be kept.
+    /// Cuts the request to the limits of what is kept.
     pub fn limit(&mut self) {
         self.running_tag = self.running_tag.as_deref().map(|tag| cut(tag, VALUE));
         self.why = kept_reason(&self.why);
@@ -177,12 +177,12 @@ impl ApprovalRequest {
         }
     }
 
-    /// What its message should show.
+    /// Returns what its message should show.
     pub fn to_show(&self) -> Shown {
         Shown { progress: self.progress.clone(), votes: self.votes.len() }
     }
 
-    /// Whether a message is missing, or shows what is no longer so.
+    /// Whether its message is missing or outdated.
     pub fn is_unshown(&self) -> bool {
         self.channel.is_some() && self.shown != Some(self.to_show())
     }
@@ -192,13 +192,13 @@ impl ApprovalRequest {
         self.progress == Progress::Pending && now >= self.expires_at
     }
 
-    /// Whether enough people said yes, so that it goes by itself as soon as it can.
+    /// Whether enough people approved, so that it is promoted by itself as soon as possible.
     pub fn may_go(&self) -> bool {
         self.is_approved && !self.progress.is_final()
     }
 
-    /// Its promotion ended without a verdict of CloudFormation's: what people said is what counts
-    /// again.
+    /// Goes back to what people decided, after its promotion ended without a result from
+    /// CloudFormation.
     pub(crate) fn step_back(&mut self) {
         if !self.progress.is_final() {
             self.progress = if self.is_approved { Progress::Approved } else { Progress::Pending };
@@ -214,12 +214,12 @@ impl ApprovalRequest {
         }
     }
 
-    /// The people who said yes and may decide by this policy, each once.
+    /// The people who approved and may decide by this policy, each once.
     pub fn approvers(&self, policy: &Policy) -> BTreeSet<&str> {
         approvers(&self.votes, policy)
     }
 
-    /// Who said yes, or no, for people to read.
+    /// The names of those who approved, or rejected, for people to read.
     pub fn who(&self, approves: bool) -> String {
         self.votes
             .iter()
@@ -229,7 +229,7 @@ impl ApprovalRequest {
             .join(", ")
     }
 
-    /// What a notice about its promotion says of it.
+    /// Sets its progress from a notice about its promotion.
     pub(crate) fn note(&mut self, notice: &Notice) {
         let reason = || kept_reason(&notice.reason);
         if notice.outcome == Outcome::Promoted && !self.is_approved {
@@ -265,7 +265,7 @@ pub struct ApprovalLink {
     pub digest: Digest,
 }
 
-/// What a request is about: how it is found by its id alone.
+/// The app and image of a request, kept by its id: it is found by its id alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestIndex {
     /// The app.

@@ -1,5 +1,5 @@
-//! What CloudFormation says that an update would change: a change set as it was read, and what a
-//! guard makes of it. No I/O here.
+//! Change sets: the changes that an update would make, as CloudFormation lists them, and the
+//! guard's check of them. No I/O here.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use jiff::Timestamp;
 
 use crate::model::config::Guard;
 use crate::model::promotion::Update;
-use crate::model::stack::Stack;
+use crate::model::stack::{Parameter, Stack};
 use crate::model::{Digest, Repository};
 
-/// How many changes are told at most.
+/// The most changes that are listed.
 const LINES: usize = 500;
 
 /// A change set, as it was just seen.
@@ -25,9 +25,9 @@ pub enum ChangeSet {
     Empty,
     /// It could not be made, in CloudFormation's words.
     Failed(String),
-    /// It could not be made for the moment, in CloudFormation's words. Another try may succeed.
+    /// It could not be made this time, in CloudFormation's words. Another try may succeed.
     Unsure(String),
-    /// The stack has changed since it was made: it cannot be executed any more.
+    /// The stack has changed since it was made, so it can no longer be executed.
     Outdated,
     /// Somebody has executed it.
     Executing,
@@ -35,12 +35,12 @@ pub enum ChangeSet {
     Ready(Changes),
 }
 
-/// What executing a change set would do.
+/// The changes that executing a change set would make.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Changes {
     /// The resources it would touch, those of nested stacks included.
     pub list: Vec<Change>,
-    /// What each SSM-typed parameter would resolve to.
+    /// The new value of each SSM-typed parameter.
     pub resolved: Vec<(String, String)>,
     /// The stack's parameters and resources that CloudFormation names as the cause of a change
     /// (`CausingEntity`).
@@ -49,8 +49,8 @@ pub struct Changes {
     pub others: Vec<String>,
     /// Change sets with this app's prefix, with their ARNs and the times when they were made.
     pub own: Vec<Listed>,
-    /// The parameters that it would set, as CloudFormation has them: a digest of the value, which
-    /// may be secret; `None` where the previous value is used.
+    /// The parameters that it would set. A value may be secret, so only its digest is here; `None`
+    /// where the previous value is used.
     pub parameters: Vec<(String, Option<Digest>)>,
 }
 
@@ -70,7 +70,7 @@ pub fn name_prefix(repository: &Repository) -> String {
     format!("ecr-promoter-{}-", &Digest::of(repository.as_str().as_bytes()).short()[..8])
 }
 
-/// What would happen to one resource.
+/// The change of one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// `Add`, `Modify`, `Remove`, `Import` or `Dynamic`, as CloudFormation writes it.
@@ -79,7 +79,7 @@ pub struct Change {
     pub kind: String,
     /// Its logical id.
     pub resource: String,
-    /// The nested stack that it is in, by the logical ids from the root.
+    /// The nested stack that it is in, as logical ids from the root.
     pub within: Option<String>,
     /// Whether it would be replaced.
     pub replacement: Replacement,
@@ -90,7 +90,7 @@ pub struct Change {
 pub enum Replacement {
     /// It stays.
     No,
-    /// That depends on what else changes.
+    /// It depends on other changes.
     Conditional,
     /// A new one takes its place.
     Yes,
@@ -110,7 +110,8 @@ impl fmt::Display for Change {
 }
 
 impl Change {
-    /// A type alone allows what leaves the resource in place; `Type:Replacement` also what ends it.
+    /// Whether the guard allows this change. A type alone allows changes that keep the resource;
+    /// `Type:Replacement` also allows those that end it.
     fn is_allowed(&self, guard: &Guard) -> bool {
         let stays = self.replacement == Replacement::No
             && matches!(self.action.as_str(), "Add" | "Modify" | "Import");
@@ -123,10 +124,10 @@ impl Change {
 }
 
 impl Changes {
-    /// Why this must not be executed, if it must not. CloudFormation looks up an SSM-typed
-    /// parameter at each update. If it has another value by now, and something would change because
-    /// of it, the update would change more than the image. A rollback is not stopped by that: at 3
-    /// am it matters more that the image goes back.
+    /// Explains why the change set must not be executed; `None` if it may. CloudFormation looks up
+    /// an SSM-typed parameter at each update. If the value is new, and a resource would change
+    /// because of it, the update would change more than the image. That does not stop a rollback:
+    /// at 3 am it matters more that the image goes back.
     pub fn objection(
         &self,
         guard: Option<&Guard>,
@@ -151,13 +152,13 @@ impl Changes {
         if is_rollback {
             return None;
         }
-        // Only the names are told, since the values may be secret.
-        let is_new = |p: &&crate::model::stack::Parameter| {
+        // Only the names are shown, since the values may be secret.
+        let is_new = |p: &&Parameter| {
             let resolved =
                 self.resolved.iter().find(|(key, _)| *key == p.key).map(|(_, value)| value);
             p.resolved.is_some() && p.resolved.as_ref() != resolved
         };
-        let changes_something = |p: &&crate::model::stack::Parameter| self.causes.contains(&p.key);
+        let changes_something = |p: &&Parameter| self.causes.contains(&p.key);
         let moved: Vec<String> = stack
             .parameters
             .iter()
@@ -175,8 +176,8 @@ impl Changes {
         })
     }
 
-    /// The parameters that differ from what was sent: the promotion's parameter has its new value,
-    /// and every other keeps its value.
+    /// Lists the parameters that differ from the update that was sent. There, the promotion's
+    /// parameter gets its new value, and all others keep theirs.
     pub fn foreign_parameters(&self, update: &Update, parameter: &str, stack: &Stack) -> Vec<&str> {
         let is = |value: &Digest, text: &str| *value == Digest::of(text.as_bytes());
         let is_as_sent = |key: &str, value: Option<&Digest>| match value {
@@ -193,7 +194,8 @@ impl Changes {
         foreign.map(|(key, _)| key.as_str()).collect()
     }
 
-    /// Each change, as people read it: a stack has at most 500 resources, and its nested ones more.
+    /// Lists the changes for people to read. A stack has at most 500 resources, and nested stacks
+    /// have more.
     pub fn lines(&self) -> Vec<String> {
         let mut lines: Vec<String> = self.list.iter().take(LINES).map(Change::to_string).collect();
         lines.extend(
@@ -217,7 +219,7 @@ impl Stack {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::stack::Parameter;
+    use crate::samples;
 
     fn change(action: &str, kind: &str, replacement: Replacement) -> Change {
         Change {
@@ -243,14 +245,7 @@ mod tests {
             value: "/ami".to_owned(),
             resolved: resolved.map(str::to_owned),
         };
-        Stack {
-            id: String::new(),
-            name: "web".to_owned(),
-            status: "UPDATE_COMPLETE".to_owned(),
-            parent: None,
-            parameters: vec![parameter],
-            capabilities: vec![],
-        }
+        Stack { parameters: vec![parameter], ..samples::stack("UPDATE_COMPLETE") }
     }
 
     #[test]
@@ -265,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_a_resource_needs_the_replacement_to_be_named() {
+    fn a_change_that_ends_a_resource_needs_its_replacement_allowed() {
         let (task, named) = ("AWS::ECS::TaskDefinition", "AWS::ECS::TaskDefinition:Replacement");
         for replacement in [Replacement::No, Replacement::Conditional, Replacement::Yes] {
             check(&[named], change("Modify", task, replacement), true);
@@ -291,8 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ssm_typed_parameter_with_a_new_value_objects_where_it_changes_something_and_never_to_a_rollback()
-     {
+    fn a_new_ssm_value_that_changes_something_stops_all_but_a_rollback() {
         let changes = |resolved: &[(&str, &str)], causes: &[&str]| Changes {
             resolved: resolved
                 .iter()

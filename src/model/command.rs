@@ -1,4 +1,4 @@
-//! What somebody asks for: one command, who asks, and through what it came. No I/O here.
+//! Commands: the action, who asks for it, and the way that it came. No I/O here.
 
 use std::fmt;
 
@@ -11,15 +11,15 @@ use crate::text::{brief, claimed};
 /// One command, valid in itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
-    /// What makes it act once: kept before it acts.
+    /// Its id. It is kept before the command acts, so that the command acts once.
     pub id: String,
-    /// What to do.
+    /// The action.
     pub act: Act,
-    /// With which app.
+    /// The app.
     pub repository: Repository,
-    /// Who asks, as far as that is known: a name in the message is only claimed.
+    /// Who asks. A name in the message is only claimed.
     pub by: String,
-    /// Through what it came.
+    /// The way that it came.
     pub via: Via,
     /// Who asks and where, as Slack's signature proves it.
     pub slack: Option<Box<SlackOrigin>>,
@@ -29,8 +29,7 @@ pub struct Command {
     pub trace: Option<Trace>,
 }
 
-/// Where a decision by a link came from. The address is what Lambda saw; the user agent is what the
-/// sender said of itself.
+/// Where a decision by a link came from. Lambda saw the address; the user agent is only claimed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Trace {
     /// The network address.
@@ -41,18 +40,18 @@ pub struct Trace {
     pub agent: Option<String>,
 }
 
-/// What a command does.
+/// The action of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
     /// Promote this image, or the newest.
     Promote(Option<ImageRef>),
-    /// Say what `promote` would do.
+    /// Report what `promote` would do.
     Plan(Option<ImageRef>),
-    /// Say what runs and what waits.
+    /// Report what runs and what waits.
     Status,
-    /// Say what was promoted.
+    /// Report past promotions.
     History,
-    /// Go back to this image, or to the one that was deployed before the present one.
+    /// Go back to this image, or to the one that ran before the present one.
     Rollback(Option<ImageRef>),
     /// Cancel the update that is under way.
     Cancel,
@@ -60,22 +59,23 @@ pub enum Act {
     Hold(String),
     /// End a hold.
     Resume,
-    /// Look, and go on with what was missed.
+    /// Look at the app, and continue with what was missed.
     Reconcile,
-    /// Let the candidate go to production.
+    /// Approve the candidate for production.
     Approve(Choice),
-    /// Do not let it.
+    /// Reject the candidate.
     Reject(Choice),
-    /// Ask people about the candidate, anew if they were asked before.
+    /// Ask people about the candidate, again if they were asked before.
     Ask,
-    /// The same, from the message of a request: only if it was about this image.
+    /// Ask again, from the message of a request: only if the candidate is still this image.
     AskAgain(Digest),
-    /// Roll back, from the message of a request: only if its image still runs, or is on its way.
+    /// Roll back, from the message of a request: only if this image still runs or is being
+    /// deployed.
     RollBackFrom(Digest),
 }
 
 impl fmt::Display for Act {
-    /// As a person would type it, without the app.
+    /// Writes the action as a person would type it, without the app.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let with = |f: &mut fmt::Formatter<'_>, word: &str, image: &Option<ImageRef>| match image {
             Some(image) => write!(f, "{word} {image}"),
@@ -109,12 +109,12 @@ impl fmt::Display for Choice {
     }
 }
 
-/// What is approved or rejected: always something in particular, since the candidate changes.
+/// What to approve or reject. It is always named, since the candidate changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
     /// The candidate, if it is this image.
     Image(ImageRef),
-    /// What this request is about.
+    /// The image of this request.
     Request(RequestId),
 }
 
@@ -150,17 +150,16 @@ impl fmt::Display for ImageRef {
     }
 }
 
-/// A relative command that SNS delivered later than this would act on another image than its sender
-/// saw.
+/// The age at which a relative command expires: it might act on another image than its sender saw.
 const RELATIVE_COMMANDS_EXPIRE: SignedDuration = SignedDuration::from_mins(15);
 
-/// Through what a promotion came.
+/// The way that a promotion or a vote came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Via {
     /// A push, in `auto` mode.
     Push,
-    /// A look that made good what was missed.
+    /// A look that found a missed push.
     Schedule,
     /// A message on the approval topic.
     Sns,
@@ -173,7 +172,7 @@ pub enum Via {
 }
 
 impl Via {
-    /// Whether automation caused it, and no person.
+    /// Whether automation caused it, not a person.
     pub fn is_automation(self) -> bool {
         match self {
             Via::Push | Via::Schedule => true,
@@ -182,7 +181,7 @@ impl Via {
     }
 }
 
-/// How a person belongs to the installation. Nobody else may vote or command.
+/// The relation of a person to the installation. Nobody else may vote or command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Standing {
@@ -194,7 +193,8 @@ pub enum Standing {
 }
 
 impl Command {
-    /// Whether this names no image, so that it may mean another image later.
+    /// Whether the command depends on the moment: it names no image, so it may mean another one
+    /// later.
     pub fn is_relative(&self) -> bool {
         match &self.act {
             Act::Promote(image) | Act::Rollback(image) => image.is_none(),
@@ -205,13 +205,13 @@ impl Command {
         }
     }
 
-    /// Whether this is too old to mean what its sender meant.
+    /// Whether the command is too old to mean what its sender meant.
     pub fn is_stale(&self, now: Timestamp) -> bool {
         self.is_relative()
             && self.sent_at.is_some_and(|sent| now.duration_since(sent) > RELATIVE_COMMANDS_EXPIRE)
     }
 
-    /// A decision by an approval link. Its bearer's name is only claimed; `None` without a name.
+    /// Makes a decision by an approval link. The name is only claimed; `None` without a name.
     pub fn from_link(id: String, act: Act, repository: Repository, name: &str) -> Option<Self> {
         let by = claimed(name, "claimed, by the approval link")?;
         Some(Self {
@@ -226,8 +226,7 @@ impl Command {
         })
     }
 
-    /// A command by a board's link that was asked for through IAM. The bearer's name is only
-    /// claimed.
+    /// Makes a command from a board whose link was asked for through IAM. The name is only claimed.
     pub fn from_board(id: String, act: Act, repository: Repository, name: &str) -> Self {
         let by = claimed(name, "claimed, by the board").unwrap_or_else(|| "the board".to_owned());
         Self { id, act, repository, by, via: Via::Direct, slack: None, sent_at: None, trace: None }
@@ -238,8 +237,8 @@ impl Command {
         Self { trace: Some(trace), ..self }
     }
 
-    /// A command by a person in Slack. The user's id says who it is; the name is for people to
-    /// read.
+    /// Makes a command by a person in Slack. The user's id identifies the person; the name is for
+    /// people to read.
     pub fn from_slack(
         id: String,
         act: Act,

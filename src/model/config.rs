@@ -1,10 +1,19 @@
 //! One app's configuration: the JSON in Parameter Store. It is read whole and checked whole: an
 //! error names the parameter, the key and what was expected. No I/O here.
 
-use std::collections::BTreeSet;
+mod approval;
+mod check;
+mod examples;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use approval::Approval;
+use check::{
+    Wrong, ensure, is_parameter, is_resource_type, is_stack, is_tag_prefix, is_web_address,
+};
+use examples::{EXAMPLE, example_of};
 
 use crate::json::{self, Mistake, Node};
 use crate::model::{Commit, Repository, Tag};
@@ -16,12 +25,12 @@ pub struct App {
     pub repository: Repository,
     /// The name of the Parameter Store parameter this was read from, for messages.
     pub source: String,
-    /// The rest, as it is written there.
+    /// The parsed JSON.
     pub config: Config,
 }
 
-/// The JSON of one app's configuration. Unknown keys are errors: a misspelt guard must not be no
-/// guard.
+/// The JSON of one app's configuration. Unknown keys are errors: a misspelt `guard` would leave the
+/// app without a guard.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -36,22 +45,22 @@ pub struct Config {
     /// The tag whose push makes a candidate.
     #[serde(default = "default_source_tag")]
     pub source_tag: Tag,
-    /// What comes before the commit in a production tag.
+    /// The beginning of each production tag, before the commit.
     #[serde(default = "default_tag_prefix")]
     pub tag_prefix: String,
-    /// Whether a push is asked for or promoted.
+    /// Whether a push asks for approval or is promoted.
     #[serde(default)]
     pub mode: Mode,
-    /// Where the commit is looked for, in order.
+    /// The places where the commit is looked for, in order.
     #[serde(default = "default_commit_from")]
     pub commit_from: Vec<CommitSource>,
-    /// Who is asked, and how.
+    /// The people who approve, and how they are asked.
     #[serde(default)]
     pub approval: Approval,
-    /// What a promotion may touch; absent = no guard.
+    /// The changes that a promotion may make; absent = any.
     #[serde(default)]
     pub guard: Option<Guard>,
-    /// Alarms that roll a promotion back; absent = the stack's own stay.
+    /// Alarms that roll a promotion back; absent = the stack's own alarms.
     #[serde(default)]
     pub rollback: Option<Rollback>,
     /// The source repository's address, for compare links.
@@ -59,14 +68,14 @@ pub struct Config {
     pub repository_url: Option<String>,
 }
 
-/// What a push leads to.
+/// The effect of a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// People are asked first.
+    /// It asks people for approval.
     #[default]
     Approval,
-    /// It is promoted.
+    /// It is promoted at once.
     Auto,
 }
 
@@ -112,52 +121,26 @@ pub enum CommitSource {
     Annotation,
     /// The same label in the image config.
     Label,
-    /// Nowhere: the tag is made of the digest.
+    /// No place: the tag is made from the digest.
     Digest,
 }
 
-/// Who decides, and how they are asked.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Approval {
-    /// Where to ask in Slack: the channel's id.
-    pub slack_channel: Option<String>,
-    /// Slack user ids that may decide and command; empty = anyone in the channel.
-    pub approvers: Vec<String>,
-    /// How many different people must approve.
-    pub required: u32,
-    /// After how many hours a request can no longer be approved.
-    pub expires_hours: u32,
-    /// Whether a mail link may decide; absent = yes, unless `approvers` or `required` asks for
-    /// identities.
-    pub links: Option<bool>,
-}
-
-impl Approval {
-    /// Whether only people whose identity is proven may decide: that is Slack's signature.
-    pub fn needs_identity(&self) -> bool {
-        !self.approvers.is_empty() || self.required > 1
-    }
-}
-
-impl Default for Approval {
-    fn default() -> Self {
-        Self {
-            slack_channel: None,
-            approvers: Vec::new(),
-            required: 1,
-            expires_hours: 72,
-            links: None,
-        }
-    }
-}
-
-/// What a promotion may change in the stack.
+/// The changes that a promotion may make in the stack.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Guard {
     /// Resource types, or `Type:Replacement` where a replacement is fine.
     pub allowed_changes: Vec<String>,
+}
+
+impl Guard {
+    fn check(&self) -> Result<(), Wrong> {
+        ensure(
+            self.allowed_changes.iter().all(|change| is_resource_type(change)),
+            "guard.allowed_changes",
+            "expected resource types such as `AWS::ECS::TaskDefinition:Replacement`",
+        )
+    }
 }
 
 /// CloudFormation's `RollbackConfiguration`, which replaces the stack's own.
@@ -167,15 +150,31 @@ pub struct Rollback {
     /// At most 5 CloudWatch alarms, by ARN.
     #[serde(default)]
     pub alarms: Vec<String>,
-    /// For how long after the update the alarms are watched, 0-180 minutes.
+    /// How long the alarms are watched after the update, 0-180 minutes.
     #[serde(default)]
     pub monitor_minutes: Option<u32>,
 }
 
-/// Who decides about an app, as its configuration says.
+impl Rollback {
+    fn check(&self) -> Result<(), Wrong> {
+        ensure(self.alarms.len() <= 5, "rollback.alarms", "expected at most 5 alarms")?;
+        ensure(
+            self.alarms.iter().all(|arn| arn.starts_with("arn:")),
+            "rollback.alarms",
+            "expected the ARNs of CloudWatch alarms",
+        )?;
+        ensure(
+            self.monitor_minutes.is_none_or(|minutes| minutes <= 180),
+            "rollback.monitor_minutes",
+            "expected 0-180 minutes",
+        )
+    }
+}
+
+/// The rules for decisions about an app, from its configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
-    /// Whether people are asked.
+    /// Whether a push asks for approval or is promoted.
     pub mode: Mode,
     /// Slack user ids of those who may decide; empty = anyone of the installed team in the app's
     /// channel.
@@ -192,7 +191,7 @@ impl Policy {
         !self.approvers.is_empty() || self.required > 1
     }
 
-    /// Lists what has changed, each with the value before and now.
+    /// Lists the changes since an earlier policy, each with the value before and now.
     pub fn changes_since(&self, before: &Policy) -> Vec<String> {
         let list = |approvers: &[String]| {
             if approvers.is_empty() {
@@ -213,8 +212,9 @@ impl Policy {
         changed.map(|(what, before, now)| format!("{what}: {before} before, {now} now")).collect()
     }
 
-    /// The stricter of this policy and the one that a question was asked under. The present list of
-    /// people counts; where it is empty, the question's own list.
+    /// Combines this policy with the one that a request was made under; the stricter rule counts.
+    /// For the list of people, the present one counts, or the request's if the present one is
+    /// empty.
     pub fn or_stricter(self, asked: &Policy) -> Policy {
         Policy {
             mode: if asked.mode == Mode::Approval { Mode::Approval } else { self.mode },
@@ -245,47 +245,14 @@ fn default_commit_from() -> Vec<CommitSource> {
     vec![CommitSource::Tag, CommitSource::Annotation, CommitSource::Label, CommitSource::Digest]
 }
 
-/// A correct configuration, for errors about the whole.
-const EXAMPLE: &str = r#"{"stack": "web"}"#;
-
-/// A correct value of each key, for errors about that key.
-const EXAMPLES: &[(&str, &str)] = &[
-    ("stack", r#""web""#),
-    ("parameter", r#""ProductionTag""#),
-    ("capabilities", r#"["CAPABILITY_AUTO_EXPAND"]"#),
-    ("source_tag", r#""latest""#),
-    ("tag_prefix", r#""production_""#),
-    ("mode", r#""approval""#),
-    ("commit_from", r#"["tag", "label"]"#),
-    ("approval", r#"{"required": 1}"#),
-    ("approval.slack_channel", r#""C024BE91L""#),
-    ("approval.approvers", r#"["U024BE7LH"]"#),
-    ("approval.required", "1"),
-    ("approval.expires_hours", "72"),
-    ("approval.links", "false"),
-    ("guard", r#"{"allowed_changes": ["AWS::ECS::Service"]}"#),
-    ("guard.allowed_changes", r#"["AWS::ECS::TaskDefinition:Replacement", "AWS::ECS::Service"]"#),
-    ("rollback", r#"{"monitor_minutes": 10}"#),
-    ("rollback.alarms", r#"["arn:aws:cloudwatch:us-east-1:012345678912:alarm:web-errors"]"#),
-    ("rollback.monitor_minutes", "10"),
-    ("repository_url", r#""https://github.com/acme/web""#),
-];
-
-/// Returns the example for a key; for an item of a list (`approvers[0]`), the list's.
-fn example_of(key: &str) -> Option<String> {
-    let key = key.split('[').next().unwrap_or_default();
-    let (_, value) = EXAMPLES.iter().find(|(known, _)| *known == key)?;
-    Some(format!("\"{}\": {value}", key.rsplit('.').next().unwrap_or_default()))
-}
-
-/// A configuration that cannot be used: which one, which key of it, and what was expected.
+/// A configuration that cannot be used, with its place, its key and what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError {
     /// The parameter (or environment) that holds it.
     pub place: String,
-    /// The key, as a path (`approval.required`); `None` when the whole is wrong.
+    /// The key, as a path (`approval.required`); `None` when the mistake has no key.
     pub key: Option<String>,
-    /// What is wrong and what was expected.
+    /// The mistake, and what was expected.
     pub problem: String,
 }
 
@@ -300,11 +267,44 @@ impl fmt::Display for ConfigError {
 }
 
 impl Config {
-    /// Whether a value is a production tag: one that ecr-promoter makes. The source tag never is,
-    /// since it moves.
+    /// Whether a value is a production tag, as ecr-promoter makes it. The source tag moves, so it
+    /// never counts as one.
     pub fn is_production_tag(&self, value: &str) -> bool {
         let is_own = value.len() > self.tag_prefix.len() && value.starts_with(&self.tag_prefix);
         is_own && value != self.source_tag.as_str() && value.parse::<Tag>().is_ok()
+    }
+
+    /// Checks the rules that the types do not express.
+    fn check(&self) -> Result<(), Wrong> {
+        ensure(
+            is_stack(&self.stack),
+            "stack",
+            "expected the name or the ARN of a CloudFormation stack",
+        )?;
+        ensure(
+            is_parameter(&self.parameter),
+            "parameter",
+            "expected the name of a stack parameter (letters and digits)",
+        )?;
+        ensure(
+            is_tag_prefix(&self.tag_prefix),
+            "tag_prefix",
+            "expected the start of a tag (at most 75 letters, digits, `_`, `.`, `-`, not starting \
+             with `.` or `-`)",
+        )?;
+        ensure(
+            !self.commit_from.is_empty(),
+            "commit_from",
+            "expected at least one of `tag`, `annotation`, `label`, `digest`",
+        )?;
+        self.approval.check()?;
+        self.guard.as_ref().map_or(Ok(()), Guard::check)?;
+        self.rollback.as_ref().map_or(Ok(()), Rollback::check)?;
+        ensure(
+            self.repository_url.as_deref().is_none_or(is_web_address),
+            "repository_url",
+            "expected an https:// address",
+        )
     }
 }
 
@@ -329,19 +329,15 @@ impl App {
             }));
         }
         let config: Config = json::read(&node).map_err(wrong)?;
-        let app = Self { repository: repository.clone(), source: source.to_owned(), config };
-        app.check().map_err(|ConfigError { key, problem, .. }| {
-            let found = key
-                .as_deref()
-                .and_then(|key| node.at(key))
-                .map(|value| format!("found {value}; "))
-                .unwrap_or_default();
-            wrong(Mistake { key, problem: format!("{found}{problem}.") })
+        config.check().map_err(|Wrong { key, expected }| {
+            let found = node.at(key).map(|value| format!("found {value}; ")).unwrap_or_default();
+            wrong(Mistake { key: Some(key.to_owned()), problem: format!("{found}{expected}.") })
         })?;
-        Ok(app)
+        Ok(Self { repository: repository.clone(), source: source.to_owned(), config })
     }
 
-    /// A stand-in for an app whose configuration cannot be used: enough to tell people of it.
+    /// Makes a stand-in for an app whose configuration cannot be used. It is enough to tell people
+    /// about it.
     pub fn without_configuration(repository: &Repository, source: &str) -> Self {
         let config = Config {
             stack: String::new(),
@@ -359,7 +355,7 @@ impl App {
         Self { repository: repository.clone(), source: source.to_owned(), config }
     }
 
-    /// Returns who decides about this app.
+    /// Returns the rules for decisions about this app.
     pub fn policy(&self) -> Policy {
         let Approval { approvers, required, links, .. } = &self.config.approval;
         let links = links.unwrap_or(!self.config.approval.needs_identity());
@@ -371,13 +367,13 @@ impl App {
         names_stack(&self.config.stack, stack_id)
     }
 
-    /// Where people see what lies between two commits.
+    /// The address of a page that compares two commits.
     pub fn compare_url(&self, old: Option<&Commit>, new: Option<&Commit>) -> Option<String> {
         let url = self.config.repository_url.as_ref()?.trim_end_matches('/');
         Some(format!("{url}/compare/{}...{}", old?, new?))
     }
 
-    /// An error about this configuration as a whole.
+    /// Makes an error about this configuration as a whole.
     pub fn whole(&self, problem: impl Into<String>) -> ConfigError {
         ConfigError {
             place: format!("Parameter Store {}", self.source),
@@ -386,112 +382,13 @@ impl App {
         }
     }
 
-    /// An error about one key of this configuration.
+    /// Makes an error about one key of this configuration.
     pub fn error(&self, key: &str, problem: impl Into<String>) -> ConfigError {
         ConfigError {
             place: format!("Parameter Store {}", self.source),
             key: Some(key.to_owned()),
             problem: problem.into(),
         }
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        let c = &self.config;
-        let ensure = |holds: bool, key: &str, expected: &str| {
-            if holds { Ok(()) } else { Err(self.error(key, expected)) }
-        };
-        ensure(
-            is_stack(&c.stack),
-            "stack",
-            "expected the name or the ARN of a CloudFormation stack",
-        )?;
-        ensure(
-            (1..=255).contains(&c.parameter.len())
-                && c.parameter.bytes().all(|b| b.is_ascii_alphanumeric()),
-            "parameter",
-            "expected the name of a stack parameter (letters and digits)",
-        )?;
-        let longest = format!("{}{}-{}", c.tag_prefix, "a".repeat(40), "a".repeat(12));
-        ensure(
-            longest.parse::<Tag>().is_ok(),
-            "tag_prefix",
-            "expected the start of a tag (at most 75 letters, digits, `_`, `.`, `-`, not starting \
-             with `.` or `-`)",
-        )?;
-        ensure(
-            !c.commit_from.is_empty(),
-            "commit_from",
-            "expected at least one of `tag`, `annotation`, `label`, `digest`",
-        )?;
-        let a = &c.approval;
-        ensure(a.required >= 1, "approval.required", "expected a number of people, at least 1")?;
-        ensure(
-            a.approvers.is_empty() || a.required as usize <= a.approvers.len(),
-            "approval.required",
-            "expected no more people than `approval.approvers` lists, or nothing could ever be \
-             approved",
-        )?;
-        ensure(
-            a.approvers
-                .iter()
-                .all(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric())),
-            "approval.approvers",
-            "expected Slack user ids, such as `U024BE7LH`",
-        )?;
-        ensure(
-            a.approvers.iter().collect::<BTreeSet<_>>().len() == a.approvers.len(),
-            "approval.approvers",
-            "expected each person once: a person who is listed twice still has one vote",
-        )?;
-        ensure(
-            a.slack_channel.as_deref().is_none_or(is_channel),
-            "approval.slack_channel",
-            "expected the channel's id (`C…` or `G…`), not its name, which Slack does not say of \
-             private channels. In Slack, open the \
-             channel and click on its name: the id is at the end of the tab *About*",
-        )?;
-        ensure(
-            !a.needs_identity() || a.slack_channel.is_some(),
-            "approval.slack_channel",
-            "expected a channel's id, such as `C024BE91L`: with `approval.approvers`, or \
-             `approval.required` above 1, people decide in \
-             Slack only, and without a channel nobody is asked there",
-        )?;
-        ensure(
-            (1..=8760).contains(&a.expires_hours),
-            "approval.expires_hours",
-            "expected 1-8760 hours",
-        )?;
-        if let Some(guard) = &c.guard {
-            ensure(
-                guard.allowed_changes.iter().all(|change| is_resource_type(change)),
-                "guard.allowed_changes",
-                "expected resource types such as `AWS::ECS::TaskDefinition:Replacement`",
-            )?;
-        }
-        if let Some(rollback) = &c.rollback {
-            ensure(rollback.alarms.len() <= 5, "rollback.alarms", "expected at most 5 alarms")?;
-            ensure(
-                rollback.alarms.iter().all(|arn| arn.starts_with("arn:")),
-                "rollback.alarms",
-                "expected the ARNs of CloudWatch alarms",
-            )?;
-            ensure(
-                rollback.monitor_minutes.is_none_or(|m| m <= 180),
-                "rollback.monitor_minutes",
-                "expected 0-180 minutes",
-            )?;
-        }
-        ensure(
-            c.repository_url.as_deref().is_none_or(|url| {
-                url.starts_with("https://")
-                    && !url.contains(|c: char| {
-                        c.is_whitespace() || c.is_control() || "<>|\"".contains(c)
-                    })
-            }),
-            "repository_url",
-            "expected an https:// address",
-        )
     }
 }
 
@@ -505,44 +402,6 @@ pub fn names_stack(own: &str, stack_id: &str) -> bool {
         || Some(own) == name
         || own.starts_with("arn:")
             && stack_id.strip_prefix(own).is_some_and(|rest| rest.starts_with('/'))
-}
-
-/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html>:
-/// `[a-zA-Z][-a-zA-Z0-9]*`, 128.
-fn is_stack(text: &str) -> bool {
-    let is_name = |name: &str| {
-        (1..=128).contains(&name.len())
-            && name.starts_with(|c: char| c.is_ascii_alphabetic())
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-    };
-    match text.strip_prefix("arn:") {
-        None => is_name(text),
-        Some(rest) => {
-            let parts: Vec<&str> = rest.splitn(5, ':').collect();
-            parts.len() == 5
-                && parts[1] == "cloudformation"
-                && parts[4]
-                    .strip_prefix("stack/")
-                    .is_some_and(|r| is_name(r.split('/').next().unwrap_or_default()))
-        }
-    }
-}
-
-/// Whether this is a channel's id: `C…`, or `G…` for an older private channel. Names of channels
-/// have no capital letters in Slack.
-fn is_channel(text: &str) -> bool {
-    (2..=64).contains(&text.len())
-        && text.starts_with(['C', 'G'])
-        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
-}
-
-fn is_resource_type(change: &str) -> bool {
-    let kind = change.strip_suffix(":Replacement").unwrap_or(change);
-    kind.split("::").count() >= 2
-        && kind.split("::").all(|part| {
-            !part.is_empty()
-                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"@_-".contains(&b))
-        })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! An image: its manifest as ECR stores it, the commit it says it was built from, and the tag it
-//! gets in production. CONTRACT: the manifest's bytes are never changed, since one changed byte is
-//! another image. No I/O here.
+//! gets in production. CONTRACT: the manifest's bytes are never changed, since one changed byte
+//! makes another image. No I/O here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +11,8 @@ use wildmatch::WildMatch;
 use crate::model::config::{CommitSource, Config};
 use crate::model::{Commit, Digest, Tag};
 
-/// The media types of all manifests that are promoted: without them named, ECR may convert or leave
-/// out an image.
+/// The media types of manifests that can be promoted. A request to ECR names them all, since ECR
+/// may convert or leave out an image of another type.
 pub const MEDIA_TYPES: [&str; 4] = [
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -25,8 +25,8 @@ pub const MEDIA_TYPES: [&str; 4] = [
 const CONFIG_TYPES: [&str; 2] =
     ["application/vnd.docker.container.image.v1+json", "application/vnd.oci.image.config.v1+json"];
 
-/// How many platforms of an index are looked at: its children are foreign words, and each costs
-/// three calls.
+/// The most platforms of an index that are looked at. An index is foreign data, and each platform
+/// costs three calls.
 pub const MOST_PLATFORMS: usize = 32;
 
 /// The annotation and label that name the commit.
@@ -40,15 +40,15 @@ pub struct Image {
     pub digest: Digest,
     /// The bytes, as ECR gave them.
     pub manifest: String,
-    /// What ECR calls them; an OCI manifest need not say so itself.
+    /// The media type that ECR reports. An OCI manifest may leave it out.
     pub media_type: String,
     /// The revision annotation, if it is a commit.
     pub annotation: Option<Commit>,
-    /// Where the image config (and so the labels) is to be found.
+    /// The place of the image config, which contains the labels.
     pub config: ConfigLocation,
 }
 
-/// Where an image's labels are.
+/// The place of an image's labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConfigLocation {
     /// A single image: the digest of its config blob.
@@ -56,15 +56,15 @@ pub enum ConfigLocation {
     /// An index: the digests of its platform images, each once, and no more than
     /// [`MOST_PLATFORMS`].
     Platforms(Vec<Digest>),
-    /// Nothing that could carry a label.
+    /// No place: nothing can have a label.
     Nowhere,
-    /// Not a container image, and never a candidate: its type, such as that of a Helm chart or a
+    /// No container image, so never a candidate: its type, such as that of a Helm chart or a
     /// signature.
     Artifact(String),
 }
 
 impl Image {
-    /// Reads a manifest; `Err` says why it is not what its digest or format promises.
+    /// Reads a manifest. The error says how it contradicts its digest or its format.
     pub fn parse(
         digest: &Digest,
         manifest: String,
@@ -73,8 +73,8 @@ impl Image {
         let actual = Digest::of(manifest.as_bytes());
         if actual != *digest {
             return Err(format!(
-                "the manifest's sha256 is {actual}, not {digest}: ECR answered another or a \
-                 converted manifest"
+                "the manifest's sha256 is {actual}, not {digest}: ECR returned another manifest, \
+                 or converted it"
             ));
         }
         let body: Manifest = serde_json::from_str(&manifest)
@@ -89,36 +89,40 @@ impl Image {
             ));
         }
         let config =
-            match (body.artifact_type.filter(|kind| !kind.is_empty()), body.manifests, body.config)
-            {
-                // Two tools may read such a manifest differently, and run different things.
-                (_, Some(_), Some(_)) => {
-                    return Err(format!(
-                        "{digest} is an image and an index at once, which cannot be promoted"
-                    ));
-                }
-                (Some(kind), _, _) => ConfigLocation::Artifact(kind),
-                (None, Some(Platforms(platforms)), None) if platforms.is_empty() => {
-                    ConfigLocation::Artifact("an index without an image".to_owned())
-                }
-                (None, Some(Platforms(platforms)), None) => ConfigLocation::Platforms(platforms),
-                (None, None, Some(config)) => match config.media_type {
-                    Some(kind) if !CONFIG_TYPES.contains(&kind.as_str()) => {
-                        ConfigLocation::Artifact(kind)
-                    }
-                    Some(_) | None => config
-                        .digest
-                        .and_then(|text| text.parse().ok())
-                        .map_or(ConfigLocation::Nowhere, ConfigLocation::Blob),
-                },
-                (None, None, None) => ConfigLocation::Nowhere,
-            };
+            location(body.artifact_type, body.manifests, body.config).ok_or_else(|| {
+                format!("{digest} is an image and an index at once, which cannot be promoted")
+            })?;
         let annotation = body.annotations.and_then(Labels::commit);
         Ok(Self { digest: digest.clone(), manifest, media_type, annotation, config })
     }
 }
 
-/// A manifest or an index, as far as it is read: what strangers put in besides takes no memory.
+/// Finds where the labels are. `None` for a manifest that is an image and an index at once: two
+/// tools may read such a manifest differently, and run different things.
+fn location(
+    artifact_type: Option<String>,
+    manifests: Option<Platforms>,
+    config: Option<Descriptor>,
+) -> Option<ConfigLocation> {
+    Some(match (artifact_type.filter(|kind| !kind.is_empty()), manifests, config) {
+        (_, Some(_), Some(_)) => return None,
+        (Some(kind), _, _) => ConfigLocation::Artifact(kind),
+        (None, Some(Platforms(platforms)), None) if platforms.is_empty() => {
+            ConfigLocation::Artifact("an index without an image".to_owned())
+        }
+        (None, Some(Platforms(platforms)), None) => ConfigLocation::Platforms(platforms),
+        (None, None, Some(config)) => match config.media_type {
+            Some(kind) if !CONFIG_TYPES.contains(&kind.as_str()) => ConfigLocation::Artifact(kind),
+            Some(_) | None => config
+                .digest
+                .and_then(|text| text.parse().ok())
+                .map_or(ConfigLocation::Nowhere, ConfigLocation::Blob),
+        },
+        (None, None, None) => ConfigLocation::Nowhere,
+    })
+}
+
+/// A manifest or an index. Only these fields are kept, so that foreign data takes no memory.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Manifest {
@@ -154,8 +158,8 @@ struct Reference {
 }
 
 impl Descriptor {
-    /// The child's digest, if it is an image for a platform and no attestation, signature or SOCI
-    /// index beside one.
+    /// The child's digest, if it is the image for a platform. `None` for an attestation, a
+    /// signature or a SOCI index.
     fn image(self) -> Option<Digest> {
         let is_image = self.media_type.is_none_or(|kind| MEDIA_TYPES.contains(&kind.as_str()));
         let is_artifact = self.artifact_type.is_some_and(|kind| !kind.is_empty());
@@ -221,13 +225,13 @@ pub fn label(config: &[u8]) -> Option<Commit> {
     serde_json::from_slice::<ImageConfig>(config).ok()?.config?.labels?.commit()
 }
 
-/// Which of a repository's tags can be put on another image.
+/// A repository's rules for which tags can be moved to another image.
 /// <https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html>
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TagMutability {
     /// Whether the repository's tags are immutable.
     pub is_immutable: bool,
-    /// For which tags, by name with `*` for any characters, the opposite holds.
+    /// Tags for which the opposite is true, by name with `*` for any characters.
     pub exclusions: Vec<String>,
 }
 
@@ -240,19 +244,19 @@ impl TagMutability {
     }
 }
 
-/// Which tag is on which image, as far as that was read: a repository may have 100,000 tags, and a
-/// look needs a few of them.
+/// The tags that were read, with their images. A repository may have 100,000 tags, and a look needs
+/// a few of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tags {
-    /// What a tag is on; `None` where it is on no image.
+    /// The image of each tag; `None` for a tag that no image has.
     holders: BTreeMap<Tag, Option<Digest>>,
-    /// Images all of whose tags are known.
+    /// Images whose tags are all known.
     whole: BTreeSet<Digest>,
     /// Whether these are all tags of the repository.
     are_all: bool,
 }
 
-/// All tags of a repository.
+/// Collects all tags of a repository.
 impl FromIterator<(Tag, Digest)> for Tags {
     fn from_iter<T: IntoIterator<Item = (Tag, Digest)>>(pairs: T) -> Self {
         let holders = pairs.into_iter().map(|(tag, digest)| (tag, Some(digest))).collect();
@@ -261,18 +265,18 @@ impl FromIterator<(Tag, Digest)> for Tags {
 }
 
 impl Tags {
-    /// What a tag is on, as it was read just now.
+    /// Adds a tag that was read, with its image.
     pub fn insert(&mut self, tag: Tag, holder: Option<Digest>) {
         self.holders.insert(tag, holder);
     }
 
-    /// All tags of an image, as they were read just now.
+    /// Adds all tags of an image.
     pub fn insert_all_of(&mut self, digest: &Digest, tags: impl IntoIterator<Item = Tag>) {
         self.holders.extend(tags.into_iter().map(|tag| (tag, Some(digest.clone()))));
         self.whole.insert(digest.clone());
     }
 
-    /// What a tag is on. The outer `None`: that was not read.
+    /// The image of a tag. The outer `None`: the tag was not read; the inner one: no image has it.
     pub fn holder(&self, tag: &Tag) -> Option<Option<&Digest>> {
         match self.holders.get(tag) {
             Some(holder) => Some(holder.as_ref()),
@@ -280,13 +284,13 @@ impl Tags {
         }
     }
 
-    /// Whether a tag is on an image, for all that is known.
+    /// Whether a tag is known to be on this image.
     pub fn is_on(&self, tag: &Tag, digest: &Digest) -> bool {
         self.holder(tag).flatten() == Some(digest)
     }
 
-    /// The commit that a digest's tags name; none where they name several. The outer `None`: its
-    /// tags were not read.
+    /// The commit that an image's tags name. The outer `None`: its tags were not read; the inner
+    /// one: they name no commit, or several.
     pub fn commit(&self, digest: &Digest, config: &Config) -> Option<Option<Commit>> {
         if !self.are_all && !self.whole.contains(digest) {
             return None;
@@ -320,10 +324,10 @@ pub fn commit_in(tag: &Tag) -> Option<Commit> {
     (last.len() == 40 || last.bytes().any(|b| b.is_ascii_alphabetic())).then_some(commit)
 }
 
-/// What is known of an image's commit so far.
+/// The commit of an image, or what must be read to know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommitOf {
-    /// This one, or for certain none.
+    /// The commit; `None` if the image names none.
     Known(Option<Commit>),
     /// The order reaches `label`, which has not been read.
     NeedsLabel,
@@ -363,10 +367,10 @@ pub fn commit_of(
     CommitOf::Known(None)
 }
 
-/// The tag that this image has, or is to get, in production: a tag never changes its meaning, so
-/// where the plain one is on another digest (the commit was built twice), the digest becomes part
-/// of it, and then a number. `taken` are tags that it must not get. A tag of which nothing is known
-/// counts as free: whoever puts it finds out.
+/// The tag that this image has, or is to get, in production. A tag is never moved. So if the plain
+/// tag is on another digest (the commit was built twice), the digest becomes part of the tag, and
+/// then a number. `taken` are tags that the image must not get. A tag that was not read counts as
+/// free: the call that puts it finds out.
 pub fn production_tag(
     digest: &Digest,
     commit: Option<&Commit>,
@@ -384,7 +388,7 @@ pub fn production_tag(
             format!("{prefix}{}", &digest.as_str()["sha256:".len()..]),
         ],
     };
-    // Somebody may have put all of these on other images: that blocks nobody.
+    // Somebody may have put all of these on other images. A number then makes a free one.
     let more: Vec<String> =
         (2..=9).filter_map(|number| Some(format!("{}-{number}", names.last()?))).collect();
     let names = names.iter().chain(&more).filter_map(|name| name.parse().ok());

@@ -1,5 +1,5 @@
-//! What the schedule remembers from one look to the next: the configured apps, and where to go on
-//! after a look ran out of time. Each is an item of its own in the table. No I/O here.
+//! The schedule's memory: the configured apps, and where to continue after a look ran out of time.
+//! Each is an item of its own in the table. No I/O here.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +10,18 @@ use crate::model::{Digest, Repository};
 /// The configured apps, as the schedule last saw them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct KnownApps {
-    /// Each app, and why its configuration cannot be used, if people were told that.
+    /// Each app, with the problem of its configuration if people were notified about one.
     pub apps: BTreeMap<Repository, Option<Trouble>>,
 }
 
-/// Why a configuration cannot be used: a fingerprint of the words. It is enough to tell each
-/// problem once, and short, since one item holds thousands of apps.
+/// A problem of a configuration, as a fingerprint of its words. That is enough to notify people
+/// once, and short, since one item holds thousands of apps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct Trouble(String);
 
 impl Trouble {
-    /// The fingerprint of these words.
+    /// Makes the fingerprint of these words.
     pub fn of(words: &str) -> Self {
         Self(format!("#{}", Digest::of(words.as_bytes()).short()))
     }
@@ -43,14 +43,14 @@ impl From<Trouble> for String {
     }
 }
 
-/// Where the next look goes on, if the last one ran out of time.
+/// The place where the next look continues, if the last one ran out of time.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Unfinished {
     /// Counts the rounds through all apps that one invocation could not finish.
     pub round: u64,
-    /// The app at which this round goes on; `None` once the round is complete.
+    /// The app at which this round continues; `None` once the round is complete.
     pub next: Option<Repository>,
-    /// Another round is due after this one, since the hourly look came while it was under way.
+    /// Whether another round is due after this one, since the hourly look came meanwhile.
     pub again: bool,
     /// The app at which the next look at open work begins.
     pub open: Option<Repository>,
@@ -75,7 +75,7 @@ impl Unfinished {
         due
     }
 
-    /// The same after a look that had no time for `left` and the apps after it.
+    /// Returns the place after a look that had no time for `left` and the apps after it.
     pub fn after(&self, left: Option<&Repository>) -> Self {
         let open = self.open.clone();
         match left {
@@ -90,8 +90,8 @@ impl Unfinished {
         }
     }
 
-    /// Merges what two invocations wrote that began at the same place: the one that came further
-    /// counts, and a due round is kept.
+    /// Merges what two invocations wrote that began at the same place. The one that came further
+    /// counts, and a due round stays due.
     pub fn or_further(self, other: &Self) -> Self {
         // A round without a next app is complete.
         let is_further = (self.round, self.next.is_none(), &self.next)
@@ -141,8 +141,7 @@ mod tests {
         let stopped = at(7, Some("cc"), true);
         assert_eq!(stopped.due(names(&ALL)), names(&["cc", "dd", "aa", "bb"]));
         assert_eq!(stopped.after(Some(&name("dd"))), at(7, Some("dd"), true));
-        // Those that were looked at in this round come again in the next, before which nobody is
-        // forgotten.
+        // The next round looks at all apps again, so no app is forgotten.
         assert_eq!(stopped.after(Some(&name("bb"))), at(8, Some("bb"), false));
         assert_eq!(stopped.after(None), at(7, None, false));
     }
@@ -156,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_that_looked_at_the_same_apps_the_further_one_counts() {
+    fn the_further_of_two_looks_counts() {
         for (one, other, both) in [
             (at(0, Some("cc"), false), at(0, Some("bb"), false), at(0, Some("cc"), false)),
             (at(0, Some("bb"), false), at(0, None, false), at(0, None, false)),
@@ -175,7 +174,7 @@ mod tests {
         assert_eq!(all.after(Some(&name("cc"))), at(1, Some("cc"), false));
     }
 
-    /// Whatever stops when, whoever overlaps whom: all apps get their turn.
+    /// Whenever looks stop or overlap, all apps get their turn.
     #[test]
     fn nobody_starves() {
         let all: Vec<Repository> = (0..50).map(|n| name(&format!("app-{n:02}"))).collect();

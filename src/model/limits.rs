@@ -1,11 +1,11 @@
-//! How much of a text or a list is kept, since a DynamoDB item holds at most 400 KB. Reasons, names
-//! and lists of changes come from outside and are cut before they are kept. What is sent to people
-//! at once is cut only where a message needs it.
+//! Limits for texts and lists that are kept, since a DynamoDB item holds at most 400 KB. Reasons,
+//! names and lists of changes come from outside and are cut before they are kept. Messages that are
+//! sent at once have limits of their own.
 
 /// The most bytes of a reason, in CloudFormation's words or a person's.
 pub const REASON: usize = 600;
 
-/// The most bytes of the name of whoever did something.
+/// The most bytes of a name of a person or a sender.
 pub const BY: usize = 300;
 
 /// The most bytes of a stack parameter's value.
@@ -20,10 +20,10 @@ pub const CHANGES_OF_A_NOTICE: usize = 10;
 /// The most lines of changes in a request, which pages show for days.
 pub const CHANGES_OF_A_REQUEST: usize = 20;
 
-/// The most votes of the present request, and of an earlier one whose Slack message is still to be
-/// updated.
+/// The most votes of the present request.
 pub const VOTES: usize = 60;
 
+/// The most votes of an earlier request, whose Slack message is still to be updated.
 pub const VOTES_OF_AN_EARLIER_REQUEST: usize = 5;
 
 /// The most votes that a promotion carries into the history.
@@ -41,8 +41,8 @@ pub const CHANGE_SETS: usize = 30;
 /// The most names of other people's change sets that executing ours deletes.
 pub const DELETED: usize = 20;
 
-/// Cuts a reason as it is kept. A reason that is compared with a kept one must be cut in the same
-/// way.
+/// Cuts a reason to the length that is kept. A reason must be cut like this before it is compared
+/// with a kept one.
 pub fn kept_reason(reason: &str) -> String {
     cut(reason, REASON)
 }
@@ -61,7 +61,7 @@ pub fn cut(text: &str, most: usize) -> String {
 }
 
 pub fn cut_changes(changes: &mut Vec<String>, most: usize) {
-    // The line that says how many are missing is one of them.
+    // The line with the number of missing ones counts too.
     if changes.len() > most {
         let missing = changes.len() - (most - 1);
         changes.truncate(most - 1);

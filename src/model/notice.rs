@@ -1,4 +1,4 @@
-//! What people are to be told, until it was sent. No I/O here.
+//! Notices to people, kept until they are sent. No I/O here.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -7,10 +7,10 @@ use crate::model::answer::Outcome;
 use crate::model::limits::{BY, CHANGES_OF_A_NOTICE, VALUE, cut, cut_changes, kept_reason};
 use crate::model::{Commit, Digest, RequestId, Tag};
 
-/// Something that people are to be told.
+/// A notice to people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
-    /// The outcome that people are told.
+    /// The outcome that it tells.
     pub outcome: Outcome,
     /// The image.
     pub digest: Option<Digest>,
@@ -18,15 +18,15 @@ pub struct Notice {
     pub commit: Option<Commit>,
     /// Its tag.
     pub tag: Option<Tag>,
-    /// What ran before, or runs now.
+    /// The tag that ran before, or runs now.
     pub previous_tag: Option<String>,
-    /// The commit of that, where known.
+    /// The commit of that tag, where known.
     pub previous_commit: Option<Commit>,
     /// Who or what caused it.
     pub by: String,
     /// Why.
     pub reason: String,
-    /// When it became so.
+    /// When it happened.
     pub at: Timestamp,
     /// How long the promotion took, in seconds.
     #[serde(default)]
@@ -34,16 +34,16 @@ pub struct Notice {
     /// The tag that a rollback goes back from.
     #[serde(default)]
     pub rolls_back: Option<String>,
-    /// What it would change in the stack, where that was looked at.
+    /// The changes that it would make in the stack, where they were looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<String>,
     /// The request that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestId>,
-    /// Until when that can be approved.
+    /// Until when the request can be approved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// How often sending it to the notification topic has failed.
+    /// How many times sending it to the notification topic has failed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub tries: u32,
     /// When it was last tried. The app's Slack channel was told at the first try.
@@ -56,7 +56,7 @@ fn is_zero(number: &u32) -> bool {
 }
 
 impl Notice {
-    /// The same, cut to what may be kept.
+    /// Cuts the notice to the limits of what is kept.
     pub fn within_limits(mut self) -> Self {
         self.by = cut(&self.by, BY);
         self.reason = kept_reason(&self.reason);
@@ -66,7 +66,7 @@ impl Notice {
         self
     }
 
-    /// A notice that is about no particular image.
+    /// Makes a notice without an image.
     pub fn new(
         outcome: Outcome,
         by: impl Into<String>,
@@ -93,7 +93,7 @@ impl Notice {
         }
     }
 
-    /// Whether to try sending it now: at each look for some tries, then more and more rarely.
+    /// Whether to try sending it now: at each look for the first tries, then more and more rarely.
     pub fn is_due(&self, now: Timestamp) -> bool {
         let Some(tried_at) = self.tried_at.filter(|_| self.tries >= QUICK_TRIES) else {
             return true;
@@ -102,12 +102,12 @@ impl Notice {
         now.duration_since(tried_at) >= pause.min(LONGEST_PAUSE)
     }
 
-    /// Whether it has been tried long enough, and is given up.
+    /// Whether it has been tried long enough and is dropped.
     pub fn is_given_up(&self, now: Timestamp) -> bool {
         self.tries > QUICK_TRIES && now.duration_since(self.at) > GIVEN_UP
     }
 
-    /// The same after another try that failed.
+    /// Counts another try that failed.
     pub fn tried_in_vain(mut self, now: Timestamp) -> Self {
         self.tries = self.tries.saturating_add(1);
         self.tried_at = Some(now);
@@ -115,8 +115,8 @@ impl Notice {
     }
 }
 
-/// How many times a notice is tried at each look, before the tries become rarer. Lambda delivers a
-/// failed event three times, and the schedule looks every five minutes.
+/// The number of tries at each look, before they become rarer. Lambda delivers a failed event three
+/// times, and the schedule looks every five minutes.
 const QUICK_TRIES: u32 = 12;
 
 /// The first pause after that. Each further one is twice as long.
@@ -124,5 +124,5 @@ const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
 
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(6);
 
-/// The age at which a notice that could not be sent is given up.
+/// The age at which a notice that could not be sent is dropped.
 const GIVEN_UP: SignedDuration = SignedDuration::from_hours(72);

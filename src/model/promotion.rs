@@ -22,20 +22,20 @@ pub struct Promotion {
     pub commit: Option<Commit>,
     /// Its production tag.
     pub tag: Tag,
-    /// What ran before. It is written again when the update is sent.
+    /// The tag that ran before. It is written again when the update is sent.
     pub previous_tag: String,
-    /// The commit of what ran before, where known.
+    /// The commit that ran before, where known.
     pub previous_commit: Option<Commit>,
     /// The image that ran before, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_digest: Option<Digest>,
     /// The stack that it updates.
     pub stack: String,
-    /// Who wanted it.
+    /// Who asked for it.
     pub by: String,
-    /// Through what.
+    /// The way that the wish came.
     pub via: Via,
-    /// By what right. An older version did not write it.
+    /// The right by which it is made. An older version did not write it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<Basis>,
     /// When it was decided.
@@ -49,7 +49,7 @@ pub struct Promotion {
     /// The command that asked for it.
     #[serde(default)]
     pub command: Option<String>,
-    /// What it rolls back from.
+    /// The tag that it rolls back from.
     #[serde(default)]
     pub rolls_back: Option<String>,
     /// The image of that, where known.
@@ -58,19 +58,19 @@ pub struct Promotion {
     /// Who cancelled it.
     #[serde(default)]
     pub cancelled_by: Option<String>,
-    /// The request whose approval it rests on.
+    /// The request whose approval it is based on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestId>,
-    /// What people said of the request when it was decided.
+    /// The votes on the request when the promotion was decided.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub votes: Vec<Vote>,
-    /// Change sets of others on its stack, which executing its own deletes.
+    /// Other people's change sets on its stack. Executing its own deletes them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deletes_change_sets: Vec<String>,
 }
 
 impl Promotion {
-    /// The same, cut to what may be kept.
+    /// Cuts the promotion to the limits of what is kept.
     pub fn within_limits(mut self) -> Self {
         self.by = cut(&self.by, BY);
         self.previous_tag = cut(&self.previous_tag, VALUE);
@@ -83,8 +83,8 @@ impl Promotion {
         self
     }
 
-    /// By what right it goes. For a promotion of an older version, which did not write it, the way
-    /// it came tells.
+    /// The right by which it is made. An older version did not write it; then it follows from the
+    /// way that the promotion came.
     pub fn basis(&self) -> Basis {
         let by_its_way = || match self.via {
             Via::Push | Via::Schedule => Basis::Automation,
@@ -97,7 +97,7 @@ impl Promotion {
         })
     }
 
-    /// The notice that this promotion has this outcome.
+    /// Makes the notice that this promotion has this outcome.
     pub fn notice(&self, outcome: Outcome, reason: impl Into<String>, at: Timestamp) -> Notice {
         Notice {
             digest: Some(self.digest.clone()),
@@ -112,13 +112,13 @@ impl Promotion {
     }
 }
 
-/// What a promotion rests on: the right by which it goes into production.
+/// The right by which a promotion goes into production.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
-    /// Nobody in particular: a push or the schedule.
+    /// Automation: a push or the schedule.
     Automation,
-    /// `promote` by somebody whom IAM allows to publish or invoke.
+    /// `promote` by somebody whom IAM allows to publish to the topic or to invoke the function.
     BreakGlass,
     /// One person's command in Slack.
     Person,
@@ -126,7 +126,7 @@ pub enum Basis {
     Votes,
     /// `rollback`: an image that ran before.
     GoingBack,
-    /// Takes back an update of ours that arrived although a newer promotion had replaced it.
+    /// Undoes an update of ours that arrived although a newer promotion had replaced it.
     Undoing,
 }
 
@@ -142,12 +142,12 @@ pub enum End {
     Superseded,
     /// A person cancelled it.
     Cancelled,
-    /// It would have touched what it may not touch.
+    /// It would have made a change that is not allowed.
     Blocked,
 }
 
 impl End {
-    /// The outcome that says so.
+    /// The outcome with the same meaning.
     pub fn outcome(self) -> Outcome {
         match self {
             End::Deployed => Outcome::Deployed,
@@ -162,9 +162,9 @@ impl End {
 /// A promotion that ended: a `history#…` item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
-    /// Its number: promotions of this app that ended before it.
+    /// The number of promotions of this app that ended before it.
     pub number: u64,
-    /// What was wanted.
+    /// The promotion.
     #[serde(flatten)]
     pub promotion: Promotion,
     /// How it ended.
@@ -176,7 +176,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Its place in an answer.
+    /// Makes the entry for an answer.
     pub fn closed(&self) -> Closed {
         Closed {
             outcome: self.end.outcome(),

@@ -1,7 +1,7 @@
 //! Board sessions: who may use a board, since when and until when. A session is written when Slack
 //! has confirmed a person, or when somebody who may invoke the function asks for a board. The
-//! board's link names the session, so whoever has stolen the link secret still cannot act as
-//! anybody. No I/O here.
+//! board's link names the session, so a stolen link secret alone does not let anybody in. No I/O
+//! here.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,13 +22,13 @@ pub struct BoardLink {
 /// One board's session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// What it is known by.
+    /// Its id.
     pub id: SessionId,
-    /// Carried by the link that was handed out, and known to nobody else.
+    /// The secret part of the link. Only who got the link knows it.
     pub proof: Proof,
-    /// Who asked for it, for people to read; claimed where IAM let them in.
+    /// Who asked for it, for people to read; only claimed where IAM allowed it.
     pub by: String,
-    /// Who that is in Slack; `None` where IAM let them in.
+    /// The person in Slack; `None` where IAM allowed it.
     pub slack: Option<SlackOrigin>,
     /// Since when.
     pub since: Timestamp,
@@ -37,7 +37,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Returns what the session's link carries.
+    /// Returns the session's link.
     pub fn link(&self) -> BoardLink {
         BoardLink { session: self.id.clone(), proof: self.proof.clone() }
     }

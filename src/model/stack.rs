@@ -1,4 +1,5 @@
-//! A CloudFormation stack as it was just seen, and what its events say of each update. No I/O here.
+//! A CloudFormation stack as it was just read, and how each update ended by its events. No I/O
+//! here.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::model::Token;
 
-/// What `DescribeStacks` answers, as far as a promotion needs it.
+/// The part of `DescribeStacks`' answer that a promotion needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stack {
     /// The stack's ARN.
@@ -30,20 +31,20 @@ pub struct Parameter {
     pub key: String,
     /// What it was set to.
     pub value: String,
-    /// What an SSM-typed one resolved to; `None` for every other type.
+    /// The value that an SSM-typed one resolved to; `None` for every other type.
     pub resolved: Option<String>,
 }
 
-/// What can be done with a stack now.
+/// The state of a stack, by what can be done with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// An update may be sent, and the parameters are those that run.
     AtRest,
     /// An operation is under way and ends by itself.
     Busy,
-    /// A person must mend (or finish making) the stack first; at rest.
+    /// At rest, but a person must first repair the stack or finish making it.
     Broken,
-    /// It is under review or being deleted: nothing will follow by itself.
+    /// It is under review or being deleted. Waiting for it is useless.
     Leaving,
     /// Deleted.
     Gone,
@@ -89,7 +90,7 @@ pub struct StackEvent {
 }
 
 impl StackEvent {
-    /// Whether this update, or its cancel, caused it.
+    /// Whether this update, or the call that cancelled it, caused the event.
     pub fn is_of(&self, token: &Token) -> bool {
         self.token
             .as_deref()
@@ -97,26 +98,26 @@ impl StackEvent {
     }
 }
 
-/// What became of one update.
+/// The end of one update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UpdateEnd {
     /// CloudFormation accepted it, and no event says that it has ended.
     Running,
-    /// It went through.
+    /// It succeeded.
     Complete,
-    /// It did not, and the stack went back or is stuck; with CloudFormation's first reason.
+    /// It failed, and the stack was rolled back or is stuck; with CloudFormation's first reason.
     Failed(String),
-    /// The events that were read do not reach back to the update, so they cannot tell whether
+    /// The events that were read do not reach back to the update, so they do not show whether
     /// CloudFormation accepted it.
     Unknown,
 }
 
-/// What is looked for in a stack's events, which are read back from the newest until it is found.
+/// The goal of reading a stack's events, which are read from the newest back until it is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EventsWanted {
     /// Updates whose first event is looked for.
     pub starts_of: Vec<Token>,
-    /// Older events than this are not needed for that; `None` where no update is looked for.
+    /// Events older than this are not needed for that; `None` where no update is looked for.
     pub since: Option<Timestamp>,
 }
 
@@ -125,7 +126,7 @@ pub struct EventsWanted {
 pub struct StackEvents {
     /// The events.
     pub list: Vec<StackEvent>,
-    /// Whether reading stopped before it reached what was wanted: older events may tell more.
+    /// Whether reading stopped before its goal: older events may say more.
     pub is_cut: bool,
 }
 
@@ -144,7 +145,7 @@ const STARTS: [&str; 5] = [
     "DELETE_IN_PROGRESS",
     "REVIEW_IN_PROGRESS",
 ];
-/// Statuses of the stack with which an operation ends that went through.
+/// Statuses of the stack with which an operation ends that succeeded.
 const COMPLETE: [&str; 3] = ["UPDATE_COMPLETE", "CREATE_COMPLETE", "IMPORT_COMPLETE"];
 
 impl StackEvent {
@@ -158,9 +159,9 @@ impl StackEvent {
 }
 
 impl StackEvents {
-    /// How the update with this token ended; `None` if CloudFormation never accepted it. A stack
-    /// runs one operation at a time, so the first end after the update's start is its end, whatever
-    /// token that event has: a cancel in the console has its own, or none.
+    /// Returns how the update with this token ended; `None` if CloudFormation never accepted it. A
+    /// stack runs one operation at a time, so the first end after the update's start is its end.
+    /// That event may have another token: a cancel in the console has its own, or none.
     pub fn end_of(&self, token: &Token) -> Option<UpdateEnd> {
         let Some(start) = self.list.iter().position(|event| event.is_start() && event.is_of(token))
         else {
@@ -173,7 +174,7 @@ impl StackEvents {
         Some(end.map_or(UpdateEnd::Running, |end| self.judge(end, start)))
     }
 
-    /// Why CloudFormation takes the update with this token back, if that is what it does just now.
+    /// Says why CloudFormation is rolling back the update with this token; `None` if it is not.
     pub fn goes_back(&self, token: &Token) -> Option<String> {
         self.under_way().filter(|start| start.is_of(token))?;
         let start = self.list.iter().position(StackEvent::is_start)?;
@@ -183,7 +184,7 @@ impl StackEvents {
         is_taken_back.then(|| first_failure(&self.list[..=start]))
     }
 
-    /// The same where the update's first event was not found.
+    /// Returns how an update ended whose first event was not found.
     fn end_without_start(&self, token: &Token) -> Option<UpdateEnd> {
         let Some(oldest) = self.list.iter().rposition(|event| event.is_of(token)) else {
             return self.is_cut.then_some(UpdateEnd::Unknown);
@@ -206,12 +207,12 @@ impl StackEvents {
         newest.is_start().then_some(newest)
     }
 
-    /// The newest operation that went through: the one that the parameters at rest come from.
+    /// The newest operation that succeeded. The parameters at rest come from it.
     pub fn newest_complete(&self) -> Option<&StackEvent> {
         self.list.iter().find(|event| event.is_stack && COMPLETE.contains(&event.status.as_str()))
     }
 
-    /// Whether these events tell all that is wanted, so that no older ones are needed.
+    /// Whether these events are enough, so that no older ones are needed.
     pub fn tell(&self, wanted: &EventsWanted) -> bool {
         let tells_what_runs =
             match self.list.iter().find(|event| event.is_start() || event.is_end()) {
@@ -227,8 +228,8 @@ impl StackEvents {
         tells_what_runs && (is_old_enough || wanted.starts_of.iter().all(has_start_of))
     }
 
-    /// How far the operation that is under way is: how many resources it has begun with, and how
-    /// many of them are done.
+    /// The progress of the present operation: how many resources it has started with, and how many
+    /// of them are done.
     pub fn progress(&self) -> Option<(usize, usize)> {
         self.under_way()?;
         let start = self.list.iter().position(StackEvent::is_start)?;
@@ -240,8 +241,8 @@ impl StackEvents {
     }
 }
 
-/// CloudFormation's own words for what went wrong first in an operation, whose events come newest
-/// first. A resource that only failed because another one failed is passed over.
+/// Returns CloudFormation's reason for the first failure in an operation, whose events come newest
+/// first. It skips a resource that only failed because another one failed.
 fn first_failure(operation: &[StackEvent]) -> String {
     let telling = |event: &&StackEvent| {
         event.reason.as_deref().is_some_and(|r| !r.is_empty() && !r.contains("update cancelled"))
@@ -266,6 +267,7 @@ fn first_failure(operation: &[StackEvent]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::samples;
 
     fn event(token: &str, resource: &str, status: &str, reason: &str) -> StackEvent {
         StackEvent {
@@ -346,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_end_after_its_start_is_the_updates_own_whatever_token_that_carries() {
+    fn the_first_end_after_its_start_ends_the_update() {
         for cancels in [None, Some("Console-CancelUpdateStack-1")] {
             let mut events = vec![
                 by(Some("ours"), "UPDATE_IN_PROGRESS", "User Initiated"),
@@ -360,7 +362,7 @@ mod tests {
             events.push(by(cancels, "UPDATE_ROLLBACK_COMPLETE", ""));
             let failed = Some(UpdateEnd::Failed("User Initiated".to_owned()));
             assert_eq!(newest_first(events.clone()).end_of(&token("ours")), failed);
-            // What comes after it is another operation's.
+            // Later events belong to another operation.
             events.extend([
                 by(None, "UPDATE_IN_PROGRESS", "User Initiated"),
                 by(None, "UPDATE_COMPLETE", ""),
@@ -422,17 +424,7 @@ mod tests {
 
     #[test]
     fn only_five_states_take_an_update() {
-        let phase = |status: &str| {
-            Stack {
-                id: String::new(),
-                name: String::new(),
-                status: status.to_owned(),
-                parent: None,
-                parameters: vec![],
-                capabilities: vec![],
-            }
-            .phase()
-        };
+        let phase = |status: &str| samples::stack(status).phase();
         assert_eq!(phase("UPDATE_ROLLBACK_COMPLETE"), Phase::AtRest);
         assert_eq!(phase("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"), Phase::Busy);
         assert_eq!(phase("ROLLBACK_COMPLETE"), Phase::Broken);

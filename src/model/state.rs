@@ -1,42 +1,39 @@
-//! What is remembered of an app between invocations: the `state` item of the table, one `history#…`
-//! item for each promotion that ended and one `command#…` item for each command that acted. Written
-//! by conditional writes only. No I/O here.
+//! The state of an app between invocations: the `state` item of the table, one `history#…` item for
+//! each promotion that ended and one `command#…` item for each command that was carried out. Only
+//! conditional writes change it. No I/O here.
+
+mod end;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::answer::{Answer, Outcome};
-use crate::model::approval::{ApprovalRequest, Posted, Progress};
+use crate::model::approval::{ApprovalRequest, Posted};
 use crate::model::config::Policy;
 use crate::model::limits::{
     BY, CHANGE_SETS, EARLIER, UNTOLD, VALUE, VOTES, VOTES_OF_AN_EARLIER_REQUEST, cut, keep_newest,
     kept_reason,
 };
 use crate::model::notice::Notice;
-use crate::model::promotion::{End, Ended, Promotion};
+use crate::model::promotion::{End, Promotion};
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
 
-/// How many ended promotions the state itself remembers by token; the rest is in the history items.
-const RECENT: usize = 20;
-/// How many failed images automation remembers not to retry.
-const FAILED: usize = 50;
 /// Well above the function's own time limit.
 const LONGEST_STALL: SignedDuration = SignedDuration::from_mins(2);
 
 /// The state of one app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
-    /// The configured stack that this is about, as the configuration writes it. Another stack is a
-    /// first sight.
+    /// The stack, as the configuration writes it. With another stack, the app counts as new.
     pub stack: String,
-    /// The stack's id. Unlike its name, it tells whether the stack was deleted and made again.
+    /// The stack's id. Unlike its name, it changes when the stack is deleted and made again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stack_id: Option<String>,
-    /// The configured parameter that this is about.
+    /// The configured stack parameter.
     pub parameter: String,
-    /// How many promotions have ended; makes each token another one.
+    /// The number of promotions that have ended. It makes each token different.
     pub ended: u64,
-    /// What runs; `None` until the stack was seen at rest.
+    /// The tag and image that run; `None` until the stack was seen at rest.
     pub running: Option<Running>,
     /// The image that ran when the app was first seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,14 +41,14 @@ pub struct State {
     /// The tag that ran when the app was first seen, until it is known which image that is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_tag: Option<String>,
-    /// Who decided when the app was last looked at: a change is told.
+    /// The policy at the last look. People are notified when it changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
     /// Set while the running tag is not on the image that was promoted. People were told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_tag: Option<MovedTag>,
-    /// Promotions that have not ended: at most one that CloudFormation is at, and one that waits
-    /// behind it.
+    /// Promotions that have not ended: at most one that CloudFormation is carrying out, and one
+    /// that waits behind it.
     #[serde(default)]
     pub open: Vec<Promotion>,
     /// The last ones that ended.
@@ -60,36 +57,35 @@ pub struct State {
     /// Images whose promotion failed: automation does not try them again.
     #[serde(default)]
     pub failed: Vec<Digest>,
-    /// A candidate that a person turned away from, by a cancel or a rollback: automation waits for
-    /// a newer one.
+    /// A candidate that a person cancelled or rolled back: automation waits for a newer one.
     #[serde(default)]
     pub passed_over: Option<Digest>,
     /// The candidate that was there when the schedule first saw the app: only its own push promotes
     /// it.
     #[serde(default)]
     pub first_seen: Option<Digest>,
-    /// While set, automation asks instead of acting.
+    /// While set, automation asks for approval instead of deploying.
     #[serde(default)]
     pub hold: Option<Hold>,
-    /// What people are, or were, asked about the present candidate.
+    /// The request about the present candidate.
     #[serde(default)]
     pub request: Option<ApprovalRequest>,
-    /// Earlier requests whose message in Slack does not yet say what became of them.
+    /// Earlier requests whose message in Slack does not yet show how they ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier_requests: Vec<ApprovalRequest>,
-    /// How many requests there were; makes each id another one.
+    /// The number of requests so far. It makes each id different.
     #[serde(default)]
     pub requests: u64,
-    /// Since when automation waits for the stack or for a person to mend it.
+    /// Set while automation waits for the stack, or for a person to repair it.
     #[serde(default)]
     pub waiting: Option<Waiting>,
-    /// Why the app cannot be looked at, once that was told.
+    /// Why the app cannot be looked at, once people were notified.
     #[serde(default)]
     pub trouble: Option<String>,
     /// Notices that have not been sent yet.
     #[serde(default)]
     pub untold: Vec<Notice>,
-    /// Change sets that may be on the stack, to be removed when they are not needed any more.
+    /// Change sets that may be on the stack, to be removed when they are no longer needed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub change_sets: Vec<KnownChangeSet>,
 }
@@ -102,13 +98,12 @@ pub struct KnownChangeSet {
     /// Its random name. An older version did not write it, and named the change set by the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Its ARN, as CreateChangeSet answered it. Only the change set with this ARN is the one that
-    /// was asked for.
+    /// Its ARN, as CreateChangeSet answered it. Only the change set with this ARN is ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arn: Option<String>,
-    /// When it was last to be made.
+    /// When making it was last tried.
     pub at: Timestamp,
-    /// It was removed, but a sandbox that had stalled may have made it after that.
+    /// It was removed, but a stalled sandbox may have made it after that.
     #[serde(default)]
     pub is_removed: bool,
 }
@@ -124,16 +119,16 @@ impl KnownChangeSet {
         self.arn.as_deref().unwrap_or(self.name())
     }
 
-    /// Whether it is so old that no stalled sandbox can still make it.
+    /// Whether it is too old for a stalled sandbox to still make it.
     pub fn is_settled(&self, now: Timestamp) -> bool {
         now.duration_since(self.at) > LONGEST_STALL
     }
 }
 
-/// What a stack runs.
+/// The tag and image that a stack runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Running {
-    /// The parameter's value. Any text: people set it by hand.
+    /// The parameter's value. It can be any text, since people may set it by hand.
     pub tag: String,
     /// The image that the tag is on.
     pub digest: Option<Digest>,
@@ -154,7 +149,7 @@ pub struct MovedTag {
     pub to: Option<Digest>,
 }
 
-/// What the state itself remembers of a promotion that ended.
+/// A promotion that ended, as the state itself remembers it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recent {
     /// Its token.
@@ -173,7 +168,7 @@ pub struct Recent {
     pub reason: String,
 }
 
-/// A person's word that automation must not act.
+/// A person's order that automation must not deploy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
     /// Who.
@@ -184,14 +179,14 @@ pub struct Hold {
     pub reason: String,
 }
 
-/// Automation waits.
+/// The wait of automation for a stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {
     /// Since when.
     pub since: Timestamp,
-    /// `queued` behind the stack, or `blocked` until a person mends it.
+    /// `queued` behind the stack, or `blocked` until a person repairs it.
     pub outcome: Outcome,
-    /// Why, as it was told.
+    /// Why, in the words that people were notified with.
     #[serde(default)]
     pub reason: String,
 }
@@ -209,19 +204,20 @@ pub struct CommandRecord {
     /// The promotion that it asked for.
     #[serde(default)]
     pub token: Option<Token>,
-    /// What it answered; absent while that is not known, as the table's conditions expect it (a
-    /// null would be there).
+    /// Its answer. Absent, and not null, while it is not known: the table's conditions check
+    /// whether it exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
 }
 
 impl State {
-    /// The same, cut to what may be kept.
+    /// Cuts the state to the limits of what is kept.
     pub fn within_limits(mut self) -> Self {
         keep_newest(&mut self.untold, UNTOLD);
         self.untold = self.untold.into_iter().map(Notice::within_limits).collect();
         keep_newest(&mut self.earlier_requests, EARLIER);
-        // What was approved and waits, at most one, is compared with what people were shown.
+        // The approved request that waits, at most one, keeps the lines that people were shown:
+        // they are compared with the update's.
         let waiting = self.earlier_requests.iter().rposition(ApprovalRequest::may_go);
         for (n, request) in self.earlier_requests.iter_mut().enumerate() {
             request.changes.clear();
@@ -254,7 +250,7 @@ impl State {
         self
     }
 
-    /// The state of an app about which nothing is known.
+    /// Makes the state of a new app.
     pub fn new(stack: &str, parameter: &str) -> Self {
         Self {
             stack: stack.to_owned(),
@@ -282,9 +278,9 @@ impl State {
         }
     }
 
-    /// The state for another stack or parameter in the app's configuration. What ran, failed or
-    /// waited on the one before is dropped. What a person decided, and what people are still to be
-    /// told, is kept.
+    /// Makes the state for another stack or parameter in the app's configuration. It drops what
+    /// ran, failed or waited on the one before. It keeps people's decisions and the notices that
+    /// have not been sent.
     pub fn elsewhere(self, stack: &str, parameter: &str) -> Self {
         Self {
             ended: self.ended,
@@ -299,8 +295,8 @@ impl State {
         }
     }
 
-    /// The production tags that the state remembers, each with its image: of what runs, waits or
-    /// has lately ended.
+    /// The production tags that the state remembers, each with its image: the running one and those
+    /// of promotions that wait or ended lately.
     pub fn recorded(&self) -> impl Iterator<Item = (&str, &Digest)> {
         let running = self
             .running
@@ -311,7 +307,7 @@ impl State {
         running.chain(open).chain(recent)
     }
 
-    /// Whether anything but trouble is remembered.
+    /// Whether the state remembers anything besides trouble.
     pub fn has_been_seen(&self) -> bool {
         self.running.is_some()
             || self.first_seen.is_some()
@@ -321,8 +317,8 @@ impl State {
             || !self.open.is_empty()
     }
 
-    /// Whether something is to go on by itself, so that the schedule looks at this app more often.
-    /// What is blocked does not: a person must act first, and then the stack's own event comes.
+    /// Whether some work continues by itself, so that the schedule looks at this app more often.
+    /// Blocked work does not: a person must act first, and then the stack's own event comes.
     pub fn has_open_work(&self) -> bool {
         let is_queued =
             self.waiting.as_ref().is_some_and(|waiting| waiting.outcome == Outcome::Queued);
@@ -344,7 +340,7 @@ impl State {
         self.request.iter_mut().chain(&mut self.earlier_requests).find(|request| request.id == *id)
     }
 
-    /// What a notice says of the request that it is about.
+    /// Records a notice in the request that it is about.
     pub fn note(&mut self, notice: &Notice) {
         let Some(request) = notice.request.as_ref().and_then(|id| self.request_mut(id)) else {
             return;
@@ -352,7 +348,7 @@ impl State {
         request.note(notice);
     }
 
-    /// The message of a request shows this now.
+    /// Records that the message in Slack shows the request as it is now.
     pub fn shown(&mut self, id: &RequestId, posted: &Posted) {
         if let Some(request) = self.request_mut(id) {
             request.posted = Some(posted.clone());
@@ -360,74 +356,6 @@ impl State {
         }
         self.earlier_requests
             .retain(|request| request.is_unshown() || !request.progress.is_final());
-    }
-
-    /// Ends an open promotion: remembered by its token, and returned for the history.
-    pub fn end(
-        &mut self,
-        promotion: &Promotion,
-        end: End,
-        reason: impl Into<String>,
-        now: Timestamp,
-    ) -> Ended {
-        let reason = kept_reason(&reason.into());
-        self.open.retain(|open| open.token != promotion.token);
-        if matches!(end, End::Superseded | End::Blocked) {
-            // An earlier candidate's approval came to nothing; what people said of the present one
-            // still holds.
-            let is_its = |request: &&mut ApprovalRequest| {
-                promotion.request.as_ref() == Some(&request.id) && !request.progress.is_final()
-            };
-            for request in self.earlier_requests.iter_mut().filter(is_its) {
-                request.progress = Progress::Superseded;
-            }
-            if let Some(request) = self
-                .request
-                .as_mut()
-                .filter(|request| promotion.request.as_ref() == Some(&request.id))
-            {
-                request.step_back();
-            }
-        }
-        let ended = Ended {
-            number: self.ended,
-            promotion: promotion.clone().within_limits(),
-            end,
-            reason: reason.clone(),
-            ended_at: now,
-        };
-        self.ended += 1;
-        self.recent.push(Recent {
-            token: promotion.token.clone(),
-            tag: promotion.tag.clone(),
-            digest: promotion.digest.clone(),
-            commit: promotion.commit.clone(),
-            previous_tag: promotion.previous_tag.clone(),
-            end,
-            reason,
-        });
-        let surplus = self.recent.len().saturating_sub(RECENT);
-        self.recent.drain(..surplus);
-        match end {
-            End::Deployed => {
-                self.failed.retain(|digest| *digest != promotion.digest);
-                self.running = Some(Running {
-                    tag: promotion.tag.to_string(),
-                    digest: Some(promotion.digest.clone()),
-                    commit: promotion.commit.clone(),
-                    since: Some(now),
-                    by: promotion.by.clone(),
-                });
-            }
-            End::Failed => {
-                self.failed.retain(|digest| *digest != promotion.digest);
-                self.failed.push(promotion.digest.clone());
-                let surplus = self.failed.len().saturating_sub(FAILED);
-                self.failed.drain(..surplus);
-            }
-            End::Cancelled | End::Superseded | End::Blocked => {}
-        }
-        ended
     }
 }
 

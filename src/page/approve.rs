@@ -1,4 +1,4 @@
-//! The page behind an approval link: what would go to production, and whether it may.
+//! The page of an approval link: what would go to production, and the form that decides.
 
 use maud::{Markup, html};
 
@@ -8,25 +8,25 @@ use crate::model::approval::{ApprovalRequest, Progress};
 use crate::model::config::App;
 use crate::text::plain;
 
-/// What the bearer of the link can do.
+/// What a link lets its bearer do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Right {
-    /// Decide.
+    /// Approve or reject.
     Decide,
-    /// Look: who decides is proven elsewhere.
+    /// Only look: the decision needs an identity that a link cannot prove.
     Look,
 }
 
-/// The form's fields.
+/// The form's field that carries the decision.
 pub const DECISION: &str = "decision";
-/// The name that is typed, and kept as claimed.
+/// The form's field for the name. It is stored as claimed.
 pub const NAME: &str = "name";
-/// The values of [`DECISION`].
+/// The value of [`DECISION`] that approves.
 pub const APPROVE: &str = "approve";
-/// The other one.
+/// The value of [`DECISION`] that rejects.
 pub const REJECT: &str = "reject";
 
-/// A request, by its link. `said` is what became of a decision that was just made.
+/// The page of a request. `said` is the result of a decision that was just made.
 pub fn request(
     status: u16,
     app: &App,
@@ -58,12 +58,11 @@ pub fn request(
     page(status, &title, None, &content)
 }
 
-/// A link whose request is not the app's present one, and not remembered either.
+/// The page of a request that the app has replaced and no longer remembers.
 pub fn gone(status: u16, app: &App) -> Response {
     let title = format!("{}: superseded", app.repository);
-    let words = "Something newer took this image's place, or the request ended long ago: this \
-                 link was superseded. The message about the \
-                 newer image has a link of its own.";
+    let words = "A newer image took its place, or the request ended long ago, so this link was \
+                 superseded. The message about the newer image has its own link.";
     super::notice(status, &title, words)
 }
 
@@ -76,7 +75,7 @@ fn state(request: &ApprovalRequest) -> Markup {
         Progress::Pending => ("wait", "waits for approval"),
         Progress::Rejected => ("stop", "rejected"),
         Progress::Approved => ("go", "approved"),
-        Progress::Waiting(_) => ("wait", "approved, waits"),
+        Progress::Waiting(_) => ("wait", "approved, waiting"),
         Progress::Deploying => ("go", "on its way"),
         Progress::Deployed(_) => ("go", "in production"),
         Progress::Failed(_) => ("stop", "failed"),
@@ -109,9 +108,9 @@ fn facts(app: &App, request: &ApprovalRequest) -> Markup {
                 @if let Some(since) = request.running_since { " since " (time(since)) }
             }
             dt { "Stack" } dd { (app.config.stack) " (" (app.config.parameter) ")" }
-            dt { "Asked" } dd { (time(request.at)) ", since " (prose(&request.why)) }
+            dt { "Asked" } dd { (time(request.at)) ", because " (prose(&request.why)) }
             @if request.progress == Progress::Pending {
-                dt { "Until" } dd { (time(request.expires_at)) }
+                dt { "Open until" } dd { (time(request.expires_at)) }
             }
         }
     }
@@ -120,23 +119,7 @@ fn facts(app: &App, request: &ApprovalRequest) -> Markup {
 fn decision(app: &App, request: &ApprovalRequest, right: Right) -> Markup {
     let decided = |words: &str| html! { p { (prose(words)) } };
     match (&request.progress, right) {
-        (Progress::Pending, Right::Decide) => html! {
-            form method="post" {
-                // A form's first button is what the Enter key presses, and whoever has typed a name
-                // has not said yes.
-                button type="submit" disabled hidden { "Nothing" }
-                label for="name" { "Your name" }
-                input type="text" id="name" name=(NAME) maxlength="80"
-                    autocomplete="name" required aria-describedby="claimed";
-                p id="claimed" class="hint" {
-                    "Kept and shown as claimed: this page cannot know who you are."
-                }
-                div class="acts" {
-                    button type="submit" class="go" name=(DECISION) value=(APPROVE) { "Approve" }
-                    button type="submit" class="stop" name=(DECISION) value=(REJECT) { "Reject" }
-                }
-            }
-        },
+        (Progress::Pending, Right::Decide) => form(),
         (Progress::Pending, Right::Look) => {
             let need = request.policy(app.policy()).required;
             let people = if need > 1 {
@@ -145,17 +128,18 @@ fn decision(app: &App, request: &ApprovalRequest, right: Right) -> Markup {
                 "the app's approvers decide".to_owned()
             };
             decided(&format!(
-                "This link shows and cannot decide: {people} in Slack, which knows who they are."
+                "This link can show the request, but not decide it: {people} in Slack, which knows \
+                 who they are."
             ))
         }
         (Progress::Rejected, _) => {
             decided(&format!("Rejected by {}. Nothing was promoted.", request.who(false)))
         }
         (Progress::Approved, _) => {
-            decided(&format!("Approved by {}. It goes out now.", request.who(true)))
+            decided(&format!("Approved by {}. The deployment starts now.", request.who(true)))
         }
         (Progress::Waiting(reason), _) => {
-            decided(&format!("Approved by {}. It waits: {reason}.", request.who(true)))
+            decided(&format!("Approved by {}. It is waiting: {reason}.", request.who(true)))
         }
         (Progress::Deploying, _) => {
             decided(&format!("{}CloudFormation is updating the stack.", by(request)))
@@ -166,11 +150,30 @@ fn decision(app: &App, request: &ApprovalRequest, right: Right) -> Markup {
         }
         (Progress::Cancelled(reason), _) => decided(&format!("{}{reason}.", by(request))),
         (Progress::Superseded, _) => decided(
-            "A newer image took its place: it was superseded. The message about that one has a \
-             link of its own.",
+            "It was superseded: a newer image took its place. The message about the newer image \
+             has its own link.",
         ),
         (Progress::Expired, _) => {
-            decided("Nobody decided in time: it expired. It can be asked again.")
+            decided("It expired, because nobody decided in time. Approval can be requested again.")
+        }
+    }
+}
+
+fn form() -> Markup {
+    html! {
+        form method="post" {
+            // The Enter key presses the form's first button. Typing a name must not approve.
+            button type="submit" disabled hidden { "Nothing" }
+            label for="name" { "Your name" }
+            input type="text" id="name" name=(NAME) maxlength="80"
+                autocomplete="name" required aria-describedby="claimed";
+            p id="claimed" class="hint" {
+                "Stored and shown as “claimed”: a link cannot prove who you are."
+            }
+            div class="acts" {
+                button type="submit" class="go" name=(DECISION) value=(APPROVE) { "Approve" }
+                button type="submit" class="stop" name=(DECISION) value=(REJECT) { "Reject" }
+            }
         }
     }
 }

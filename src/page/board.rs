@@ -1,42 +1,43 @@
-//! The board: what runs, what waits and what is under way, of all apps at a glance and of one in
-//! full, and what the bearer of the link may do about it. Looking changes nothing; each act has a
-//! page of its own that asks once more.
+//! The board: [`list`] shows all apps at a glance, [`app`] shows one in full, and [`act`] asks
+//! before it does anything. Looking changes nothing. This file: what these pages share.
+
+pub mod verb;
 
 pub mod act;
 pub mod app;
+pub mod list;
 
 use maud::{Markup, html};
 
-use self::act::Verb;
-use super::{image, page, prose, readable, time};
-use crate::function_url::Response;
+use self::verb::Verb;
+use super::{image, readable, time};
 use crate::model::answer::Outcome;
 use crate::model::approval::{ApprovalRequest, Progress};
-use crate::model::config::App;
-use crate::model::promotion::Promotion;
+use crate::model::config::{App, CommitSource};
 use crate::model::session::Session;
 use crate::model::stack::{Phase, Stack, StackEvents};
 use crate::model::state::State;
 use crate::model::{Commit, Digest, Repository};
 use crate::text::plain;
+use crate::world::snapshot::Snapshot;
 
-/// How often a page refreshes while something is under way.
+/// How often a page refreshes while something is under way, in seconds.
 const REFRESH: u32 = 5;
-/// The query of a page that does not: what moves by itself must be stoppable.
+/// The query of a page that does not refresh: people must be able to stop what moves by itself.
 pub const STILL: &str = "still";
-/// CloudFormation's reasons can run to pages.
+/// The longest text outside a list, in characters. CloudFormation's reasons can be very long.
 const LONG: usize = 1_000;
-/// What fits into a list.
+/// The longest text in a list, in characters.
 const SHORT: usize = 200;
 
-/// Whose board this is.
+/// Who looks at the board, and how.
 #[derive(Clone, Copy)]
 pub struct Viewer<'a> {
-    /// The token in its addresses.
+    /// The token in the board's addresses.
     pub token: &'a str,
     /// Who looks, and until when.
     pub session: &'a Session,
-    /// Whether the page is to stay as it is.
+    /// Whether refreshing is paused.
     pub is_still: bool,
 }
 
@@ -69,13 +70,13 @@ impl Viewer<'_> {
     fn introduction(&self, own: &str, is_under_way: bool) -> Markup {
         html! {
             p class="hint" {
-                "You look as " (self.name()) ", until " (time(self.session.until))
-                ". Whoever has this address acts as you."
+                "You are viewing this as " (self.name()) ", until " (time(self.session.until))
+                ". Anyone with this address can act as you."
             }
             @if is_under_way && self.is_still {
                 p class="hint" {
                     "Something is under way. "
-                    a href=(own) { "Load this page anew every " (REFRESH) " seconds" }
+                    a href=(own) { "Refresh this page every " (REFRESH) " seconds" }
                 }
             } @else if is_under_way {
                 p class="hint" {
@@ -88,114 +89,6 @@ impl Viewer<'_> {
 
     fn refresh(&self, is_under_way: bool) -> Option<u32> {
         (is_under_way && !self.is_still).then_some(REFRESH)
-    }
-}
-
-/// One app of the list.
-pub struct Row {
-    /// Its name.
-    pub repository: Repository,
-    /// Its configuration, or why it cannot be used.
-    pub app: Result<App, String>,
-    /// What is remembered of it, or why that cannot be read.
-    pub state: Result<Option<State>, String>,
-    /// Its stack and its events, where something is under way, or why these cannot be read.
-    pub stack: Option<Result<(Option<Stack>, StackEvents), String>>,
-}
-
-/// All apps: those that need somebody first.
-pub fn list(viewer: &Viewer<'_>, mut rows: Vec<Row>) -> Response {
-    rows.sort_by(|a, b| (rank(a), &a.repository).cmp(&(rank(b), &b.repository)));
-    let is_under_way = rows
-        .iter()
-        .any(|row| row.state.as_ref().is_ok_and(|state| state.as_ref().is_some_and(is_under_way)));
-    let content = html! {
-        h1 { "The board" }
-        (viewer.introduction(&viewer.list(), is_under_way))
-        section aria-labelledby="apps" {
-            h2 id="apps" { "Apps" }
-            @if rows.is_empty() {
-                p { "No app is configured." }
-            } @else {
-                table class="stack" {
-                    caption {
-                        (rows.len()) " " (if rows.len() == 1 { "app" } else { "apps" })
-                        "; what waits for somebody comes first"
-                    }
-                    thead {
-                        tr {
-                            th scope="col" { "App" }
-                            th scope="col" { "Runs" }
-                            th scope="col" { "Waits" }
-                            th scope="col" { "Stack" }
-                            th scope="col" { "Last promotion" }
-                        }
-                    }
-                    tbody { @for row in &rows { (line(viewer, row)) } }
-                }
-            }
-        }
-    };
-    page(200, "The board", viewer.refresh(is_under_way), &content)
-}
-
-fn line(viewer: &Viewer<'_>, row: &Row) -> Markup {
-    let name =
-        html! { th scope="row" { a href=(viewer.app(&row.repository)) { (row.repository) } } };
-    let (app, state) = match (&row.app, &row.state) {
-        (Ok(app), Ok(state)) => (app, state),
-        (Err(trouble), _) | (Ok(_), Err(trouble)) => {
-            return html! {
-                tr {
-                    (name)
-                    td colspan="4" {
-                        (pill("stop", "cannot be used")) " " (prose(&plain(trouble, LONG)))
-                    }
-                }
-            };
-        }
-    };
-    let waits = state.as_ref().map(waits_and_works).unwrap_or_default();
-    html! {
-        tr {
-            (name)
-            td data-label="Runs" { (runs(state.as_ref())) }
-            td data-label="Waits" {
-                @if waits.is_empty() { "nothing" }
-                @for wait in &waits { p { (wait.pill()) " " (prose(&plain(&wait.words, SHORT))) } }
-            }
-            td data-label="Stack" {
-                (app.config.stack) @if let Some(stack) = &row.stack { " " (at_work(stack)) }
-            }
-            td data-label="Last promotion" {
-                @match state.as_ref().and_then(|state| state.recent.last()) {
-                    Some(last) => {
-                        (outcome(last.end.outcome())) " "
-                        code { (last.commit.as_ref().map_or(last.tag.as_str(), Commit::short)) }
-                    }
-                    None => "none yet",
-                }
-            }
-        }
-    }
-}
-
-fn runs(state: Option<&State>) -> Markup {
-    let Some(running) = state.and_then(|state| state.running.as_ref()) else {
-        return html! { "not looked at yet" };
-    };
-    html! {
-        code { (running.commit.as_ref().map_or(running.tag.as_str(), Commit::short)) }
-        @if let Some(since) = running.since { " since " (time(since)) }
-        @if !running.by.is_empty() { " (" (plain(&running.by, SHORT)) ")" }
-    }
-}
-
-fn at_work(stack: &Result<(Option<Stack>, StackEvents), String>) -> Markup {
-    match stack {
-        Err(trouble) => html! { (plain(trouble, SHORT)) },
-        Ok((None, _)) => pill("stop", "does not exist"),
-        Ok((Some(stack), events)) => html! { (status(stack)) " " (progress(stack, Some(events))) },
     }
 }
 
@@ -215,7 +108,7 @@ fn progress(stack: &Stack, events: Option<&StackEvents>) -> Markup {
     }
 }
 
-/// Something that an app waits for, or is at, in a word and in more.
+/// Something pending or under way: a word with its colour, and a sentence.
 struct Wait {
     class: &'static str,
     name: &'static str,
@@ -228,12 +121,12 @@ impl Wait {
     }
 }
 
-/// What an app waits for.
+/// Everything that is pending for an app.
 fn waits(state: &State) -> Vec<Wait> {
     let wait = |class, name, words: String| Wait { class, name, words };
     let mut waits = Vec::new();
     if let Some(trouble) = &state.trouble {
-        waits.push(wait("stop", "cannot be looked at", trouble.clone()));
+        waits.push(wait("stop", "cannot be checked", trouble.clone()));
     }
     if let Some(waiting) = &state.waiting {
         let reason = if waiting.reason.is_empty() {
@@ -257,25 +150,6 @@ fn waits(state: &State) -> Vec<Wait> {
     waits
 }
 
-/// What an app is at.
-fn works(state: &State) -> Vec<Wait> {
-    let wait = |class, name, words: String| Wait { class, name, words };
-    let work = |open: &Promotion| {
-        let words = format!("{} by {}", image(open.commit.as_ref(), &open.digest), open.by);
-        match open {
-            Promotion { cancelled_by: Some(_), .. } => wait("wait", "being cancelled", words),
-            Promotion { accepted_at: Some(_), .. } => wait("go", "on its way", words),
-            Promotion { accepted_at: None, .. } => wait("wait", "to be sent", words),
-        }
-    };
-    state.open.iter().map(work).collect()
-}
-
-/// Both, for a glance.
-fn waits_and_works(state: &State) -> Vec<Wait> {
-    waits(state).into_iter().chain(works(state)).collect()
-}
-
 fn waits_for_people(request: &ApprovalRequest) -> Option<Wait> {
     let what = image(request.commit.as_ref(), &request.digest);
     let (class, name, words) = match &request.progress {
@@ -286,7 +160,7 @@ fn waits_for_people(request: &ApprovalRequest) -> Option<Wait> {
         ),
         Progress::Rejected => ("stop", "rejected", format!("{what}, by {}", request.who(false))),
         Progress::Expired => ("wait", "expired", format!("{what}: nobody decided in time")),
-        // What is being done about it is told by what is open.
+        // The open promotion shows how this goes on.
         Progress::Approved
         | Progress::Waiting(_)
         | Progress::Deploying
@@ -298,25 +172,10 @@ fn waits_for_people(request: &ApprovalRequest) -> Option<Wait> {
     Some(Wait { class, name, words })
 }
 
-/// Whether it goes on by itself, so that looking again shows something else.
+/// Whether something goes on by itself, so that refreshing the page makes sense.
 pub fn is_under_way(state: &State) -> bool {
     !state.open.is_empty()
         || state.waiting.as_ref().is_some_and(|waiting| waiting.outcome == Outcome::Queued)
-}
-
-fn rank(row: &Row) -> u8 {
-    let (Ok(_), Ok(state)) = (&row.app, &row.state) else { return 0 };
-    let waits = state.as_ref().map(waits_and_works).unwrap_or_default();
-    waits
-        .iter()
-        .map(|wait| match (wait.class, wait.name) {
-            ("stop", "blocked" | "cannot be looked at") => 0,
-            (_, "waits for approval") => 1,
-            ("go", _) => 2,
-            _ => 3,
-        })
-        .min()
-        .unwrap_or(4)
 }
 
 fn outcome(outcome: Outcome) -> Markup {
@@ -335,12 +194,12 @@ fn outcome(outcome: Outcome) -> Markup {
     pill(class, &outcome.to_string().replace('_', " "))
 }
 
-/// The words say it; the colour only helps.
+/// A word with a colour. The word says it all; the colour only helps.
 fn pill(class: &str, words: &str) -> Markup {
     html! {
         span class={ "state " (class) } {
             @for (at, part) in words.split('_').enumerate() {
-                // CloudFormation's statuses are long words, which a narrow window may break here.
+                // CloudFormation's statuses are long words. A narrow window may break them here.
                 @if at > 0 { "_" wbr; }
                 (part)
             }
@@ -348,6 +207,7 @@ fn pill(class: &str, words: &str) -> Markup {
     }
 }
 
+/// Links back to the list and to an app's page.
 fn way_back(viewer: &Viewer<'_>, repository: Option<&Repository>) -> Markup {
     html! {
         nav aria-label="The board" {
@@ -357,4 +217,37 @@ fn way_back(viewer: &Viewer<'_>, repository: Option<&Repository>) -> Markup {
             }
         }
     }
+}
+
+/// The commit that an image was built from, as far as it is known without reading the image's
+/// config.
+fn commit_of(app: &App, seen: &Snapshot, digest: &Digest) -> Option<Commit> {
+    let state = seen.state.as_ref();
+    let asked =
+        state.into_iter().flat_map(State::all_requests).find(|request| request.digest == *digest);
+    let open = state.into_iter().flat_map(|state| &state.open).find(|open| open.digest == *digest);
+    let ended = seen.history.iter().flatten().find(|ended| ended.promotion.digest == *digest);
+    let known = asked
+        .map(|request| &request.commit)
+        .or(open.map(|open| &open.commit))
+        .or(ended.map(|ended| &ended.promotion.commit));
+    if let Some(known) = known {
+        return known.clone();
+    }
+    app.config.commit_from.iter().find_map(|source| match source {
+        CommitSource::Tag => seen.tags.as_ref()?.commit(digest, &app.config).flatten(),
+        CommitSource::Annotation => seen.images.get(digest)?.as_ref().ok()?.annotation.clone(),
+        CommitSource::Label | CommitSource::Digest => None,
+    })
+}
+
+/// The digest of the image that runs.
+fn running(seen: &Snapshot) -> Option<&Digest> {
+    seen.state.as_ref()?.running.as_ref()?.digest.as_ref()
+}
+
+/// The text with a capital letter at its start.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }

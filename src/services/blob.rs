@@ -1,6 +1,7 @@
-//! The image config: a blob that ECR hands out by a presigned URL. CONTRACT: only from AWS (or the
-//! emulator that `AWS_ENDPOINT_URL` names), no redirect, at most 4 MB, and only if its sha256 is
-//! the one that the manifest names.
+//! The image config: a blob that ECR offers at a presigned URL. It is fetched only from AWS (or
+//! from the emulator at `AWS_ENDPOINT_URL`), without redirects, up to 4 MB, and it is used only if
+//! its sha256 is the one in the manifest.
+//! <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetDownloadUrlForLayer.html>
 
 use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
@@ -9,18 +10,19 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use http_body_util::BodyExt;
 use tracing::warn;
 
-use super::clients::{ATTEMPT, Aws, SIDE_BY_SIDE};
+use super::clients::{ATTEMPT, Clients, SIDE_BY_SIDE};
 use super::failure::failed;
+use crate::address::Address;
 use crate::error::Error;
 use crate::model::image::{ConfigLocation, Image, label};
 use crate::model::{Commit, Digest, Repository};
 
-/// An image config of this size would already be absurd.
+/// The largest image config, in bytes. Real ones have some kilobytes.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
-impl Aws {
-    /// The commit that the labels of an image name; of an index, the one that all of its platforms
-    /// agree on.
+impl Clients {
+    /// Reads the commit from an image's label. An index has a commit if all its platforms name the
+    /// same one.
     pub(super) async fn label(
         &self,
         repository: &Repository,
@@ -60,13 +62,13 @@ impl Aws {
         repository: &Repository,
         blob: &Digest,
     ) -> Result<Option<Commit>, Error> {
-        // The limit is for the whole sandbox, not for one image: all configs that are being read
-        // must fit into its memory.
+        // The limit holds for the whole sandbox: all configs that are read at the same time must
+        // fit into its memory.
         let _turn = self.blobs.acquire().await;
         Ok(self.blob(repository, blob).await?.and_then(|config| label(&config)))
     }
 
-    /// An image config; `None` where it is too large to be one.
+    /// Downloads an image config and verifies its digest; `None` if it is too large.
     async fn blob(
         &self,
         repository: &Repository,
@@ -81,49 +83,48 @@ impl Aws {
             .send()
             .await
             .map_err(|error| failed("ecr:GetDownloadUrlForLayer", resource.clone(), &error))?;
-        let unexpected = |problem: &str| Error::Unexpected {
-            resource: resource.clone(),
-            problem: problem.to_owned(),
-        };
-        // The URL is a credential: it is in no error and no log.
+        let unexpected = |problem: String| Error::Unexpected { resource, problem };
+        // The URL is a credential, so no error and no log names it.
         let url = output.download_url.unwrap_or_default();
         if !is_trusted(&url, self.settings.endpoint_url.as_deref()) {
-            return Err(unexpected("ECR named a download address that is not of AWS"));
+            return Err(unexpected("ECR named a download address that is not AWS's".to_owned()));
         }
-        let request = HttpRequest::get(url)
-            .map_err(|_| unexpected("ECR named a download address that is not valid"))?;
-        let download = async {
-            let response =
-                self.http.call(request).await.map_err(|_| unexpected("the download failed"))?;
-            if response.status().as_u16() != 200 {
-                return Err(unexpected(&format!(
-                    "the download was answered {}",
-                    response.status()
-                )));
-            }
-            let length =
-                response.headers().get("content-length").and_then(|length| length.parse().ok());
-            read(response.into_body(), length.unwrap_or_default())
-                .await
-                .map_err(|_| unexpected("the download broke off"))
+        let bytes = match tokio::time::timeout(ATTEMPT, self.download(url)).await {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(problem)) => return Err(unexpected(problem)),
+            Err(_) => return Err(unexpected("the download timed out".to_owned())),
         };
-        let bytes = tokio::time::timeout(ATTEMPT, download)
-            .await
-            .map_err(|_| unexpected("the download timed out"))??;
         let Some(bytes) = bytes else {
             warn!(%repository, %digest, "an image config of more than 4 MB is not read: its image \
                 counts as one without a label");
             return Ok(None);
         };
         if Digest::of(&bytes) != *digest {
-            return Err(unexpected("what was downloaded has another sha256"));
+            return Err(unexpected("the downloaded bytes have another sha256".to_owned()));
         }
         Ok(Some(bytes))
     }
+
+    /// Downloads at most [`MOST_BYTES`]; `None` if there are more. `Err` says what went wrong.
+    async fn download(&self, url: String) -> Result<Option<Vec<u8>>, String> {
+        let request = HttpRequest::get(url)
+            .map_err(|_| "ECR named a download address that is not valid".to_owned())?;
+        let response =
+            self.http.call(request).await.map_err(|_| "the download failed".to_owned())?;
+        let status = response.status();
+        if status.as_u16() != 200 {
+            return Err(format!("the download was answered {status}"));
+        }
+        let length =
+            response.headers().get("content-length").and_then(|length| length.parse().ok());
+        read(response.into_body(), length.unwrap_or_default())
+            .await
+            .map_err(|_| "the download broke off".to_owned())
+    }
 }
 
-/// Reads a whole body; `None` if it is too large. Where its length is known, the memory is
-/// allocated once.
+/// Reads a whole body; `None` if it has more than [`MOST_BYTES`]. If its length is known, the
+/// memory is allocated once.
 async fn read(
     mut body: SdkBody,
     length: usize,
@@ -142,7 +143,7 @@ async fn read(
     Ok(Some(bytes))
 }
 
-/// The endings of AWS's own host names, in each of its partitions.
+/// The endings of AWS's host names, in each partition.
 const AWS_HOSTS: [&str; 7] = [
     ".amazonaws.com",
     ".amazonaws.com.cn",
@@ -153,21 +154,12 @@ const AWS_HOSTS: [&str; 7] = [
     ".csp.hci.ic.gov",
 ];
 
-/// HTTPS to AWS; or the host of the emulator, with its own scheme.
+/// Whether an image config may be fetched from `url`: by HTTPS from AWS, or from the host of the
+/// emulator by HTTPS or the emulator's own scheme.
 fn is_trusted(url: &str, endpoint: Option<&str>) -> bool {
-    let Some((scheme, host)) = scheme_and_host(url) else { return false };
-    let is_aws = scheme == "https" && AWS_HOSTS.iter().any(|end| host.ends_with(end));
-    is_aws
-        || endpoint
-            .and_then(scheme_and_host)
-            .is_some_and(|(own, own_host)| host == own_host && (scheme == "https" || scheme == own))
-}
-
-fn scheme_and_host(url: &str) -> Option<(String, String)> {
-    let uri: http::Uri = url.parse().ok()?;
-    // A user name before the host is a way to make another host look like this one.
-    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
-    Some((uri.scheme_str()?.to_owned(), authority.host().to_ascii_lowercase()))
+    let Some(url) = Address::parse(url) else { return false };
+    let is_aws = url.is_https() && AWS_HOSTS.iter().any(|end| url.host().ends_with(end));
+    is_aws || endpoint.and_then(Address::parse).is_some_and(|own| url.is_on_host_of(&own))
 }
 
 #[cfg(test)]

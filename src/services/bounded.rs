@@ -1,5 +1,5 @@
-//! Limits the size of answers. ECR answers whatever a pusher put into a manifest in full, and once
-//! for each tag. An answer that could use up the process's memory is an error instead.
+//! Limits the size of answers. ECR repeats each manifest in full, once for each tag, and a manifest
+//! may contain anything. An answer that could fill the process's memory becomes an error.
 
 use std::error::Error as StdError;
 
@@ -10,8 +10,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::{LengthLimitError, Limited};
 
-/// The largest answer, in bytes. It is in memory twice while it is read: as it came, and as the
-/// texts in it.
+/// The largest answer, in bytes. While it is read it is in memory twice: as bytes and as parsed
+/// text.
 pub(super) const MOST_BYTES: usize = 12 * 1024 * 1024;
 
 /// A connector whose answers are no larger than [`MOST_BYTES`].

@@ -1,9 +1,8 @@
-//! Keeps a value in the sandbox for a while, and a failed read for some seconds: otherwise
-//! strangers could cause reads as fast as they like.
+//! Keeps a value in the sandbox for a while. A failed read is remembered for some seconds too:
+//! otherwise strangers could cause as many reads as they send requests.
 //!
-//! The age counts from the start of the read. Of the monotonic clock and the wall clock, the one
-//! that shows the greater age counts: while a sandbox is frozen, its monotonic clock may stand
-//! still.
+//! The age counts from the start of the read, by the monotonic clock or the wall clock, whichever
+//! shows the greater age: while a sandbox is frozen, its monotonic clock may stop.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -14,10 +13,10 @@ use tokio::sync::Mutex;
 
 use crate::error::Error;
 
-/// How long a failed read is remembered, unless the cache has a time of its own.
+/// The time for which a failed read is remembered, unless the cache was made with another one.
 pub(super) const FAILURE_AGE: Duration = Duration::from_secs(10);
 
-/// A value that is read when it is needed. Callers that need it at the same time share one read.
+/// A value that is read on first use. Callers that need it at the same time share one read.
 #[derive(Debug)]
 pub(super) struct Cache<T> {
     known: Mutex<Option<Known<T>>>,
@@ -37,13 +36,14 @@ impl<T> Default for Cache<T> {
 }
 
 impl<T> Cache<T> {
+    /// Makes a cache that remembers a failed read for this long.
     pub(super) fn that_forgets_failures_after(failure_age: Duration) -> Self {
         Self { known: Mutex::new(None), failure_age }
     }
 }
 
 impl<T: Clone> Cache<T> {
-    /// Returns the known value, if `is_good` accepts it at its age; else reads it by `read`.
+    /// Returns the known value if `is_good` accepts the value and its age. Otherwise calls `read`.
     pub(super) async fn get(
         &self,
         is_good: impl FnOnce(&T, Duration) -> bool,
@@ -67,7 +67,7 @@ impl<T: Clone> Cache<T> {
         outcome
     }
 
-    /// Lets time pass.
+    /// Makes the value older.
     #[cfg(test)]
     pub(super) async fn grow_older(&self, by: Duration) {
         if let Some(known) = &mut *self.known.lock().await {
@@ -76,7 +76,7 @@ impl<T: Clone> Cache<T> {
     }
 }
 
-/// A value for each key, each read when it is needed.
+/// One cache for each key.
 #[derive(Debug)]
 pub(super) struct Caches<K, T>(std::sync::Mutex<HashMap<K, Arc<Cache<T>>>>);
 
@@ -91,7 +91,7 @@ impl<K: Hash + Eq, T: Clone> Caches<K, T> {
         Arc::clone(locked(&self.0).entry(key).or_default())
     }
 
-    /// Lets time pass for all of them.
+    /// Makes all values older.
     #[cfg(test)]
     pub(super) async fn grow_older(&self, by: Duration) {
         let caches: Vec<_> = locked(&self.0).values().cloned().collect();
@@ -113,15 +113,14 @@ impl Since {
         Self { monotonic: Instant::now(), wall: SystemTime::now() }
     }
 
-    /// How long ago it was; `None` where the wall clock was set back, since the age is then
-    /// unknown.
+    /// The time since then; `None` if the wall clock was set back, since the age is then unknown.
     fn age(&self) -> Option<Duration> {
         Some(self.wall.elapsed().ok()?.max(self.monotonic.elapsed()))
     }
 }
 
-/// What a mutex guards. No write under one of these stops halfway, so that a panic elsewhere leaves
-/// the value whole.
+/// Locks a mutex, even if a thread panicked while it held the lock. That is safe here: each write
+/// under such a lock is a single assignment or insertion.
 pub(super) fn locked<T>(mutex: &std::sync::Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_value_is_read_again_when_it_is_too_old_used_or_not() {
+    async fn a_value_that_is_too_old_is_read_again_even_if_it_was_used() {
         let (cache, reads) = (Cache::default(), Cell::new(0));
         assert_eq!(get(&cache, &reads, Ok(1)).await.expect("read"), 1);
         cache.grow_older(AGE - Duration::from_secs(5)).await;
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failure_takes_the_place_of_the_old_value_and_is_remembered_for_seconds() {
+    async fn a_failure_replaces_the_old_value_for_some_seconds() {
         let (cache, reads) = (Cache::default(), Cell::new(0));
         get(&cache, &reads, Ok(1)).await.expect("read");
         cache.grow_older(AGE).await;
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn several_who_need_it_at_once_make_one_read() {
+    async fn concurrent_callers_share_one_read() {
         let (cache, reads) = (Cache::default(), Cell::new(0));
         let slow = async || {
             let read = async || {

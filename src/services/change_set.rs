@@ -1,5 +1,5 @@
-//! Change sets: what an update would do, asked before it is done, and then done. CONTRACT: nested
-//! stacks included, all pages read.
+//! Change sets: CloudFormation says what an update would change before it is executed. Nested
+//! stacks are included, and all pages are read.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOut
 use aws_sdk_cloudformation::types::{self as cfn, ChangeSetStatus, ExecutionStatus};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::clients::Aws;
+use super::clients::Clients;
 use super::cloudformation::{is_passing, parameters, refusal, rollback_configuration, timestamp};
 use super::failure::failed;
 use crate::error::Error;
@@ -18,17 +18,17 @@ use crate::model::promotion::Update;
 use crate::model::{Digest, Token};
 use crate::world::{Applied, NotUpdated};
 
-/// How long one look waits for CloudFormation to make a change set; what takes longer is left to
-/// the schedule.
+/// The longest time that one look waits for CloudFormation to create a change set. After that, the
+/// schedule looks again.
 const WAIT: Duration = Duration::from_secs(20);
-/// How long between two looks, at first and at most.
+/// The first and the longest pause between two reads.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
-/// What the names of ecr-promoter's change sets begin with, in this and other installations. No
-/// person loses work with them.
+/// The prefix of the names of all change sets of ecr-promoter, in this and in other installations.
+/// Change sets with other names may be the work of a person.
 const OWN: &str = "ecr-promoter-";
 
-impl Aws {
-    /// Asks CloudFormation what this update would do. Nothing that runs changes.
+impl Clients {
+    /// Creates a change set. It changes nothing in the stack.
     pub(super) async fn create_change_set(
         &self,
         app: &App,
@@ -56,20 +56,20 @@ impl Aws {
             Ok(Some(arn)) => return Ok(Applied::Created(arn)),
             Ok(None) => {
                 return Ok(Applied::NotUpdated(NotUpdated::Unsure(
-                    "CloudFormation did not say its ARN".to_owned(),
+                    "CloudFormation's answer has no ARN".to_owned(),
                 )));
             }
             Err(error) => error,
         };
-        // Probably made by our first try, whose answer was lost. But its ARN is not known, so it
-        // may be somebody else's.
+        // Probably our first try created it and its answer was lost. But somebody else may have
+        // created it: its ARN is not known.
         if error.as_service_error().is_some_and(|e| e.is_already_exists_exception()) {
             return Ok(Applied::NotUpdated(NotUpdated::Contested));
         }
         refusal("cloudformation:CreateChangeSet", stack, &error)
     }
 
-    /// The change set of this promotion, once it is made; waits for that, but not for long.
+    /// Reads a change set. Waits up to [`WAIT`] until CloudFormation has created it.
     pub(super) async fn change_set(&self, app: &App, arn: &str) -> Result<ChangeSet, Error> {
         let began = Instant::now();
         let mut pause = PAUSE.0;
@@ -99,8 +99,7 @@ impl Aws {
                         reason => ChangeSet::Failed(reason),
                     });
                 }
-                // It is being made or deleted, or the status is one that this version does not
-                // know.
+                // It is being created or deleted, or this version does not know the status.
                 (Some(_) | None, _) if began.elapsed() + pause > WAIT => {
                     return Ok(ChangeSet::Pending);
                 }
@@ -110,7 +109,7 @@ impl Aws {
         }
     }
 
-    /// One page of a change set, by name or (a nested one) by ARN.
+    /// Reads one page of a change set, by its name or ARN; `None` if there is no such change set.
     async fn described(
         &self,
         app: &App,
@@ -140,69 +139,61 @@ impl Aws {
         }
     }
 
-    /// Reads all that it would change, but no values: some of them may be secret.
+    /// Reads all changes, but none of the values that change: some of them may be secret.
     async fn changes(&self, app: &App, first: DescribeChangeSetOutput) -> Result<Changes, Error> {
-        let resolved = first
-            .parameters()
-            .iter()
-            .filter_map(|p| Some((p.parameter_key.clone()?, p.resolved_value.clone()?)))
-            .collect();
-        let sent = |p: &cfn::Parameter| {
-            let value = p.parameter_value().filter(|_| p.use_previous_value != Some(true));
-            Some((p.parameter_key.clone()?, value.map(|value| Digest::of(value.as_bytes()))))
-        };
-        let parameters = first.parameters().iter().filter_map(sent).collect();
         let (others, own) = self.listed_change_sets(app).await?;
-        let mut changes =
-            Changes { list: Vec::new(), resolved, causes: Vec::new(), others, own, parameters };
+        let mut changes = Changes {
+            list: Vec::new(),
+            resolved: resolved(&first),
+            causes: Vec::new(),
+            others,
+            own,
+            parameters: sent_parameters(&first),
+        };
         let mut unread = vec![(None, first)];
         while let Some((within, page)) = unread.pop() {
             let name = page.change_set_id.clone().unwrap_or_default();
             if let Some(token) = page.next_token.clone() {
-                let next = self
-                    .described(app, &name, Some(token))
-                    .await?
-                    .ok_or_else(|| vanished(app, &name))?;
+                let next = self.described_still(app, &name, Some(token)).await?;
                 unread.push((within.clone(), next));
             }
-            for change in page
-                .changes
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|change| change.resource_change)
-            {
-                let logical = change.logical_resource_id.clone().unwrap_or_default();
-                // A nested stack has parameters of its own; what is passed to them is a change of
-                // the stack in its parent.
+            let all = page.changes.unwrap_or_default();
+            for change in all.into_iter().filter_map(|change| change.resource_change) {
+                // A nested stack has its own parameters. A changed value that is passed to one of
+                // them is a change of the nested stack in its parent.
                 if within.is_none() {
-                    let named =
+                    let causes =
                         change.details().iter().filter_map(|detail| detail.causing_entity());
-                    changes.causes.extend(named.map(str::to_owned));
+                    changes.causes.extend(causes.map(str::to_owned));
                 }
-                let nested = change.change_set_id.clone().filter(|id| !id.is_empty());
-                let stays = matches!(change.action, Some(cfn::ChangeAction::Modify))
-                    && !is_replaced(&change);
-                match nested {
-                    // A nested stack that stays is judged by what changes in it.
-                    Some(nested) if stays => {
-                        let path = within.as_ref().map_or_else(
-                            || logical.clone(),
-                            |within: &String| format!("{within}/{logical}"),
-                        );
-                        let first = self
-                            .described(app, &nested, None)
-                            .await?
-                            .ok_or_else(|| vanished(app, &nested))?;
-                        unread.push((Some(path), first));
+                // A nested stack that stays is judged by the changes in it.
+                match change.change_set_id.as_deref().filter(|id| !id.is_empty() && stays(&change))
+                {
+                    Some(nested) => {
+                        let first = self.described_still(app, nested, None).await?;
+                        unread.push((Some(path(within.as_deref(), &change)), first));
                     }
-                    Some(_) | None => changes.list.push(read(&change, within.clone())),
+                    None => changes.list.push(read(&change, within.clone())),
                 }
             }
         }
         Ok(changes)
     }
 
-    /// Lists the stack's change sets: those of others by name, and those with this app's prefix.
+    /// Reads one page of a change set that existed a moment ago.
+    async fn described_still(
+        &self,
+        app: &App,
+        name: &str,
+        page: Option<String>,
+    ) -> Result<DescribeChangeSetOutput, Error> {
+        self.described(app, name, page).await?.ok_or_else(|| Error::Unexpected {
+            resource: format!("change set `{name}` of stack `{}`", app.config.stack),
+            problem: "it was deleted while it was read".to_owned(),
+        })
+    }
+
+    /// Lists the stack's change sets: the names of those that people made, and this app's own.
     async fn listed_change_sets(&self, app: &App) -> Result<(Vec<String>, Vec<Listed>), Error> {
         let stack = &app.config.stack;
         let prefix = name_prefix(&app.repository);
@@ -229,7 +220,7 @@ impl Aws {
         Ok((others, own))
     }
 
-    /// Does what was reviewed, under the promotion's own request token.
+    /// Executes a change set, with the promotion's token.
     pub(super) async fn execute_change_set(
         &self,
         app: &App,
@@ -244,7 +235,7 @@ impl Aws {
             .change_set_name(arn)
             .client_request_token(token.as_str())
             .customize()
-            // A retry would rest on reads that are too old by then: the caller looks again instead.
+            // The reads would be too old for a retry. The caller reads again instead.
             .config_override(
                 aws_sdk_cloudformation::config::Config::builder()
                     .retry_config(RetryConfig::disabled()),
@@ -262,11 +253,10 @@ impl Aws {
         refusal("cloudformation:ExecuteChangeSet", stack, &error)
     }
 
-    /// Removes a change set that nobody needs any more, by its ARN, or by its name where that is
-    /// not known.
+    /// Deletes a change set by its ARN, or by its name if the ARN is not known.
     pub(super) async fn delete_change_set(&self, app: &App, id: &str) -> Result<Applied, Error> {
         let stack = &app.config.stack;
-        // An ARN also names the stack, which may be one that the app has left.
+        // An ARN also names the stack. The app may have another stack now.
         let of_stack = Some(stack.clone()).filter(|_| !is_arn(id));
         let sent = self
             .cloudformation
@@ -278,11 +268,11 @@ impl Aws {
         let Err(error) = sent else { return Ok(Applied::Done) };
         match error.code() {
             Some("ChangeSetNotFound" | "ChangeSetNotFoundException") => Ok(Applied::Done),
-            // It is still being made: the next look removes it.
+            // It is still being created. The next look deletes it.
             Some("InvalidChangeSetStatus" | "InvalidChangeSetStatusException") => {
                 Ok(Applied::PutOff)
             }
-            // With its stack it is gone too.
+            // Its stack was deleted, and the change set with it.
             Some("ValidationError")
                 if error.message().is_some_and(|words| words.contains("does not exist")) =>
             {
@@ -297,22 +287,41 @@ impl Aws {
     }
 }
 
-/// Whether a change set is named by its ARN, which also names its stack.
+/// Whether an id is an ARN, which also names the stack.
 fn is_arn(id: &str) -> bool {
     id.starts_with("arn:")
 }
 
-fn vanished(app: &App, name: &str) -> Error {
-    Error::Unexpected {
-        resource: format!("change set `{name}` of stack `{}`", app.config.stack),
-        problem: "it is gone".to_owned(),
-    }
+/// The values of parameters that CloudFormation looks up elsewhere, by the parameter's key.
+fn resolved(first: &DescribeChangeSetOutput) -> Vec<(String, String)> {
+    let resolved = |p: &cfn::Parameter| Some((p.parameter_key.clone()?, p.resolved_value.clone()?));
+    first.parameters().iter().filter_map(resolved).collect()
 }
 
-/// Whether an ECS service gets another task definition and nothing else: what every promotion does.
-/// That never replaces the service, which CloudFormation does not always know beforehand, since the
-/// task definition itself is replaced.
-/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-service.html>
+/// The parameters of the change set, each with a digest of its value if the value was sent.
+fn sent_parameters(first: &DescribeChangeSetOutput) -> Vec<(String, Option<Digest>)> {
+    let sent = |p: &cfn::Parameter| {
+        let value = p.parameter_value().filter(|_| p.use_previous_value != Some(true));
+        Some((p.parameter_key.clone()?, value.map(|value| Digest::of(value.as_bytes()))))
+    };
+    first.parameters().iter().filter_map(sent).collect()
+}
+
+/// Whether a resource is modified and neither added, removed nor replaced.
+fn stays(change: &cfn::ResourceChange) -> bool {
+    matches!(change.action, Some(cfn::ChangeAction::Modify)) && !is_replaced(change)
+}
+
+/// The path of a nested stack, such as `Service/Sidecar`.
+fn path(within: Option<&str>, change: &cfn::ResourceChange) -> String {
+    let logical = change.logical_resource_id.as_deref().unwrap_or_default();
+    within.map_or_else(|| logical.to_owned(), |within| format!("{within}/{logical}"))
+}
+
+/// Whether an ECS service gets another task definition and nothing else, as in every promotion.
+/// Such an update never replaces the service: `TaskDefinition` updates without interruption. But
+/// CloudFormation may say `Conditional`, since the task definition itself is replaced.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/>, AWS::ECS::Service
 fn is_new_task_definition(change: &cfn::ResourceChange) -> bool {
     let targets: Vec<Option<&str>> = change
         .details()

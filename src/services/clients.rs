@@ -28,30 +28,30 @@ use crate::model::image::TagMutability;
 use crate::settings::Settings;
 use crate::slack::team::Installation;
 
-/// How long a sandbox may go on with a configuration that it has read.
+/// The age up to which a sandbox uses a configuration.
 pub(super) const CONFIGURATION_AGE: Duration = Duration::from_secs(60);
 
-/// Well under the function's own time: what is slower than this is tried again, or fails and is
-/// retried by Lambda.
+/// The longest time to connect. This and the next two limits are well below the function's own
+/// timeout, so that a slow call can be tried again.
 const CONNECT: Duration = Duration::from_secs(2);
-
+/// The longest time of one try.
 pub(super) const ATTEMPT: Duration = Duration::from_secs(5);
-
+/// The longest time of a call with all its tries.
 const OPERATION: Duration = Duration::from_secs(15);
 
-/// How long Slack's failure to say where the app is installed is remembered. It is short, since
-/// people who click wait for it.
+/// The time for which a failed question to Slack, where the app is installed, is remembered:
+/// people who click wait for the answer.
 pub(super) const SILENCE_AGE: Duration = Duration::from_secs(3);
 
-/// How many image configs are read at the same time.
+/// The most image configs that are read at the same time.
 pub(super) const SIDE_BY_SIDE: usize = 4;
 
-/// Every app as it was read, by name.
+/// All apps, sorted by name.
 pub(super) type AllApps = Arc<[(Repository, Result<App, ConfigError>)]>;
 
 /// The clients of one sandbox.
 #[derive(Debug)]
-pub struct Aws {
+pub struct Clients {
     pub(super) settings: Settings,
     pub(super) http: SharedHttpConnector,
     pub(super) slack: Api,
@@ -62,23 +62,23 @@ pub struct Aws {
     pub(super) ssm: aws_sdk_ssm::Client,
     pub(super) apps: Mutex<HashMap<Repository, (Instant, App)>>,
     pub(super) mutability: Caches<Repository, TagMutability>,
-    /// And when reading them began.
+    /// All apps, and when the read of them began.
     pub(super) all_apps: Mutex<Option<(Instant, AllApps)>>,
-    /// When the present invocation ends.
+    /// The end of the current invocation.
     pub(super) deadline: Mutex<Option<Deadline>>,
-    /// Who waits for calls that AWS throttles, by action.
+    /// The callers that wait to repeat a throttled call, by action.
     pub(super) lines: Mutex<HashMap<&'static str, Arc<tokio::sync::Mutex<()>>>>,
     pub(super) secrets: Caches<String, Option<SecretString>>,
     pub(super) public_url: Cache<Option<PublicUrl>>,
     pub(super) installation: Cache<(TokenId, Installation)>,
-    /// Turns to read an image config.
+    /// Limits how many image configs are read at the same time.
     pub(super) blobs: Semaphore,
-    /// Draws what a write is known by.
+    /// Draws the nonce of a write.
     pub(super) nonce: fn() -> Result<String, Error>,
 }
 
-impl Aws {
-    /// Clients from the environment that Lambda gives. No call is made.
+impl Clients {
+    /// Makes the clients from the environment variables that Lambda sets. No call is made.
     pub async fn from_env(settings: Settings) -> Self {
         let connector = Connector::builder()
             .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
@@ -106,7 +106,7 @@ impl Aws {
         Self::new(&sdk, http, settings)
     }
 
-    /// Clients of this SDK configuration.
+    /// Makes the clients from this SDK configuration.
     pub fn new(sdk: &SdkConfig, http: SharedHttpConnector, settings: Settings) -> Self {
         let bounded = SharedHttpConnector::new(Bounded(http.clone()));
         let ecr = aws_sdk_ecr::config::Builder::from(sdk)
@@ -134,15 +134,15 @@ impl Aws {
     }
 }
 
-/// When an invocation ends.
+/// The end of an invocation.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline {
     pub(super) at: tokio::time::Instant,
-    /// How much time it had when it began.
+    /// The invocation's whole time.
     pub(super) whole: Duration,
 }
 
-/// A hash of a token: enough to recognise the token, and it reveals nothing.
+/// The hash of a token: it recognises the token and does not reveal it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TokenId([u8; 32]);
 

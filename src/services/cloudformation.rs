@@ -1,4 +1,4 @@
-//! CloudFormation: the stack, its events, and the one update of a promotion.
+//! CloudFormation: the stack, its events, and the update of a promotion.
 
 use aws_config::retry::RetryConfig;
 use aws_sdk_cloudformation::primitives::DateTime;
@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jiff::{SignedDuration, Timestamp};
 
-use super::clients::Aws;
+use super::clients::Clients;
 use super::failure::failed;
 use crate::error::Error;
 use crate::model::Token;
@@ -17,19 +17,19 @@ use crate::model::promotion::Update;
 use crate::model::stack::{EventsWanted, Parameter, Stack, StackEvent, StackEvents};
 use crate::world::{Applied, NotUpdated};
 
-/// Clocks of two services may differ by this much.
+/// The largest assumed difference between the clocks of two services.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
-/// How many pages of 100 events a look reads at most.
+/// The most pages of events that a look reads. A page has 100 events.
 const EVENT_PAGES: usize = 10;
 
-impl Aws {
-    /// The stack by name or ARN; `None` if there is none.
+impl Clients {
+    /// Reads a stack by its name or ARN; `None` if there is no such stack.
     pub(super) async fn stack(&self, name: &str) -> Result<Option<Stack>, Error> {
         let request = self.cloudformation.describe_stacks().stack_name(name);
         match self.patiently("cloudformation:DescribeStacks", || request.clone().send()).await {
             Ok(output) => Ok(output.stacks.unwrap_or_default().into_iter().next().map(stack)),
-            // A stack that does not exist is a ValidationError, as is everything else: only the
-            // words tell.
+            // CloudFormation answers ValidationError for a missing stack and for other problems.
+            // Only the message differs.
             Err(error) if error.message().is_some_and(|words| words.contains("does not exist")) => {
                 Ok(None)
             }
@@ -39,7 +39,7 @@ impl Aws {
         }
     }
 
-    /// The stack's events, newest first, read back until they tell what is wanted.
+    /// Reads the stack's events, newest first and as far back as they are wanted.
     pub(super) async fn stack_events(
         &self,
         name: &str,
@@ -63,8 +63,9 @@ impl Aws {
         Ok(StackEvents { is_cut: true, ..events })
     }
 
-    /// Sends the one update of a promotion: the template and every other parameter stay as they
-    /// are; no tags, topics, role or policy are sent, since sent empty they would be wiped.
+    /// Sends the update of a promotion. The template and all other parameters keep their values.
+    /// Tags, topics, role and policy are not sent, since an empty value would delete them.
+    /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_UpdateStack.html>
     pub(super) async fn update_stack(&self, app: &App, update: &Update) -> Result<Applied, Error> {
         let capabilities: Vec<_> =
             update.capabilities.iter().map(|name| cfn::Capability::from(name.as_str())).collect();
@@ -78,7 +79,7 @@ impl Aws {
             .set_rollback_configuration(update.rollback.as_ref().map(rollback_configuration))
             .client_request_token(update.token.as_str())
             .customize()
-            // A retry would rest on reads that are too old by then: the caller looks again instead.
+            // The reads would be too old for a retry. The caller reads again instead.
             .config_override(
                 aws_sdk_cloudformation::config::Config::builder()
                     .retry_config(RetryConfig::disabled()),
@@ -89,9 +90,9 @@ impl Aws {
         refusal("cloudformation:UpdateStack", &app.config.stack, &error)
     }
 
-    /// Cancels the stack's update, if it is this promotion's: a cancel names only the stack, so
-    /// whose update it is is looked at right before. The events of the rollback carry the cancel's
-    /// token, which names the update's.
+    /// Cancels the stack's update, if it is this promotion's. A cancel names only the stack, so the
+    /// token of the running update is read just before. The events of the rollback have the token
+    /// of the cancel, which contains the token of the update.
     pub(super) async fn cancel_update(&self, app: &App, token: &Token) -> Result<Applied, Error> {
         let stack = &app.config.stack;
         let wanted = EventsWanted::default();
@@ -112,7 +113,7 @@ impl Aws {
             .await;
         let Err(error) = sent else { return Ok(Applied::Done) };
         match error.message() {
-            // It has ended meanwhile, or is being rolled back already.
+            // The update has ended, or its rollback has begun.
             Some(words) if words.contains("cannot be called from current stack status") => {
                 Ok(Applied::NotUpdated(NotUpdated::Contested))
             }
@@ -124,7 +125,7 @@ impl Aws {
     }
 }
 
-/// The promotion's parameter gets its value, every other one keeps what it has.
+/// The parameters to send: the promotion's parameter with its value, and all others unchanged.
 pub(super) fn parameters(app: &App, update: &Update) -> Vec<cfn::Parameter> {
     let wanted = cfn::Parameter::builder()
         .parameter_key(&app.config.parameter)
@@ -137,8 +138,7 @@ pub(super) fn parameters(app: &App, update: &Update) -> Vec<cfn::Parameter> {
     std::iter::once(wanted).chain(others).collect()
 }
 
-/// What it means that CloudFormation did not take a write: an error only if the function may not
-/// make the call.
+/// Sorts an unsuccessful write. Only a denied call is an error.
 pub(super) fn refusal<E>(
     action: &'static str,
     stack: &str,
@@ -155,17 +155,16 @@ where
         .and_then(|service| Some((service.code()?, service.message().unwrap_or_default())));
     Ok(Applied::NotUpdated(match refusal {
         Some((code, words)) => not_updated(code, words, status),
-        // Without a code it was not CloudFormation's no: an answer that broke off, or one from
-        // something on the way.
+        // Without a code the answer broke off, or it came from a server on the way.
         None => NotUpdated::Unsure(message.clone()),
     }))
 }
 
-/// Sorts what CloudFormation says: busy, nothing to do, refused for good, or worth another try.
-/// Most of it is one code, `ValidationError`, told apart by words.
+/// Sorts CloudFormation's error: busy, nothing to do, refused, or worth another try. Most errors
+/// have the code `ValidationError`, so their messages must be compared.
 fn not_updated(code: &str, words: &str, status: u16) -> NotUpdated {
-    // 403 is about the caller (credentials that expired, a clock), not about the update; what is
-    // denied was sorted out before.
+    // 403 concerns the caller (expired credentials, a wrong clock) and not the update. Denied calls
+    // were handled before.
     let is_transient =
         status >= 500 || status == 403 || status == 429 || is_passing(code) || is_passing(words);
     if code == "TokenAlreadyExistsException" {
@@ -181,8 +180,7 @@ fn not_updated(code: &str, words: &str, status: u16) -> NotUpdated {
     }
 }
 
-/// Whether CloudFormation says that something failed for the moment, so that another try may
-/// succeed.
+/// Whether a code or message of CloudFormation names a temporary failure.
 pub(super) fn is_passing(words: &str) -> bool {
     let plain: String =
         words.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect();
@@ -226,7 +224,7 @@ fn event(event: &cfn::StackEvent) -> StackEvent {
     StackEvent {
         at: event.timestamp.as_ref().and_then(timestamp).unwrap_or(Timestamp::UNIX_EPOCH),
         token: event.client_request_token.clone(),
-        // A nested stack is a resource of this type too, with another physical id.
+        // A nested stack has the same resource type but another physical id.
         is_stack: kind == "AWS::CloudFormation::Stack"
             && event.physical_resource_id == event.stack_id,
         resource: format!("{logical} ({kind})"),

@@ -1,4 +1,4 @@
-//! Sorts a failed call by what to do about it.
+//! Turns a failed call of an AWS SDK into an [`Error`].
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -7,7 +7,8 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use crate::error::Error;
 use crate::text::brief;
 
-/// Sorts a failed call by what to do about it: a denied one names the action that the role lacks.
+/// Turns a failed call into an error. If the call was denied, the error names the action that the
+/// role may not use.
 pub(super) fn failed<E>(
     action: &'static str,
     resource: impl Into<String>,
@@ -41,7 +42,7 @@ where
     Error::Aws { action, resource, message: format!("{code}: {message}") }
 }
 
-/// Says in a sentence why a call got no answer, with its causes: the nearest first.
+/// Says in one sentence why a call got no answer, followed by the causes.
 fn on_the_way<E>(error: &SdkError<E, HttpResponse>) -> String
 where
     E: std::error::Error + 'static,
@@ -57,7 +58,7 @@ where
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         let words = error.to_string();
-        // Some errors repeat their cause's words.
+        // Some errors repeat the message of their cause.
         if !sentence.contains(&words) {
             sentence = sentence + ": " + &words;
         }
@@ -66,8 +67,8 @@ where
     brief(&sentence)
 }
 
-/// `… is not authorized to perform: ecr:PutImage on resource: …`: not always the action of the call
-/// itself.
+/// Reads the action from `… is not authorized to perform: ecr:PutImage on resource: …`. It may be
+/// another action than the call's own, such as `kms:Decrypt` for `ssm:GetParameter`.
 fn missing_action(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once("not authorized to perform: ")?;
     let action = rest.split_whitespace().next()?;

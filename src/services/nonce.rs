@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 
-/// Draws the nonce of one write. It comes from the operating system, so that two sandboxes never
-/// draw the same.
+/// Draws the nonce of one write: 32 hex digits from the operating system's random numbers. Two
+/// sandboxes never draw the same one.
 pub(super) fn new_nonce() -> Result<String, Error> {
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).map_err(|error| Error::Unexpected {

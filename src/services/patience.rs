@@ -1,11 +1,13 @@
-//! Repeats calls that AWS throttles. The SDK tries a call three times within a second, and fewer
-//! times once many calls have used up its allowance of retries. A call that is still throttled then
-//! is repeated here, until shortly before the invocation must end.
+//! Repeats calls that AWS throttles. The SDK tries a call three times within a second, or fewer
+//! times after many retries. A call that is still throttled is repeated here, until shortly before
+//! the invocation must end.
 //!
-//! Rates assumed, all for one account and region. Parameter Store: 40 a second for GetParameter and
-//! GetParametersByPath together, unless its higher throughput is switched on (published). ECR:
-//! BatchGetImage 2,000 and PutImage 10 a second (published). CloudFormation publishes none: users
-//! report 5 to 10 DescribeStacks a second.
+//! Assumed limits for one account and region. Parameter Store: 40 calls a second for GetParameter
+//! and GetParametersByPath together, unless higher throughput is enabled
+//! (<https://docs.aws.amazon.com/general/latest/gr/ssm.html>). ECR: 2,000 BatchGetImage and 10
+//! PutImage a second
+//! (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html>). CloudFormation
+//! publishes no limit; users report 5 to 10 DescribeStacks a second.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,21 +18,21 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::time::{Instant, timeout_at};
 
 use super::cache::locked;
-use super::clients::{Aws, Deadline};
+use super::clients::{Clients, Deadline};
 use crate::error::Error;
 
-/// The time that is kept back, at most, to report that a call was throttled to the end; a tenth of
-/// a short invocation. Looks at many apps are cut off before that, and go on later instead of
-/// failing.
+/// The time that is kept back at the end of an invocation to report a throttled call. A short
+/// invocation keeps back a tenth of its time instead. Looks at many apps stop before that and
+/// continue later.
 const MARGIN: Duration = Duration::from_secs(3);
-/// How long calls are repeated where the end of the invocation is not known.
+/// The time for which calls are repeated if the end of the invocation is not known.
 const WITHOUT_DEADLINE: Duration = Duration::from_secs(10);
-/// The longest pauses before the first and before each later repetition. Each is drawn at random,
-/// so that a crowd of sandboxes spreads out.
+/// The longest pause before the first repetition, and before each later one. Pauses are random, so
+/// that many sandboxes do not repeat their calls at the same moment.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The codes by which AWS's services say that calls come too fast.
+/// The error codes with which AWS throttles calls.
 const THROTTLED: [&str; 10] = [
     "BandwidthLimitExceeded",
     "PriorRequestNotComplete",
@@ -44,8 +46,8 @@ const THROTTLED: [&str; 10] = [
     "TooManyRequestsException",
 ];
 
-impl Aws {
-    /// Begins an invocation. `time` is what it has, where that is known.
+impl Clients {
+    /// Begins an invocation that has this much time, if that is known.
     pub fn begin(&self, time: Option<Duration>) {
         let deadline = time.map(|time| Deadline { at: Instant::now() + time, whole: time });
         *locked(&self.deadline) = deadline;
@@ -55,15 +57,15 @@ impl Aws {
         *locked(&self.deadline)
     }
 
-    /// Whether the present invocation has this much time left, or at least half of its whole time.
+    /// Whether the current invocation has this much time left, or at least half of its whole time.
     pub(super) fn has_time(&self, needed: Duration) -> bool {
         let left = |deadline: &Deadline| deadline.at.saturating_duration_since(Instant::now());
         self.deadline().is_none_or(|deadline| left(&deadline) >= needed.min(deadline.whole / 2))
     }
 
-    /// Makes a call, and repeats it while AWS throttles it and the invocation has time. Calls of
-    /// one action that were throttled wait in line, so that they do not all ask AWS at once. New
-    /// ones join at the end, so each gets its turn.
+    /// Makes a call, and repeats it while AWS throttles it and the invocation has time. Throttled
+    /// calls of one action wait in a queue, so that they are not all repeated at once, and each
+    /// gets its turn.
     pub(super) async fn patiently<T, E, F>(
         &self,
         action: &'static str,
@@ -81,8 +83,7 @@ impl Aws {
         }
         let mut longest = FIRST_PAUSE;
         loop {
-            // On the heap: one call's future is large, and futures inside futures would carry it in
-            // every look.
+            // On the heap: the future of a call is large, and each look would contain it.
             let error = match Box::pin(call()).await {
                 Err(error) if error.is_throttled() => error,
                 answer => return answer,
@@ -117,7 +118,7 @@ impl Aws {
     }
 }
 
-/// An error that may say that calls come too fast.
+/// An error that may mean that a call was throttled.
 pub(super) trait Throttled {
     /// Whether it says so.
     fn is_throttled(&self) -> bool;
@@ -133,7 +134,8 @@ impl<E: ProvideErrorMetadata> Throttled for SdkError<E, HttpResponse> {
     }
 }
 
-/// For a read that makes several calls: the message begins with the code of the call that failed.
+/// The error of a read that makes several calls. Its message begins with the code of the failed
+/// call.
 impl Throttled for Error {
     fn is_throttled(&self) -> bool {
         let code = if let Error::Aws { message, .. } = self {
@@ -149,93 +151,79 @@ impl Throttled for Error {
 mod tests {
     use std::time::Duration;
 
-    use aws_smithy_types::body::SdkBody;
     use futures_util::future::join;
-    use http::Request;
     use serde_json::json;
 
-    use super::super::wire::cloudformation::ask;
-    use super::super::wire::{
-        Recording, app, connect, form_error, json_error, json_request, ok, ok_json,
-    };
+    use crate::model::stack::EventsWanted;
+    use crate::services::samples::web_app;
+    use crate::services::wire::cloudformation::{answered, ask};
+    use crate::services::wire::ssm::{get_parameter, parameter};
+    use crate::services::wire::{Recording, connect, form_error, json_error};
     use crate::world::Web;
 
     const NAME: &str = "/ecr-promoter/apps/web";
 
-    fn get_parameter() -> Request<SdkBody> {
-        json_request("AmazonSSM.GetParameter", &json!({ "Name": NAME }))
-    }
-
     fn throttled() -> Recording {
-        (get_parameter(), json_error("ThrottlingException", "Rate exceeded", &json!({})))
+        (get_parameter(NAME), json_error("ThrottlingException", "Rate exceeded", &json!({})))
     }
 
     fn found(value: &str) -> Recording {
-        (get_parameter(), ok_json(&json!({ "Parameter": { "Value": value } })))
+        (get_parameter(NAME), parameter(value))
     }
 
-    /// The SDK makes three tries, so that seven throttled ones are two repetitions and a try.
+    /// The SDK makes three tries, so seven throttled ones are two repetitions and a try.
     #[tokio::test]
-    async fn a_call_that_is_throttled_time_after_time_is_made_in_the_end() {
-        let (aws, wire) = connect(std::iter::repeat_with(throttled).take(7).chain([found("{}")]));
-        aws.begin(Some(Duration::from_secs(60)));
-        assert_eq!(aws.parameter(NAME).await.expect("read"), Some("{}".to_owned()));
+    async fn a_call_that_is_throttled_several_times_succeeds_in_the_end() {
+        let (clients, wire) =
+            connect(std::iter::repeat_with(throttled).take(7).chain([found("{}")]));
+        clients.begin(Some(Duration::from_secs(60)));
+        assert_eq!(clients.parameter(NAME).await.expect("read"), Some("{}".to_owned()));
         wire.relaxed_requests_match();
     }
 
     #[tokio::test]
-    async fn a_stack_is_waited_for_too() {
+    async fn a_throttled_read_of_a_stack_is_repeated() {
         let named = || ask("DescribeStacks", &[("StackName", "web")]);
         let throttled = || (named(), form_error(400, "Throttling", "Rate exceeded"));
-        let stack = (
-            named(),
-            ok("<DescribeStacksResponse><DescribeStacksResult/></DescribeStacksResponse>"),
-        );
-        let (aws, wire) = connect(std::iter::repeat_with(throttled).take(4).chain([stack]));
-        aws.begin(Some(Duration::from_secs(60)));
-        assert_eq!(aws.stack("web").await.expect("read"), None);
+        let stack = (named(), answered("DescribeStacks", ""));
+        let (clients, wire) = connect(std::iter::repeat_with(throttled).take(4).chain([stack]));
+        clients.begin(Some(Duration::from_secs(60)));
+        assert_eq!(clients.stack("web").await.expect("read"), None);
         wire.relaxed_requests_match();
     }
 
     #[tokio::test]
-    async fn the_events_of_a_stack_are_waited_for_too() {
+    async fn a_throttled_read_of_events_is_repeated() {
         let stack = || ask("DescribeStacks", &[("StackName", "web")]);
         let events = || ask("DescribeStackEvents", &[("StackName", "web")]);
         let throttled = || (events(), form_error(400, "Throttling", "Rate exceeded"));
-        let none = ok(
-            "<DescribeStackEventsResponse><DescribeStackEventsResult/></DescribeStackEventsResponse>",
-        );
-        let seen = (
-            stack(),
-            ok("<DescribeStacksResponse><DescribeStacksResult/></DescribeStacksResponse>"),
-        );
-        let (aws, wire) = connect(
+        let none = answered("DescribeStackEvents", "");
+        let seen = (stack(), answered("DescribeStacks", ""));
+        let (clients, wire) = connect(
             [seen]
                 .into_iter()
                 .chain(std::iter::repeat_with(throttled).take(4))
                 .chain([(events(), none)]),
         );
-        aws.begin(Some(Duration::from_secs(60)));
-        let (stack, events) = aws
-            .watch(&app(&json!({ "stack": "web" })), &crate::model::stack::EventsWanted::default())
-            .await
-            .expect("read");
+        clients.begin(Some(Duration::from_secs(60)));
+        let (stack, events) =
+            clients.watch(&web_app(), &EventsWanted::default()).await.expect("read");
         assert_eq!((stack, events.list.len()), (None, 0));
         wire.relaxed_requests_match();
     }
 
-    /// Who was throttled first is answered first, whoever comes later.
+    /// The call that was throttled first is answered first.
     #[tokio::test]
-    async fn those_that_wait_do_so_in_line() {
+    async fn waiting_calls_queue_up() {
         let answers = ["1", "2", "3"].map(found);
-        let (aws, wire) = connect(std::iter::repeat_with(throttled).take(6).chain(answers));
-        aws.begin(Some(Duration::from_secs(60)));
-        let first = aws.parameter(NAME);
+        let (clients, wire) = connect(std::iter::repeat_with(throttled).take(6).chain(answers));
+        clients.begin(Some(Duration::from_secs(60)));
+        let first = clients.parameter(NAME);
         let others = async {
-            while aws.line("ssm:GetParameter").try_lock().is_ok() {
+            while clients.line("ssm:GetParameter").try_lock().is_ok() {
                 tokio::task::yield_now().await;
             }
-            join(aws.parameter(NAME), aws.parameter(NAME)).await
+            join(clients.parameter(NAME), clients.parameter(NAME)).await
         };
         let (first, (second, third)) = join(first, others).await;
         let read = [first, second, third].map(|read| read.expect("read"));
@@ -244,10 +232,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn patience_ends_before_the_invocation_does() {
-        let (aws, wire) = connect(std::iter::repeat_with(throttled).take(3));
-        aws.begin(Some(Duration::from_millis(20)));
-        let words = aws.parameter(NAME).await.expect_err("throttled to the end").to_string();
+    async fn repetitions_end_before_the_invocation_does() {
+        let (clients, wire) = connect(std::iter::repeat_with(throttled).take(3));
+        clients.begin(Some(Duration::from_millis(20)));
+        let words = clients.parameter(NAME).await.expect_err("throttled to the end").to_string();
         assert_eq!(
             words,
             format!(
@@ -258,11 +246,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_fails_for_another_cause_is_not_repeated() {
-        let (aws, wire) =
-            connect([(get_parameter(), json_error("InvalidKeyId", "no such key", &json!({})))]);
-        aws.begin(Some(Duration::from_secs(60)));
-        aws.parameter(NAME).await.expect_err("it failed");
+    async fn a_call_that_fails_for_another_cause_is_not_repeated() {
+        let (clients, wire) =
+            connect([(get_parameter(NAME), json_error("InvalidKeyId", "no such key", &json!({})))]);
+        clients.begin(Some(Duration::from_secs(60)));
+        clients.parameter(NAME).await.expect_err("it failed");
         wire.relaxed_requests_match();
     }
 }

@@ -1,4 +1,4 @@
-//! The ports of the function, as the services answer them.
+//! The implementation of the ports with the services.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,9 +9,8 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::cache::locked;
-use super::clients::{AllApps, Aws, CONFIGURATION_AGE};
-use super::ecr::Newest;
-use super::slack_api::is_response_url;
+use super::clients::{AllApps, CONFIGURATION_AGE, Clients};
+use super::ecr::candidates::{Candidates, Newest};
 use crate::error::Error;
 use crate::link::PublicUrl;
 use crate::model::approval::RequestIndex;
@@ -21,17 +20,18 @@ use crate::model::known_apps::{KnownApps, Unfinished};
 use crate::model::session::Session;
 use crate::model::stack::{EventsWanted, Stack, StackEvents};
 use crate::model::state::State;
-use crate::model::{Repository, RequestId, SessionId};
+use crate::model::{Digest, Repository, RequestId, SessionId};
 use crate::settings::Secret;
+use crate::slack::response_url::is_response_url;
 use crate::slack::team::Installation;
 use crate::world::action::Action;
 use crate::world::snapshot::{Question, Snapshot, Subject, TagsWanted, Version};
 use crate::world::{Applied, Apps, Listener, Web, World};
 
-/// How long somebody who misspelt an app's name waits for the right one.
+/// The longest time to read the names of the apps, for a suggestion.
 const SUGGESTION: Duration = Duration::from_millis(800);
 
-impl World for Aws {
+impl World for Clients {
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
@@ -68,16 +68,8 @@ impl World for Aws {
         if let Some((digest, its)) = tags_of {
             tags.insert_all_of(digest, its);
         }
-        let source_tag = &app.config.source_tag;
-        let newest = match images.newest(digest, source_tag) {
-            Newest::Known(newest) => newest,
-            Newest::Ambiguous => self
-                .tags_named(&app.repository, &[source_tag.clone()].into())
-                .await?
-                .remove(source_tag)
-                .flatten(),
-        };
-        tags.insert(source_tag.clone(), newest.clone());
+        let newest = self.newest(app, digest, &images).await?;
+        tags.insert(app.config.source_tag.clone(), newest.clone());
         Ok(Snapshot {
             state,
             version,
@@ -124,7 +116,7 @@ impl World for Aws {
                 );
             }
             Question::Mutability => seen.mutability = Some(self.mutability(&app.repository).await),
-            // The caller has just read it, and it has not changed.
+            // The caller has just read the configuration, and it has not changed.
             Question::Configuration => seen.is_configuration_newer = true,
             Question::Matches(commit) => {
                 let matches = self.images_of(app, commit).await?;
@@ -142,8 +134,7 @@ impl World for Aws {
     async fn app_now(&self, repository: &Repository) -> Result<Option<App>, Error> {
         let name = self.source(repository);
         let began = Instant::now();
-        // A repository without configuration is not remembered: it may get one before its next
-        // push.
+        // A missing configuration is not remembered: somebody may add it before the next push.
         let Some(json) = self.parameter(&name).await? else { return Ok(None) };
         let app = App::parse(repository, &name, &json)?;
         locked(&self.apps).insert(repository.clone(), (began, app.clone()));
@@ -166,7 +157,7 @@ impl World for Aws {
             }
             Action::DeleteChangeSet(id) => self.delete_change_set(app, id).await,
             Action::CancelUpdate(token) => self.cancel_update(app, token).await,
-            // The channel was told at the first try; only the topic is tried again.
+            // The Slack channel got the notice at the first try. Only the topic is tried again.
             Action::Tell(notice) if notice.tries > 0 => self.tell(app, notice).await,
             Action::Tell(notice) => join(self.tell(app, notice), self.post(app, notice)).await.0,
             Action::Show(request) => Ok(self.show(app, request).await),
@@ -180,7 +171,7 @@ impl World for Aws {
     }
 }
 
-impl Apps for Aws {
+impl Apps for Clients {
     fn source(&self, repository: &Repository) -> String {
         self.settings.app_parameter(repository)
     }
@@ -224,8 +215,8 @@ impl Apps for Aws {
         self.read_roster().await
     }
 
-    async fn remember_apps(&self, roster: &KnownApps, version: &Version) -> Result<Applied, Error> {
-        self.write_roster(roster, version).await
+    async fn remember_apps(&self, apps: &KnownApps, version: &Version) -> Result<Applied, Error> {
+        self.write_roster(apps, version).await
     }
 
     async fn unfinished(&self) -> Result<(Unfinished, Version), Error> {
@@ -241,7 +232,7 @@ impl Apps for Aws {
     }
 }
 
-impl Web for Aws {
+impl Web for Clients {
     fn secret_source(&self, secret: Secret) -> String {
         self.settings.secret_parameter(secret)
     }
@@ -297,9 +288,9 @@ impl Web for Aws {
     }
 }
 
-impl Aws {
-    /// Reads all apps anew. A parameter whose name is not that of a repository is skipped. Each
-    /// page is parsed at once, so that only the parsed apps stay in memory.
+impl Clients {
+    /// Reads all apps. Parameters whose names are not valid repository names are skipped. Each page
+    /// is parsed at once, so that only the parsed apps stay in memory.
     async fn read_apps(&self) -> Result<AllApps, Error> {
         let began = Instant::now();
         let path = self.settings.apps_path();
@@ -318,13 +309,13 @@ impl Aws {
         Ok(apps)
     }
 
-    /// All apps, if they were read less than a minute ago.
+    /// Returns all apps, if they were read less than a minute ago.
     fn recent_apps(&self) -> Option<AllApps> {
         let all = locked(&self.all_apps).clone();
         all.filter(|(began, _)| began.elapsed() < CONFIGURATION_AGE).map(|(_, apps)| apps)
     }
 
-    /// One app, if its configuration was read less than a minute ago and can be used.
+    /// Returns an app, if its configuration was read less than a minute ago and can be used.
     fn recent_app(&self, repository: &Repository) -> Option<App> {
         let own = locked(&self.apps).get(repository).cloned();
         if let Some((_, app)) = own.filter(|(read_at, _)| read_at.elapsed() < CONFIGURATION_AGE) {
@@ -336,9 +327,26 @@ impl Aws {
     }
 }
 
-impl Aws {
-    /// What a look reads that most likely finds nothing to do: three calls. What runs is known
-    /// before the tags are asked for, so that one call answers for the newest and the running one.
+impl Clients {
+    /// The image that the source tag is on. ECR is asked again if its first answer was ambiguous.
+    async fn newest(
+        &self,
+        app: &App,
+        digest: Option<&Digest>,
+        images: &Candidates,
+    ) -> Result<Option<Digest>, Error> {
+        let source_tag = &app.config.source_tag;
+        match images.newest(digest, source_tag) {
+            Newest::Known(newest) => Ok(newest),
+            Newest::Ambiguous => {
+                let named = [source_tag.clone()].into();
+                Ok(self.tags_named(&app.repository, &named).await?.remove(source_tag).flatten())
+            }
+        }
+    }
+
+    /// Reads what a routine look needs, in three calls. The stack is read first, so that one call
+    /// can ask for the source tag and the running tag.
     async fn glance(&self, app: &App) -> Result<Snapshot, Error> {
         let at = self.now();
         let ((state, version), stack) =
@@ -364,3 +372,6 @@ fn owned(apps: &[(Repository, Result<App, ConfigError>)]) -> Vec<(Repository, Re
         .map(|(repository, app)| (repository.clone(), app.clone().map_err(Error::from)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
-//! Secrets: SecureStrings of Parameter Store, in a type that cannot be printed. A sandbox keeps a
-//! secret for a minute, whether or not it is used. After that minute, a secret that was replaced or
-//! deleted is not accepted any more; no deployment is needed.
+//! Secrets: SecureString parameters of Parameter Store, in a type that cannot be printed. A sandbox
+//! keeps a secret for one minute, even while it is used. So a replaced or deleted secret is refused
+//! after at most a minute, without a deployment.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use secrecy::SecretString;
 
 use super::cache::FAILURE_AGE;
-use super::clients::Aws;
+use super::clients::Clients;
 use super::failure::failed;
 use crate::error::Error;
 use crate::model::config::ConfigError;
 
-/// How old a secret may be.
+/// The age up to which a sandbox uses a secret.
 const SECRET_AGE: Duration = Duration::from_secs(60);
 
-impl Aws {
-    /// Returns a secret by its parameter's name; `None` if it is missing or empty. A missing one is
-    /// remembered for seconds only, since somebody may be adding it.
+impl Clients {
+    /// Returns a secret by its parameter's name; `None` if it is missing or empty. A missing secret
+    /// is remembered for some seconds only, since somebody may be adding it.
     pub(crate) async fn secret_named(&self, name: &str) -> Result<Option<SecretString>, Error> {
         let is_good = |secret: &Option<SecretString>, age| {
             age < if secret.is_some() { SECRET_AGE } else { FAILURE_AGE }
@@ -35,8 +35,7 @@ impl Aws {
             Err(error) if error.as_service_error().is_some_and(|e| e.is_parameter_not_found()) => {
                 None
             }
-            // The SDK's error quotes an answer that it cannot read, and this answer holds the
-            // secret.
+            // The SDK's error quotes the answer, which contains the secret.
             Err(SdkError::ResponseError(_)) => {
                 return Err(Error::Unexpected {
                     resource,
@@ -49,20 +48,19 @@ impl Aws {
         if parameter.r#type != Some(ParameterType::SecureString) {
             return Err(not_secure(name).into());
         }
-        // A file that was put into the parameter ends with a line break, which is no part of any of
-        // these secrets.
+        // A file that was stored in the parameter ends with a line break. No secret does.
         let secret = parameter.value.as_deref().map(str::trim).filter(|secret| !secret.is_empty());
         Ok(secret.map(SecretString::from))
     }
 }
 
-/// The error for a parameter of another type. Everybody who may read parameters could read it, so a
-/// new secret is needed.
+/// The error for a parameter of another type. Everybody who may read parameters could read the
+/// secret, so a new one is needed.
 fn not_secure(name: &str) -> ConfigError {
     let problem = format!(
         "expected a SecureString: a parameter of another type is stored in plain text, and its \
-         value is no secret any more. Replace it \
-         by a new value, since the type of a parameter cannot be changed: aws ssm \
+         value is not secret any more. Replace it \
+         with a new value, since the type of a parameter cannot be changed: aws ssm \
          delete-parameter --name {name} && aws ssm \
          put-parameter --type SecureString --name {name} --value \"$NEW_VALUE\""
     );
@@ -71,35 +69,23 @@ fn not_secure(name: &str) -> ConfigError {
 
 #[cfg(test)]
 mod tests {
-    use aws_smithy_types::body::SdkBody;
-    use http::Request;
     use secrecy::ExposeSecret;
     use serde_json::json;
 
-    use super::super::wire::{
-        Recording, answer, connect, denied, json_error, json_request, ok, ok_json, replay,
-    };
     use super::*;
+    use crate::services::wire::ssm::{get_secret, secret};
+    use crate::services::wire::{
+        Recording, answer, connect, denied, json_denied, json_error, ok, ok_json, replay,
+    };
 
     const NAME: &str = "/ecr-promoter/slack/bot-token";
 
-    fn asked() -> Request<SdkBody> {
-        json_request("AmazonSSM.GetParameter", &json!({ "Name": NAME, "WithDecryption": true }))
-    }
-
     fn is(value: &str) -> Recording {
-        (
-            asked(),
-            ok_json(&json!({
-                "Parameter": {
-                    "Name": NAME, "Type": "SecureString", "Value": value, "Version": 1,
-                },
-            })),
-        )
+        secret(NAME, value)
     }
 
     fn missing() -> Recording {
-        (asked(), json_error("ParameterNotFound", "", &json!({})))
+        (get_secret(NAME), json_error("ParameterNotFound", "", &json!({})))
     }
 
     fn exposed(secret: Result<Option<SecretString>, Error>) -> Option<String> {
@@ -107,69 +93,70 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_secret_is_decrypted_and_kept_for_a_minute_used_or_not() {
-        replay([is("old"), is("new")], async |aws| {
-            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("old"));
-            aws.secrets.grow_older(SECRET_AGE - Duration::from_secs(5)).await;
-            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("old"));
-            aws.secrets.grow_older(Duration::from_secs(5)).await;
-            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("new"));
-            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("new"));
+    async fn a_secret_is_decrypted_and_kept_for_one_minute() {
+        replay([is("old"), is("new")], async |clients| {
+            assert_eq!(exposed(clients.secret_named(NAME).await).as_deref(), Some("old"));
+            clients.secrets.grow_older(SECRET_AGE - Duration::from_secs(5)).await;
+            assert_eq!(exposed(clients.secret_named(NAME).await).as_deref(), Some("old"));
+            clients.secrets.grow_older(Duration::from_secs(5)).await;
+            assert_eq!(exposed(clients.secret_named(NAME).await).as_deref(), Some("new"));
+            assert_eq!(exposed(clients.secret_named(NAME).await).as_deref(), Some("new"));
         })
         .await;
     }
 
     #[tokio::test]
-    async fn a_read_that_fails_leaves_no_old_secret_and_is_remembered_for_seconds() {
-        let fails = (asked(), json_error("InvalidKeyId", "no such key", &json!({})));
-        replay([is("old"), fails, is("new")], async |aws| {
-            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("old"));
-            aws.secrets.grow_older(SECRET_AGE).await;
+    async fn a_failed_read_replaces_the_secret_for_some_seconds() {
+        let fails = (get_secret(NAME), json_error("InvalidKeyId", "no such key", &json!({})));
+        replay([is("old"), fails, is("new")], async |clients| {
+            assert_eq!(exposed(clients.secret_named(NAME).await).as_deref(), Some("old"));
+            clients.secrets.grow_older(SECRET_AGE).await;
             for _ in 0..10 {
-                let words = aws.secret_named(NAME).await.expect_err("it failed").to_string();
+                let words = clients.secret_named(NAME).await.expect_err("it failed").to_string();
                 assert_eq!(
                     words,
                     "ssm:GetParameter on parameter `/ecr-promoter/slack/bot-token` \
                                    failed: InvalidKeyId: no such key"
                 );
             }
-            aws.secrets.grow_older(FAILURE_AGE).await;
-            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("new"));
+            clients.secrets.grow_older(FAILURE_AGE).await;
+            assert_eq!(exposed(clients.secret_named(NAME).await).as_deref(), Some("new"));
         })
         .await;
     }
 
     #[tokio::test]
-    async fn that_there_is_no_secret_is_remembered_for_seconds() {
-        replay([missing(), is("xoxb-1")], async |aws| {
-            assert_eq!(exposed(aws.secret_named(NAME).await), None);
-            assert_eq!(exposed(aws.secret_named(NAME).await), None);
-            aws.secrets.grow_older(FAILURE_AGE).await;
-            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("xoxb-1"));
+    async fn a_missing_secret_is_remembered_for_some_seconds() {
+        replay([missing(), is("xoxb-1")], async |clients| {
+            assert_eq!(exposed(clients.secret_named(NAME).await), None);
+            assert_eq!(exposed(clients.secret_named(NAME).await), None);
+            clients.secrets.grow_older(FAILURE_AGE).await;
+            assert_eq!(exposed(clients.secret_named(NAME).await).as_deref(), Some("xoxb-1"));
         })
         .await;
     }
 
     #[tokio::test]
-    async fn a_secret_that_was_taken_away_is_gone_within_a_minute() {
-        replay([is("xoxb-1"), missing()], async |aws| {
-            assert_eq!(exposed(aws.secret_named(NAME).await).as_deref(), Some("xoxb-1"));
-            aws.secrets.grow_older(SECRET_AGE).await;
-            assert_eq!(exposed(aws.secret_named(NAME).await), None);
+    async fn a_deleted_secret_is_refused_within_a_minute() {
+        replay([is("xoxb-1"), missing()], async |clients| {
+            assert_eq!(exposed(clients.secret_named(NAME).await).as_deref(), Some("xoxb-1"));
+            clients.secrets.grow_older(SECRET_AGE).await;
+            assert_eq!(exposed(clients.secret_named(NAME).await), None);
         })
         .await;
     }
 
     #[tokio::test]
-    async fn a_secret_in_plain_text_is_none_and_the_error_says_the_mend() {
+    async fn a_secret_in_plain_text_is_refused_and_the_error_names_the_remedy() {
         for kind in [json!("String"), json!("StringList"), json!(null)] {
             let parameter = json!({
                 "Parameter": { "Name": NAME, "Type": kind, "Value": "xoxb-1", "Version": 1 },
             });
-            let error =
-                replay([(asked(), ok_json(&parameter))], async |aws| aws.secret_named(NAME).await)
-                    .await
-                    .expect_err("refused");
+            let error = replay([(get_secret(NAME), ok_json(&parameter))], async |clients| {
+                clients.secret_named(NAME).await
+            })
+            .await
+            .expect_err("refused");
             let words = error.to_string();
             for part in [
                 NAME,
@@ -184,38 +171,43 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_empty_secret_is_none_and_a_line_break_no_part_of_it() {
+    async fn an_empty_secret_is_none_and_line_breaks_are_removed() {
         for (value, expected) in [("", None), (" \n", None), ("xoxb-1\n", Some("xoxb-1"))] {
-            let secret = replay([is(value)], async |aws| aws.secret_named(NAME).await).await;
+            let secret =
+                replay([is(value)], async |clients| clients.secret_named(NAME).await).await;
             assert_eq!(exposed(secret).as_deref(), expected);
         }
     }
 
     #[tokio::test]
     async fn a_denied_call_names_the_action_that_is_missing() {
-        let words = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to \
-                     perform: kms:Decrypt on resource: x";
-        let answer = json_error("AccessDeniedException", words, &json!({}));
-        let result = replay([(asked(), answer)], async |aws| aws.secret_named(NAME).await).await;
+        let answer = json_denied("kms:Decrypt");
+        let result =
+            replay([(get_secret(NAME), answer)], async |clients| clients.secret_named(NAME).await)
+                .await;
         assert_eq!(denied(result), ("kms:Decrypt".to_owned(), format!("parameter `{NAME}`")));
     }
 
     #[tokio::test]
     async fn nothing_prints_a_secret() {
-        let (aws, _) = connect([is("xoxb-1")]);
-        aws.secret_named(NAME).await.expect("read").expect("there is one");
-        assert!(!format!("{aws:?}").contains("xoxb-1"));
+        let (clients, _) = connect([is("xoxb-1")]);
+        clients.secret_named(NAME).await.expect("read").expect("there is one");
+        assert!(!format!("{clients:?}").contains("xoxb-1"));
         let cut_off = r#"{"Parameter":{"Value":"xoxb-1","Version":"#;
-        let unreadable = [(asked(), ok(cut_off)), (asked(), ok(cut_off)), (asked(), ok(cut_off))];
-        let (aws, _) = connect(unreadable);
-        let error = aws.secret_named(NAME).await.expect_err("it cannot be read");
+        let unreadable = [
+            (get_secret(NAME), ok(cut_off)),
+            (get_secret(NAME), ok(cut_off)),
+            (get_secret(NAME), ok(cut_off)),
+        ];
+        let (clients, _) = connect(unreadable);
+        let error = clients.secret_named(NAME).await.expect_err("it cannot be read");
         assert!(!format!("{error} {error:?}").contains("xoxb-1"), "{error:?}");
-        let (aws, _) = connect([
-            (asked(), answer(500, "xoxb-1")),
-            (asked(), answer(500, "xoxb-1")),
-            (asked(), answer(500, "xoxb-1")),
+        let (clients, _) = connect([
+            (get_secret(NAME), answer(500, "xoxb-1")),
+            (get_secret(NAME), answer(500, "xoxb-1")),
+            (get_secret(NAME), answer(500, "xoxb-1")),
         ]);
-        let error = aws.secret_named(NAME).await.expect_err("it cannot be read");
+        let error = clients.secret_named(NAME).await.expect_err("it cannot be read");
         assert!(!format!("{error} {error:?}").contains("xoxb-1"), "{error:?}");
     }
 }

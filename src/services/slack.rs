@@ -1,5 +1,5 @@
-//! Slack, as the bot. CONTRACT: Slack being down stops no promotion and loses no request, so
-//! nothing here is an error: what could not be shown is tried again at the next look.
+//! Messages in Slack, sent as the bot. If Slack is down, no promotion stops and no request is lost:
+//! a failed call is logged and not an error, and the next look tries again.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use tracing::warn;
 
-use super::clients::{Aws, TokenId};
+use super::clients::{Clients, TokenId};
 use crate::error::Error;
 use crate::model::approval::{ApprovalRequest, Posted};
 use crate::model::config::App;
@@ -20,17 +20,16 @@ use crate::slack::escape::{escape, escape_lines};
 use crate::slack::team::Installation;
 use crate::world::{Applied, Listener};
 
-/// For one message, its retries included: an invocation has better things to do.
+/// The longest time for one message with its retries, so that the rest of the work is not late.
 const WITHIN: Duration = Duration::from_secs(5);
-/// How long Slack may take to say where the app is installed: a click waits for it, and Slack waits
-/// for the click's answer.
+/// The longest time to ask where the app is installed. A person who clicked waits for it, and Slack
+/// waits for the answer to the click.
 const INSTALLATION_WITHIN: Duration = Duration::from_secs(1);
-/// What Slack says of a message that is not there any more: nobody will ever see it, and that is
-/// final.
+/// Slack's error codes for a message that no longer exists. Another try would fail too.
 const GONE: [&str; 3] = ["message_not_found", "cant_update_message", "is_archived"];
 
-impl Aws {
-    /// Posts a request's message, or brings it up to date.
+impl Clients {
+    /// Posts the message of a request, or updates it.
     pub(super) async fn show(&self, app: &App, request: &ApprovalRequest) -> Applied {
         let Some(channel) = &request.channel else { return Applied::PutOff };
         let (text, blocks) = card(app, request);
@@ -50,8 +49,8 @@ impl Aws {
         };
         let answer = self.slack_call(app, method, &body).await;
         if let (Some(Ok(_)), None) = (&answer, &request.posted) {
-            // Whoever clicks on the message is compared with this. It is read now, since a click
-            // has no time for it.
+            // A person who clicks on the message must belong to this installation. It is read now,
+            // since a click must be answered quickly.
             self.ask_installation().await;
         }
         match (answer, &request.posted) {
@@ -66,8 +65,8 @@ impl Aws {
                     team: answer["message"]["team"].as_str().map(str::to_owned),
                 }),
                 _ => {
-                    warn!(repository = %app.repository, "Slack did not say where it put the \
-                        message");
+                    warn!(repository = %app.repository, "Slack's answer does not say where the \
+                        message is");
                     Applied::PutOff
                 }
             },
@@ -75,8 +74,8 @@ impl Aws {
         }
     }
 
-    /// Posts what became so without a request (a hold, a rollback, a promotion in mode `auto`) to
-    /// the app's channel.
+    /// Posts a notice to the app's channel, unless it belongs to a request. Such notices are about
+    /// a hold, a rollback, or a promotion in mode `auto`.
     pub(super) async fn post(&self, app: &App, notice: &Notice) {
         let Some(channel) =
             app.config.approval.slack_channel.as_ref().filter(|_| notice.request.is_none())
@@ -101,11 +100,11 @@ impl Aws {
                 { "type": "context", "elements": [text(&escape(&by, 300))] },
             ],
         });
-        // Learned once. Only the notification topic is tried again.
+        // One try. Only the notification topic is tried again.
         let _ = self.slack_call(app, "chat.postMessage", &body).await;
     }
 
-    /// `None` where there is no token to call with.
+    /// Calls Slack as the bot; `None` if there is no token.
     async fn slack_call(
         &self,
         app: &App,
@@ -115,7 +114,7 @@ impl Aws {
         let token = self.bot_token(app).await?;
         let answer = self.slack.call(method, &token, body, WITHIN).await;
         if let Err(failure) = &answer {
-            warn!(repository = %app.repository, method, %failure, "Slack was not told");
+            warn!(repository = %app.repository, method, %failure, "the call to Slack failed");
         }
         Some(answer)
     }
@@ -125,7 +124,7 @@ impl Aws {
         match self.secret_named(&name).await {
             Ok(Some(token)) => Some(token),
             Ok(None) => {
-                warn!(repository = %app.repository, "`approval.slack_channel` is set, and there \
+                warn!(repository = %app.repository, "`approval.slack_channel` is set, but there \
                     is no bot token in Parameter Store {name}");
                 None
             }
@@ -136,19 +135,18 @@ impl Aws {
         }
     }
 
-    /// Asks Slack where the app is installed, once for each token: the token of another team's app
-    /// needs an answer of its own. `None` without Slack's answer; it is then asked again after some
-    /// seconds.
+    /// Asks Slack where the app is installed, once for each token, since another token may belong
+    /// to another team. `None` without an answer; Slack is then asked again after some seconds.
     pub(super) async fn ask_installation(&self) -> Option<Installation> {
         let name = self.settings.secret_parameter(Secret::SlackBotToken);
         let token = match self.secret_named(&name).await {
             Ok(Some(token)) => token,
             Ok(None) => {
-                warn!("nobody in Slack counts: there is no bot token in Parameter Store {name}");
+                warn!("nobody in Slack may act: there is no bot token in Parameter Store {name}");
                 return None;
             }
             Err(error) => {
-                warn!(%error, "nobody in Slack counts: the bot token cannot be read");
+                warn!(%error, "nobody in Slack may act: the bot token cannot be read");
                 return None;
             }
         };
@@ -167,14 +165,14 @@ impl Aws {
         match self.installation.get(|(known, _), _| *known == id, ask).await {
             Ok((_, installation)) => Some(installation),
             Err(error) => {
-                warn!(%error, "nobody in Slack counts: Slack does not say where the app is \
-                               installed");
+                warn!(%error, "nobody in Slack may act: Slack does not say where the app \
+                               is installed");
                 None
             }
         }
     }
 
-    /// Says something to one person only.
+    /// Sends a message that only one person sees.
     pub(super) async fn answer_privately_to(&self, to: &Listener, text: &str, within: Duration) {
         let text = escape_lines(text, 2_000);
         let told = match (&to.response_url, &to.channel) {
@@ -195,7 +193,7 @@ impl Aws {
             (None, None) => return,
         };
         if let Err(failure) = told {
-            warn!(%failure, "somebody in Slack was not answered");
+            warn!(%failure, "a person in Slack got no answer");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! What is said to Slack: its Web API as the bot, and the address that an interaction says to
-//! answer at. On the connector that the AWS clients share, which follows no redirect. A token, an
-//! address to answer at and a message are in no error and no log.
+//! Calls to Slack: to its Web API as the bot, and to the response URL of a click or slash command.
+//! They use the connector of the AWS clients, which follows no redirect. No error and no log
+//! contains a token, a response URL or a message.
 //! <https://docs.slack.dev/apis/web-api/>, <https://docs.slack.dev/apis/web-api/rate-limits/>
 
 use std::time::Duration;
@@ -8,29 +8,27 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
-use http::Uri;
 use http_body_util::{BodyExt, Limited};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::slack::response_url::is_response_url;
 use crate::text::plain;
 
-/// The hosts of every `response_url`: Slack's, and GovSlack's.
-const RESPONSE_HOSTS: [&str; 2] = ["hooks.slack.com", "hooks.slack-gov.com"];
-/// Slack answers in well under a second; a click is to be answered within 3 s.
+/// The longest time of one try. Slack usually answers in less than a second.
 const ATTEMPT: Duration = Duration::from_secs(3);
-/// How often a call is made of which Slack, or the way there, made a mess.
+/// Attempts per call after a 5xx or a network error.
 const MOST_TRIES: u32 = 3;
-/// The most that is waited after the first mess; after the second, twice that.
+/// The longest pause after the first failed try; twice that after the second.
 const BACK_OFF_MILLISECONDS: u64 = 200;
-/// Where Slack wants a pause and does not say how long.
+/// The pause if Slack asks for one without saying how long.
 const DEFAULT_WAIT: Duration = Duration::from_secs(1);
-/// A pause of 0 s, again and again, would be no pause.
+/// The shortest pause, if Slack asks for one of 0 s.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
-/// An answer repeats the message, which is at most some 100 KB.
+/// The largest answer, in bytes. An answer repeats the message, which has at most some 100 KB.
 const MOST_BYTES: usize = 1024 * 1024;
-/// Slack's error codes are words such as `channel_not_found`.
+/// The longest error code, in characters. Slack's codes are words such as `channel_not_found`.
 const LONGEST_ERROR: usize = 100;
 
 /// Slack's Web API.
@@ -40,43 +38,43 @@ pub struct Api {
     base: String,
 }
 
-/// Why a call did not get through.
+/// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// Slack understood it and says no.
+    /// Slack refused the call, with this error code.
     #[error("Slack refused it: {0}")]
     Refused(String),
-    /// Slack wants a longer pause than there is time.
-    #[error("Slack wants a pause, and there is no time for it")]
+    /// Slack asks for a pause that is longer than the time left.
+    #[error("Slack asks for a pause that is longer than the time left")]
     RateLimited,
-    /// Slack answered something else than 200.
+    /// Slack answered with another status than 200.
     #[error("Slack answered {0}")]
     Answered(u16),
-    /// An answer that is none.
+    /// The answer is not valid, or it is too large.
     #[error("Slack's answer cannot be read")]
     Unreadable,
-    /// No answer.
+    /// There is no connection to Slack.
     #[error("Slack cannot be reached")]
     Unreachable,
-    /// No answer in time.
+    /// Slack did not answer in time.
     #[error("Slack did not answer in time")]
     TimedOut,
-    /// A token that cannot be sent, or an address that is not Slack's: nothing was sent.
+    /// The token cannot be sent, or the address is not Slack's. Nothing was sent.
     #[error("{0}")]
     NotSent(&'static str),
 }
 
-/// Whether another try may do better.
+/// When to try again.
 enum Again {
     No,
-    /// Slack says when.
+    /// After the pause that Slack asks for.
     After(Duration),
-    /// Perhaps soon.
+    /// After a short random pause.
     BackOff,
 }
 
 impl Api {
-    /// The API at this address, whose last `/` may be missing.
+    /// Makes a client of the API at this address. The `/` at the end may be missing.
     pub fn new(http: SharedHttpConnector, base_url: &str) -> Self {
         Self { http, base: format!("{}/", base_url.trim_end_matches('/')) }
     }
@@ -86,9 +84,8 @@ impl Api {
         &self.base
     }
 
-    /// Calls a method as the bot; answers what Slack answered with `"ok": true`. A call whose
-    /// answer was lost is made again, so a message may be posted twice and is never lost in
-    /// silence.
+    /// Calls a method as the bot, and returns Slack's answer if it has `"ok": true`. A call whose
+    /// answer was lost is made again, so a message may be posted twice.
     pub async fn call(
         &self,
         method: &str,
@@ -105,7 +102,7 @@ impl Api {
         )
     }
 
-    /// Answers a click or a slash command at the address that came with it.
+    /// Answers a click or a slash command at its response URL.
     pub async fn respond(
         &self,
         response_url: &str,
@@ -113,15 +110,15 @@ impl Api {
         within: Duration,
     ) -> Result<(), Failure> {
         if !is_response_url(response_url, &self.base) {
-            return Err(Failure::NotSent("the address to answer at is not Slack's"));
+            return Err(Failure::NotSent("the response URL is not Slack's"));
         }
         let answer = self.post("response_url", response_url, None, body, within).await?;
         // The answer is JSON or the word `ok`.
         serde_json::from_slice(&answer).ok().as_ref().and_then(refusal).map_or(Ok(()), Err)
     }
 
-    /// Posts until it got through, cannot, or the time is up. `what` names the call in logs, where
-    /// no address may be.
+    /// Posts until a try succeeds, another try cannot help, or the time is up. `what` names the
+    /// call in logs, which must not contain the address.
     async fn post(
         &self,
         what: &str,
@@ -155,7 +152,7 @@ impl Api {
             if within.saturating_sub(started.elapsed()) <= wait {
                 return Err(failure);
             }
-            tracing::info!("Slack's `{what}`: {failure}; it is tried again");
+            tracing::info!("another try of Slack's `{what}` follows: {failure}");
             sleep(wait).await;
         }
     }
@@ -185,8 +182,8 @@ impl Api {
         }
         match Limited::new(response.into_body(), MOST_BYTES).collect().await {
             Ok(body) => Ok(body.to_bytes().to_vec()),
-            // It may have broken off; of one that is too large the same would come again, three
-            // times at worst.
+            // The answer broke off or is too large. A too large one comes again, three times at
+            // most.
             Err(_) => Err((Failure::Unreadable, Again::BackOff)),
         }
     }
@@ -194,7 +191,7 @@ impl Api {
 
 fn request(url: &str, token: Option<&SecretString>, body: &str) -> Result<HttpRequest, Failure> {
     let mut request = HttpRequest::new(SdkBody::from(body));
-    request.set_method("POST").map_err(|_| Failure::NotSent("POST is no method"))?;
+    request.set_method("POST").map_err(|_| Failure::NotSent("POST is not a valid method"))?;
     request.set_uri(url).map_err(|_| Failure::NotSent("Slack's address is not valid"))?;
     let mut header = |name: &'static str, value: String| {
         request
@@ -210,39 +207,16 @@ fn request(url: &str, token: Option<&SecretString>, body: &str) -> Result<HttpRe
     Ok(request)
 }
 
-/// What Slack says no with. `{"ok":false,"error":"ratelimited"}` is how a few methods say it with a
-/// 200.
+/// Reads a refusal. A few methods answer 200 with `{"ok":false,"error":"ratelimited"}` instead of
+/// 429.
 fn refusal(answer: &Value) -> Option<Failure> {
     if answer["ok"] != false {
         return None;
     }
     Some(match answer["error"].as_str() {
         Some("ratelimited" | "rate_limited") => Failure::RateLimited,
-        error => Failure::Refused(plain(error.unwrap_or("it does not say why"), LONGEST_ERROR)),
+        error => Failure::Refused(plain(error.unwrap_or("no reason given"), LONGEST_ERROR)),
     })
-}
-
-/// Whether an address to answer at is Slack's: what is signed as Slack's may still be somebody's
-/// who knows the signing secret, and this function's network is not theirs. `base` is the API's own
-/// address, whose host is trusted as well.
-pub fn is_response_url(url: &str, base: &str) -> bool {
-    let Some((scheme, host, port)) = parts(url) else { return false };
-    let is_slacks = scheme == "https"
-        && RESPONSE_HOSTS.contains(&host.as_str())
-        && matches!(port, None | Some(443));
-    is_slacks
-        || parts(base).is_some_and(|(own, own_host, _)| {
-            host == own_host && (scheme == "https" || scheme == own)
-        })
-}
-
-fn parts(url: &str) -> Option<(String, String, Option<u16>)> {
-    // The parser of the connector, so that no address is one thing here and another one there.
-    let uri: Uri = url.parse().ok()?;
-    // A user name before the host is a way to make another host look like this one.
-    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
-    let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"))?;
-    Some((scheme.to_owned(), authority.host().to_ascii_lowercase(), authority.port_u16()))
 }
 
 #[cfg(test)]

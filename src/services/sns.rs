@@ -1,10 +1,11 @@
-//! The notification topic: text for people, JSON for machines, attributes for filter policies.
+//! The notification topic: text for mail, JSON for machines, and attributes for filter policies.
+//! <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
 
 use aws_sdk_sns::types::MessageAttributeValue;
 use serde_json::json;
 use tracing::warn;
 
-use super::clients::Aws;
+use super::clients::Clients;
 use super::failure::failed;
 use crate::error::Error;
 use crate::model::answer::Outcome;
@@ -14,8 +15,8 @@ use crate::model::notice::Notice;
 use crate::notification::message;
 use crate::world::{Applied, Web};
 
-impl Aws {
-    /// Publishes a notice; without a topic there is nobody to tell.
+impl Clients {
+    /// Publishes a notice, if there is a topic.
     pub(super) async fn tell(&self, app: &App, notice: &Notice) -> Result<Applied, Error> {
         let Some(topic) = &self.settings.notification_topic else { return Ok(Applied::Done) };
         let link = self.approval_link(app, notice).await;
@@ -55,9 +56,8 @@ impl Aws {
     }
 }
 
-impl Aws {
-    /// The address of the page of a request that people are asked about; none where links are not
-    /// set up.
+impl Clients {
+    /// The address of the page of a new approval request; `None` if links are not configured.
     async fn approval_link(&self, app: &App, notice: &Notice) -> Option<String> {
         let link =
             ApprovalLink { request: notice.request.clone()?, digest: notice.digest.clone()? };
@@ -65,7 +65,7 @@ impl Aws {
         match self.signer().await {
             Ok(signer) => signer?.address(&link, until),
             Err(error) => {
-                // The question itself is what matters.
+                // The message is useful without the link.
                 warn!(repository = %app.repository, %error, "the message has no link");
                 None
             }
@@ -79,33 +79,16 @@ mod tests {
     use http::{Request, Response};
     use serde_json::json;
 
-    use super::super::wire::{TOPIC, app, connect, denied, form_error, form_request, ok};
     use super::*;
-    use crate::model::answer::Outcome;
+    use crate::services::samples::{self, web_app};
+    use crate::services::wire::{
+        TOPIC, connect, denied, form_error, form_request, not_authorized, ok,
+    };
 
     fn notice() -> Notice {
-        Notice {
-            outcome: Outcome::ApprovalRequested,
-            digest: None,
-            commit: None,
-            tag: None,
-            previous_tag: Some("production_e83c516".to_owned()),
-            previous_commit: None,
-            by: "push of `latest`".to_owned(),
-            reason: "50 % & more".to_owned(),
-            at: jiff::Timestamp::UNIX_EPOCH,
-            took_seconds: None,
-            rolls_back: None,
-            changes: Vec::new(),
-            request: None,
-            expires_at: None,
-            tries: 0,
-            tried_at: None,
-        }
-    }
-
-    fn web_app() -> App {
-        app(&json!({ "stack": "web" }))
+        let previous_tag = Some("production_e83c516".to_owned());
+        let asked = samples::notice(Outcome::ApprovalRequested, "push of `latest`", "50 % & more");
+        Notice { previous_tag, ..asked }
     }
 
     /// The whole request; the SDK numbers the attributes in no particular order.
@@ -141,11 +124,11 @@ mod tests {
         )
     }
 
-    /// Tells the notice to a topic that answers this, and checks what it was sent.
+    /// Publishes the notice to a topic with this answer, and checks the request.
     async fn tell_and_check(response: Response<SdkBody>) -> Result<Applied, Error> {
         let (repository, outcome) = (("repository", "web"), ("outcome", "approval_requested"));
-        let (aws, wire) = connect([(publish([repository, outcome]), response)]);
-        let result = aws.tell(&web_app(), &notice()).await;
+        let (clients, wire) = connect([(publish([repository, outcome]), response)]);
+        let result = clients.tell(&web_app(), &notice()).await;
         let sent: Vec<_> = wire
             .actual_requests()
             .map(|request| request.body().bytes().expect("in memory").to_vec())
@@ -161,18 +144,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_notice_is_text_for_people_and_json_for_machines_with_attributes_to_filter_by() {
-        let answer = ok(
-            "<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>",
-        );
+    async fn a_notice_is_text_and_json_with_attributes_to_filter_by() {
+        let answer = ok("<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult>\
+             </PublishResponse>");
         assert_eq!(tell_and_check(answer).await.expect("published"), Applied::Done);
     }
 
     #[tokio::test]
-    async fn without_a_topic_nobody_is_told_and_nothing_is_sent() {
-        let (mut aws, wire) = connect([]);
-        aws.settings.notification_topic = None;
-        assert_eq!(aws.tell(&web_app(), &notice()).await.expect("not an error"), Applied::Done);
+    async fn without_a_topic_nothing_is_sent() {
+        let (mut clients, wire) = connect([]);
+        clients.settings.notification_topic = None;
+        assert_eq!(clients.tell(&web_app(), &notice()).await.expect("not an error"), Applied::Done);
         wire.relaxed_requests_match();
     }
 
@@ -189,9 +171,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_denied_call_names_the_action_that_is_missing() {
-        let words = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to \
-                     perform: SNS:Publish on resource: x";
-        let result = tell_and_check(form_error(403, "AuthorizationError", words)).await;
+        let words = not_authorized("SNS:Publish", "x");
+        let result = tell_and_check(form_error(403, "AuthorizationError", &words)).await;
         assert_eq!(denied(result), ("SNS:Publish".to_owned(), format!("topic `{TOPIC}`")));
     }
 }

@@ -1,13 +1,13 @@
-//! Parameter Store: configuration. Reads may be stale, which is why no state is kept there.
+//! Parameter Store: the configuration. Its reads may be stale, so the state is not stored there.
 
-use super::clients::Aws;
+use super::clients::Clients;
 use super::failure::failed;
 use crate::error::Error;
 use crate::link::{NotPublic, PublicUrl};
 use crate::model::config::ConfigError;
 
-impl Aws {
-    /// A parameter's value; `None` if there is no such parameter.
+impl Clients {
+    /// Reads a parameter's value; `None` if there is no such parameter.
     pub(super) async fn parameter(&self, name: &str) -> Result<Option<String>, Error> {
         let request = self.ssm.get_parameter().name(name);
         match self.patiently("ssm:GetParameter", || request.clone().send()).await {
@@ -19,7 +19,7 @@ impl Aws {
         }
     }
 
-    /// The function's own address; `None` if nobody wrote it down.
+    /// Reads the function's own address; `None` if it is not set.
     pub(super) async fn read_public_url(&self) -> Result<Option<PublicUrl>, Error> {
         let name = self.settings.public_url_parameter();
         let Some(text) = self.parameter(&name).await?.filter(|text| !text.trim().is_empty()) else {
@@ -34,8 +34,8 @@ impl Aws {
         Ok(Some(text.parse().map_err(wrong)?))
     }
 
-    /// Hands over the name and value of each parameter under a path: 10 a page, which is all that
-    /// the service gives.
+    /// Calls `take` with the name and value of each parameter under a path. The service returns at
+    /// most 10 a page.
     pub(super) async fn parameters(
         &self,
         path: &str,
@@ -61,206 +61,4 @@ impl Aws {
 }
 
 #[cfg(test)]
-mod tests {
-    use aws_smithy_types::body::SdkBody;
-    use http::Request;
-    use serde_json::json;
-
-    use super::super::clients::{Aws, CONFIGURATION_AGE};
-    use super::super::wire::{connect, denied, json_error, json_request, ok_json, replay, web};
-    use crate::world::{Apps, Web};
-
-    const NAME: &str = "/ecr-promoter/apps/web";
-
-    fn get_parameter(name: &str) -> Request<SdkBody> {
-        json_request("AmazonSSM.GetParameter", &json!({ "Name": name }))
-    }
-
-    #[tokio::test]
-    async fn a_parameter_is_its_value() {
-        let parameter =
-            json!({ "Parameter": { "Name": NAME, "Type": "String", "Value": "{}", "Version": 1 } });
-        let found = replay([(get_parameter(NAME), ok_json(&parameter))], async |aws| {
-            aws.parameter(NAME).await
-        })
-        .await;
-        assert_eq!(found.expect("read"), Some("{}".to_owned()));
-    }
-
-    #[tokio::test]
-    async fn a_missing_parameter_is_none() {
-        let missing = json_error("ParameterNotFound", "", &json!({}));
-        let found =
-            replay([(get_parameter(NAME), missing)], async |aws| aws.parameter(NAME).await).await;
-        assert_eq!(found.expect("not an error"), None);
-    }
-
-    #[tokio::test]
-    async fn a_denied_call_names_the_action_that_is_missing() {
-        let read = async |words: &str| {
-            let answer = json_error("AccessDeniedException", words, &json!({}));
-            denied(
-                replay([(get_parameter(NAME), answer)], async |aws| aws.parameter(NAME).await)
-                    .await,
-            )
-        };
-        let resource = format!("parameter `{NAME}`");
-        let own = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: \
-                   ssm:GetParameter on resource: \
-                   arn:aws:ssm:us-east-1:012345678912:parameter/ecr-promoter/apps/web because no \
-                   identity-based policy allows it";
-        assert_eq!(read(own).await, ("ssm:GetParameter".to_owned(), resource.clone()));
-        // Not always the call's own: a policy may let Parameter Store read and not decrypt.
-        let other = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to \
-                     perform: kms:Decrypt on resource: x";
-        assert_eq!(read(other).await, ("kms:Decrypt".to_owned(), resource.clone()));
-        assert_eq!(read("").await, ("ssm:GetParameter".to_owned(), resource));
-    }
-
-    #[tokio::test]
-    async fn any_other_failure_is_told_in_the_words_of_the_service() {
-        let answer = json_error("InvalidKeyId", "no such key", &json!({}));
-        let result =
-            replay([(get_parameter(NAME), answer)], async |aws| aws.parameter(NAME).await).await;
-        let message = result.expect_err("it failed").to_string();
-        assert_eq!(
-            message,
-            "ssm:GetParameter on parameter `/ecr-promoter/apps/web` failed: InvalidKeyId: no such \
-             key"
-        );
-    }
-
-    #[tokio::test]
-    async fn a_throttled_read_is_tried_again() {
-        let throttled =
-            (get_parameter(NAME), json_error("ThrottlingException", "Rate exceeded", &json!({})));
-        let parameter = (get_parameter(NAME), ok_json(&json!({ "Parameter": { "Value": "{}" } })));
-        let found = replay([throttled, parameter], async |aws| aws.parameter(NAME).await).await;
-        assert_eq!(found.expect("read"), Some("{}".to_owned()));
-    }
-
-    #[tokio::test]
-    async fn an_app_is_read_under_the_prefix_and_only_once() {
-        let parameter = json!({ "Parameter": { "Value": r#"{"stack":"web"}"# } });
-        let (mut aws, wire) =
-            connect([(get_parameter("/tools/promoter/apps/web"), ok_json(&parameter))]);
-        aws.settings.parameter_prefix = "/tools/promoter".to_owned();
-        for _ in 0..2 {
-            let app = aws.app(&web()).await.expect("read").expect("there is one");
-            assert_eq!(
-                (app.source.as_str(), app.config.stack.as_str()),
-                ("/tools/promoter/apps/web", "web")
-            );
-        }
-        wire.relaxed_requests_match();
-    }
-
-    #[tokio::test]
-    async fn the_public_address_is_kept_for_a_minute_and_gets_its_last_slash() {
-        let is = |url: &str| {
-            let parameter = json!({
-                "Parameter": { "Name": "/ecr-promoter/public-url", "Type": "String", "Value": url },
-            });
-            (get_parameter("/ecr-promoter/public-url"), ok_json(&parameter))
-        };
-        let read = async |aws: &Aws| {
-            Web::public_url(aws).await.expect("read").map(|url| url.as_str().to_owned())
-        };
-        replay([is("https://one.example"), is("https://two.example/\n"), is(" ")], async |aws| {
-            for expected in [Some("https://one.example/"), Some("https://two.example/"), None] {
-                assert_eq!(read(aws).await.as_deref(), expected);
-                assert_eq!(read(aws).await.as_deref(), expected, "known");
-                aws.public_url.grow_older(CONFIGURATION_AGE).await;
-            }
-        })
-        .await;
-        let error = replay([is("http://one.example/")], async |aws| Web::public_url(aws).await)
-            .await
-            .expect_err("refused")
-            .to_string();
-        assert!(
-            error.contains("/ecr-promoter/public-url") && error.contains("https://"),
-            "{error}"
-        );
-    }
-
-    fn get_parameters_by_path(next_token: Option<&str>) -> Request<SdkBody> {
-        let mut asked = json!({ "Path": "/ecr-promoter/apps/", "Recursive": true });
-        if let Some(token) = next_token {
-            asked["NextToken"] = token.into();
-        }
-        json_request("AmazonSSM.GetParametersByPath", &asked)
-    }
-
-    #[tokio::test]
-    async fn all_apps_are_read_page_by_page_and_one_that_is_wrong_hides_no_other() {
-        let parameter = |app: &str, json: &str| json!({ "Name": format!("/ecr-promoter/apps/{app}"), "Value": json });
-        // An empty page is not the last one.
-        let page_1 = json!({ "Parameters": [], "NextToken": "page 2" });
-        let page_2 = json!({
-            "Parameters": [parameter("web", "{}"), parameter("Web", "{}")], "NextToken": "page 3",
-        });
-        let page_3 = json!({ "Parameters": [parameter("tools/web", r#"{"stack":"tools"}"#)] });
-        let recordings = [
-            (get_parameters_by_path(None), ok_json(&page_1)),
-            (get_parameters_by_path(Some("page 2")), ok_json(&page_2)),
-            (get_parameters_by_path(Some("page 3")), ok_json(&page_3)),
-        ];
-        let apps = replay(recordings, async |aws| aws.apps().await).await.expect("read");
-        let read: Vec<_> = apps
-            .iter()
-            .map(|(repository, app)| {
-                (repository.as_str(), app.as_ref().ok().map(|app| &*app.config.stack))
-            })
-            .collect();
-        assert_eq!(read, [("tools/web", Some("tools")), ("web", None)]);
-        let error = apps[1].1.as_ref().expect_err("it names no stack").to_string();
-        assert!(error.contains("/ecr-promoter/apps/web") && error.contains("stack"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn the_list_is_remembered_for_those_who_ask_for_what_is_known_and_read_anew_for_all_others()
-     {
-        let page = |apps: &[&str]| {
-            let parameter = |app: &&str| json!({ "Name": format!("/ecr-promoter/apps/{app}"), "Value": r#"{"stack":"web"}"# });
-            ok_json(&json!({ "Parameters": apps.iter().map(parameter).collect::<Vec<_>>() }))
-        };
-        let recordings = [
-            (get_parameters_by_path(None), page(&["web"])),
-            (get_parameters_by_path(None), page(&["web", "worker"])),
-        ];
-        replay(recordings, async |aws| {
-            assert_eq!(
-                aws.known_apps().await.expect("read").len(),
-                1,
-                "read, since nothing is known"
-            );
-            assert_eq!(aws.known_apps().await.expect("known").len(), 1);
-            assert_eq!(aws.apps().await.expect("read").len(), 2);
-            assert_eq!(aws.known_apps().await.expect("known").len(), 2);
-        })
-        .await;
-    }
-
-    #[tokio::test]
-    async fn a_list_that_is_denied_names_the_action_that_is_missing() {
-        let recordings =
-            [(get_parameters_by_path(None), json_error("AccessDeniedException", "", &json!({})))];
-        let result = replay(recordings, async |aws| aws.apps().await).await;
-        assert_eq!(
-            denied(result),
-            ("ssm:GetParametersByPath".to_owned(), "path `/ecr-promoter/apps/`".to_owned())
-        );
-    }
-
-    #[tokio::test]
-    async fn that_there_is_no_app_is_not_remembered() {
-        let missing = || (get_parameter(NAME), json_error("ParameterNotFound", "", &json!({})));
-        replay([missing(), missing()], async |aws| {
-            for _ in 0..2 {
-                assert_eq!(aws.app(&web()).await.expect("not an error"), None);
-            }
-        })
-        .await;
-    }
-}
+mod tests;

@@ -2,6 +2,11 @@
 //! request, to the byte where the protocol is a form, and the answer that AWS gives to it; a
 //! request too many or too few fails it.
 
+pub(super) mod cloudformation;
+pub(super) mod dynamodb;
+pub(super) mod ecr;
+pub(super) mod ssm;
+
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -13,13 +18,11 @@ use aws_smithy_types::body::SdkBody;
 use http::{Request, Response};
 use serde_json::{Value, json};
 
-use super::clients::Aws;
+use super::clients::Clients;
 use crate::error::Error;
-use crate::model::Repository;
-use crate::model::config::App;
 use crate::settings::Settings;
 
-/// Where the tests' function tells people.
+/// The notification topic of the tests.
 pub(super) const TOPIC: &str = "arn:aws:sns:us-east-1:012345678912:notifications";
 
 /// One request and its answer.
@@ -29,10 +32,10 @@ pub(super) type Recording = (Request<SdkBody>, Response<SdkBody>);
 /// exactly these.
 pub(super) async fn replay<T>(
     recordings: impl IntoIterator<Item = Recording>,
-    call: impl AsyncFnOnce(&Aws) -> T,
+    call: impl AsyncFnOnce(&Clients) -> T,
 ) -> T {
-    let (aws, wire) = connect(recordings);
-    let result = call(&aws).await;
+    let (clients, wire) = connect(recordings);
+    let result = call(&clients).await;
     wire.relaxed_requests_match();
     result
 }
@@ -40,7 +43,7 @@ pub(super) async fn replay<T>(
 /// The clients and their wire, for a test that sets something of its own.
 pub(super) fn connect(
     recordings: impl IntoIterator<Item = Recording>,
-) -> (Aws, StaticReplayClient) {
+) -> (Clients, StaticReplayClient) {
     let wire = StaticReplayClient::new(
         recordings
             .into_iter()
@@ -68,12 +71,16 @@ pub(super) fn connect(
         slack_api_url: crate::settings::DEFAULT_SLACK_API.to_owned(),
         endpoint_url: None,
     };
-    let mut aws = Aws::new(&sdk, SharedHttpConnector::new(wire.clone()), settings);
-    let dynamodb =
-        aws.dynamodb.config().to_builder().idempotency_token_provider("idempotency-token").build();
-    aws.dynamodb = aws_sdk_dynamodb::Client::from_conf(dynamodb);
-    aws.nonce = || Ok(nonce());
-    (aws, wire)
+    let mut clients = Clients::new(&sdk, SharedHttpConnector::new(wire.clone()), settings);
+    let dynamodb = clients
+        .dynamodb
+        .config()
+        .to_builder()
+        .idempotency_token_provider("idempotency-token")
+        .build();
+    clients.dynamodb = aws_sdk_dynamodb::Client::from_conf(dynamodb);
+    clients.nonce = || Ok(nonce());
+    (clients, wire)
 }
 
 /// The nonce that each write of a replay draws.
@@ -119,7 +126,7 @@ pub(super) fn ok(body: impl Into<SdkBody>) -> Response<SdkBody> {
     answer(200, body)
 }
 
-/// The same, as JSON.
+/// The answer to a call that went well, as JSON.
 pub(super) fn ok_json(body: &Value) -> Response<SdkBody> {
     ok(body.to_string())
 }
@@ -131,6 +138,19 @@ pub(super) fn json_error(code: &str, message: &str, more: &Value) -> Response<Sd
         body.extend(more.clone());
     }
     answer(400, body.to_string())
+}
+
+/// The refusal of a call that the function's role may not make, in the JSON protocol.
+pub(super) fn json_denied(action: &str) -> Response<SdkBody> {
+    json_error("AccessDeniedException", &not_authorized(action, "x"), &json!({}))
+}
+
+/// The sentence by which AWS refuses a call that the function's role may not make.
+pub(super) fn not_authorized(action: &str, resource: &str) -> String {
+    format!(
+        "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: {action} \
+         on resource: {resource}"
+    )
 }
 
 /// An error of the query protocol.
@@ -146,41 +166,10 @@ pub(super) fn answer(status: u16, body: impl Into<SdkBody>) -> Response<SdkBody>
     Response::builder().status(status).body(body.into()).expect("a response")
 }
 
-/// The app that the tests are about.
-pub(super) fn app(config: &Value) -> App {
-    App::parse(&web(), "test", &config.to_string()).expect("a configuration")
-}
-
-pub(super) fn web() -> Repository {
-    "web".parse().expect("a repository")
-}
-
 /// The action, resource and words of a denied call.
 pub(super) fn denied<T>(result: Result<T, Error>) -> (String, String) {
     match result.err() {
         Some(Error::Denied { action, resource, .. }) => (action, resource),
         other => panic!("not denied: {other:?}"),
-    }
-}
-
-/// What the tests of CloudFormation's calls have in common.
-pub(super) mod cloudformation {
-    use super::*;
-
-    pub(in super::super) const STACK_ID: &str = "arn:aws:cloudformation:us-east-1:012345678912:stack/web/6a1f4e30-b3f8-11f0-9d2c-0e7a5c2f9b41";
-
-    pub(in super::super) fn ask(action: &str, more: &[(&str, &str)]) -> Request<SdkBody> {
-        form_request(
-            "cloudformation",
-            &[&[("Action", action), ("Version", "2010-05-15")], more].concat(),
-        )
-    }
-
-    pub(in super::super) fn not_authorized(action: &str) -> Response<SdkBody> {
-        let words = format!(
-            "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: \
-             {action} on resource: {STACK_ID}"
-        );
-        form_error(403, "AccessDenied", &words)
     }
 }

@@ -1,6 +1,7 @@
-//! The message of a request: one for each, from the question to its end. What people approve is
-//! what they read there, and its buttons carry nothing but the request's id. Sentences from outside
-//! are `plain_text`, identifiers are code, as `escape` says. <https://docs.slack.dev/block-kit/>
+//! The message about a request. There is one for each request, and it is updated until the request
+//! ends. People approve what they read there; the buttons carry only the request's id. Sentences
+//! from outside are `plain_text` and identifiers are code, as `escape` explains.
+//! <https://docs.slack.dev/block-kit/>
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -12,12 +13,12 @@ use crate::model::config::App;
 use crate::notification::{after, image_name};
 use crate::text::plain;
 
-/// A section takes 3,000 characters; CloudFormation's reasons can run to pages.
+/// The longest sentence. A section takes 3,000 characters, and CloudFormation's reasons can be very
+/// long.
 const SENTENCE: usize = 500;
-/// What a list may take of the 3,000 characters of its block, as it is sent: escaping makes text
-/// longer.
+/// The longest list, after escaping. Its block takes 3,000 characters.
 const LIST: usize = 1_400;
-/// A header takes 150 characters, and how it stands must be among them.
+/// The longest name. A header takes 150 characters, and the state must fit after the name.
 const NAME: usize = 80;
 
 /// The message's `text`, for notifications and screen readers, and its `blocks`.
@@ -51,7 +52,7 @@ fn headline(app: &App, request: &ApprovalRequest) -> String {
         Progress::Pending => format!("{name}: {what} waits for approval"),
         Progress::Rejected => format!("{name}: {what} was rejected"),
         Progress::Approved => format!("{name}: {what} was approved"),
-        Progress::Waiting(_) => format!("{name}: {what} was approved and waits"),
+        Progress::Waiting(_) => format!("{name}: {what} was approved and is waiting"),
         Progress::Deploying => format!("{name}: {what} is on its way to production"),
         Progress::Deployed(took) => {
             format!("{name}: {what} is in production{}", took.map(after).unwrap_or_default())
@@ -71,12 +72,12 @@ fn facts(app: &App, request: &ApprovalRequest) -> Value {
         )
     };
     let commit = match &request.commit {
-        None => "none: build with `--label org.opencontainers.image.revision=<commit>`"
+        None => "unknown: build with `--label org.opencontainers.image.revision=<commit>`"
             .replace('<', "&lt;")
             .replace('>', "&gt;"),
         Some(commit) => code(commit.as_str(), 40),
     };
-    // Half an address would lead somewhere else.
+    // An address that was cut off would lead somewhere else.
     let compare = app
         .compare_url(request.running_commit.as_ref(), request.commit.as_ref())
         .map(|url| escape(&url, url.len()))
@@ -101,11 +102,11 @@ fn facts(app: &App, request: &ApprovalRequest) -> Value {
 
 fn changes(request: &ApprovalRequest) -> Value {
     let lines = request.changes.iter().map(|change| format!("• {}", escape(change, 150)));
-    let text = format!("It would change in the stack:\n{}", fitting(lines, "\n", 2 * LIST));
+    let text = format!("What it would change in the stack:\n{}", fitting(lines, "\n", 2 * LIST));
     json!({ "type": "section", "text": { "type": "plain_text", "text": text, "emoji": false } })
 }
 
-/// As many as fit, and how many more there are: `plan` and `status` list them all.
+/// Joins as many items as fit, and says how many more there are. `plan` and `status` list them all.
 fn fitting(items: impl Iterator<Item = String>, between: &str, most: usize) -> String {
     let mut items = items.peekable();
     let mut text = String::new();
@@ -121,7 +122,7 @@ fn fitting(items: impl Iterator<Item = String>, between: &str, most: usize) -> S
     }
 }
 
-/// How it stands, in a sentence.
+/// The state of the request, in a sentence.
 fn standing(app: &App, request: &ApprovalRequest) -> String {
     let policy = request.policy(app.policy());
     let need = policy.required;
@@ -134,17 +135,17 @@ fn standing(app: &App, request: &ApprovalRequest) -> String {
             )
         }
         Progress::Pending => format!("Why: {}.", request.why),
-        Progress::Rejected => "Nothing was promoted. An explicit promote still works.".to_owned(),
-        Progress::Approved => "It goes out now.".to_owned(),
+        Progress::Rejected => {
+            "Nothing was promoted. A promote command still works for this image.".to_owned()
+        }
+        Progress::Approved => "The deployment starts now.".to_owned(),
         Progress::Waiting(reason) | Progress::Failed(reason) | Progress::Cancelled(reason) => {
             reason.clone()
         }
         Progress::Deploying => "CloudFormation is updating the stack.".to_owned(),
         Progress::Deployed(_) => "CloudFormation finished the update.".to_owned(),
-        Progress::Superseded => {
-            "A newer image, or a newer question about it, took its place.".to_owned()
-        }
-        Progress::Expired => "It can be asked again.".to_owned(),
+        Progress::Superseded => "A newer image or a newer request took its place.".to_owned(),
+        Progress::Expired => "Approval can be requested again.".to_owned(),
     }
 }
 
@@ -175,7 +176,7 @@ fn votes(app: &App, request: &ApprovalRequest) -> String {
     lines.join(" · ")
 }
 
-/// A person whose identity Slack proved is mentioned; everybody else is shown as they said.
+/// A mention of a person whose identity Slack proved; the claimed name of anybody else.
 fn voter(vote: &Vote) -> String {
     match &vote.user {
         Some(user) => format!("<@{user}>"),
@@ -195,7 +196,7 @@ fn buttons(app: &App, request: &ApprovalRequest) -> Vec<Value> {
                 Some("danger"),
                 Some((
                     "Reject it?",
-                    format!("{name} stays as it is, and this image is not asked about again."),
+                    format!("{name} stays as it is, and nobody is asked about this image again."),
                     "Reject",
                 )),
             ),
@@ -203,7 +204,8 @@ fn buttons(app: &App, request: &ApprovalRequest) -> Vec<Value> {
         Progress::Expired => vec![button(request, Button::AskAgain, "Ask again", None, None)],
         Progress::Deployed(_) => {
             let what = format!(
-                "{name} goes back to the image before, and pushes ask until somebody resumes."
+                "{name} goes back to the previous image, and pushes ask for approval until \
+                 somebody resumes."
             );
             vec![button(
                 request,
@@ -255,7 +257,7 @@ fn plain_text(text: &str, most: usize) -> Value {
     json!({ "type": "plain_text", "text": escape(text, most), "emoji": false })
 }
 
-/// Each reader's own time zone.
+/// A time, which Slack shows in each reader's own time zone.
 fn when(at: Timestamp) -> String {
     format!("<!date^{}^{{date_short_pretty}} {{time}}|{at}>", at.as_second())
 }

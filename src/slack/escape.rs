@@ -1,17 +1,17 @@
-//! Foreign text in a message: shown as it is, to nobody as markup.
+//! Text from outside in a message: it is shown as it is and never read as markup.
 //!
-//! Slack has two kinds of markup. What stands in `<…>` mentions a channel, a person or an address,
-//! and is told from text by escaping three characters: [`escape`] does that, for every `text` that
-//! Slack reads. The other kind, `*bold*`, `_italic_`, `~struck~` and code, exists in `mrkdwn` only
-//! and has no escape at all. So foreign text does not go there bare: a sentence (a reason, a name,
-//! CloudFormation's words) goes, escaped, in a `plain_text` object, where no formatting is read; an
-//! identifier (a commit, a tag, a digest) goes in `mrkdwn` as [`code`], in which no formatting is
-//! read either. <https://docs.slack.dev/messaging/formatting-message-text/#escaping>
+//! Slack has two kinds of markup. `<…>` mentions a channel, a person or an address; [`escape`]
+//! turns it into text by escaping three characters, for every `text` that Slack reads. The other
+//! kind (`*bold*`, `_italic_`, `~struck~` and code) exists in `mrkdwn` only, and it cannot be
+//! escaped. So text from outside never stands in `mrkdwn` as it is. A sentence (a reason, a name,
+//! CloudFormation's words) goes, escaped, into a `plain_text` object, where Slack reads no
+//! formatting. An identifier (a commit, a tag, a digest) goes into `mrkdwn` as [`code`], where
+//! Slack reads no formatting either.
+//! <https://docs.slack.dev/messaging/formatting-message-text/#escaping>
 
 use crate::text::plain;
 
-/// Text without control characters, of at most `most` characters, in which nothing is a mention or
-/// a link.
+/// One line of at most `most` characters, without control characters, mentions and links.
 pub fn escape(text: &str, most: usize) -> String {
     let plain = plain(text, most);
     let mut escaped = String::with_capacity(plain.len());
@@ -26,14 +26,14 @@ pub fn escape(text: &str, most: usize) -> String {
     escaped
 }
 
-/// The same of several lines, which stay lines.
+/// The same for several lines, which stay separate lines.
 pub fn escape_lines(text: &str, most: usize) -> String {
     let text: String = text.chars().take(most).collect();
     text.lines().map(|line| escape(line, most)).collect::<Vec<_>>().join("\n")
 }
 
-/// The same as a code span for `mrkdwn`. Its only own markup is the backtick, which becomes an
-/// apostrophe; of nothing there is no code span.
+/// The same as a code span for `mrkdwn`. The backtick is the only markup in a code span, so it
+/// becomes an apostrophe. An empty text gives no code span.
 pub fn code(text: &str, most: usize) -> String {
     let inner = escape(text.trim(), most).replace('`', "'");
     if inner.is_empty() { inner } else { format!("`{inner}`") }
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_cut_before_it_is_escaped() {
+    fn a_long_text_is_cut_before_it_is_escaped() {
         assert_eq!(escape("<<<<", 4), "&lt;&lt;&lt;&lt;");
         assert_eq!(escape("<<<<<", 4), "&lt;&lt;&lt;…");
         assert_eq!(
@@ -87,10 +87,14 @@ mod tests {
         })]
 
         #[test]
-        fn nothing_gets_out_of_its_place(text in proptest::collection::vec(any::<char>(), 0..60), most in 0_usize..70) {
+        fn nothing_gets_out_of_its_place(
+            text in proptest::collection::vec(any::<char>(), 0..60),
+            most in 0_usize..70,
+        ) {
             let text: String = text.into_iter().chain("<!here>`&\n".chars()).collect();
             let escaped = escape(&text, most);
-            prop_assert!(!escaped.contains(|c: char| c == '<' || c == '>' || is_control(c)), "{}", escaped);
+            let is_special = |c: char| c == '<' || c == '>' || is_control(c);
+            prop_assert!(!escaped.contains(is_special), "{}", escaped);
             let shown = escaped.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
             prop_assert!(shown.chars().count() <= most);
             prop_assert_eq!(&shown, &plain(&text, most));

@@ -1,5 +1,4 @@
-//! The form that Slack posts, in which every field is there once: of two nobody can say which one
-//! was meant.
+//! The form that Slack posts. A repeated field makes it unreadable, because it is ambiguous.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -19,13 +18,13 @@ impl Form {
         for (name, value) in form_urlencoded::parse(body) {
             match fields.entry(name.into_owned()) {
                 Entry::Vacant(vacant) => vacant.insert(value.into_owned()),
-                Entry::Occupied(_) => return Err(Unreadable("a field is there twice")),
+                Entry::Occupied(_) => return Err(Unreadable("a field is repeated")),
             };
         }
         Ok(Self(fields))
     }
 
-    /// A field's value, which is nobody's afterwards.
+    /// Takes a field's value out of the form.
     pub(super) fn take(&mut self, name: &str) -> Option<String> {
         self.0.remove(name)
     }

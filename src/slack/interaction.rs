@@ -8,16 +8,15 @@ use serde::Deserialize;
 use super::form::Form;
 use super::{Unreadable, User, id, name, token};
 
-/// Slack's own limit for what a button carries.
+/// Slack's own limit for the value of a button.
 const LONGEST_VALUE: usize = 2000;
 
-/// Somebody clicked on a button. Only the button's value can show that this function made its
-/// message.
+/// A click on a button. Only the button's value can show that this function made its message.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Click {
-    /// What makes it act once.
+    /// Slack's id of the click, so that it acts once.
     pub trigger_id: String,
-    /// The team that the app is installed in; none for an app of a whole organisation.
+    /// The team that the app is installed in; `None` if it is installed for a whole organisation.
     pub team: Option<String>,
     /// The organisation, where there is one.
     pub organisation: Option<String>,
@@ -25,18 +24,18 @@ pub struct Click {
     pub user: User,
     /// The channel of the message.
     pub channel: Option<String>,
-    /// The message, by its time.
+    /// The time of the message, which is its id in the channel.
     pub message_ts: Option<String>,
     /// The button.
     pub button: Button,
-    /// What the button carries; empty if it carries nothing.
+    /// The value of the button; empty if it has none.
     pub value: String,
-    /// Where an answer to the clicker goes, for 30 minutes. Whoever has it can write there: not
-    /// checked yet, and in no log.
+    /// Where an answer to whoever clicked goes, for 30 minutes. It is not checked yet. It is never
+    /// logged, because anyone who has it can write there.
     pub response_url: Option<String>,
 }
 
-/// Without what lets its reader write to the channel.
+/// Leaves out what lets its reader write to the channel.
 impl fmt::Debug for Click {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Click")
@@ -54,7 +53,7 @@ pub enum Button {
     Approve,
     /// Reject a request.
     Reject,
-    /// Ask again for what expired.
+    /// Ask again for approval, after a request expired.
     AskAgain,
     /// Roll back what was deployed.
     RollBack,
@@ -65,7 +64,7 @@ impl Button {
     pub const ALL: [Button; 4] =
         [Button::Approve, Button::Reject, Button::AskAgain, Button::RollBack];
 
-    /// How a message names it.
+    /// Its name in a message.
     pub fn action_id(self) -> &'static str {
         match self {
             Button::Approve => "approve",
@@ -76,13 +75,13 @@ impl Button {
     }
 }
 
-/// Read before the rest, since what is in the rest depends on it.
+/// The kind of an interaction. It is read first, because the other fields depend on it.
 #[derive(Deserialize)]
 struct Kind {
     r#type: String,
 }
 
-/// Only what is used. A key that is there twice is an error, here as in the form.
+/// The fields that are used. A repeated key is an error, here as in the form.
 #[derive(Deserialize)]
 struct Payload {
     trigger_id: Option<String>,
@@ -131,16 +130,16 @@ struct Action {
     value: Option<String>,
 }
 
-/// Reads the body of an interaction; `None` is a valid one that is not about a button of ours.
+/// Reads the body of an interaction; `None` if it is valid but not about a button of this function.
 pub fn parse(body: &[u8]) -> Result<Option<Click>, Unreadable> {
     let json = Form::parse(body)?.take("payload").ok_or(Unreadable("it has no field `payload`"))?;
     let kind: Kind =
-        serde_json::from_str(&json).map_err(|_| Unreadable("`payload` is no interaction"))?;
+        serde_json::from_str(&json).map_err(|_| Unreadable("`payload` is not an interaction"))?;
     if kind.r#type != "block_actions" {
         return Ok(None);
     }
     let payload: Payload =
-        serde_json::from_str(&json).map_err(|_| Unreadable("`payload` is no block action"))?;
+        serde_json::from_str(&json).map_err(|_| Unreadable("`payload` is not a block action"))?;
     let Some([action]) = payload.actions.as_deref() else { return Ok(None) };
     let Some(button) = Button::ALL
         .into_iter()
@@ -150,11 +149,11 @@ pub fn parse(body: &[u8]) -> Result<Option<Click>, Unreadable> {
     };
     let value = action.value.clone().unwrap_or_default();
     if value.len() > LONGEST_VALUE {
-        return Err(Unreadable("a button carries more than it can"));
+        return Err(Unreadable("a button's value is too long"));
     }
-    let user = payload.user.ok_or(Unreadable("`payload` names no user"))?;
+    let user = payload.user.ok_or(Unreadable("`payload` has no user"))?;
     if payload.team.is_none() && payload.enterprise.is_none() {
-        return Err(Unreadable("`payload` names no team"));
+        return Err(Unreadable("`payload` has no team"));
     }
     let container = payload.container.unwrap_or(Container { channel_id: None, message_ts: None });
     let channel = payload.channel.and_then(|channel| channel.id).or(container.channel_id);
@@ -178,275 +177,4 @@ pub fn parse(body: &[u8]) -> Result<Option<Click>, Unreadable> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use proptest::test_runner::RngSeed;
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    /// As Slack's documentation shows it, shortened.
-    fn payload() -> Value {
-        json!({
-            "type": "block_actions",
-            "team": { "id": "T9TK3CUKW", "domain": "example" },
-            "user": {
-                "id": "UA8RXUSPL", "username": "jtorrance", "name": "jtorrance",
-                "team_id": "T9TK3CUKW",
-            },
-            "api_app_id": "AABA1ABCD",
-            "token": "9s8d9as89d8as9d8as989",
-            "container": {
-                "type": "message", "message_ts": "1548261231.000200", "channel_id": "CBR2V3XEX",
-                "is_ephemeral": false,
-            },
-            "trigger_id": "12321423423.333649436676.d8c1bb837935619ccad0f624c448ffb3",
-            "channel": { "id": "CBR2V3XEX", "name": "review-updates" },
-            "message": { "type": "message", "text": "…", "ts": "1548261231.000200" },
-            "response_url": "https://hooks.slack.com/actions/AABA1ABCD/1232321423432/D09sSasdasdAS9091209",
-            "actions": [{
-                "action_id": "approve", "block_id": "=qXel", "type": "button", "value": "r-1",
-                "action_ts": "1548426417.840180",
-            }],
-        })
-    }
-
-    fn form(payload: &str) -> String {
-        form_urlencoded::Serializer::new(String::new()).append_pair("payload", payload).finish()
-    }
-
-    fn parse_json(payload: &Value) -> Result<Option<Click>, Unreadable> {
-        parse(form(&payload.to_string()).as_bytes())
-    }
-
-    /// The click of the payload with this in place of what is there.
-    fn with(pointer: &str, value: Value) -> Result<Option<Click>, Unreadable> {
-        let mut payload = payload();
-        *payload.pointer_mut(pointer).expect(pointer) = value;
-        parse_json(&payload)
-    }
-
-    #[test]
-    fn a_click_says_who_clicked_on_what_and_where() {
-        let click = Click {
-            trigger_id: "12321423423.333649436676.d8c1bb837935619ccad0f624c448ffb3".to_owned(),
-            team: Some("T9TK3CUKW".to_owned()),
-            organisation: None,
-            user: User {
-                id: "UA8RXUSPL".to_owned(),
-                name: "jtorrance".to_owned(),
-                team: Some("T9TK3CUKW".to_owned()),
-            },
-            channel: Some("CBR2V3XEX".to_owned()),
-            message_ts: Some("1548261231.000200".to_owned()),
-            button: Button::Approve,
-            value: "r-1".to_owned(),
-            response_url: Some(
-                "https://hooks.slack.com/actions/AABA1ABCD/1232321423432/D09sSasdasdAS9091209"
-                    .to_owned(),
-            ),
-        };
-        assert_eq!(parse_json(&payload()), Ok(Some(click)));
-    }
-
-    #[test]
-    fn each_button_is_known_by_its_name() {
-        for button in Button::ALL {
-            let click = with("/actions/0/action_id", button.action_id().into())
-                .expect("read")
-                .expect("ours");
-            assert_eq!(click.button, button);
-        }
-    }
-
-    #[test]
-    fn what_is_no_button_of_ours_is_none() {
-        assert_eq!(with("/type", "view_submission".into()), Ok(None));
-        assert_eq!(with("/actions/0/action_id", "destroy".into()), Ok(None));
-        assert_eq!(with("/actions/0/action_id", "APPROVE".into()), Ok(None));
-        assert_eq!(with("/actions/0/action_id", Value::Null), Ok(None));
-        assert_eq!(with("/actions", json!([])), Ok(None));
-        assert_eq!(with("/actions", Value::Null), Ok(None));
-        let two = json!([
-            { "action_id": "approve", "value": "1" }, { "action_id": "reject", "value": "1" },
-        ]);
-        assert_eq!(with("/actions", two), Ok(None));
-        assert_eq!(
-            parse_json(&json!({ "type": "shortcut", "actions": "none", "team": null })),
-            Ok(None)
-        );
-    }
-
-    #[test]
-    fn the_channel_and_the_message_are_found_in_both_places() {
-        let found = |pointer: &str, value: Value| {
-            let click = with(pointer, value).expect("read").expect("ours");
-            (click.channel, click.message_ts)
-        };
-        let both = (Some("CBR2V3XEX".to_owned()), Some("1548261231.000200".to_owned()));
-        assert_eq!(found("/channel", Value::Null), both);
-        assert_eq!(found("/container", Value::Null), both);
-        assert_eq!(found("/message", Value::Null), both);
-        let neither = json!({ "type": "block_actions", "trigger_id": "1", "team": { "id": "T1" }, "user": { "id": "U1" },
-            "actions": [{ "action_id": "roll_back" }] });
-        let click = parse_json(&neither).expect("read").expect("ours");
-        assert_eq!(
-            (click.channel, click.message_ts, click.response_url, click.value),
-            (None, None, None, String::new())
-        );
-        assert_eq!(click.user, User { id: "U1".to_owned(), name: String::new(), team: None });
-    }
-
-    #[test]
-    fn an_id_that_is_none_makes_it_unreadable() {
-        let long = "U".repeat(65);
-        for pointer in ["/user/id", "/user/team_id", "/team/id", "/channel/id"] {
-            for bad in ["", "U1 ", "U1\n", "<!channel>", "U-1", "Ü1", &long] {
-                assert_eq!(
-                    with(pointer, bad.into()),
-                    Err(Unreadable("an id is not valid")),
-                    "{pointer} {bad}"
-                );
-            }
-        }
-        for (pointer, bad) in
-            [("/trigger_id", "a b"), ("/trigger_id", ""), ("/container/message_ts", "1\n2")]
-        {
-            assert_eq!(
-                with(pointer, bad.into()),
-                Err(Unreadable("a trigger or a message's time is not valid"))
-            );
-        }
-    }
-
-    #[test]
-    fn an_app_of_a_whole_organisation_names_the_organisation() {
-        let mut payload = payload();
-        payload["team"] = Value::Null;
-        payload["enterprise"] = json!({ "id": "E0ACME", "name": "Acme" });
-        payload["is_enterprise_install"] = json!(true);
-        let click = parse_json(&payload).expect("read").expect("ours");
-        assert_eq!((click.team, click.organisation.as_deref()), (None, Some("E0ACME")));
-        payload["enterprise"]["id"] = json!("<E>");
-        assert_eq!(parse_json(&payload), Err(Unreadable("an id is not valid")));
-    }
-
-    #[test]
-    fn a_click_without_user_team_or_trigger_is_unreadable() {
-        assert_eq!(with("/user", Value::Null), Err(Unreadable("`payload` names no user")));
-        assert_eq!(with("/team", Value::Null), Err(Unreadable("`payload` names no team")));
-        assert_eq!(with("/trigger_id", Value::Null), Err(Unreadable("`payload` has no trigger")));
-        assert_eq!(
-            with("/actions/0/value", "1".repeat(2001).into()),
-            Err(Unreadable("a button carries more than it can"))
-        );
-    }
-
-    #[test]
-    fn a_name_is_cut_and_plain() {
-        let name = |name: &str| {
-            with("/user/username", name.into()).expect("read").expect("ours").user.name
-        };
-        assert_eq!(name("a\u{0}b\nc\u{202e}d"), "a b c d");
-        assert_eq!(name(&"é".repeat(81)), "é".repeat(79) + "…");
-        assert_eq!(
-            with("/user/username", Value::Null).expect("read").expect("ours").user.name,
-            "jtorrance"
-        );
-    }
-
-    #[test]
-    fn a_body_with_two_answers_to_one_question_is_unreadable() {
-        let valid = form(&payload().to_string());
-        let twice = Err(Unreadable("a field is there twice"));
-        assert_eq!(parse(format!("{valid}&{valid}").as_bytes()), twice);
-        assert_eq!(parse(format!("payload=1&{valid}").as_bytes()), twice);
-        assert_eq!(parse(format!("{valid}&pay%6Coad=1").as_bytes()), twice);
-        let two_users = payload().to_string().replacen('{', r#"{"user":{"id":"U1"},"#, 1);
-        assert_eq!(
-            parse(form(&two_users).as_bytes()),
-            Err(Unreadable("`payload` is no block action"))
-        );
-        let two_types = payload().to_string().replacen('{', r#"{"type":"block_actions","#, 1);
-        assert_eq!(
-            parse(form(&two_types).as_bytes()),
-            Err(Unreadable("`payload` is no interaction"))
-        );
-    }
-
-    #[test]
-    fn a_body_that_is_no_form_of_slacks_is_unreadable() {
-        assert_eq!(parse(b""), Err(Unreadable("it has no field `payload`")));
-        assert_eq!(
-            parse(payload().to_string().as_bytes()),
-            Err(Unreadable("it has no field `payload`"))
-        );
-        for bad in [
-            "payload=",
-            "payload=%7B",
-            "payload=[]",
-            "payload=null",
-            "payload=%FF",
-            "payload={\"type\":1}",
-        ] {
-            assert_eq!(
-                parse(bad.as_bytes()),
-                Err(Unreadable("`payload` is no interaction")),
-                "{bad}"
-            );
-        }
-        let deep = format!("payload={}", "[".repeat(100_000));
-        assert_eq!(parse(deep.as_bytes()), Err(Unreadable("`payload` is no interaction")));
-        assert_eq!(
-            parse(&vec![b'a'; 256 * 1024 + 1]),
-            Err(Unreadable("it is larger than 256 KiB"))
-        );
-        assert_eq!(parse(&vec![b'a'; 256 * 1024]), Err(Unreadable("it has no field `payload`")));
-    }
-
-    #[test]
-    fn a_click_does_not_print_what_lets_its_reader_write() {
-        let words = format!("{:?}", parse_json(&payload()));
-        assert!(
-            words.contains("UA8RXUSPL")
-                && !words.contains("hooks")
-                && !words.contains("12321423423"),
-            "{words}"
-        );
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig {
-            rng_seed: RngSeed::Fixed(3),
-            failure_persistence: None,
-            ..ProptestConfig::with_cases(2000)
-        })]
-
-        #[test]
-        fn no_body_makes_it_panic(body in any::<Vec<u8>>(), payload in any::<String>()) {
-            prop_assert_ne!(parse(&body).ok().flatten().map(|click| click.user.id), Some(String::new()));
-            prop_assert!(parse(form(&payload).as_bytes()).is_err());
-        }
-
-        #[test]
-        fn whatever_happens_to_a_body_its_ids_are_ids(
-            places in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
-        ) {
-            let mut json = payload().to_string().into_bytes();
-            for (place, byte) in places {
-                let place = place.index(json.len());
-                json[place] = byte;
-            }
-            let body: String = form_urlencoded::byte_serialize(&json).collect();
-            if let Ok(Some(click)) = parse(format!("payload={body}").as_bytes()) {
-                for id in [
-                    Some(click.user.id), click.team, click.organisation, click.user.team,
-                    click.channel,
-                ].into_iter().flatten() {
-                    prop_assert!(!id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric()), "{}", id);
-                }
-                prop_assert!(!click.user.name.contains(char::is_control));
-            }
-        }
-    }
-}
+mod tests;

@@ -6,21 +6,23 @@ use crate::model::report::{BoardLink, History, PromotionPlan, Reply, Report, Sta
 use crate::model::{Digest, Repository, Tag};
 use crate::notification::image_name;
 
-/// What can be said.
+/// The answer to `help`.
 pub const HELP: &str = "\
-    `/promote <app>` promotes the newest image; `/promote <app> <commit>` that one.\n\
-    `/promote approve <app> <digest or commit>`, `/promote reject <app> <digest or commit>` \
-    decide on the candidate.\n\
-    `/promote rollback <app>` goes back to the image before; `/promote rollback <app> <commit>` \
-    to that one. Pushes ask from then on.\n\
-    `/promote cancel <app>` cancels what is under way. `/promote ask <app>` asks about the newest \
-    image again.\n\
-    `/promote hold <app> <reason>` makes pushes ask; `/promote resume <app>` ends that.\n\
-    `/promote board` gives you a link to a page of all apps, with your rights, for 15 minutes.\n\
-    `/promote status <app>`, `/promote history <app>` and `/promote plan <app> [<commit>]` tell \
-    and change nothing.";
+`/promote <app>` promotes the newest image; `/promote <app> <commit>` promotes the image of that \
+commit.
+`/promote approve <app> <digest or commit>` and `/promote reject <app> <digest or commit>` decide \
+on the candidate.
+`/promote rollback <app>` goes back to the previous image; `/promote rollback <app> <commit>` goes \
+back to the image of that commit. From then on pushes ask for approval.
+`/promote cancel <app>` cancels what is under way. `/promote ask <app>` asks for approval of the \
+newest image again.
+`/promote hold <app> <reason>` makes pushes ask for approval instead of deploying; \
+`/promote resume <app>` ends that.
+`/promote board` gives you a link to a page of all apps. It has your rights, for 15 minutes.
+`/promote status <app>`, `/promote history <app>` and `/promote plan <app> [<commit>]` show how \
+things are and change nothing.";
 
-/// The answer to a command.
+/// Says the answer to a command in words.
 pub fn words(reply: &Reply) -> String {
     match reply {
         Reply::Answer(answer) => of_answer(answer),
@@ -34,14 +36,14 @@ pub fn words(reply: &Reply) -> String {
     }
 }
 
-/// The answer to somebody who may look and not command: what runs and what waits, without any text
-/// that comes from AWS or from other people.
+/// The same for somebody who may look but not command: what runs and what is pending, without a
+/// word from AWS.
 pub fn words_for_outsiders(reply: &Reply) -> String {
     match reply {
         Reply::Report(Report::Status(status)) => status_for_outsiders(status),
         Reply::Report(Report::History(history)) => of_history(history),
         Reply::Report(Report::Plan(plan)) => {
-            format!("{}. People who may command the app are told why.", would_answer(plan))
+            format!("{}. Only people who may command the app can see why.", would_answer(plan))
         }
         Reply::Report(Report::Board(_) | Report::Looks(_)) | Reply::Answer(_) => {
             NOT_SHOWN.to_owned()
@@ -49,7 +51,7 @@ pub fn words_for_outsiders(reply: &Reply) -> String {
     }
 }
 
-const NOT_SHOWN: &str = "Only people who may command the app are told that.";
+const NOT_SHOWN: &str = "Only people who may command the app can see that.";
 const UNKNOWN: &str = "unknown";
 
 fn of_answer(answer: &Answer) -> String {
@@ -146,7 +148,7 @@ fn of_plan(plan: &PromotionPlan) -> String {
 
 fn of_board(link: &BoardLink) -> String {
     format!(
-        "The board, until {}. Whoever has this address acts as you, so do not pass it on:\n{}",
+        "The board, until {}. Anyone with this address can act as you, so do not share it:\n{}",
         link.expires_at, link.url
     )
 }
@@ -247,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn outsiders_are_told_what_runs_and_no_words_of_awss() {
+    fn outsiders_see_what_runs_and_nothing_from_aws() {
         let secret = "arn:aws:ecs:us-east-1:012345678912:service/web did not stabilize";
         let at = "2026-03-17T10:00:00Z".parse().expect("a time");
         let waiting = Waiting { since: at, outcome: Outcome::Blocked, reason: secret.to_owned() };
@@ -268,8 +270,8 @@ mod tests {
         let plan = Report::Plan(Box::new(plan(secret, &[secret])));
         assert_eq!(
             words_for_outsiders(&Reply::Report(plan)),
-            "web: promote would answer blocked (production_e83c516 → production_9fceb02). People \
-             who may command the app are told why."
+            "web: promote would answer blocked (production_e83c516 → production_9fceb02). Only \
+             people who may command the app can see why."
         );
         let refused = Answer { reason: secret.to_owned(), ..Answer::ignored(None, "") };
         assert!(!words_for_outsiders(&refused.into()).contains("arn:"));
@@ -281,8 +283,8 @@ mod tests {
         let link = BoardLink { url: "https://x.example/board/t.1-_a".to_owned(), expires_at };
         assert_eq!(
             words(&Reply::Report(Report::Board(link))),
-            "The board, until 2026-03-17T09:56:30Z. Whoever has this address acts as you, so do \
-             not pass it on:\nhttps://x.example/board/t.1-_a"
+            "The board, until 2026-03-17T09:56:30Z. Anyone with this address can act as you, so \
+             do not share it:\nhttps://x.example/board/t.1-_a"
         );
     }
 

@@ -1,6 +1,7 @@
-//! Slack's signature, version 0: HMAC-SHA256 over `v0:<timestamp>:<body>`. Whether a request is
-//! worth reading a secret for ([`signed`]) is asked before whether it is signed with it
-//! ([`Signed::is_by`]). <https://docs.slack.dev/authentication/verifying-requests-from-slack/>
+//! Slack's signature, version 0: HMAC-SHA256 over `v0:<timestamp>:<body>`. [`signed`] checks the
+//! headers without the secret, so that a malformed request does not cause a read of it;
+//! [`Signed::is_by`] checks the signature.
+//! <https://docs.slack.dev/authentication/verifying-requests-from-slack/>
 
 use std::fmt;
 
@@ -11,14 +12,14 @@ use sha2::Sha256;
 
 use crate::function_url::Request;
 
-/// The header that says when it was signed.
+/// The header with the time of the signature.
 pub const TIMESTAMP: &str = "x-slack-request-timestamp";
-/// The header that carries the signature.
+/// The header with the signature.
 pub const SIGNATURE: &str = "x-slack-signature";
-/// How far the two clocks may be apart, either way.
+/// How far the two clocks may be apart, in both directions.
 const MOST_SECONDS: u64 = 5 * 60;
 
-/// A request that carries a signature of the present, by whomever.
+/// A request with a well-formed, recent signature, which is not verified yet.
 #[derive(Clone, Copy)]
 pub struct Signed<'a> {
     timestamp: &'a str,
@@ -26,22 +27,23 @@ pub struct Signed<'a> {
     body: &'a [u8],
 }
 
-/// A signature is good for five minutes, which is long enough to keep it out of logs.
+/// A signature stays valid for five minutes, so it must not reach a log.
 impl fmt::Debug for Signed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Signed").finish_non_exhaustive()
     }
 }
 
-/// Why a request is not even worth a comparison. The words say nothing that its sender could use.
+/// Why a request is refused before its signature is verified. The words reveal nothing that its
+/// sender could use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.words())]
 pub enum Unsigned {
-    /// No timestamp, several, or something else.
+    /// The timestamp is missing, repeated or malformed.
     NoTimestamp,
-    /// More than five minutes ago, or ahead.
+    /// The timestamp is more than five minutes away from now.
     AnotherTime,
-    /// No signature, several, or something else.
+    /// The signature is missing, repeated or malformed.
     NoSignature,
 }
 
@@ -49,16 +51,16 @@ impl Unsigned {
     /// The reason in words.
     pub fn words(self) -> &'static str {
         match self {
-            Unsigned::NoTimestamp => "the request does not say when it was signed",
-            Unsigned::AnotherTime => "the request was signed at another time",
-            Unsigned::NoSignature => "the request carries no signature",
+            Unsigned::NoTimestamp => "the request has no valid timestamp",
+            Unsigned::AnotherTime => "the request's timestamp is too old or in the future",
+            Unsigned::NoSignature => "the request has no valid signature header",
         }
     }
 }
 
-/// The signature of a request, if it has one of the present. No secret is needed to know that.
+/// Returns the signature of a request, if it is well-formed and recent. This needs no secret.
 pub fn signed(request: &Request, now: Timestamp) -> Result<Signed<'_>, Unsigned> {
-    // `parse` alone would take a sign.
+    // `parse` alone would accept a plus or minus sign.
     let timestamp = request
         .header(TIMESTAMP)
         .filter(|text| text.bytes().all(|b| b.is_ascii_digit()))
@@ -76,8 +78,8 @@ pub fn signed(request: &Request, now: Timestamp) -> Result<Signed<'_>, Unsigned>
 }
 
 impl Signed<'_> {
-    /// Whether whoever signed it knew this secret; takes as long for a wrong signature as for the
-    /// right one. An empty secret is one that everybody knows.
+    /// Whether it was signed with this secret. A wrong signature takes as long as a right one. An
+    /// empty secret never counts, because everybody knows it.
     pub fn is_by(&self, secret: &SecretString) -> bool {
         let key = secret.expose_secret();
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.as_bytes()) else { return false };
@@ -89,7 +91,7 @@ impl Signed<'_> {
     }
 }
 
-/// 32 bytes out of 64 lower-case hexadecimal digits.
+/// Reads 64 lower-case hexadecimal digits as 32 bytes.
 fn bytes(hex: &str) -> Option<[u8; 32]> {
     let digit = |b: u8| match b {
         b'0'..=b'9' => Some(b - b'0'),
@@ -113,12 +115,14 @@ mod tests {
 
     use super::*;
 
-    // The example of Slack's own page.
+    // The example of Slack's documentation.
     const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
     const AT: i64 = 1_531_420_618;
-    const BODY: &str = "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&\
-        channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&\
-        response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&\
+    const BODY: &str = "\
+        token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&\
+        channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&\
+        command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands\
+        %2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&\
         trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";
     const SIGNED: &str = "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503";
 
@@ -155,7 +159,7 @@ mod tests {
         format!("v0={hex}")
     }
 
-    /// Whether it passes both questions.
+    /// Whether it passes both checks.
     fn is_from_slack(request: &Request, secret: &str, now: i64) -> bool {
         signed(request, at(now)).is_ok_and(|signed| signed.is_by(&secret.into()))
     }
@@ -253,7 +257,11 @@ mod tests {
         })]
 
         #[test]
-        fn nothing_that_a_stranger_sends_is_right(timestamp in any::<Vec<u8>>(), signature in any::<Vec<u8>>(), body in any::<Vec<u8>>()) {
+        fn nothing_that_a_stranger_sends_is_right(
+            timestamp in any::<Vec<u8>>(),
+            signature in any::<Vec<u8>>(),
+            body in any::<Vec<u8>>(),
+        ) {
             for timestamp in [timestamp.as_slice(), AT.to_string().as_bytes()] {
                 if let Some(request) = request(timestamp, &signature, &body) {
                     prop_assert!(!is_from_slack(&request, SECRET, AT));
@@ -262,9 +270,15 @@ mod tests {
         }
 
         #[test]
-        fn a_guess_of_the_right_form_is_wrong(signature in "v0=[0-9a-f]{64}", body in any::<Vec<u8>>()) {
-            let request = request(AT.to_string().as_bytes(), signature.as_bytes(), &body).expect("headers");
-            prop_assert!(!signed(&request, at(AT)).expect("of the right form").is_by(&SECRET.into()));
+        fn a_guess_of_the_right_form_is_wrong(
+            signature in "v0=[0-9a-f]{64}",
+            body in any::<Vec<u8>>(),
+        ) {
+            let timestamp = AT.to_string();
+            let request = request(timestamp.as_bytes(), signature.as_bytes(), &body);
+            let request = request.expect("headers");
+            let signed = signed(&request, at(AT)).expect("the right form");
+            prop_assert!(!signed.is_by(&SECRET.into()));
         }
 
         #[test]
@@ -279,7 +293,8 @@ mod tests {
             let parts = [timestamp.as_bytes(), signature.as_bytes(), &body, secret.as_bytes()];
             let is_right = |[timestamp, signature, body, secret]: [&[u8]; 4]| {
                 let Ok(secret) = std::str::from_utf8(secret) else { return false };
-                request(timestamp, signature, body).is_some_and(|request| is_from_slack(&request, secret, AT))
+                request(timestamp, signature, body)
+                    .is_some_and(|request| is_from_slack(&request, secret, AT))
             };
             prop_assert!(is_right(parts));
             for part in 0..parts.len() {

@@ -1,4 +1,4 @@
-//! A slash command: a form with a field for each thing. What its text means is not known here.
+//! A slash command: a form with a field for each fact. What its text means is not known here.
 //! <https://docs.slack.dev/interactivity/implementing-slash-commands/>
 
 use std::fmt;
@@ -6,28 +6,28 @@ use std::fmt;
 use super::form::Form;
 use super::{Unreadable, User, id, name, token};
 
-/// Somebody wrote a slash command.
+/// A slash command.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SlashCommand {
     /// The team that the app is installed in.
     pub team: String,
     /// The organisation, where there is one.
     pub organisation: Option<String>,
-    /// The channel it was written in. Only its id says which one it is: Slack calls every private
-    /// channel `privategroup`.
+    /// The id of the channel that it was written in. The name is of no use: Slack calls every
+    /// private channel `privategroup`.
     pub channel: String,
-    /// Who wrote it. For a slash command, Slack does not name the user's own team.
+    /// Who wrote it. Slack does not name the user's own team here.
     pub user: User,
-    /// What follows the command.
+    /// The text after the command.
     pub text: String,
-    /// What makes it act once.
+    /// Slack's id of the command, so that it acts once.
     pub trigger_id: String,
-    /// Where a later answer to the writer goes, for 30 minutes. Whoever has it can write there: not
-    /// checked yet, and in no log.
+    /// Where a later answer to the writer goes, for 30 minutes. It is not checked yet. It is never
+    /// logged, because anyone who has it can write there.
     pub response_url: Option<String>,
 }
 
-/// Without what lets its reader write to the channel.
+/// Leaves out what lets its reader write to the channel.
 impl fmt::Debug for SlashCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SlashCommand")
@@ -44,10 +44,10 @@ pub fn parse(body: &[u8]) -> Result<SlashCommand, Unreadable> {
     let mut needed =
         |field: &str, problem: &'static str| form.take(field).ok_or(Unreadable(problem));
     Ok(SlashCommand {
-        team: id(needed("team_id", "it names no team")?)?,
-        channel: id(needed("channel_id", "it names no channel")?)?,
+        team: id(needed("team_id", "it has no team")?)?,
+        channel: id(needed("channel_id", "it has no channel")?)?,
         user: User {
-            id: id(needed("user_id", "it names no user")?)?,
+            id: id(needed("user_id", "it has no user")?)?,
             name: name(&form.take("user_name").unwrap_or_default()),
             team: None,
         },
@@ -81,7 +81,7 @@ mod tests {
         ("trigger_id", "13345224609.738474920.8088930838d88f008e0"),
     ];
 
-    /// The form with this in place of what is there, or without it.
+    /// Parses the example with another value for a field, or without the field.
     fn with(field: &str, value: Option<&str>) -> Result<SlashCommand, Unreadable> {
         let mut form = form_urlencoded::Serializer::new(String::new());
         for (name, own) in FIELDS {
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_can_do_without_may_be_missing() {
+    fn optional_fields_may_be_missing() {
         for field in ["token", "channel_name", "user_name", "text", "response_url"] {
             assert!(with(field, None).is_ok(), "{field}");
         }
@@ -152,15 +152,15 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_there_twice_makes_it_unreadable() {
+    fn a_repeated_field_makes_it_unreadable() {
         let twice = |more: &str| {
             let mut form = form_urlencoded::Serializer::new(String::new());
             form.extend_pairs(FIELDS);
             parse((form.finish() + more).as_bytes())
         };
-        assert_eq!(twice("&user_id=U1"), Err(Unreadable("a field is there twice")));
-        assert_eq!(twice("&us%65r_id=U1"), Err(Unreadable("a field is there twice")));
-        assert_eq!(twice("&text="), Err(Unreadable("a field is there twice")));
+        assert_eq!(twice("&user_id=U1"), Err(Unreadable("a field is repeated")));
+        assert_eq!(twice("&us%65r_id=U1"), Err(Unreadable("a field is repeated")));
+        assert_eq!(twice("&text="), Err(Unreadable("a field is repeated")));
         assert_eq!(twice(""), Ok(valid()));
     }
 
@@ -188,11 +188,17 @@ mod tests {
         }
 
         #[test]
-        fn whatever_is_in_a_field_is_read_as_it_is_or_refused(field in 0..FIELDS.len(), value in any::<String>()) {
+        fn a_field_is_read_as_it_is_or_refused(
+            field in 0..FIELDS.len(),
+            value in any::<String>(),
+        ) {
             if let Ok(command) = with(FIELDS[field].0, Some(&value)) {
                 prop_assert!(FIELDS[field].0 != "text" || command.text == value);
-                for id in [&command.team, &command.channel, &command.user.id] {
-                    prop_assert!(!id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric()), "{}", id);
+                let is_id = |id: &String| {
+                    (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric())
+                };
+                for id in [command.team, command.channel, command.user.id] {
+                    prop_assert!(is_id(&id), "{}", id);
                 }
             }
         }

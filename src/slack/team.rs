@@ -19,24 +19,24 @@ pub struct Installation {
 /// What a request says about its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sender<'a> {
-    /// The team that the request was sent for; a click in an app of a whole organisation names
-    /// none.
+    /// The team that the request was sent for; `None` for a click where the app is installed for a
+    /// whole organisation.
     pub team: Option<&'a str>,
-    /// The sender's own team, where Slack says it.
+    /// The sender's own team, if Slack says which.
     pub own_team: Option<&'a str>,
     /// The organisation.
     pub organisation: Option<&'a str>,
 }
 
 impl Installation {
-    /// Reads what `auth.test` answers; `None` where it names no team.
+    /// Reads the answer of `auth.test`; `None` if it names no team.
     pub fn parse(answer: &Value) -> Option<Self> {
         let id =
             |name: &str| answer[name].as_str().and_then(|text| super::id(text.to_owned()).ok());
         Some(Self { team: id("team_id")?, organisation: id("enterprise_id") })
     }
 
-    /// How the sender belongs to the installation; `None` for a stranger.
+    /// Returns how the sender belongs to the installation; `None` if not at all.
     pub fn standing(&self, sender: Sender<'_>) -> Option<Standing> {
         let own = Some(self.team.as_str());
         if sender.team == own && (sender.own_team.is_none() || sender.own_team == own) {
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_of_the_installed_team_counts() {
+    fn members_of_the_installed_team_count() {
         let alone = json!({ "ok": true, "team_id": "T1", "user_id": "U1" });
         assert_eq!(standing(&alone, "T1", "T1", None), Some(Standing::Team));
         assert_eq!(standing(&alone, "T1", None, None), Some(Standing::Team));
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_of_another_team_of_the_organisation_counts_where_an_app_lists_them() {
+    fn members_of_the_organisation_count_where_an_app_lists_them() {
         let grid = json!({ "ok": true, "team_id": "T1", "enterprise_id": "E1" });
         for (team, own_team) in [
             (Some("T1"), Some("T2")),

@@ -1,4 +1,4 @@
-//! What the pages share: verifies links, knows forms of our own, and answers what is not valid.
+//! What the pages share: verifies links and forms, and answers those that are not valid.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::model::command::Trace;
 use crate::page::notice;
 use crate::world::Web;
 
-/// How long a page may take: a browser waits longer than Slack, but not for ever. The schedule
+/// How long a page may take. A browser waits longer than Slack does, but not for ever; the schedule
 /// finishes what takes longer.
 pub(super) const BUDGET: Duration = Duration::from_secs(20);
 
@@ -30,13 +30,13 @@ pub(super) async fn link<W: Web, P: Purpose>(
     Ok(signer.map_or(Err(Invalid::Forged), |signer| claim.verify(&signer)))
 }
 
-/// Whether a form came from a page of ours.
+/// Whether a form was sent from a page of this function.
 pub(super) async fn is_own_form<W: Web>(world: &W, request: &Request) -> Result<bool, Error> {
     Ok(request.is_same_origin(None)
         || request.is_same_origin(world.public_url().await?.as_ref().map(|url| url.as_str())))
 }
 
-/// Where a request came from: kept with the decision that it makes.
+/// Where a request came from. It is stored with the decision.
 pub(super) fn trace(request: &Request) -> Trace {
     Trace {
         address: request.address.map(|address| address.to_string()),
@@ -51,17 +51,16 @@ pub(super) fn forged() -> Response {
 
 /// The answer to a form that another site's page sent.
 pub(super) fn foreign_form() -> Response {
-    notice(403, "Not from here", "This form was sent from another page than its own.")
+    notice(403, "Form not accepted", "This form was not sent from its own page.")
         .because("the form was sent from another site")
 }
 
-/// The answer where this function itself failed.
+/// The answer when this function itself failed.
 pub(super) fn failed(failure: &Error) -> Response {
     error!(%failure, "an HTTP request failed");
     notice(
         500,
-        "That failed",
-        "Something went wrong on our side; the function's log says what. Nothing is lost: try \
-         again.",
+        "Something went wrong",
+        "The function had an error. Its log says which one. Nothing is lost: try again.",
     )
 }

@@ -1,5 +1,5 @@
-//! Approval links. Mail scanners follow links, so GET and HEAD show and change nothing; only the
-//! form's POST decides, once.
+//! Approval links. Mail scanners open links, so GET and HEAD only show; only the form's POST
+//! decides, and only once.
 
 use http::Method;
 use jiff::Timestamp;
@@ -31,8 +31,7 @@ pub(super) async fn answer<W: Web>(
         Ok(Ok((link, _))) => link,
         Ok(Err(Invalid::Forged)) => return access::forged(),
         Ok(Err(Invalid::Expired)) => {
-            let words =
-                "This link is too old to decide anything. The image can be asked about again.";
+            let words = "This link is too old to decide anything. Approval can be requested again.";
             return notice(410, "Too old", words).because("the link is too old");
         }
         Err(failure) => return failed(&failure),
@@ -45,7 +44,7 @@ pub(super) async fn answer<W: Web>(
     answered.unwrap_or_else(|failure| failed(&failure))
 }
 
-/// The app and, while it is remembered, the request.
+/// Returns the app of a link and, while it is remembered, the request.
 async fn find<W: Web>(
     world: &W,
     link: &ApprovalLink,
@@ -77,8 +76,8 @@ async fn show<W: Web>(
     })
 }
 
-/// What a link may do: by the stricter of the policy that people were asked under and the present
-/// one.
+/// What a link lets its bearer do, under the stricter of two policies: the one when people were
+/// asked, and the present one.
 fn right(app: &App, request: &ApprovalRequest) -> Right {
     let policy = request.policy(app.policy());
     if policy.links && !policy.needs_identity() { Right::Decide } else { Right::Look }
@@ -99,40 +98,42 @@ async fn decide<W: Web>(
     let (act, decision) = match field(DECISION) {
         Some(APPROVE) => (Act::Approve(choice), APPROVE),
         Some(REJECT) => (Act::Reject(choice), REJECT),
-        _ => return Ok(notice(400, "No decision", "The form says neither approve nor reject.")),
+        _ => return Ok(notice(400, "No decision", "The form must say approve or reject.")),
     };
     let Some((app, asked)) = find(world, link).await? else {
         return Ok(notice(404, "Not found", "The request of this link ended long ago."));
     };
     let Some(asked) = asked else { return Ok(page::approve::gone(409, &app)) };
     if right(&app, &asked) == Right::Look {
-        return show(world, link, 403, Some("This link shows and cannot decide.")).await;
+        return show(world, link, 403, Some("This link can show the request, but not decide it."))
+            .await;
     }
     let id = format!("link#{}#{decision}", link.request);
-    let Some(command) =
-        Command::from_link(id, act, app.repository.clone(), field(NAME).unwrap_or_default())
-    else {
-        return show(
-            world,
-            link,
-            400,
-            Some("Nothing was decided: the form gives no name. Type yours, and decide again."),
-        )
-        .await;
+    let name = field(NAME).unwrap_or_default();
+    let Some(command) = Command::from_link(id, act, app.repository.clone(), name) else {
+        let words = "Nothing was decided, because the name is missing. Enter your name and decide \
+                     again.";
+        return show(world, link, 400, Some(words)).await;
     };
     let command = command.with_trace(access::trace(request));
     let (subject, trigger) = (Subject::of(&command), Trigger::Command(command));
     let Ok(looked) =
         tokio::time::timeout(BUDGET, look_for_a_person(world, &app, &trigger, &subject)).await
     else {
-        let words = "It takes longer than a page can wait. If the decision was written, it goes \
-                     on by itself within five minutes.";
+        let words = "This takes longer than a page can wait. If the decision was recorded, it \
+                     continues by itself within five minutes.";
         return show(world, link, 200, Some(words)).await;
     };
     let Reply::Answer(answer) = looked? else {
-        return Ok(notice(500, "That failed", "The function gave an unexpected answer."));
+        return Ok(notice(500, "Something went wrong", "The function gave an unexpected answer."));
     };
-    let status = match answer.outcome {
+    let said = format!("{}: {}", answer.outcome, answer.reason);
+    show(world, link, status(decision, answer.outcome), Some(&said)).await
+}
+
+/// 200 if the decision counts, 409 if something else was decided.
+fn status(decision: &str, outcome: Outcome) -> u16 {
+    match outcome {
         Outcome::Superseded | Outcome::Expired | Outcome::Refused | Outcome::Held => 409,
         Outcome::Rejected if decision == APPROVE => 409,
         Outcome::Unchanged if decision == REJECT => 409,
@@ -148,7 +149,5 @@ async fn decide<W: Web>(
         | Outcome::Ignored
         | Outcome::Resumed
         | Outcome::Cancelled => 200,
-    };
-    let said = format!("{}: {}", answer.outcome, answer.reason);
-    show(world, link, status, Some(&said)).await
+    }
 }

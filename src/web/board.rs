@@ -1,12 +1,15 @@
-//! The board's addresses. GET and HEAD show and change nothing; a POST does what its page asked
-//! about, once, as whoever the link is for: a Slack user with that user's rights, or else somebody
-//! whom IAM lets in.
+//! The board over HTTP. GET and HEAD show and change nothing. A POST carries out the act that its
+//! page asked about, once, with the rights of the person that the link was made for: a Slack user,
+//! or else somebody who may invoke the function.
 //!
 //! ```text
 //! /board/<token>                              all apps
 //! /board/<token>/app/<repository>             one app
-//! /board/<token>/act/<act>/<repository>       asks once more, and acts
+//! /board/<token>/act/<act>/<repository>       GET asks people to confirm, POST acts
 //! ```
+
+mod form;
+pub(super) mod route;
 
 use futures_util::{StreamExt, stream};
 use http::Method;
@@ -18,80 +21,26 @@ use crate::error::Error;
 use crate::function_url::{Request, Response};
 use crate::link::Invalid;
 use crate::model::answer::{Answer, Outcome};
-use crate::model::command::{Act, Choice, Command, ImageRef};
 use crate::model::config::App;
 use crate::model::report::Reply;
 use crate::model::session::{BoardLink, Session};
 use crate::model::stack::{EventsWanted, Phase};
 use crate::model::state::State;
 use crate::model::{Digest, Repository};
-use crate::page::board::act::{self, IMAGE, LONGEST_REASON, Names, ONCE, REASON, Rights, Verb};
-use crate::page::board::{self, Row, STILL, Viewer};
+use crate::page::board::list::Row;
+use crate::page::board::verb::{Rights, Verb};
+use crate::page::board::{self, STILL, Viewer, act};
 use crate::page::notice;
 use crate::reconcile::look_for_a_person;
 use crate::schedule::SIDE_BY_SIDE;
-use crate::text::plain;
 use crate::web::access::{self, BUDGET, failed};
+use crate::web::board::form::{Form, command};
+use crate::web::board::route::{Place, Route, image};
 use crate::world::Web;
 use crate::world::snapshot::{Question, Snapshot, Subject};
 
-/// What people read where only the log has the details.
+/// What people read when only the log has the details.
 const UNREADABLE: &str = "it could not be read just now; the function's log says why";
-
-/// An address under `/board/`, taken apart.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Route<'a> {
-    token: &'a str,
-    place: Place,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
-    List,
-    App(Repository),
-    Act(Verb, Repository),
-}
-
-impl<'a> Route<'a> {
-    /// Reads what follows `/board/`; `None` if there is no such address. Nothing is unescaped,
-    /// since a repository's name needs no escapes.
-    pub(super) fn parse(rest: &'a str) -> Option<Self> {
-        let (token, place) = match rest.split_once('/') {
-            None => (rest, Place::List),
-            Some((token, place)) => (token, Place::parse(place)?),
-        };
-        (!token.is_empty()).then_some(Self { token, place })
-    }
-
-    /// Whether this address takes the method.
-    pub(super) fn takes(&self, method: &Method) -> bool {
-        matches!(*method, Method::GET | Method::HEAD)
-            || *method == Method::POST && matches!(self.place, Place::Act(..))
-    }
-
-    /// The methods that this address takes.
-    pub(super) fn methods(&self) -> &'static str {
-        match self.place {
-            Place::List | Place::App(_) => "GET, HEAD",
-            Place::Act(..) => "GET, HEAD, POST",
-        }
-    }
-}
-
-impl Place {
-    fn parse(text: &str) -> Option<Self> {
-        let (kind, rest) = text.split_once('/')?;
-        match kind {
-            "app" => Some(Place::App(rest.parse().ok()?)),
-            "act" => {
-                let (verb, repository) = rest.split_once('/')?;
-                let verb = Verb::ALL.into_iter().find(|known| known.name() == verb)?;
-                Some(Place::Act(verb, repository.parse().ok()?))
-            }
-            _ => None,
-        }
-    }
-}
 
 /// Answers a request for a board.
 pub(super) async fn answer<W: Web>(
@@ -104,8 +53,8 @@ pub(super) async fn answer<W: Web>(
         Ok(Ok(session)) => session,
         Ok(Err(Invalid::Forged)) => return access::forged(),
         Ok(Err(Invalid::Expired)) => {
-            let words = "This board is too old. `/promote board` in Slack, or the command \
-                         `board`, gives another one.";
+            let words = "This link is too old. `/promote board` in Slack, or the command \
+                         `board`, gives you a new one.";
             return notice(410, "Too old", words).because("the link is too old");
         }
         Err(failure) => return failed(&failure),
@@ -113,12 +62,12 @@ pub(super) async fn answer<W: Web>(
     let viewer = Viewer { token: route.token, session: &session, is_still: request.query == STILL };
     let answered = match &route.place {
         Place::List | Place::App(_) if !request.query.is_empty() && !viewer.is_still => {
-            Ok(bad("This address has a query that means nothing."))
+            Ok(bad("The query of this address is not valid."))
         }
         Place::List => list(world, &viewer).await,
         Place::App(repository) => show(world, &viewer, repository).await,
         Place::Act(verb, repository) => match image(*verb, &request.query) {
-            None => Ok(bad("This address does not say, or not rightly, which image it is about.")),
+            None => Ok(bad("The image in this address is missing or not valid.")),
             Some(image) if request.method == Method::POST => {
                 act(world, request, &viewer, repository, *verb, image).await
             }
@@ -143,17 +92,7 @@ async fn session<W: Web>(
 }
 
 fn bad(words: &str) -> Response {
-    notice(400, "That cannot be read", words)
-}
-
-/// Reads the image that the query of an act must or may name; `None` if the query is anything else.
-fn image(verb: Verb, query: &str) -> Option<Option<Digest>> {
-    let named = || query.strip_prefix(IMAGE)?.strip_prefix('=')?.parse().ok();
-    match (verb.names(), query.is_empty()) {
-        (Names::Nothing | Names::Perhaps, true) => Some(None),
-        (Names::Image | Names::Perhaps, false) => named().map(Some),
-        (Names::Nothing, false) | (Names::Image, true) => None,
-    }
+    notice(400, "Not a valid request", words)
 }
 
 async fn list<W: Web>(world: &W, viewer: &Viewer<'_>) -> Result<Response, Error> {
@@ -184,7 +123,7 @@ async fn list<W: Web>(world: &W, viewer: &Viewer<'_>) -> Result<Response, Error>
             Row { repository, app, state, stack }
         }
     });
-    Ok(board::list(viewer, stream::iter(rows).buffer_unordered(SIDE_BY_SIDE).collect().await))
+    Ok(board::list::list(viewer, stream::iter(rows).buffer_unordered(SIDE_BY_SIDE).collect().await))
 }
 
 /// Drops a state that is about another stack or parameter than the configured one.
@@ -196,8 +135,8 @@ fn of_this_stack(app: &App, state: Option<State>) -> Option<State> {
     state.filter(|state| is_same(state) && state.parameter == app.config.parameter)
 }
 
-/// Says why something cannot be shown. Everybody may read a configuration's own errors, and no
-/// others.
+/// Says why something cannot be shown. Everybody may read the errors of a configuration; the log
+/// has all others.
 fn words(repository: &Repository, error: &Error) -> String {
     match error {
         Error::Config(error) => error.to_string(),
@@ -223,7 +162,7 @@ async fn find<W: Web>(
 ) -> Result<Result<App, Response>, Error> {
     Ok(match world.app(repository).await {
         Ok(Some(app)) => Ok(app),
-        Ok(None) => Err(notice(404, "Not found", "There is no app of this name.")),
+        Ok(None) => Err(notice(404, "Not found", "There is no app with this name.")),
         Err(Error::Config(error)) => {
             Err(board::app::unusable(viewer, repository, &error.to_string()))
         }
@@ -231,7 +170,7 @@ async fn find<W: Web>(
     })
 }
 
-/// The app as it is now, for a page about it.
+/// Returns the app as it is now, for a page about it.
 async fn observe<W: Web>(world: &W, app: &App) -> Result<Snapshot, Error> {
     let mut seen = world.observe(app, &Subject::default()).await?;
     seen.state = of_this_stack(app, seen.state);
@@ -295,7 +234,7 @@ async fn act<W: Web>(
     }
     let form = Form::parse(&request.form(), verb);
     let Some(command) = form.and_then(|form| command(viewer, repository, verb, image, form)) else {
-        return Ok(bad("The form is not the one of this page."));
+        return Ok(bad("This form does not belong to this page."));
     };
     let app = match find(world, viewer, repository).await? {
         Ok(app) => app,
@@ -303,7 +242,7 @@ async fn act<W: Web>(
     };
     let unfinished =
         |status: u16, words: &str| Ok(act::unfinished(viewer, status, repository, verb, words));
-    // Whoever may not command causes no look.
+    // The app is not looked at for somebody who may not command it.
     if let Some(objection) = rights(viewer, &app, None).no_commands {
         return unfinished(409, &format!("{}: {objection}", Outcome::Refused));
     }
@@ -312,76 +251,19 @@ async fn act<W: Web>(
     match tokio::time::timeout(BUDGET, look_for_a_person(world, &app, &trigger, &subject)).await {
         Err(_) => unfinished(
             200,
-            "It takes longer than a page can wait. If it was written down, it goes on by itself \
-             within five minutes.",
+            "This takes longer than a page can wait. If the command was recorded, it continues by \
+             itself within five minutes.",
         ),
         Ok(Err(Error::Config(error))) => unfinished(409, &error.to_string()),
         Ok(Err(failure)) => Err(failure),
         Ok(Ok(Reply::Answer(answer))) => {
             Ok(act::result(viewer, status(verb, &answer), &answer, repository, verb))
         }
-        Ok(Ok(Reply::Report(_))) => unfinished(500, "That was answered with something else."),
+        Ok(Ok(Reply::Report(_))) => unfinished(500, "The function gave an unexpected answer."),
     }
 }
 
-/// What the form of a confirming page carries: these fields, once each, and nothing else.
-struct Form {
-    once: String,
-    reason: Option<String>,
-}
-
-impl Form {
-    fn parse(fields: &[(String, String)], verb: Verb) -> Option<Self> {
-        let (mut once, mut reason) = (None, None);
-        for (name, value) in fields {
-            let field = match name.as_str() {
-                ONCE => &mut once,
-                REASON if verb == Verb::Hold => &mut reason,
-                _ => return None,
-            };
-            if field.replace(value.clone()).is_some() {
-                return None;
-            }
-        }
-        let is_id = |text: &String| {
-            text.len() == 32
-                && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-        };
-        let reason = reason
-            .map(|reason| plain(reason.trim(), LONGEST_REASON))
-            .filter(|reason| !reason.is_empty());
-        Some(Self { once: once.filter(is_id)?, reason })
-    }
-}
-
-/// What the form orders; `None` if it leaves out what it must name.
-fn command(
-    viewer: &Viewer<'_>,
-    repository: &Repository,
-    verb: Verb,
-    image: Option<Digest>,
-    form: Form,
-) -> Option<Command> {
-    let image = image.map(ImageRef::Digest);
-    let act = match verb {
-        Verb::Approve => Act::Approve(Choice::Image(image?)),
-        Verb::Reject => Act::Reject(Choice::Image(image?)),
-        Verb::Promote => Act::Promote(Some(image?)),
-        Verb::RollBack => Act::Rollback(image),
-        Verb::Hold => Act::Hold(form.reason?),
-        Verb::Resume => Act::Resume,
-        Verb::Cancel => Act::Cancel,
-    };
-    let id = format!("board#{}", form.once);
-    Some(match &viewer.session.slack {
-        Some(origin) => {
-            Command::from_slack(id, act, repository.clone(), origin, &viewer.session.by)
-        }
-        None => Command::from_board(id, act, repository.clone(), &viewer.session.by),
-    })
-}
-
-/// Whether what was wanted is so, or will be.
+/// 200 if the act is done or will be, 409 if not.
 fn status(verb: Verb, answer: &Answer) -> u16 {
     match answer.outcome {
         Outcome::Superseded
@@ -402,61 +284,5 @@ fn status(verb: Verb, answer: &Answer) -> u16 {
         | Outcome::Held
         | Outcome::Resumed
         | Outcome::Cancelled => 200,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_a_place_or_nothing() {
-        let place =
-            |rest: &str| Route::parse(rest).map(|route| (route.token.to_owned(), route.place));
-        let web = || "team/web".parse::<Repository>().expect("a name");
-        assert_eq!(place("t"), Some(("t".to_owned(), Place::List)));
-        assert_eq!(place("t/app/team/web"), Some(("t".to_owned(), Place::App(web()))));
-        for verb in Verb::ALL {
-            assert_eq!(
-                place(&format!("t/act/{}/team/web", verb.name())),
-                Some(("t".to_owned(), Place::Act(verb, web())))
-            );
-        }
-        for nowhere in [
-            "",
-            "/",
-            "t/",
-            "/app/web",
-            "t/app",
-            "t/app/",
-            "t/app/Web",
-            "t/app/../web",
-            "t/act/hold",
-            "t/act/fly/web",
-            "t/x/web",
-        ] {
-            assert_eq!(place(nowhere), None, "{nowhere}");
-        }
-    }
-
-    #[test]
-    fn a_query_names_an_image_where_one_is_meant_and_only_there() {
-        let digest = Digest::of(b"x");
-        let named = format!("image={digest}");
-        assert_eq!(image(Verb::Approve, &named), Some(Some(digest.clone())));
-        assert_eq!(image(Verb::RollBack, &named), Some(Some(digest)));
-        assert_eq!((image(Verb::RollBack, ""), image(Verb::Hold, "")), (Some(None), Some(None)));
-        assert_eq!((image(Verb::Approve, ""), image(Verb::Hold, &named)), (None, None));
-        for bad in [
-            "image",
-            "image=",
-            "image=latest",
-            "Image=x",
-            &format!("{named}&{named}"),
-            &format!("x&{named}"),
-            &format!("{named}%20"),
-        ] {
-            assert_eq!(image(Verb::Promote, bad), None, "{bad}");
-        }
     }
 }

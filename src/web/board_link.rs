@@ -26,14 +26,15 @@ pub enum Asker {
     Person {
         /// Who and where.
         origin: SlackOrigin,
-        /// What Slack calls them.
+        /// Their name in Slack.
         name: String,
-        /// What makes the command act once.
+        /// Slack's id of the command, so that it acts once.
         trigger_id: String,
     },
 }
 
-/// Makes a link to the board. The session of whoever asks is written first, and the link names it.
+/// Makes a link to the board. It writes the session of whoever asks first, and the link names the
+/// session.
 pub async fn link<W: Web>(world: &W, asker: Asker) -> Result<Reply, Error> {
     let Some(signer) = world.signer().await? else { return Err(missing(world).await?.into()) };
     let (by, slack, command) = match asker {
@@ -56,8 +57,8 @@ pub async fn link<W: Web>(world: &W, asker: Asker) -> Result<Reply, Error> {
         until,
     };
     if world.open_session(&session).await? == Applied::Conflict {
-        let reason =
-            "this command was given its link before, and a link is given once: ask for another one";
+        let reason = "this command has already given its link, and it gives only one: ask again \
+                      for a new one";
         let answer = Answer { outcome: Outcome::Refused, ..Answer::ignored(None, reason) };
         return Ok(answer.into());
     }
@@ -70,7 +71,7 @@ pub async fn link<W: Web>(world: &W, asker: Asker) -> Result<Reply, Error> {
     Ok(Reply::Report(Report::Board(BoardLink { url, expires_at: session.until })))
 }
 
-/// Says which of the two parameters that links need is missing, and how to make it.
+/// Says which of the two parameters that links need is missing, and how to create it.
 async fn missing<W: Web>(world: &W) -> Result<ConfigError, Error> {
     let is_secret = world.secret(Secret::Links).await?.is_none();
     let (name, problem) = if is_secret {
@@ -80,7 +81,7 @@ async fn missing<W: Web>(world: &W) -> Result<ConfigError, Error> {
              -hex 32)\""
         );
         let problem = format!(
-            "there is no such parameter, and links are signed with it. Make it with: {make}"
+            "there is no such parameter, but links are signed with it. Create it with: {make}"
         );
         (name, problem)
     } else {
@@ -90,8 +91,8 @@ async fn missing<W: Web>(world: &W) -> Result<ConfigError, Error> {
              https://….lambda-url.<region>.on.aws/"
         );
         let problem = format!(
-            "expected the function's own address, which ends with `/`; template.yaml writes it, \
-             or: {make}"
+            "expected the function's own address, which ends with `/`; template.yaml creates it, \
+             or run: {make}"
         );
         (name, problem)
     };

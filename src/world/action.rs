@@ -1,4 +1,4 @@
-//! What can be done. Types only.
+//! The actions: everything that a decision can have written. Types only.
 
 use crate::model::approval::ApprovalRequest;
 use crate::model::image::Image;
@@ -7,50 +7,50 @@ use crate::model::promotion::{Ended, Update};
 use crate::model::state::{CommandRecord, State};
 use crate::model::{Digest, Tag, Token};
 
-/// A write, complete in itself and repeatable.
+/// One write. It is complete in itself, and repeating it is safe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Writes the records, all or none, if nobody wrote the state since it was read.
+    /// Writes all records or none, if nobody has written the state since it was read.
     SaveState(Box<Records>),
-    /// The same, where only what was told is lost if somebody else wrote first: then it may be told
-    /// again.
+    /// Writes the same way that notices were sent. If another invocation wrote the state first, a
+    /// notice may be sent again.
     MarkTold(Box<Records>),
-    /// Looks whether each tag is on its image or on none, where PutImage would take it from
-    /// another.
+    /// Checks that each tag is on its image or on none. Needed where tags can be moved: PutImage
+    /// would take a tag from another image.
     CheckTags(Vec<(Tag, Digest)>),
     /// Puts a tag on an image.
     PutTag {
-        /// The image, its manifest included.
+        /// The image, with its manifest.
         image: Box<Image>,
         /// The tag.
         tag: Tag,
     },
-    /// Sends the one update of a promotion.
+    /// Sends the update of a promotion.
     UpdateStack(Update),
-    /// Has CloudFormation work out what this update would change. Nothing that runs changes.
+    /// Asks CloudFormation what this update would change. Changes nothing in the stack.
     CreateChangeSet {
         /// The update.
         update: Update,
         /// The change set's name.
         name: String,
     },
-    /// Sends the one update of this promotion, which was reviewed.
+    /// Executes the reviewed change set of a promotion.
     ExecuteChangeSet {
-        /// The promotion.
+        /// The promotion's token.
         token: Token,
-        /// Its change set.
+        /// The change set's ARN.
         arn: String,
     },
-    /// Removes a change set that is not needed any more, by its ARN, or by its name where that is
-    /// not known.
+    /// Deletes a change set that is no longer needed, by its ARN, or by its name if the ARN is not
+    /// known.
     DeleteChangeSet(String),
-    /// Cancels the update of this promotion, which is under way.
+    /// Cancels the running update of this promotion.
     CancelUpdate(Token),
-    /// Notifies people.
+    /// Sends a notice.
     Tell(Notice),
-    /// Shows people in Slack what a request has come to.
+    /// Posts or updates the message of a request in Slack.
     Show(Box<ApprovalRequest>),
-    /// Keeps a command's answer, now that it is known.
+    /// Stores the answer to a command.
     KeepAnswer(Box<CommandRecord>),
 }
 
@@ -73,7 +73,7 @@ impl Action {
         }
     }
 
-    /// Its name, for logs.
+    /// The action's name, for logs.
     pub fn name(&self) -> &'static str {
         match self {
             Action::SaveState(_) => "SaveState",
@@ -92,15 +92,15 @@ impl Action {
     }
 }
 
-/// What one conditional write writes.
+/// The records of one conditional write.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Records {
-    /// The state; `None` leaves it.
+    /// The state; `None` leaves it as it is.
     pub state: Option<State>,
-    /// The state's request, if it is a new one: it is to be found by its id.
+    /// A new approval request, to be found by its id.
     pub request: Option<ApprovalRequest>,
     /// Promotions that ended.
     pub history: Vec<Ended>,
-    /// A command that is carried out by this write.
+    /// The command that this write carries out.
     pub command: Option<CommandRecord>,
 }

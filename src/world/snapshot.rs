@@ -1,4 +1,4 @@
-//! What was seen of an app, and what more can be asked. Types only.
+//! The snapshot of an app, and the further questions that a decision can ask. Types only.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,20 +12,19 @@ use crate::model::stack::{EventsWanted, Stack, StackEvents};
 use crate::model::state::{CommandRecord, State};
 use crate::model::{Commit, Digest, Tag, Token};
 
-/// What a look is about.
+/// The image and the command that a look is about.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Subject {
     /// The image that the event or command names by digest.
     pub digest: Option<Digest>,
-    /// The command, whose earlier answer is looked for.
+    /// The id of the command, to find its earlier answer.
     pub command: Option<String>,
-    /// Most likely nothing is to be done: what only a promotion needs is then read when it is asked
-    /// for.
+    /// Most likely there is nothing to do. What only a promotion needs is then read on request.
     pub is_routine: bool,
 }
 
 impl Subject {
-    /// What a command is about.
+    /// The subject of a command.
     pub fn of(command: &Command) -> Self {
         let (image, acts) = match &command.act {
             Act::Promote(image) | Act::Rollback(image) => (image.as_ref(), true),
@@ -50,61 +49,62 @@ impl Subject {
     }
 }
 
-/// What was seen just now.
+/// The results of the reads of one look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    /// When the reads began.
+    /// The time when the reads began.
     pub at: Timestamp,
-    /// The app's state; `None` at the first sight.
+    /// The app's state; `None` before the first write.
     pub state: Option<State>,
-    /// What the state's next write is conditional on.
+    /// The version of the state, on which the next write is conditional.
     pub version: Version,
-    /// The command's record, if it was carried out before.
+    /// The record of the command, if it was carried out before.
     pub command: Option<CommandRecord>,
     /// The stack; `None` if it does not exist.
     pub stack: Option<Stack>,
-    /// Who holds which tag, as far as it was read; `None` if the repository does not exist.
+    /// The tags that were read, and their images; `None` if the repository does not exist.
     pub tags: Option<Tags>,
-    /// Tags that were asked for by name, after the state and the stack were read: what is on them
-    /// may be held against somebody.
+    /// Tags that were read by name after the state and the stack. Only these prove that somebody
+    /// moved or deleted a tag.
     pub asked_tags: BTreeSet<Tag>,
-    /// The configuration was read once more, after the state.
+    /// Whether the configuration was read again, after the state.
     pub is_configuration_newer: bool,
-    /// Which tags can be moved, where that was asked.
+    /// The tags that can be moved, if they were read.
     pub mutability: Option<TagMutability>,
-    /// What the source tag is on.
+    /// The image that the source tag is on.
     pub newest: Option<Digest>,
     /// Images that were read; `Err` says why one cannot be pulled.
     pub images: BTreeMap<Digest, Result<Image, String>>,
-    /// Why an image cannot be pulled although it is there (it is archived), where that was asked.
+    /// The reason why an existing image cannot be pulled, for images that were checked.
     pub unavailable: BTreeMap<Digest, Option<String>>,
-    /// What image configs said, where they were read.
+    /// The commit labels of image configs that were read.
     pub labels: BTreeMap<Digest, Option<Commit>>,
-    /// The stack's events, where they were read; read after `state`, together with `stack` anew.
+    /// The stack's events, if they were read. They are read after `state`, and `stack` with them
+    /// once more.
     pub events: Option<StackEvents>,
-    /// The images of a commit, where they were looked for.
+    /// The images of a commit, if they were searched for.
     pub matches: BTreeMap<Commit, Matches>,
-    /// The last promotions that ended, newest first, where they were read.
+    /// The last promotions that ended, newest first, if they were read.
     pub history: Option<Vec<Ended>>,
-    /// What change sets would change in the stack, by ARN, where they were read.
+    /// The change sets that were read, by ARN.
     pub change_sets_read: BTreeMap<String, ChangeSet>,
     /// Random hex digits from the operating system, for names that nobody can guess.
     pub nonce: String,
-    /// What this invocation's own calls were answered.
+    /// Answers to earlier rounds of this invocation.
     pub learned: Learned,
 }
 
-/// The images of a commit, as far as the repository could be searched.
+/// The images of a commit that a search has found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Matches {
-    /// Those that say so.
+    /// The images that name the commit.
     pub digests: Vec<Digest>,
-    /// How many other images were not read, since there was no time. 0: all were read.
+    /// The number of images that there was no time to read.
     pub unread: usize,
 }
 
 impl Snapshot {
-    /// Nothing seen yet, by reads that begin now.
+    /// An empty snapshot, before the first read.
     pub fn at(at: Timestamp, nonce: String) -> Self {
         Self {
             at,
@@ -129,7 +129,7 @@ impl Snapshot {
         }
     }
 
-    /// What tags are on, and which tags images have, as it was asked for just now.
+    /// Adds the images of tags, and the tags of images, that were just read.
     pub fn note_tags(
         &mut self,
         source_tag: &Tag,
@@ -154,23 +154,23 @@ impl Snapshot {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Version(pub Option<String>);
 
-/// What earlier rounds of the same invocation learned.
+/// Answers to earlier rounds of the same invocation.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Learned {
-    /// Tags that ECR said are on another digest.
+    /// Tags that are on another image, as ECR said.
     pub taken: BTreeSet<Tag>,
-    /// Searches by commit. They are kept, since one may take longer than the reads of a look may be
-    /// old.
+    /// The results of searches, by commit. They are kept: a search may take longer than the time
+    /// for which the other reads of a look are valid.
     pub matches: BTreeMap<Commit, Matches>,
-    /// An update that CloudFormation called "no updates".
+    /// The update for which CloudFormation said "no updates".
     pub no_updates: Option<Token>,
-    /// An update that CloudFormation refused for good, with its words.
+    /// The update that CloudFormation refused, with its message.
     pub refused: Option<(Token, String)>,
-    /// How often two reads did not fit together.
+    /// The number of rounds in which two reads contradicted each other.
     pub vain_looks: u32,
-    /// Change sets, by name, of which it is not known whether they exist and who made them.
+    /// The names of change sets that may exist, and that somebody else may have made.
     pub lost_change_sets: BTreeSet<String>,
-    /// The update whose token CloudFormation said it knows, and how often.
+    /// The update whose token CloudFormation knew already, and how often it said so.
     pub known_token: Option<(Token, u32)>,
 }
 
@@ -179,32 +179,32 @@ pub struct Learned {
 pub enum Question {
     /// This image's manifest, by digest.
     Image(Digest),
-    /// Whether this image can be pulled now, its storage class included.
+    /// Whether this image can be pulled now. An archived one cannot.
     Availability(Digest),
     /// The commit label in this image's config.
     Label(Digest),
-    /// The stack and its events, back to where they tell this.
+    /// The stack and its events, as far back as they are wanted.
     Events(EventsWanted),
-    /// What these tags are on, and all tags of these images.
+    /// The images of these tags, and all tags of these images.
     Tags(TagsWanted),
-    /// Which tags can be moved.
+    /// The tags that can be moved.
     Mutability,
-    /// The app's configuration, read anew. Where it has changed, the look begins again with it.
+    /// The app's configuration, read again. If it has changed, the look starts again with it.
     Configuration,
     /// The images built from this commit.
     Matches(Commit),
-    /// What the change set with this ARN would change. The read waits some seconds until
-    /// CloudFormation has made it.
+    /// The changes in the change set with this ARN. The read waits some seconds for CloudFormation
+    /// to create it.
     ChangeSet(String),
-    /// What was promoted before.
+    /// The promotions that ended.
     History,
 }
 
-/// What is asked about tags, in one round trip.
+/// Questions about tags that are read in one round trip.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TagsWanted {
-    /// Tags whose image is asked for.
+    /// Tags whose image is wanted.
     pub named: BTreeSet<Tag>,
-    /// Images whose tags are asked for.
+    /// Images whose tags are wanted.
     pub of: BTreeSet<Digest>,
 }

@@ -3,7 +3,6 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::chromium::Scheme;
 use super::stage::{Stage, on_stage};
 use crate::emulator::fake_slack::CHANNEL;
 use crate::emulator::http::{self, Response};
@@ -72,7 +71,6 @@ async fn who_approves_by_the_page_promotes_once_under_the_name_that_was_typed() 
         let (image, link) = asked(stage).await;
         let browser = &stage.browser;
         browser.open(&link).await;
-        stage.picture("approve", &[(390, Scheme::Light), (1280, Scheme::Dark)]).await;
         browser.use_width(1280).await;
 
         browser.fill("Your name", "Ada Lovelace").await;
@@ -279,7 +277,11 @@ async fn where_approvers_are_named_the_link_shows_and_cannot_decide() {
 
         stage
             .browser
-            .says(&["waits for approval", COMMIT, "This link shows and cannot decide"])
+            .says(&[
+                "waits for approval",
+                COMMIT,
+                "This link can show the request, but not decide it",
+            ])
             .await;
         assert_eq!(stage.browser.count("form, input, button").await, 0);
         stage.browser.check().await;
@@ -308,7 +310,7 @@ async fn a_form_on_another_site_decides_nothing() {
         for (tries, host) in ["localhost", "127.0.0.1"].iter().enumerate() {
             stage.browser.open(&format!("http://{host}:{}/", evil.port())).await;
             stage.browser.press("Claim it").await;
-            stage.browser.wait_for("Not from here").await;
+            stage.browser.wait_for("Form not accepted").await;
             assert_eq!((stage.gateway.posts(), stage.gateway.last().status), (tries + 1, 403));
         }
         stage.browser.check().await;

@@ -5,7 +5,6 @@ use ecr_promoter::model::session::BoardLink;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::chromium::Scheme;
 use super::stage::{Stage, on_stage};
 use crate::emulator::cloudformation::Stack;
 use crate::emulator::fake_slack::CHANNEL;
@@ -72,7 +71,7 @@ async fn deploy(stage: &Stage, image: &Image) {
 async fn act(stage: &Stage, name: &str) {
     stage.browser.press("web").await;
     stage.browser.press(name).await;
-    stage.browser.says(&["Back, and change nothing"]).await;
+    stage.browser.says(&["Go back without changes"]).await;
     stage.browser.check().await;
     stage.browser.press(name).await;
     stage.browser.wait_for("All apps").await;
@@ -112,7 +111,6 @@ async fn the_board_shows_every_app_and_one_in_full() {
             0,
             "nothing is under way"
         );
-        stage.picture("board", &[(390, Scheme::Dark), (1280, Scheme::Light)]).await;
         browser.check().await;
         browser.press("web").await;
         browser
@@ -125,7 +123,6 @@ async fn the_board_shows_every_app_and_one_in_full() {
                 "UPDATE_COMPLETE",
             ])
             .await;
-        stage.picture("app", &[(1280, Scheme::Dark)]).await;
         browser.check().await;
         browser.press("All apps").await;
         browser.press("broken").await;
@@ -187,11 +184,11 @@ async fn a_promotion_is_seen_through_to_its_end_without_touching_the_page() {
         browser.check().await;
         browser.press("Pause refreshing").await;
         assert_eq!(browser.count("meta[http-equiv=refresh]").await, 0);
-        browser.press("Load this page anew every 5 seconds").await;
+        browser.press("Refresh this page every 5 seconds").await;
         assert!(stage.world.finish());
         stack_changed(stage).await;
         // Nobody presses anything.
-        browser.wait_for("is what runs").await;
+        browser.wait_for("is already running").await;
         browser.says(&["UPDATE_COMPLETE", "deployed", &tag(1)]).await;
         assert_eq!(
             browser.count("meta[http-equiv=refresh]").await,
@@ -352,7 +349,7 @@ async fn the_board_of_somebody_else_shows_and_cannot_act() {
         let strangers = board_of(stage, "U0EVE0666").await;
         browser.open(&strangers).await;
         browser.press("web").await;
-        browser.says(&["waits for approval", "You can look, and change nothing"]).await;
+        browser.says(&["waits for approval", "You can look, but not change anything"]).await;
         assert_eq!(browser.count("a.act, form, button").await, 0);
         browser.check().await;
 
@@ -364,7 +361,7 @@ async fn the_board_of_somebody_else_shows_and_cannot_act() {
             };
             let page = format!("{strangers}/act/{act}/web{image}");
             browser.open(&page).await;
-            browser.says(&["You may not do this"]).await;
+            browser.says(&["You are not allowed to do this"]).await;
             assert_eq!(
                 (stage.gateway.last().status, browser.count("form, button").await),
                 (403, 0),

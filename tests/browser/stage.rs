@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::checks::{check_headers, check_html};
-use super::chromium::{Browser, Scheme};
+use super::chromium::Browser;
 use super::gateway::Gateway;
 use crate::emulator::fake_slack::BOT_TOKEN;
 use crate::emulator::http::{Client, Request};
@@ -141,21 +141,5 @@ impl Stage {
         let request = Request { method, path, headers, body: body.to_owned().into() };
         let answer = Client::new(&self.gateway.url()).send(&request).await;
         (answer.status.as_u16(), String::from_utf8_lossy(&answer.body).into_owned())
-    }
-
-    /// Writes pictures of the page that is shown into the folder `PICTURES`, where that is set.
-    /// Those in docs/ are made so, and then made small by `pngquant`.
-    pub(crate) async fn picture(&self, name: &str, views: &[(u32, Scheme)]) {
-        let Some(folder) = std::env::var_os("PICTURES").filter(|folder| !folder.is_empty()) else {
-            return;
-        };
-        for (width, scheme) in views {
-            self.browser.use_width(*width).await;
-            self.browser.use_scheme(*scheme).await;
-            let file =
-                std::path::Path::new(&folder).join(format!("{name}-{width}-{}.png", scheme.name()));
-            std::fs::write(&file, self.browser.picture().await)
-                .unwrap_or_else(|e| panic!("{}: {e}", file.display()));
-        }
     }
 }

@@ -8,12 +8,14 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use super::http::{Client, Request, Response};
+use super::image::sha256;
 
 pub(crate) const REGION: &str = "us-east-1";
 
 #[derive(Debug, Clone)]
 pub(crate) struct Emulator {
     client: Client,
+    url: String,
     account: String,
 }
 
@@ -30,7 +32,13 @@ impl Emulator {
             let _ = std::io::stderr().write_all(said.as_bytes());
             return None;
         }
-        Some(Emulator { client: Client::new(&url), account: account.to_owned() })
+        let url = url.trim_end_matches('/').to_owned();
+        Some(Emulator { client: Client::new(&url), url, account: account.to_owned() })
+    }
+
+    /// Its address, without a slash at the end.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     pub(crate) async fn forward(&self, request: &Request) -> Response {
@@ -72,6 +80,20 @@ impl Emulator {
             String::from_utf8_lossy(&answer.body)
         );
         format!("arn:aws:sns:{REGION}:{}:{name}", self.account)
+    }
+
+    /// A layer or an image config in one request, as registries take it.
+    pub(crate) async fn upload_blob(&self, repository: &str, blob: &str) {
+        let digest = sha256(blob);
+        let registry = format!("{}.dkr.ecr.{REGION}.amazonaws.com", self.account);
+        let request = Request {
+            method: hyper::Method::POST,
+            path: format!("/v2/{repository}/blobs/uploads/?digest={digest}&ns={registry}"),
+            headers: HeaderMap::new(),
+            body: blob.to_owned().into(),
+        };
+        let answer = self.forward(&request).await;
+        assert_eq!(answer.status, 201, "{digest}: {}", String::from_utf8_lossy(&answer.body));
     }
 
     fn request(&self, service: &str, headers: &[(&'static str, String)], body: String) -> Request {

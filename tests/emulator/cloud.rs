@@ -1,6 +1,6 @@
 //! AWS as the function sees it: a reverse proxy that notes every call in order, lets chosen ones go
-//! wrong, and makes the emulator as strict as AWS. ECR's rules are in `ecr`, stacks are modelled in
-//! `cloudformation`, the rest is the emulator's.
+//! wrong. Stacks are modelled in `cloudformation`; the rest is the emulator's, whose ECR is as strict
+//! as AWS's.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -138,7 +138,9 @@ impl Cloud {
     }
 
     pub(crate) fn violations(&self) -> Vec<String> {
-        lock(&self.violations).clone()
+        let mut all = lock(&self.violations).clone();
+        all.extend(self.registry.violations());
+        all
     }
 
     async fn handle(self: Arc<Cloud>, process: usize, request: Request) -> Result<Response, Reset> {
@@ -200,8 +202,7 @@ impl Cloud {
             return answer;
         }
         match op.split_once(':').unwrap_or_default() {
-            ("ecr", action) => self.registry.answer(action, body, request.header("host")).await,
-            ("layer", _) => self.registry.layer(&request.path),
+            ("ecr", action) => self.registry.answer(action, body, request).await,
             ("cloudformation", action) => lock(&self.cloudformation).answer(action, body),
             _ => self.emulator.forward(request).await,
         }
@@ -211,7 +212,8 @@ impl Cloud {
         let arrived = self.tick();
         let nth = {
             let mut calls = lock(&self.calls);
-            let nth = calls.iter().filter(|call| call.op == op).count() + 1;
+            let before = calls.iter().rev().find(|call| call.op == op);
+            let nth = before.map_or(0, |call| call.nth) + 1;
             calls.push(Call {
                 op: op.to_owned(),
                 nth,
@@ -228,7 +230,8 @@ impl Cloud {
 
     fn answer(&self, arrived: u64, carried_out: bool) {
         let now = self.tick();
-        if let Some(call) = lock(&self.calls).iter_mut().find(|call| call.arrived == arrived) {
+        if let Some(call) = lock(&self.calls).iter_mut().rev().find(|call| call.arrived == arrived)
+        {
             (call.answered, call.carried_out) = (Some(now), carried_out);
         }
         self.changed.send_replace(());

@@ -1,10 +1,11 @@
 //! A small AWS CloudFormation: stacks with parameters and without resources. An update stays in
 //! progress until the test ends it, as an update takes minutes to hours, and every refusal is in
-//! AWS's words, which are all that tells them apart. Change sets are in `changes`.
+//! AWS's words, which are all that tells them apart.
 
 mod changes;
+mod form;
+mod updates;
 
-use std::collections::HashSet;
 use std::fmt::Write;
 
 use serde_json::Value;
@@ -15,6 +16,9 @@ use super::http::Response;
 
 pub(crate) use self::changes::Change;
 use self::changes::ChangeSet;
+use self::form::field;
+pub(crate) use self::form::violations;
+use self::updates::{cancel, update};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Parameter {
@@ -342,187 +346,6 @@ impl CloudFormation {
             if more { format!("<NextToken>{}</NextToken>", from + PAGE) } else { String::new() };
         xml("DescribeStackEvents", &format!("<StackEvents>{events}</StackEvents>{next}"))
     }
-}
-
-/// What is wrong with a request whatever comes of it.
-pub(crate) fn violations(action: &str, form: &Value) -> Vec<String> {
-    let mut found = match action {
-        "UpdateStack" => update_violations(action, form),
-        "CreateChangeSet" => {
-            [update_violations(action, form), changes::create_violations(form)].concat()
-        }
-        _ => vec![],
-    };
-    let needs_token = ["UpdateStack", "CancelUpdateStack", "ExecuteChangeSet"].contains(&action);
-    let token = field(form, "ClientRequestToken").unwrap_or_default();
-    let letters =
-        token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && !token.starts_with('-');
-    if needs_token && (token.is_empty() || token.len() > 128 || !letters) {
-        found.push(format!("{action} with ClientRequestToken {token:?}"));
-    }
-    found
-}
-
-/// One parameter changes, the others keep their values, and nothing else about the stack is
-/// touched.
-fn update_violations(action: &str, form: &Value) -> Vec<String> {
-    let mut found = vec![];
-    if field(form, "UsePreviousTemplate") != Some("true") {
-        found.push(format!("{action} without UsePreviousTemplate"));
-    }
-    let sent = |prefix: &str| {
-        form.as_object().into_iter().flatten().any(|(key, _)| key.starts_with(prefix))
-    };
-    let untouched = [
-        "Tags",
-        "NotificationARNs",
-        "RoleARN",
-        "StackPolicy",
-        "ResourceTypes",
-        "TemplateURL",
-        "TemplateBody",
-    ];
-    found.extend(
-        untouched.iter().filter(|field| sent(field)).map(|field| format!("{action} sends {field}")),
-    );
-
-    let parameters = sent_parameters(form);
-    let keys: HashSet<&str> = parameters.iter().map(|(key, ..)| *key).collect();
-    if keys.len() != parameters.len() {
-        found.push(format!("{action} names a parameter twice"));
-    }
-    let changed = parameters.iter().filter(|(_, value, _)| value.is_some()).count();
-    if changed != 1 {
-        found.push(format!("{action} gives {changed} parameters a value"));
-    }
-    found
-}
-
-fn update(stack: &mut Stack, form: &Value) -> Result<(), Response> {
-    let wanted = wanted_parameters(stack, form)?;
-    let token = field(form, "ClientRequestToken").unwrap_or_default();
-    if stack.updates.iter().any(|seen| seen == token) {
-        return repeated(stack, token);
-    }
-    check_updatable(stack, form)?;
-    if wanted == stack.parameters {
-        return Err(validation_error("No updates are to be performed."));
-    }
-    stack.start_update(wanted, token);
-    Ok(())
-}
-
-/// The stack goes back, which takes its time too.
-fn cancel(stack: &mut Stack, form: &Value) -> Result<(), Response> {
-    if stack.status != "UPDATE_IN_PROGRESS" {
-        return Err(validation_error(
-            "CancelUpdateStack cannot be called from current stack status",
-        ));
-    }
-    let token = field(form, "ClientRequestToken").map(str::to_owned);
-    stack.cancels.extend(token.clone());
-    stack.enter("UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated", token.clone());
-    stack.resource("UPDATE_FAILED", "Resource update cancelled", token);
-    Ok(())
-}
-
-/// The parameters as a request would make them.
-fn wanted_parameters(stack: &Stack, form: &Value) -> Result<Vec<Parameter>, Response> {
-    let mut wanted = stack.parameters.clone();
-    let sent = sent_parameters(form);
-    for (key, value, previous) in &sent {
-        if value.is_some() && *previous {
-            let message = format!(
-                "Invalid input for parameter key {key}. Cannot specify usePreviousValue as true \
-                 and a value"
-            );
-            return Err(validation_error(&message));
-        }
-        if !wanted.iter().any(|p| p.key == *key) {
-            return Err(validation_error(&format!(
-                "Parameters: [{key}] do not exist in the template"
-            )));
-        }
-    }
-    for parameter in &mut wanted {
-        match sent.iter().find(|(key, ..)| *key == parameter.key) {
-            Some((_, Some(value), _)) => parameter.value = (*value).to_owned(),
-            Some(_) => {}
-            None => {
-                let Some(default) = &parameter.default else {
-                    return Err(validation_error(&format!(
-                        "Parameters: [{}] must have values",
-                        parameter.key
-                    )));
-                };
-                parameter.value.clone_from(default);
-            }
-        }
-    }
-    for parameter in &mut wanted {
-        parameter.resolved = parameter.resolves_to.clone().or_else(|| parameter.resolved.take());
-    }
-    Ok(wanted)
-}
-
-fn repeated(stack: &Stack, token: &str) -> Result<(), Response> {
-    match stack.repeated_token {
-        RepeatedToken::Accepted => Ok(()),
-        RepeatedToken::InProgress => Err(validation_error(&format!(
-            "Stack:{} is in UPDATE_IN_PROGRESS state and can not be updated.",
-            stack.name
-        ))),
-        RepeatedToken::NoUpdates => Err(validation_error("No updates are to be performed.")),
-        RepeatedToken::TokenAlreadyExists => Err(xml_error(
-            400,
-            "TokenAlreadyExistsException",
-            &format!("A request with the token {token} exists already"),
-        )),
-    }
-}
-
-/// Whether the stack takes an update or a change set now.
-fn check_updatable(stack: &Stack, form: &Value) -> Result<(), Response> {
-    if !stack.is_updatable() {
-        let (name, status) = (&stack.name, &stack.status);
-        return Err(validation_error(&format!(
-            "Stack:{name} is in {status} state and can not be updated."
-        )));
-    }
-    let capabilities = members(form, "Capabilities.member.");
-    if let Some(missing) =
-        stack.capabilities.iter().find(|needed| !capabilities.contains(&needed.as_str()))
-    {
-        let message = format!("Requires capabilities : [{missing}]");
-        return Err(xml_error(400, "InsufficientCapabilitiesException", &message));
-    }
-    match &stack.refusal {
-        Some((code, message)) => Err(xml_error(400, code, message)),
-        None => Ok(()),
-    }
-}
-
-/// Key, value where one is given, `UsePreviousValue`.
-fn sent_parameters(form: &Value) -> Vec<(&str, Option<&str>, bool)> {
-    (1..)
-        .map_while(|n| {
-            let key = field(form, &format!("Parameters.member.{n}.ParameterKey"))?;
-            let value = field(form, &format!("Parameters.member.{n}.ParameterValue"));
-            Some((
-                key,
-                value,
-                field(form, &format!("Parameters.member.{n}.UsePreviousValue")) == Some("true"),
-            ))
-        })
-        .collect()
-}
-
-fn members<'a>(form: &'a Value, prefix: &str) -> Vec<&'a str> {
-    (1..).map_while(|n| field(form, &format!("{prefix}{n}"))).collect()
-}
-
-fn field<'a>(form: &'a Value, name: &str) -> Option<&'a str> {
-    form.get(name).and_then(Value::as_str)
 }
 
 fn validation_error(message: &str) -> Response {

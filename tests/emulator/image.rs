@@ -125,10 +125,10 @@ impl Image {
             "mediaType": "application/vnd.oci.empty.v1+json", "digest": sha256("{}"), "size": 2,
         });
         let soci = "application/vnd.amazon.soci.index.v2+json";
-        let soci_index = Image::with_members(
-            seed,
-            &json!({ "config": empty, "artifactType": soci, "annotations": { "seed": seed } }),
-        );
+        let members =
+            json!({ "config": empty, "artifactType": soci, "annotations": { "seed": seed } });
+        let soci_index =
+            Image { blobs: vec!["{}".to_owned()], ..Image::with_members(seed, &members) };
         let row = |child: &Image| {
             json!({
                 "mediaType": OCI_MANIFEST, "digest": child.digest(), "size": child.manifest.len(),

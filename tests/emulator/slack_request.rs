@@ -3,12 +3,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
-use sha2::Sha256;
 
 use super::fake_slack::{CHANNEL, TEAM};
 use super::world::{SIGNING_SECRET, TRIGGER_SECRET, World};
+use crate::signature::{form, signature};
 
 /// A click on a button of a message.
 pub(crate) struct Click {
@@ -79,14 +78,6 @@ pub(crate) fn signed_with(world: &World, path: &str, body: &str, secret: &str) -
     post(world, path, body, Some(&timestamp), Some(&signature(secret, &timestamp, body)))
 }
 
-pub(crate) fn signature(secret: &str, timestamp: &str, body: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key of any length");
-    mac.update(format!("v0:{timestamp}:{body}").as_bytes());
-    let digits: Vec<String> =
-        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("v0={}", digits.concat())
-}
-
 /// The payload of a POST: the file of events/ with another path, body, time and signature.
 pub(crate) fn post(
     world: &World,
@@ -109,10 +100,6 @@ pub(crate) fn post(
         headers.extend(value.map(|value| (name.to_owned(), json!(value))));
     }
     event
-}
-
-fn form(fields: &[(&str, &str)]) -> String {
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }
 
 /// Slack makes a new one for each click and each command.

@@ -5,12 +5,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ecr_promoter::model::config::App;
 use ecr_promoter::slack::card::card;
-use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sha2::Sha256;
 
-use super::Memory;
+use super::signature::{form, signature};
+use super::world::Memory;
 
 /// The team that the app is installed in.
 pub(crate) const TEAM: &str = "T1";
@@ -191,22 +190,10 @@ fn name(user: &str) -> String {
     user.trim_start_matches('U').to_ascii_lowercase()
 }
 
-pub(crate) fn form(fields: &[(&str, &str)]) -> String {
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
-}
-
 /// A request to the function URL as Slack signs it at this time.
 pub(crate) fn signed(path: &str, body: &str, at: Timestamp) -> Value {
     let timestamp = at.as_second().to_string();
     http(path, body, &timestamp, &signature(SIGNING_SECRET, &timestamp, body))
-}
-
-pub(crate) fn signature(secret: &str, timestamp: &str, body: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key of any length");
-    mac.update(format!("v0:{timestamp}:{body}").as_bytes());
-    let hex: String =
-        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("v0={hex}")
 }
 
 /// A request to the function URL as Lambda delivers it.

@@ -1,10 +1,11 @@
-//! What a configuration may say, and what an error about it says.
+//! Configurations and the errors about them.
 
+use super::examples::EXAMPLES;
 use super::*;
+use crate::samples::{STACK_ID, web};
 
 fn parse(json: &str) -> Result<App, String> {
-    let web = "web".parse().expect("valid");
-    App::parse(&web, "/ecr-promoter/apps/web", json).map_err(|e| e.to_string())
+    App::parse(&web(), "/ecr-promoter/apps/web", json).map_err(|e| e.to_string())
 }
 
 #[test]
@@ -57,6 +58,10 @@ fn an_error_names_the_parameter_the_key_and_what_was_expected() {
         r#"{"stack":"web","commit_from":["git"]}"#,
         &["key `commit_from[0]`", "`annotation`", r#""commit_from": ["tag""#],
     );
+}
+
+#[test]
+fn an_error_about_a_nested_key_names_its_path() {
     refuses(
         r#"{"stack":"web","approval":{"required":"2"}}"#,
         &["key `approval.required`", "the text `2`", "a whole number"],
@@ -86,7 +91,7 @@ fn an_error_names_the_parameter_the_key_and_what_was_expected() {
 }
 
 #[test]
-fn what_is_no_json_is_told_with_line_and_column_and_without_a_key() {
+fn invalid_json_is_named_by_line_and_column() {
     for json in [
         "{\"stack\": \"web\",\n}",
         "{\"stack\": \"web\"\n \"mode\": \"auto\"}",
@@ -173,9 +178,6 @@ fn approvals_that_can_never_be_given_are_refused() {
 
 #[test]
 fn a_stack_may_be_an_arn() {
-    assert!(
-        parse(r#"{"stack":"arn:aws:cloudformation:us-east-1:012345678912:stack/web/1a2b"}"#)
-            .is_ok()
-    );
+    assert!(parse(&format!(r#"{{"stack":"{STACK_ID}"}}"#)).is_ok());
     assert!(parse(r#"{"stack":"arn:aws:s3:::web"}"#).is_err());
 }

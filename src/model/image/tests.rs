@@ -1,11 +1,8 @@
 use super::*;
-use crate::model::config::App;
-
-const COMMIT: &str = "9fceb02d0ae598e95dc970b74767f19372d61af8";
+use crate::samples::{self, COMMIT};
 
 fn config(extra: &str) -> Config {
-    let json = format!(r#"{{"stack":"web"{extra}}}"#);
-    App::parse(&"web".parse().expect("valid"), "test", &json).expect("valid").config
+    samples::app(&format!(r#"{{"stack":"web"{extra}}}"#)).config
 }
 
 fn image(manifest: &str) -> Image {
@@ -28,13 +25,13 @@ fn commit_by_tags(names: &[&str], want: Option<&str>) {
 fn a_commit_is_read_from_a_tag_alone_or_after_a_word() {
     commit_by_tags(&["latest", COMMIT], Some(COMMIT));
     commit_by_tags(&["latest", "staging_9fceb02"], Some("9fceb02"));
-    commit_by_tags(&["production_9fceb02d0ae598e95dc970b74767f19372d61af8"], Some(COMMIT));
+    commit_by_tags(&[&format!("production_{COMMIT}")], Some(COMMIT));
     commit_by_tags(&["9fceb02", COMMIT], Some(COMMIT));
     commit_by_tags(&[&"1".repeat(40)], Some(&"1".repeat(40)));
 }
 
 #[test]
-fn what_only_looks_like_a_commit_is_none() {
+fn other_tags_name_no_commit() {
     commit_by_tags(&["latest"], None);
     commit_by_tags(&["1234567"], None);
     commit_by_tags(&["20240131"], None);
@@ -136,10 +133,9 @@ fn an_index_gives_its_platforms_without_attestations() {
     assert_eq!(index.config, ConfigLocation::Platforms(vec![a]));
 }
 
-/// As `soci convert` writes it: the SOCI index of a platform stands beside its image, with the same
-/// platform.
+/// `soci convert` puts the SOCI index of a platform beside its image, with the same platform.
 #[test]
-fn what_stands_in_an_index_beside_its_images_is_none_of_them() {
+fn other_children_of_an_index_are_left_out() {
     let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
     let platform = r#""platform":{"os":"linux","architecture":"amd64"}"#;
     let child =
@@ -148,14 +144,20 @@ fn what_stands_in_an_index_beside_its_images_is_none_of_them() {
         image(&format!(r#"{{"manifests":[{},{}]}}"#, child(&a, ""), child(&b, other))).config
     };
     for other in [
-        r#","mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"application/vnd.amazon.soci.index.v2+json""#,
+        concat!(
+            r#","mediaType":"application/vnd.oci.image.manifest.v1+json""#,
+            r#","artifactType":"application/vnd.amazon.soci.index.v2+json""#
+        ),
         r#","mediaType":"application/vnd.cncf.helm.config.v1+json""#,
         r#","annotations":{"vnd.docker.reference.type":"attestation-manifest"}"#,
     ] {
         assert_eq!(platforms(other), ConfigLocation::Platforms(vec![a.clone()]), "{other}");
     }
     for same in [
-        r#","mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"","annotations":null"#,
+        concat!(
+            r#","mediaType":"application/vnd.oci.image.manifest.v1+json""#,
+            r#","artifactType":"","annotations":null"#
+        ),
         r#","mediaType":"application/vnd.docker.distribution.manifest.v2+json""#,
         "",
     ] {
@@ -182,7 +184,7 @@ fn each_platform_counts_once_and_only_so_many() {
 }
 
 #[test]
-fn what_is_no_container_image_is_known_by_its_config_or_its_artifact_type() {
+fn artifacts_are_known_by_their_config_or_their_type() {
     let blob = Digest::of(b"c");
     let manifest = |kind: &str, more: &str| {
         image(&format!(r#"{{"config":{{"mediaType":"{kind}","digest":"{blob}"}}{more}}}"#)).config
@@ -227,8 +229,9 @@ fn a_manifest_of_two_kinds_is_refused() {
 }
 
 #[test]
-fn what_a_builder_leaves_null_is_as_if_it_were_not_there() {
-    let null = r#"{"mediaType":null,"artifactType":null,"config":null,"manifests":null,"annotations":null}"#;
+fn null_counts_as_absent() {
+    let null = r#"{"mediaType":null,"artifactType":null,"config":null,"manifests":null,
+        "annotations":null}"#;
     assert_eq!(image(null).config, ConfigLocation::Nowhere);
     assert_eq!(label(br#"{"config":{"Labels":null}}"#), None);
     assert_eq!(label(br#"{"config":null}"#), None);

@@ -3,19 +3,18 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::*;
-use crate::model::answer::Outcome;
-use crate::model::approval::{Posted, Vote};
+use crate::model::approval::{Posted, Progress, Vote};
 use crate::model::command::{Trace, Via};
 use crate::model::config::Mode;
 use crate::model::limits::cut_changes;
-use crate::model::promotion::Basis;
-use crate::model::{Digest, Token};
+use crate::model::promotion::{Basis, End};
+use crate::samples;
 
 /// DynamoDB's limit. An item's JSON is longer than what DynamoDB counts: it has quotes and commas
 /// besides names and values.
 const MOST_BYTES: usize = 400 * 1024;
 
-/// As long as Parameter Store takes a configuration: 8 KB.
+/// The policy of the longest configuration that Parameter Store takes: 8 KB.
 fn policy() -> Policy {
     Policy {
         mode: Mode::Approval,
@@ -25,73 +24,95 @@ fn policy() -> Policy {
     }
 }
 
-/// A state in which each text is this one, and each list is as long as `many` says.
-fn full(text: &str, many: usize) -> State {
-    let tag = "production_".to_owned() + &"a".repeat(117);
-    let (tag, digest) = (tag.parse().expect("a tag"), Digest::of(b"x"));
-    let token: Token = "t".repeat(128).parse().expect("a token");
-    let id = format!("req-{}", "0".repeat(32)).parse().expect("an id");
-    let at = Timestamp::MAX;
-    let long = || text.to_owned();
-    let several = || vec![long(); many];
+/// The longest tag that a request and a promotion can have.
+fn longest_tag() -> Tag {
+    format!("production_{}", "a".repeat(117)).parse().expect("a tag")
+}
+
+fn longest_token() -> Token {
+    "t".repeat(128).parse().expect("a token")
+}
+
+fn longest_commit() -> Option<Commit> {
+    Some("a".repeat(40).parse().expect("a commit"))
+}
+
+fn votes(text: &str, many: usize) -> Vec<Vote> {
     let trace = Some(Trace { address: Some("a".repeat(45)), agent: Some("g".repeat(200)) });
-    let vote =
-        Vote { by: long(), user: Some("U".repeat(20)), via: Via::Slack, approves: true, at, trace };
-    let request = ApprovalRequest {
-        id,
-        digest: digest.clone(),
-        commit: Some("a".repeat(40).parse().expect("a commit")),
-        tag: Some(tag),
-        running_tag: Some(long()),
+    let user = Some("U".repeat(20));
+    let at = Timestamp::MAX;
+    vec![Vote { by: text.to_owned(), user, via: Via::Slack, approves: true, at, trace }; many]
+}
+
+/// A request in which each text is this one, and each list is as long as `many` says.
+fn request(text: &str, many: usize) -> ApprovalRequest {
+    let channel = "C".repeat(80);
+    let (ts, team) = ("1".repeat(40), Some("T".repeat(40)));
+    ApprovalRequest {
+        commit: longest_commit(),
+        tag: Some(longest_tag()),
+        running_tag: Some(text.to_owned()),
         running_commit: None,
-        running_since: Some(at),
-        at,
-        expires_at: at,
-        why: long(),
-        changes: several(),
-        repository: None,
+        running_since: Some(Timestamp::MAX),
+        at: Timestamp::MAX,
+        expires_at: Timestamp::MAX,
+        why: text.to_owned(),
+        changes: vec![text.to_owned(); many],
         shown_changes: Some(vec!["0".repeat(8); 501]),
         policy: Some(policy()),
-        votes: vec![vote.clone(); many],
-        promoted_by: Some(long()),
+        votes: votes(text, many),
+        promoted_by: Some(text.to_owned()),
         is_approved: true,
-        progress: Progress::Waiting(long()),
-        channel: Some("C".repeat(80)),
-        posted: Some(Posted {
-            channel: "C".repeat(80),
-            ts: "1".repeat(40),
-            team: Some("T".repeat(40)),
-        }),
-        shown: None,
-    };
-    let tag: crate::model::Tag = request.tag.clone().expect("a tag");
-    let promotion = Promotion {
-        token: token.clone(),
+        progress: Progress::Waiting(text.to_owned()),
+        channel: Some(channel.clone()),
+        posted: Some(Posted { channel, ts, team }),
+        ..samples::request()
+    }
+}
+
+/// A promotion in which each text is this one, and each list is as long as `many` says.
+fn promotion(text: &str, many: usize) -> Promotion {
+    let digest = Digest::of(b"x");
+    Promotion {
+        token: longest_token(),
         digest: digest.clone(),
-        commit: request.commit.clone(),
-        tag: tag.clone(),
-        previous_tag: long(),
-        previous_commit: request.commit.clone(),
+        commit: longest_commit(),
+        tag: longest_tag(),
+        previous_tag: text.to_owned(),
+        previous_commit: longest_commit(),
         previous_digest: Some(digest.clone()),
         stack: "s".repeat(200),
-        by: long(),
+        by: text.to_owned(),
         via: Via::Slack,
         basis: Some(Basis::GoingBack),
-        at,
-        sent_at: Some(at),
-        accepted_at: Some(at),
+        at: Timestamp::MAX,
+        sent_at: Some(Timestamp::MAX),
+        accepted_at: Some(Timestamp::MAX),
         command: Some("c".repeat(300)),
-        rolls_back: Some(long()),
-        rolls_back_digest: Some(digest.clone()),
-        cancelled_by: Some(long()),
-        request: Some(request.id.clone()),
-        votes: vec![vote; many],
-        deletes_change_sets: several(),
-    };
+        rolls_back: Some(text.to_owned()),
+        rolls_back_digest: Some(digest),
+        cancelled_by: Some(text.to_owned()),
+        request: Some(samples::request().id),
+        votes: votes(text, many),
+        deletes_change_sets: vec![text.to_owned(); many],
+    }
+}
+
+/// A state in which each text is this one, and each list is as long as `many` says.
+fn full(text: &str, many: usize) -> State {
+    let (at, digest, long) = (Timestamp::MAX, Digest::of(b"x"), || text.to_owned());
+    let (request, promotion) = (request(text, many), promotion(text, many));
     let notice = Notice {
-        changes: several(),
+        changes: vec![long(); many],
         expires_at: Some(at),
         ..promotion.notice(Outcome::ApprovalRequested, long(), at)
+    };
+    let change_set = KnownChangeSet {
+        token: longest_token(),
+        name: Some("n".repeat(60)),
+        arn: Some("a".repeat(200)),
+        at,
+        is_removed: false,
     };
     let mut state = State {
         running: Some(Running {
@@ -101,7 +122,7 @@ fn full(text: &str, many: usize) -> State {
             since: Some(at),
             by: long(),
         }),
-        moved_tag: Some(MovedTag { tag: tag.to_string(), to: Some(digest.clone()) }),
+        moved_tag: Some(MovedTag { tag: longest_tag().to_string(), to: Some(digest) }),
         open: vec![promotion.clone(); 3],
         hold: Some(Hold { by: long(), at, reason: long() }),
         waiting: Some(Waiting { since: at, outcome: Outcome::Blocked, reason: long() }),
@@ -109,23 +130,13 @@ fn full(text: &str, many: usize) -> State {
         earlier_requests: vec![request.clone(); many],
         request: Some(request),
         untold: vec![notice; many],
-        change_sets: vec![
-            KnownChangeSet {
-                token,
-                name: Some("n".repeat(60)),
-                arn: Some("a".repeat(200)),
-                at,
-                is_removed: false
-            };
-            many
-        ],
+        change_sets: vec![change_set; many],
         policy: Some(policy()),
         ..State::new("web", "ProductionTag")
     };
     for build in 0..many {
-        let failed =
-            Promotion { digest: Digest::of(build.to_string().as_bytes()), ..promotion.clone() };
-        state.end(&failed, End::Failed, long(), at);
+        let digest = Digest::of(build.to_string().as_bytes());
+        state.end(&Promotion { digest, ..promotion.clone() }, End::Failed, long(), at);
     }
     for request in state.request.iter_mut().chain(&mut state.earlier_requests) {
         request.shown = Some(request.to_show());
@@ -140,7 +151,11 @@ proptest! {
         ..ProptestConfig::with_cases(40)
     })]
     #[test]
-    fn a_state_is_kept_within_what_dynamodb_takes(letter in prop_oneof![Just("x"), Just("é"), Just("漢"), Just("🚀")], most in 0..4_000_usize, many in 0..130_usize) {
+    fn any_state_fits_into_an_item(
+        letter in prop_oneof![Just("x"), Just("é"), Just("漢"), Just("🚀")],
+        most in 0..4_000_usize,
+        many in 0..130_usize,
+    ) {
         let kept = full(&letter.repeat(most), many).within_limits();
         let size = serde_json::to_string(&kept).expect("JSON").len();
         prop_assert!(size < MOST_BYTES, "{size} bytes");
@@ -149,7 +164,7 @@ proptest! {
 }
 
 #[test]
-fn the_largest_state_is_kept_within_what_dynamodb_takes() {
+fn the_largest_state_fits_into_an_item() {
     let size =
         serde_json::to_string(&full(&"x".repeat(5_000), 600).within_limits()).expect("JSON").len();
     assert!((200_000..MOST_BYTES).contains(&size), "{size} bytes");

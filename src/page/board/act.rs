@@ -1,9 +1,9 @@
-//! One act: the page that asks once more, and the page that says what came of it.
+//! One act: the page that asks people to confirm it, and the page with its result.
 
 use maud::{Markup, html};
 
-use super::app::{commit_of, running};
-use super::{LONG, SHORT, Viewer, outcome, way_back};
+use super::verb::{Rights, Verb};
+use super::{LONG, SHORT, Viewer, commit_of, outcome, running, sentence, way_back};
 use crate::function_url::Response;
 use crate::model::answer::Answer;
 use crate::model::config::App;
@@ -12,119 +12,17 @@ use crate::page::{image, page, prose};
 use crate::text::plain;
 use crate::world::snapshot::Snapshot;
 
-/// The form's field that makes a form that is sent twice act once.
+/// The form's field with an id, so that a form that is sent twice acts once.
 pub const ONCE: &str = "once";
 /// The form's field that says why an app is held.
 pub const REASON: &str = "reason";
-/// How long that may be.
+/// The longest reason, in characters.
 pub const LONGEST_REASON: usize = 200;
 /// The query's name for the image that an act is about.
 pub const IMAGE: &str = "image";
 
-/// What can be done on the board.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
-    /// Let the candidate go to production.
-    Approve,
-    /// Do not let it.
-    Reject,
-    /// Promote an image.
-    Promote,
-    /// Go back, to an image or to the one before.
-    RollBack,
-    /// Have pushes ask.
-    Hold,
-    /// Have them act again.
-    Resume,
-    /// Cancel what is under way.
-    Cancel,
-}
-
-/// Whether an act names an image in its address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Names {
-    /// Always: what was shown is what is meant.
-    Image,
-    /// An image, or else the last one before the present.
-    Perhaps,
-    /// Never.
-    Nothing,
-}
-
-impl Verb {
-    /// All of them.
-    pub const ALL: [Verb; 7] = [
-        Verb::Approve,
-        Verb::Reject,
-        Verb::Promote,
-        Verb::RollBack,
-        Verb::Hold,
-        Verb::Resume,
-        Verb::Cancel,
-    ];
-
-    /// Its name in an address.
-    pub fn name(self) -> &'static str {
-        match self {
-            Verb::Approve => "approve",
-            Verb::Reject => "reject",
-            Verb::Promote => "promote",
-            Verb::RollBack => "rollback",
-            Verb::Hold => "hold",
-            Verb::Resume => "resume",
-            Verb::Cancel => "cancel",
-        }
-    }
-
-    /// Whether it names an image.
-    pub fn names(self) -> Names {
-        match self {
-            Verb::Approve | Verb::Reject | Verb::Promote => Names::Image,
-            Verb::RollBack => Names::Perhaps,
-            Verb::Hold | Verb::Resume | Verb::Cancel => Names::Nothing,
-        }
-    }
-
-    /// Its name on a button.
-    pub(super) fn label(self) -> &'static str {
-        match self {
-            Verb::Approve => "Approve",
-            Verb::Reject => "Reject",
-            Verb::Promote => "Promote",
-            Verb::RollBack => "Roll back",
-            Verb::Hold => "Hold",
-            Verb::Resume => "Resume",
-            Verb::Cancel => "Cancel what is under way",
-        }
-    }
-
-    fn class(self) -> &'static str {
-        match self {
-            Verb::Approve | Verb::Promote | Verb::Resume => "go",
-            Verb::Reject | Verb::RollBack | Verb::Hold | Verb::Cancel => "stop",
-        }
-    }
-}
-
-/// What the bearer of a board may not do with an app, and why. The decision itself holds to the
-/// same rules.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Rights {
-    /// Why they may do nothing at all.
-    pub no_commands: Option<String>,
-    /// Why they may neither approve nor reject.
-    pub no_decisions: Option<String>,
-}
-
-impl Rights {
-    /// Why they may not do this.
-    pub fn objection(&self, verb: Verb) -> Option<&str> {
-        let decides = matches!(verb, Verb::Approve | Verb::Reject);
-        self.no_commands.as_deref().or(self.no_decisions.as_deref().filter(|_| decides))
-    }
-}
-
-/// Asks once more. `once` is the id of what the form will order.
+/// The page that asks people to confirm an act. `once` is the id of the command that the form
+/// makes.
 pub fn confirm(
     viewer: &Viewer<'_>,
     app: &App,
@@ -140,14 +38,14 @@ pub fn confirm(
         (way_back(viewer, Some(&app.repository)))
         h1 { (title) }
         section aria-labelledby="what" {
-            h2 id="what" { "What it is about" }
+            h2 id="what" { "What will happen" }
             (facts(app, seen, digest))
             p { strong { (sentence(&consequence(viewer, app, seen, verb, digest))) } }
         }
         section aria-labelledby="decision" {
             h2 id="decision" { "Decision" }
             @if let Some(objection) = objection {
-                p { "You may not do this: " (plain(objection, LONG)) "." }
+                p { "You are not allowed to do this: " (plain(objection, LONG)) "." }
             } @else {
                 form method="post" {
                     input type="hidden" name=(ONCE) value=(once);
@@ -159,7 +57,7 @@ pub fn confirm(
                     div class="acts" {
                         button type="submit" class=(verb.class()) { (verb.label()) }
                         a class="act" href=(viewer.app(&app.repository)) {
-                            "Back, and change nothing"
+                            "Go back without changes"
                         }
                     }
                 }
@@ -188,12 +86,7 @@ fn facts(app: &App, seen: &Snapshot, digest: Option<&Digest>) -> Markup {
     }
 }
 
-pub(super) fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
-}
-
-/// What follows, said before it is done.
+/// What the act will do.
 fn consequence(
     viewer: &Viewer<'_>,
     app: &App,
@@ -204,62 +97,72 @@ fn consequence(
     let is_newest = digest.is_some() && digest == seen.newest.as_ref();
     let what = digest
         .map_or_else(String::new, |digest| image(commit_of(app, seen, digest).as_ref(), digest));
+    let required = required(app, seen, digest);
+    match verb {
+        Verb::Approve | Verb::Reject | Verb::Promote
+            if digest.is_some() && digest == running(seen) =>
+        {
+            format!("{what} is already running.")
+        }
+        Verb::Approve | Verb::Reject if !is_newest => {
+            format!("{what} is no longer the candidate: a newer image took its place.")
+        }
+        Verb::Approve if required > 1 => {
+            format!("{what} goes to production once {required} people have approved it.")
+        }
+        Verb::Approve => format!("{what} goes to production."),
+        Verb::Reject => {
+            format!("{what} does not go to production, and nobody is asked about it again.")
+        }
+        Verb::Promote => promotion(viewer, &what, is_newest, required),
+        Verb::RollBack if digest.is_some() => {
+            format!("The stack goes back to {what}. From then on pushes ask for approval.")
+        }
+        Verb::RollBack => "The stack goes back to the image that was deployed before, except one \
+                           that was itself rolled back from. An update of ours that is still \
+                           under way is cancelled. From then on pushes ask for approval."
+            .to_owned(),
+        Verb::Hold => "From now on pushes ask for approval instead of deploying.".to_owned(),
+        Verb::Resume => "The hold ends, and an image that was cancelled or rolled back from is a \
+                         candidate again. In mode `auto` the newest image is deployed within five \
+                         minutes."
+            .to_owned(),
+        Verb::Cancel => "An update of ours that is under way is cancelled. An update that was not \
+                         sent yet is not sent."
+            .to_owned(),
+    }
+}
+
+/// What a promotion will do.
+fn promotion(viewer: &Viewer<'_>, what: &str, is_newest: bool, required: u32) -> String {
+    let is_from_slack = viewer.session.slack.is_some();
+    if !is_newest {
+        format!(
+            "{what} goes to production although it is not the newest image. From then on pushes \
+             ask for approval."
+        )
+    } else if is_from_slack && required > 1 {
+        format!("This is your vote for {what}: {required} people must approve it.")
+    } else if is_from_slack {
+        format!("{what} goes to production with your approval, whatever was decided before.")
+    } else {
+        format!(
+            "{what} goes to production without an approval, in any mode. This is for emergencies."
+        )
+    }
+}
+
+/// How many people must approve this image.
+fn required(app: &App, seen: &Snapshot, digest: Option<&Digest>) -> u32 {
     let asked = seen
         .state
         .as_ref()
         .and_then(|state| state.request.as_ref())
         .filter(|request| Some(&request.digest) == digest);
-    let required = asked.map_or(app.policy(), |request| request.policy(app.policy())).required;
-    match verb {
-        Verb::Approve | Verb::Reject | Verb::Promote
-            if digest.is_some() && digest == running(seen) =>
-        {
-            format!("{what} runs already.")
-        }
-        Verb::Approve | Verb::Reject if !is_newest => format!(
-            "{what} is not the candidate any \
-            more: a newer image took its place."
-        ),
-        Verb::Approve if required > 1 => format!(
-            "{what} goes to production once {required} \
-            people have approved it."
-        ),
-        Verb::Approve => format!("{what} goes to production."),
-        Verb::Reject => format!("{what} does not go to production, and is not asked about again."),
-        Verb::Promote if !is_newest => format!(
-            "{what} goes to production although it is not the \
-            newest image. From then on pushes ask."
-        ),
-        Verb::Promote if viewer.session.slack.is_some() && required > 1 => {
-            format!("This is your vote for {what}: {required} people must approve it.")
-        }
-        Verb::Promote if viewer.session.slack.is_some() => {
-            format!("{what} goes to production with your approval, whatever was said before.")
-        }
-        Verb::Promote => format!(
-            "{what} goes to production, whatever the mode and whoever \
-                                  approves. This is the way for emergencies."
-        ),
-        Verb::RollBack if digest.is_some() => format!(
-            "The stack goes back to {what}. From then \
-            on pushes ask."
-        ),
-        Verb::RollBack => "The stack goes back to what was deployed before and was not itself \
-                           rolled back from; an update of ours that is \
-                           still under way is cancelled. From then on pushes ask."
-            .to_owned(),
-        Verb::Hold => "From now on pushes ask for approval instead of deploying.".to_owned(),
-        Verb::Resume => "The hold ends, and an image that was turned away from is a candidate \
-                         again. In mode `auto` the newest image goes \
-                         out within five minutes."
-            .to_owned(),
-        Verb::Cancel => "An update of ours that is under way is cancelled, and what waits to be \
-                         sent is not sent."
-            .to_owned(),
-    }
+    asked.map_or(app.policy(), |request| request.policy(app.policy())).required
 }
 
-/// What came of it.
+/// The page with the result of an act.
 pub fn result(
     viewer: &Viewer<'_>,
     status: u16,
@@ -288,7 +191,7 @@ pub fn result(
     page(status, &title, None, &content)
 }
 
-/// It was not done, or nobody knows yet whether it was.
+/// The page for an act that was not done, or that nobody knows the result of yet.
 pub fn unfinished(
     viewer: &Viewer<'_>,
     status: u16,

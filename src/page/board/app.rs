@@ -1,14 +1,17 @@
-//! One app on the board: what runs, what is under way, what might go out next, what was promoted
+//! One app on the board: what runs, what is under way, what may come next, what was promoted
 //! before, and what can be done.
 
 use maud::{Markup, html};
 
-use super::act::{Rights, Verb, sentence};
-use super::{LONG, SHORT, Viewer, is_under_way, outcome, pill, progress, status, waits, way_back};
+use super::verb::{Rights, Verb};
+use super::{
+    LONG, SHORT, Viewer, commit_of, is_under_way, outcome, pill, progress, running, sentence,
+    status, waits, way_back,
+};
 use crate::function_url::Response;
 use crate::model::approval::{ApprovalRequest, Progress, Vote};
 use crate::model::command::Via;
-use crate::model::config::{App, CommitSource};
+use crate::model::config::App;
 use crate::model::promotion::{End, Ended, Promotion};
 use crate::model::stack::{Phase, StackEvent};
 use crate::model::state::State;
@@ -20,7 +23,7 @@ use crate::world::snapshot::Snapshot;
 /// How many promotions are listed.
 const HISTORY: usize = 20;
 
-/// An app whose configuration cannot be used.
+/// The page of an app whose configuration cannot be used.
 pub fn unusable(viewer: &Viewer<'_>, repository: &Repository, trouble: &str) -> Response {
     let content = html! {
         (way_back(viewer, None))
@@ -33,7 +36,7 @@ pub fn unusable(viewer: &Viewer<'_>, repository: &Repository, trouble: &str) -> 
     page(200, repository.as_str(), None, &content)
 }
 
-/// The app as it was just seen, its history and, while the stack is busy, its events included.
+/// The page of an app. `seen` includes the history and, while the stack is busy, its events.
 pub fn app(viewer: &Viewer<'_>, app: &App, seen: &Snapshot, rights: &Rights) -> Response {
     let state = seen.state.as_ref();
     let is_busy = seen.stack.as_ref().is_some_and(|stack| stack.phase() == Phase::Busy);
@@ -48,7 +51,7 @@ pub fn app(viewer: &Viewer<'_>, app: &App, seen: &Snapshot, rights: &Rights) -> 
                 h2 id="under-way" { "Under way" } (under_way(seen))
             }
         }
-        section aria-labelledby="waits" { h2 id="waits" { "Waits" } (what_waits(state)) }
+        section aria-labelledby="waits" { h2 id="waits" { "Pending" } (what_waits(state)) }
         section aria-labelledby="candidate" {
             h2 id="candidate" { "Candidate" } (candidate(app, seen))
         }
@@ -60,32 +63,6 @@ pub fn app(viewer: &Viewer<'_>, app: &App, seen: &Snapshot, rights: &Rights) -> 
         }
     };
     page(200, app.repository.as_str(), viewer.refresh(is_under_way), &content)
-}
-
-/// The commit that an image was built from, as far as that can be said without a look into its
-/// config.
-pub(super) fn commit_of(app: &App, seen: &Snapshot, digest: &Digest) -> Option<Commit> {
-    let state = seen.state.as_ref();
-    let asked =
-        state.into_iter().flat_map(State::all_requests).find(|request| request.digest == *digest);
-    let open = state.into_iter().flat_map(|state| &state.open).find(|open| open.digest == *digest);
-    let ended = seen.history.iter().flatten().find(|ended| ended.promotion.digest == *digest);
-    let known = asked
-        .map(|request| &request.commit)
-        .or(open.map(|open| &open.commit))
-        .or(ended.map(|ended| &ended.promotion.commit));
-    if let Some(known) = known {
-        return known.clone();
-    }
-    app.config.commit_from.iter().find_map(|source| match source {
-        CommitSource::Tag => seen.tags.as_ref()?.commit(digest, &app.config).flatten(),
-        CommitSource::Annotation => seen.images.get(digest)?.as_ref().ok()?.annotation.clone(),
-        CommitSource::Label | CommitSource::Digest => None,
-    })
-}
-
-pub(super) fn running(seen: &Snapshot) -> Option<&Digest> {
-    seen.state.as_ref()?.running.as_ref()?.digest.as_ref()
 }
 
 fn commit(commit: Option<&Commit>) -> Markup {
@@ -111,8 +88,7 @@ fn runs(app: &App, seen: &Snapshot) -> Markup {
             } @else {
                 dt { "Tag" }
                 dd {
-                    code { (plain(value.unwrap_or("unknown"), SHORT)) } " (it was not looked at \
-                        yet)"
+                    code { (plain(value.unwrap_or("unknown"), SHORT)) } " (not looked at yet)"
                 }
             }
             dt { "Mode" } dd { (app.config.mode) }
@@ -148,7 +124,7 @@ fn under_way(seen: &Snapshot) -> Markup {
             p {
                 "CloudFormation is updating the stack: " (status(stack))
                 " " (progress(stack, seen.events.as_ref()))
-                @if open.is_empty() { ". It is somebody else's operation." }
+                @if open.is_empty() { ". Somebody else started this operation." }
             }
             @if let Some(last) = last {
                 p class="hint" {
@@ -159,7 +135,7 @@ fn under_way(seen: &Snapshot) -> Markup {
                 }
             }
         } @else if open.is_empty() {
-            p { "It goes on by itself at the next look, within five minutes." }
+            p { "It continues by itself at the next look, within five minutes." }
         }
     }
 }
@@ -168,7 +144,7 @@ fn one_under_way(open: &Promotion) -> Markup {
     let what = match (&open.cancelled_by, open.accepted_at) {
         (Some(_), _) => "is being cancelled",
         (None, Some(_)) => "is on its way",
-        (None, None) => "is to be sent",
+        (None, None) => "is not sent yet",
     };
     html! {
         p {
@@ -187,12 +163,12 @@ fn one_under_way(open: &Promotion) -> Markup {
 fn what_waits(state: Option<&State>) -> Markup {
     let waits = state.map(waits).unwrap_or_default();
     html! {
-        @if waits.is_empty() { p { "Nothing." } }
+        @if waits.is_empty() { p { "Nothing pending." } }
         @for wait in &waits { p { (wait.pill()) " " (prose(&plain(&wait.words, LONG))) } }
         @if let Some(hold) = state.and_then(|state| state.hold.as_ref()) {
             p class="hint" {
                 "Held since " (time(hold.at))
-                ": pushes ask, until somebody promotes the newest image or resumes."
+                ": pushes ask for approval until somebody promotes the newest image or resumes."
             }
         }
     }
@@ -204,7 +180,7 @@ fn candidate(app: &App, seen: &Snapshot) -> Markup {
         return html! { p { "No image has the tag " code { (source) } "." } };
     };
     if running(seen) == Some(newest) {
-        return html! { p { "The image with the tag " code { (source) } " is what runs." } };
+        return html! { p { "The image with the tag " code { (source) } " is already running." } };
     }
     let its_commit = commit_of(app, seen, newest);
     let running = seen.state.as_ref().and_then(|state| state.running.as_ref());
@@ -234,7 +210,7 @@ fn candidate(app: &App, seen: &Snapshot) -> Markup {
     }
 }
 
-/// What people are asked about the candidate, while it waits for them.
+/// The request for the candidate, while it waits for people.
 fn asked(seen: &Snapshot) -> Option<&ApprovalRequest> {
     let request = seen.state.as_ref()?.request.as_ref()?;
     (request.progress == Progress::Pending && seen.newest.as_ref() == Some(&request.digest))
@@ -244,9 +220,9 @@ fn asked(seen: &Snapshot) -> Option<&ApprovalRequest> {
 fn what_people_say(app: &App, request: &ApprovalRequest) -> Markup {
     let required = request.policy(app.policy()).required;
     html! {
-        dt { "Asked" } dd { (time(request.at)) ", since " (prose(&plain(&request.why, SHORT))) }
+        dt { "Asked" } dd { (time(request.at)) ", because " (prose(&plain(&request.why, SHORT))) }
         @if request.progress == Progress::Pending {
-            dt { "Until" } dd { (time(request.expires_at)) }
+            dt { "Open until" } dd { (time(request.expires_at)) }
         }
         @if required > 1 { dt { "Needs" } dd { (required) " people" } }
         @if !request.votes.is_empty() {
@@ -265,7 +241,7 @@ fn what_people_say(app: &App, request: &ApprovalRequest) -> Markup {
     }
 }
 
-/// Where a vote came from, if it came by a link.
+/// Where a vote came from, if it was made on a page.
 fn traced(vote: &Vote) -> Markup {
     let Some(trace) = &vote.trace else { return html! {} };
     html! {
@@ -276,14 +252,16 @@ fn traced(vote: &Vote) -> Markup {
 
 fn acts(viewer: &Viewer<'_>, app: &App, seen: &Snapshot, rights: &Rights) -> Markup {
     if let Some(objection) = &rights.no_commands {
-        return html! { p { "You can look, and change nothing: " (plain(objection, LONG)) "." } };
+        return html! {
+            p { "You can look, but not change anything: " (plain(objection, LONG)) "." }
+        };
     }
     let offers = offers(seen, rights);
     html! {
         @if let Some(objection) = rights.no_decisions.as_ref().filter(|_| asked(seen).is_some()) {
             p { "You cannot approve or reject: " (plain(objection, LONG)) "." }
         }
-        @if offers.is_empty() { p { "There is nothing to do." } } @else {
+        @if offers.is_empty() { p { "There is nothing you can do now." } } @else {
             ul class="acts" {
                 @for (verb, image) in &offers {
                     li {
@@ -294,11 +272,11 @@ fn acts(viewer: &Viewer<'_>, app: &App, seen: &Snapshot, rights: &Rights) -> Mar
                 }
             }
         }
-        p class="hint" { "Each leads to a page that asks once more." }
+        p class="hint" { "Each of these opens a page that asks you to confirm." }
     }
 }
 
-/// What makes sense now and is allowed.
+/// The acts that make sense now and are allowed.
 fn offers(seen: &Snapshot, rights: &Rights) -> Vec<(Verb, Option<Digest>)> {
     let state = seen.state.as_ref();
     let asked = asked(seen).map(|request| request.digest.clone());
@@ -326,7 +304,7 @@ fn offers(seen: &Snapshot, rights: &Rights) -> Vec<(Verb, Option<Digest>)> {
 fn history(viewer: &Viewer<'_>, app: &App, seen: &Snapshot, rights: &Rights) -> Markup {
     let history = seen.history.as_deref().unwrap_or_default();
     if history.is_empty() {
-        return html! { p { "Nothing was promoted yet." } };
+        return html! { p { "No promotion has ended yet." } };
     }
     html! {
         table class="stack" {

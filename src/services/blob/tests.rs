@@ -2,16 +2,17 @@ use aws_smithy_types::body::SdkBody;
 use http::{Request, Response};
 use serde_json::{Value, json};
 
-use super::super::wire::{
-    Recording, answer, connect, denied, json_error, json_request, ok, ok_json, replay, web,
-};
 use super::{MOST_BYTES, is_trusted};
 use crate::error::Error;
-use crate::model::image::{Image, MEDIA_TYPES};
+use crate::model::image::Image;
 use crate::model::{Commit, Digest};
+use crate::services::samples::{COMMIT, OTHER_COMMIT, web};
+use crate::services::wire::ecr::{OCI, ask, batch_get_image, images, row};
+use crate::services::wire::{Recording, answer, connect, denied, json_error, ok, ok_json, replay};
 
-const COMMIT: &str = "9fceb02d0ae598e95dc970b74767f19372d61af8";
-const URL: &str = "https://prod-us-east-1-starport-layer-bucket.s3.us-east-1.amazonaws.com/blob?X-Amz-Signature=secret";
+/// A presigned address, as ECR names it.
+const URL: &str = "https://prod-us-east-1-starport-layer-bucket.s3.us-east-1.amazonaws.com/\
+                   blob?X-Amz-Signature=secret";
 
 #[test]
 fn only_aws_and_the_emulator_are_trusted() {
@@ -59,12 +60,7 @@ fn image_config(commit: &str) -> Vec<u8> {
 
 fn image(manifest: &Value) -> Image {
     let text = manifest.to_string();
-    Image::parse(
-        &Digest::of(text.as_bytes()),
-        text,
-        Some("application/vnd.oci.image.manifest.v1+json".to_owned()),
-    )
-    .expect("a manifest")
+    Image::parse(&Digest::of(text.as_bytes()), text, Some(OCI.to_owned())).expect("a manifest")
 }
 
 /// An image with this image config.
@@ -74,7 +70,7 @@ fn image_of(config: &[u8]) -> Image {
 
 fn get_download_url(blob: &Digest) -> Request<SdkBody> {
     let asked = json!({ "repositoryName": "web", "layerDigest": blob });
-    json_request("AmazonEC2ContainerRegistry_V20150921.GetDownloadUrlForLayer", &asked)
+    ask("GetDownloadUrlForLayer", &asked)
 }
 
 fn named(url: &str) -> Response<SdkBody> {
@@ -86,10 +82,10 @@ fn get(url: &str) -> Request<SdkBody> {
 }
 
 async fn label(recordings: Vec<Recording>, image: &Image) -> Result<Option<Commit>, Error> {
-    replay(recordings, async |aws| aws.label(&web(), image).await).await
+    replay(recordings, async |clients| clients.label(&web(), image).await).await
 }
 
-/// What is said of the image config of `image_config(COMMIT)` when the download is answered this.
+/// The label of an image whose image config is downloaded with this answer.
 async fn label_of_download(download: Response<SdkBody>) -> Result<Option<Commit>, Error> {
     let config = image_config(COMMIT);
     label(
@@ -99,7 +95,7 @@ async fn label_of_download(download: Response<SdkBody>) -> Result<Option<Commit>
     .await
 }
 
-/// The error's words, which never carry the address: it is a credential.
+/// The problem that the error names. It never contains the address, which is a credential.
 fn problem(result: Result<Option<Commit>, Error>) -> String {
     let words = result.expect_err("refused").to_string();
     assert!(!words.contains("secret"), "{words}");
@@ -119,12 +115,12 @@ async fn an_image_without_image_config_is_not_asked_for_one() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_not_of_aws_is_not_fetched() {
+async fn only_an_address_of_aws_is_fetched() {
     let config = image_config(COMMIT);
     for (url, expected) in [
-        ("https://evil.example/blob?secret", "ECR named a download address that is not of AWS"),
-        ("http://127.0.0.1/secret", "ECR named a download address that is not of AWS"),
-        ("", "ECR named a download address that is not of AWS"),
+        ("https://evil.example/blob?secret", "ECR named a download address that is not AWS's"),
+        ("http://127.0.0.1/secret", "ECR named a download address that is not AWS's"),
+        ("", "ECR named a download address that is not AWS's"),
     ] {
         let recordings = vec![(get_download_url(&Digest::of(&config)), named(url))];
         assert_eq!(problem(label(recordings, &image_of(&config)).await), expected, "{url}");
@@ -135,12 +131,12 @@ async fn an_address_that_is_not_of_aws_is_not_fetched() {
 async fn the_emulators_own_address_is_fetched() {
     let config = image_config(COMMIT);
     let url = "http://127.0.0.1:4566/blob";
-    let (mut aws, wire) = connect([
+    let (mut clients, wire) = connect([
         (get_download_url(&Digest::of(&config)), named(url)),
         (get(url), ok(config.clone())),
     ]);
-    aws.settings.endpoint_url = Some("http://127.0.0.1:4566".to_owned());
-    assert!(aws.label(&web(), &image_of(&config)).await.expect("read").is_some());
+    clients.settings.endpoint_url = Some("http://127.0.0.1:4566".to_owned());
+    assert!(clients.label(&web(), &image_of(&config)).await.expect("read").is_some());
     wire.relaxed_requests_match();
 }
 
@@ -166,21 +162,20 @@ async fn an_address_that_has_expired_is_an_error() {
 
 #[tokio::test]
 async fn other_bytes_than_those_of_the_digest_are_not_read() {
-    let other = image_config("e83c5163316f89bfbde7d9ab23ca2e25604af290");
+    let other = image_config(OTHER_COMMIT);
     assert_eq!(
         problem(label_of_download(ok(other)).await),
-        "what was downloaded has another sha256"
+        "the downloaded bytes have another sha256"
     );
 }
 
-/// It can never be read, so it is no failure that a later look could mend: the image says no
-/// commit.
+/// A later look could not read it either, so the image counts as one without a commit.
 #[tokio::test]
-async fn a_config_of_more_than_4_mb_is_not_read_and_says_no_commit() {
+async fn a_config_of_more_than_4_mb_has_no_commit() {
     assert_eq!(label_of_download(ok(vec![b' '; MOST_BYTES + 1])).await.expect("no failure"), None);
     assert_eq!(
         problem(label_of_download(ok(vec![b' '; MOST_BYTES])).await),
-        "what was downloaded has another sha256"
+        "the downloaded bytes have another sha256"
     );
     let said = Response::builder()
         .status(200)
@@ -201,12 +196,13 @@ async fn a_denied_call_names_the_action_that_is_missing() {
     );
 }
 
-// An index: one platform after the other
-
 /// An index of these images, with an attestation as `docker buildx` adds it.
 fn index(platforms: &[&Image]) -> Image {
-    let mut children: Vec<Value> =
-        platforms.iter().map(|image| json!({ "digest": image.digest, "platform": { "os": "linux", "architecture": "arm64" } })).collect();
+    let platform = json!({ "os": "linux", "architecture": "arm64" });
+    let mut children: Vec<Value> = platforms
+        .iter()
+        .map(|image| json!({ "digest": image.digest, "platform": platform }))
+        .collect();
     children.push(json!({
         "digest": Digest::of(b"attestation"),
         "platform": { "os": "unknown", "architecture": "unknown" },
@@ -216,26 +212,17 @@ fn index(platforms: &[&Image]) -> Image {
 
 /// The calls that read the label of one platform.
 fn read_platform(image: &Image, config: Vec<u8>) -> [Recording; 3] {
-    let asked = json!({
-        "repositoryName": "web", "imageIds": [{ "imageDigest": image.digest }],
-        "acceptedMediaTypes": MEDIA_TYPES,
-    });
-    let row = json!({
-        "imageId": { "imageDigest": image.digest }, "imageManifest": image.manifest,
-        "imageManifestMediaType": image.media_type,
-    });
+    let asked = batch_get_image(&json!([{ "imageDigest": image.digest }]));
+    let row = row(&image.digest, None, &image.manifest, &image.media_type);
     [
-        (
-            json_request("AmazonEC2ContainerRegistry_V20150921.BatchGetImage", &asked),
-            ok_json(&json!({ "images": [row] })),
-        ),
+        (asked, images(&[row], &[])),
         (get_download_url(&Digest::of(&config)), named(URL)),
         (get(URL), ok(config)),
     ]
 }
 
 async fn label_of_platforms(commits: [&str; 2]) -> Option<Commit> {
-    // Of the same commit, and not the same bytes.
+    // The same commit in different bytes.
     let configs = [image_config(commits[0]), [image_config(commits[1]), b"\n".to_vec()].concat()];
     let platforms = [image_of(&configs[0]), image_of(&configs[1])];
     let index = index(&[&platforms[0], &platforms[1]]);
@@ -286,20 +273,12 @@ async fn a_soci_index_beside_the_image_hides_no_commit() {
 
 #[tokio::test]
 async fn platforms_that_disagree_make_no_commit() {
-    assert_eq!(
-        label_of_platforms([COMMIT, "e83c5163316f89bfbde7d9ab23ca2e25604af290"]).await,
-        None
-    );
+    assert_eq!(label_of_platforms([COMMIT, OTHER_COMMIT]).await, None);
 }
 
 #[tokio::test]
 async fn a_platform_that_is_gone_makes_no_commit() {
     let gone = image_of(&image_config(COMMIT));
     let [(asked, _), ..] = read_platform(&gone, vec![]);
-    assert_eq!(
-        label(vec![(asked, ok_json(&json!({ "images": [] })))], &index(&[&gone]))
-            .await
-            .expect("read"),
-        None
-    );
+    assert_eq!(label(vec![(asked, images(&[], &[]))], &index(&[&gone])).await.expect("read"), None);
 }

@@ -1,6 +1,6 @@
-//! Finds the images of a commit, among up to 100,000. The repository is listed and its manifests
-//! are read a hundred at a time. Only matches are kept, so memory does not grow with the size of
-//! the manifests.
+//! Finds the images of a commit among up to 100,000 images. All images of the repository are
+//! listed, and their manifests are read, a hundred in one call. Only matches are kept, so memory
+//! does not grow with the size of the manifests.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -8,24 +8,24 @@ use std::time::Duration;
 use aws_sdk_ecr::types::{Image as Row, ImageIdentifier};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::super::clients::Aws;
 use super::BATCH;
 use crate::error::Error;
 use crate::model::config::{App, CommitSource};
 use crate::model::image::{CommitOf, ConfigLocation, Image, Tags, commit_of};
 use crate::model::{Commit, Digest, Repository, Tag};
+use crate::services::clients::Clients;
+use crate::services::failure::failed;
 use crate::world::snapshot::Matches;
 
-/// How many calls a search makes at the same time. Each may answer a hundred manifests of 20 kB,
-/// which are in memory twice while they are read.
+/// The most calls that a search makes at the same time. An answer may have a hundred manifests of
+/// 20 kB, which are in memory twice while they are read.
 const IN_FLIGHT: usize = 4;
-/// How many image configs a search reads before it gives up.
+/// The most image configs that a search reads. If there are more, it reads none.
 const MOST_LABELS: usize = 1_000;
-/// How much of the invocation's time a search leaves (at most half of it), so that there is time to
-/// act on what it finds.
+/// The time that a search leaves to act on its result, at most half of the invocation's time.
 const TIME_TO_ACT: Duration = Duration::from_secs(25);
 
-/// A digest in 32 bytes: a search may have to remember 100,000 of them.
+/// A digest in 32 bytes. A search may keep 100,000 of them.
 type Key = [u8; 32];
 
 /// One row of the listing: an image and one of its tags.
@@ -34,15 +34,15 @@ struct Listed {
     tag: Option<Tag>,
 }
 
-/// What a batch of manifests says.
+/// The result of reading a batch of manifests.
 #[derive(Default)]
 struct Found {
     matching: Vec<Digest>,
-    /// The platforms of indexes: they carry the label and the annotation too, and are left out.
+    /// The platforms of indexes. They have the same label and annotation, and are left out.
     platforms: HashSet<Key>,
-    /// Those whose image config must be read.
+    /// The images whose image config must be read.
     unlabelled: Vec<(Key, Location)>,
-    /// How many images there was no time to read.
+    /// The number of images that there was no time to read.
     unread: usize,
 }
 
@@ -52,8 +52,8 @@ enum Location {
     Platforms(Vec<Key>),
 }
 
-impl Aws {
-    /// The images that were built from a commit, whole or abbreviated.
+impl Clients {
+    /// Finds the images that were built from a commit, which may be abbreviated.
     pub(in super::super) async fn images_of(
         &self,
         app: &App,
@@ -91,7 +91,43 @@ impl Aws {
         Ok(Matches { digests: found.matching, unread: found.unread })
     }
 
-    /// Lists all images, sorted by digest, with their tags where tags name commits. Also tells
+    /// Calls `take` with each page of images until it returns `false`. Returns whether all pages
+    /// were read; `None` if there is no such repository.
+    async fn each_page_of_images(
+        &self,
+        repository: &Repository,
+        mut take: impl FnMut(Vec<ImageIdentifier>) -> bool,
+    ) -> Result<Option<bool>, Error> {
+        let mut request =
+            self.ecr.list_images().repository_name(repository.as_str()).max_results(1_000);
+        loop {
+            let page = match self.patiently("ecr:ListImages", || request.clone().send()).await {
+                Ok(page) => page,
+                Err(error)
+                    if error
+                        .as_service_error()
+                        .is_some_and(|e| e.is_repository_not_found_exception()) =>
+                {
+                    return Ok(None);
+                }
+                Err(error) => {
+                    return Err(failed(
+                        "ecr:ListImages",
+                        format!("repository `{repository}`"),
+                        &error,
+                    ));
+                }
+            };
+            let wants_more = take(page.image_ids.unwrap_or_default());
+            match page.next_token.filter(|token| !token.is_empty()) {
+                None => return Ok(Some(true)),
+                Some(_) if !wants_more => return Ok(Some(false)),
+                Some(token) => request = request.next_token(token),
+            }
+        }
+    }
+
+    /// Lists all images, sorted by digest, with their tags if tags name commits. The flag says
     /// whether time ran out before the last page.
     async fn listed(&self, app: &App) -> Result<(Vec<Listed>, bool), Error> {
         let needs_tags = app.config.commit_from.contains(&CommitSource::Tag);
@@ -108,8 +144,7 @@ impl Aws {
         Ok((listed, !is_whole))
     }
 
-    /// Reads what up to a hundred images say about their commit. Their manifests are freed before
-    /// this returns.
+    /// Reads the commits of up to a hundred images. Their manifests are freed before this returns.
     async fn found_in(&self, app: &App, commit: &Commit, batch: Batch<'_>) -> Result<Found, Error> {
         let mut found = Found::default();
         if !self.has_time(TIME_TO_ACT) {
@@ -122,20 +157,20 @@ impl Aws {
             .map(|image| ImageIdentifier::builder().image_digest(digest(*image).as_str()).build());
         let rows = match self.batch_get_image(&app.repository, ids.collect()).await {
             Ok(answered) => answered.unwrap_or_default().0,
-            // Too much for one answer: some of these manifests are very large.
+            // The answer is too large: some of these manifests are very large.
             Err(Error::Unexpected { .. }) if batch.images.len() > 1 => {
                 let (one, other) = batch.halves();
                 return Ok(Box::pin(self.found_in(app, commit, one))
                     .await?
                     .and(Box::pin(self.found_in(app, commit, other)).await?));
             }
-            // One image's answer alone is too large: nothing could promote it, so it is left out.
+            // The manifest of a single image is too large. It could not be promoted: leave it out.
             Err(Error::Unexpected { .. }) => return Ok(found),
             Err(error) => return Err(error),
         };
         let mut seen: HashSet<Key> = HashSet::new();
         for row in rows {
-            // By digest, ECR may answer a row for each tag.
+            // ECR may answer a row for each tag, even if the image was asked for by digest.
             let Some(image) = parse(row)
                 .filter(|image| key(image.digest.as_str()).is_some_and(|key| seen.insert(key)))
             else {
@@ -178,7 +213,7 @@ impl Aws {
                 ConfigLocation::Platforms(platforms.into_iter().map(digest).collect())
             }
         };
-        // Only the place of the label is needed to read it.
+        // The rest of the image is not needed to read its label.
         let image = Image {
             digest: image,
             manifest: String::new(),
@@ -188,7 +223,7 @@ impl Aws {
         };
         match self.label(repository, &image).await {
             Ok(label) => Ok(label.filter(|its| its.agrees_with(commit)).map(|_| Ok(image.digest))),
-            // One image whose config cannot be read does not stop the search.
+            // If one config cannot be read, the search continues.
             Err(Error::Unexpected { .. }) => Ok(Some(Err(1))),
             Err(error) => Err(error),
         }
@@ -205,7 +240,7 @@ impl Found {
     }
 }
 
-/// The images of one call, and the rows that list them.
+/// The images of one call, and the listed rows of these images.
 struct Batch<'a> {
     images: Vec<Key>,
     rows: &'a [Listed],
@@ -220,7 +255,7 @@ impl<'a> Batch<'a> {
         )
     }
 
-    /// The tags of one of these images.
+    /// The tags of one image.
     fn tags(&self, digest: &Digest) -> Tags {
         let key = key(digest.as_str());
         self.rows

@@ -13,7 +13,7 @@ use super::*;
 type Failure = SdkError<aws_sdk_ssm::operation::get_parameter::GetParameterError, HttpResponse>;
 
 #[test]
-fn a_call_that_nobody_answered_is_told_in_one_sentence() {
+fn a_call_without_an_answer_is_one_sentence() {
     let refused = ConnectorError::io(
         io::Error::new(io::ErrorKind::ConnectionRefused, "Connection refused (os error 111)")
             .into(),
@@ -44,7 +44,7 @@ fn a_call_that_nobody_answered_is_told_in_one_sentence() {
 }
 
 #[tokio::test]
-async fn an_address_where_nobody_listens_is_told_in_one_sentence() {
+async fn a_refused_connection_is_one_sentence() {
     let sdk = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
@@ -61,7 +61,7 @@ async fn an_address_where_nobody_listens_is_told_in_one_sentence() {
         ))
         .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(5)).build())
         .http_client(Builder::new().build_http())
-        // Nothing listens on the port that is no port.
+        // Nothing listens on port 1.
         .endpoint_url("http://127.0.0.1:1")
         .build();
     let client = aws_sdk_ssm::Client::new(&sdk);

@@ -2,12 +2,13 @@ use aws_smithy_types::body::SdkBody;
 use http::{Request as HttpRequest, Response};
 use serde_json::{Value, json};
 
-use super::super::clients::SILENCE_AGE;
-use super::super::wire::{Recording, answer, app, connect, json_error, json_request, ok_json};
 use super::*;
-use crate::model::Digest;
 use crate::model::answer::Outcome;
 use crate::model::approval::Progress;
+use crate::services::clients::SILENCE_AGE;
+use crate::services::samples::{self, app, approval_request, web_app};
+use crate::services::wire::ssm::{get_secret, secret};
+use crate::services::wire::{Recording, answer, connect, json_denied, json_error};
 
 const TOKEN_PARAMETER: &str = "/ecr-promoter/slack/bot-token";
 
@@ -16,29 +17,7 @@ fn asking() -> App {
 }
 
 fn request(posted: Option<Posted>) -> ApprovalRequest {
-    ApprovalRequest {
-        id: "req-0123456789abcdef0123456789abcdef".parse().expect("an id"),
-        digest: Digest::of(b"x"),
-        commit: None,
-        tag: None,
-        running_tag: None,
-        running_commit: None,
-        running_since: None,
-        at: "2026-03-17T09:41:30Z".parse().expect("a time"),
-        expires_at: "2026-03-20T09:41:30Z".parse().expect("a time"),
-        why: "mode".to_owned(),
-        changes: Vec::new(),
-        repository: None,
-        shown_changes: None,
-        policy: None,
-        votes: Vec::new(),
-        promoted_by: None,
-        is_approved: false,
-        progress: Progress::Pending,
-        channel: Some("C024BE91L".to_owned()),
-        posted,
-        shown: None,
-    }
+    ApprovalRequest { channel: Some("C024BE91L".to_owned()), posted, ..approval_request() }
 }
 
 fn posted() -> Posted {
@@ -50,21 +29,11 @@ fn posted() -> Posted {
 }
 
 fn reads_token(answer: Response<SdkBody>) -> Recording {
-    (
-        json_request(
-            "AmazonSSM.GetParameter",
-            &json!({ "Name": TOKEN_PARAMETER, "WithDecryption": true }),
-        ),
-        answer,
-    )
+    (get_secret(TOKEN_PARAMETER), answer)
 }
 
 fn token() -> Recording {
-    reads_token(ok_json(&json!({
-        "Parameter": {
-            "Name": TOKEN_PARAMETER, "Type": "SecureString", "Value": "xoxb-1", "Version": 1,
-        },
-    })))
+    secret(TOKEN_PARAMETER, "xoxb-1")
 }
 
 fn no_token() -> Recording {
@@ -83,10 +52,10 @@ fn says(body: &Value) -> Response<SdkBody> {
     answer(200, body.to_string())
 }
 
-/// What comes of showing this, with exactly these calls.
+/// Shows the request with exactly these calls.
 async fn show(recordings: Vec<Recording>, request: &ApprovalRequest) -> Applied {
-    let (aws, wire) = connect(recordings);
-    let applied = aws.show(&asking(), request).await;
+    let (clients, wire) = connect(recordings);
+    let applied = clients.show(&asking(), request).await;
     wire.assert_requests_match(&[]);
     applied
 }
@@ -105,7 +74,7 @@ fn update_body(request: &ApprovalRequest) -> Value {
 }
 
 #[tokio::test]
-async fn a_question_is_posted_as_the_bot_and_where_it_is_is_remembered() {
+async fn a_request_is_posted_as_the_bot_and_its_place_is_returned() {
     let answer = json!({
         "ok": true, "channel": "C024BE91L", "ts": "1548261231.000200",
         "message": {
@@ -125,7 +94,7 @@ async fn a_question_is_posted_as_the_bot_and_where_it_is_is_remembered() {
     assert_eq!(shown, Applied::Shown(posted()));
 }
 
-/// What Slack says of where the app is installed.
+/// The question where the app is installed.
 fn installed(answer: &Value) -> Recording {
     call("auth.test", &json!({}), says(answer))
 }
@@ -138,10 +107,10 @@ fn acme() -> Value {
 }
 
 #[tokio::test]
-async fn where_the_app_is_installed_is_asked_once() {
-    let (aws, wire) = connect([token(), installed(&acme())]);
+async fn the_installation_is_asked_for_once() {
+    let (clients, wire) = connect([token(), installed(&acme())]);
     for _ in 0..3 {
-        let installation = aws.ask_installation().await.expect("Slack says it");
+        let installation = clients.ask_installation().await.expect("Slack says it");
         assert_eq!(
             (installation.team.as_str(), installation.organisation.as_deref()),
             ("T024BE7LD", Some("E024BE7LD"))
@@ -151,33 +120,32 @@ async fn where_the_app_is_installed_is_asked_once() {
 }
 
 #[tokio::test]
-async fn without_a_word_of_slacks_the_app_is_installed_nowhere_and_that_is_remembered_for_seconds()
-{
+async fn a_failed_question_about_the_installation_is_remembered() {
     for silence in [
         json!({ "ok": false, "error": "invalid_auth" }),
         json!({ "ok": true }),
         json!({ "ok": true, "team_id": null }),
         json!([]),
     ] {
-        let (aws, wire) = connect([token(), installed(&silence), installed(&acme())]);
+        let (clients, wire) = connect([token(), installed(&silence), installed(&acme())]);
         for _ in 0..3 {
-            assert_eq!(aws.ask_installation().await, None, "{silence}");
+            assert_eq!(clients.ask_installation().await, None, "{silence}");
         }
-        aws.installation.grow_older(SILENCE_AGE).await;
-        assert!(aws.ask_installation().await.is_some());
+        clients.installation.grow_older(SILENCE_AGE).await;
+        assert!(clients.ask_installation().await.is_some());
         wire.assert_requests_match(&[]);
     }
     for no_answer in
         [no_token(), reads_token(json_error("InvalidKeyId", "no such key", &json!({})))]
     {
-        let (aws, wire) = connect([no_answer]);
-        assert_eq!(aws.ask_installation().await, None);
+        let (clients, wire) = connect([no_answer]);
+        assert_eq!(clients.ask_installation().await, None);
         wire.assert_requests_match(&[]);
     }
 }
 
 #[tokio::test]
-async fn another_token_is_asked_about_anew() {
+async fn the_installation_of_another_token_is_asked_for() {
     let other = HttpRequest::post("https://slack.com/api/auth.test")
         .header("content-type", "application/json; charset=utf-8")
         .header("authorization", "Bearer xoxb-2");
@@ -185,20 +153,16 @@ async fn another_token_is_asked_about_anew() {
         other.body(SdkBody::from("{}")).expect("a request"),
         says(&json!({ "ok": true, "team_id": "T2" })),
     );
-    let second = json!({
-        "Parameter": {
-            "Name": TOKEN_PARAMETER, "Type": "SecureString", "Value": "xoxb-2", "Version": 2,
-        },
-    });
-    let (aws, wire) = connect([token(), installed(&acme()), reads_token(ok_json(&second)), other]);
-    assert_eq!(aws.ask_installation().await.map(|it| it.team).as_deref(), Some("T024BE7LD"));
-    aws.secrets.grow_older(Duration::from_secs(60)).await;
-    assert_eq!(aws.ask_installation().await.map(|it| it.team).as_deref(), Some("T2"));
+    let second = secret(TOKEN_PARAMETER, "xoxb-2");
+    let (clients, wire) = connect([token(), installed(&acme()), second, other]);
+    assert_eq!(clients.ask_installation().await.map(|it| it.team).as_deref(), Some("T024BE7LD"));
+    clients.secrets.grow_older(Duration::from_secs(60)).await;
+    assert_eq!(clients.ask_installation().await.map(|it| it.team).as_deref(), Some("T2"));
     wire.assert_requests_match(&[]);
 }
 
 #[tokio::test]
-async fn a_message_that_is_there_is_brought_up_to_date_in_its_place() {
+async fn a_posted_message_is_updated_in_its_place() {
     let asked = ApprovalRequest { progress: Progress::Rejected, ..request(Some(posted())) };
     let answer = json!({ "ok": true, "channel": "C024BE91L", "ts": "1548261231.000200" });
     let shown =
@@ -207,7 +171,7 @@ async fn a_message_that_is_there_is_brought_up_to_date_in_its_place() {
 }
 
 #[tokio::test]
-async fn what_slack_does_not_take_is_put_off() {
+async fn a_message_that_slack_refuses_is_put_off() {
     for answer in [
         json!({ "ok": false, "error": "channel_not_found" }),
         json!({ "ok": true, "channel": "C1" }),
@@ -227,7 +191,7 @@ async fn what_slack_does_not_take_is_put_off() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_gone_is_not_updated_for_ever() {
+async fn a_deleted_message_is_not_updated_again() {
     for error in ["message_not_found", "cant_update_message", "is_archived"] {
         let asked = request(Some(posted()));
         let answer = says(&json!({ "ok": false, "error": error }));
@@ -235,7 +199,7 @@ async fn a_message_that_is_gone_is_not_updated_for_ever() {
             show(vec![token(), call("chat.update", &update_body(&asked), answer)], &asked).await;
         assert_eq!(shown, Applied::Shown(posted()), "{error}");
     }
-    // To a question that was not posted yet the same word says something else.
+    // For a new message the same code means that the channel is archived.
     let asked = request(None);
     let answer = says(&json!({ "ok": false, "error": "is_archived" }));
     assert_eq!(
@@ -245,11 +209,9 @@ async fn a_message_that_is_gone_is_not_updated_for_ever() {
 }
 
 #[tokio::test]
-async fn without_a_token_or_a_channel_nothing_is_called_and_nothing_fails() {
+async fn without_a_token_or_a_channel_nothing_is_sent() {
     assert_eq!(show(vec![no_token()], &request(None)).await, Applied::PutOff);
-    let words = "User: arn:aws:sts::012345678912:assumed-role/r/f is not authorized to perform: \
-                 ssm:GetParameter on resource: x";
-    let denied = reads_token(json_error("AccessDeniedException", words, &json!({})));
+    let denied = reads_token(json_denied("ssm:GetParameter"));
     assert_eq!(show(vec![denied], &request(None)).await, Applied::PutOff);
     assert_eq!(
         show(vec![], &ApprovalRequest { channel: None, ..request(None) }).await,
@@ -258,34 +220,17 @@ async fn without_a_token_or_a_channel_nothing_is_called_and_nothing_fails() {
 }
 
 fn notice() -> Notice {
-    Notice {
-        outcome: Outcome::Held,
-        digest: None,
-        commit: None,
-        tag: None,
-        previous_tag: None,
-        previous_commit: None,
-        by: "<@UMALLORY>".to_owned(),
-        reason: "freeze <!channel> & more".to_owned(),
-        at: "2026-03-17T09:41:30Z".parse().expect("a time"),
-        took_seconds: None,
-        rolls_back: None,
-        changes: Vec::new(),
-        request: None,
-        expires_at: None,
-        tries: 0,
-        tried_at: None,
-    }
+    samples::notice(Outcome::Held, "<@UMALLORY>", "freeze <!channel> & more")
 }
 
 async fn post(recordings: Vec<Recording>, app: &App, notice: &Notice) {
-    let (aws, wire) = connect(recordings);
-    aws.post(app, notice).await;
+    let (clients, wire) = connect(recordings);
+    clients.post(app, notice).await;
     wire.assert_requests_match(&[]);
 }
 
 #[tokio::test]
-async fn what_became_so_without_a_request_is_posted_with_foreign_words_as_plain_text() {
+async fn a_notice_without_a_request_is_posted_as_plain_text() {
     let text = |text: &str| json!({ "type": "plain_text", "text": text, "emoji": false });
     let body = json!({
         "channel": "C024BE91L",
@@ -302,8 +247,8 @@ async fn what_became_so_without_a_request_is_posted_with_foreign_words_as_plain_
 }
 
 #[tokio::test]
-async fn what_the_message_of_a_request_says_is_not_said_twice() {
+async fn a_notice_about_a_request_is_not_posted_beside_its_message() {
     let of_request = Notice { request: Some(request(None).id), ..notice() };
     post(vec![], &asking(), &of_request).await;
-    post(vec![], &app(&json!({ "stack": "web" })), &notice()).await;
+    post(vec![], &web_app(), &notice()).await;
 }

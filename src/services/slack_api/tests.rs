@@ -5,8 +5,6 @@ use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
 use aws_smithy_runtime_api::client::http::HttpConnectorFuture;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use http::{Request, Response};
-use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -44,7 +42,7 @@ fn fine() -> Response<SdkBody> {
     answer(200, r#"{"ok":true,"ts":"1548261231.000200"}"#)
 }
 
-/// What comes of a call that gets these answers, and asks for exactly these.
+/// Makes a call that gets exactly these answers.
 async fn call(
     answers: impl IntoIterator<Item = Response<SdkBody>>,
     within: Duration,
@@ -77,7 +75,7 @@ async fn respond(answers: impl IntoIterator<Item = Response<SdkBody>>) -> Result
     result
 }
 
-/// A connector that does this instead of a call.
+/// A connector that returns the future of this function instead of calling.
 #[derive(Debug)]
 struct Wire(fn() -> HttpConnectorFuture);
 
@@ -105,13 +103,13 @@ fn the_address_ends_with_a_slash() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_in_slacks_word_and_not_repeated() {
+async fn a_refusal_carries_slacks_code_and_is_not_repeated() {
     let refused = |error: &str| Err(Failure::Refused(error.to_owned()));
     assert_eq!(
         call([answer(200, r#"{"ok":false,"error":"channel_not_found"}"#)], LONG).await,
         refused("channel_not_found")
     );
-    assert_eq!(call([answer(200, r#"{"ok":false}"#)], LONG).await, refused("it does not say why"));
+    assert_eq!(call([answer(200, r#"{"ok":false}"#)], LONG).await, refused("no reason given"));
     assert_eq!(call([answer(200, r#"{"ok":false,"error":"a\nb"}"#)], LONG).await, refused("a b"));
     assert_eq!(
         call([answer(200, r#"{"ok":false,"error":"ratelimited"}"#)], LONG).await,
@@ -120,14 +118,14 @@ async fn a_refusal_is_told_in_slacks_word_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_none_is_a_failure() {
+async fn an_invalid_answer_is_a_failure() {
     for body in ["", "<html>", "[]", "{}", r#"{"ok":"true"}"#] {
         assert_eq!(call([answer(200, body)], LONG).await, Err(Failure::Unreadable), "{body}");
     }
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed_and_nonsense_not_repeated() {
+async fn a_redirect_is_not_followed_and_a_404_not_repeated() {
     let redirect = Response::builder()
         .status(302)
         .header("Location", "https://evil.example/")
@@ -138,7 +136,7 @@ async fn a_redirect_is_not_followed_and_nonsense_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_mess_is_tried_again_twice() {
+async fn a_5xx_is_tried_again_twice() {
     assert_eq!(
         call([answer(500, ""), answer(503, ""), fine()], LONG)
             .await
@@ -152,7 +150,7 @@ async fn a_mess_is_tried_again_twice() {
 }
 
 #[tokio::test]
-async fn a_pause_is_made_where_there_is_time() {
+async fn a_requested_pause_is_made_if_there_is_time() {
     assert!(
         call([limited("0"), limited("0"), limited("0"), limited("1"), fine()], LONG).await.is_ok()
     );
@@ -162,7 +160,7 @@ async fn a_pause_is_made_where_there_is_time() {
 }
 
 #[tokio::test]
-async fn a_pause_is_not_made_where_there_is_no_time() {
+async fn a_requested_pause_is_not_made_if_there_is_no_time() {
     let started = Instant::now();
     assert_eq!(call([limited("30")], LONG).await, Err(Failure::RateLimited));
     assert_eq!(call([limited("18446744073709551615")], LONG).await, Err(Failure::RateLimited));
@@ -182,7 +180,7 @@ async fn more_than_1_mb_are_not_read() {
 }
 
 #[tokio::test]
-async fn a_silent_slack_takes_no_more_than_the_time_there_is() {
+async fn a_silent_slack_takes_no_longer_than_allowed() {
     let started = Instant::now();
     let api = api_on(|| HttpConnectorFuture::new(pending()));
     let result =
@@ -192,7 +190,7 @@ async fn a_silent_slack_takes_no_more_than_the_time_there_is() {
 }
 
 #[tokio::test]
-async fn a_slack_that_is_not_there_is_unreachable() {
+async fn without_a_connection_slack_is_unreachable() {
     let api = api_on(|| HttpConnectorFuture::ready(Err(ConnectorError::io("xoxb-secret".into()))));
     let failure = api
         .call("chat.postMessage", &TOKEN.into(), &message(), LONG)
@@ -234,56 +232,8 @@ async fn a_hostile_address_is_not_answered() {
     let api = api_on(|| panic!("nothing is to be sent"));
     for url in ["https://evil.example/secret", "http://169.254.169.254/latest/meta-data", ""] {
         let failure = api.respond(url, &message(), LONG).await.expect_err("not Slack's");
-        assert_eq!(failure.to_string(), "the address to answer at is not Slack's");
+        assert_eq!(failure.to_string(), "the response URL is not Slack's");
     }
-}
-
-#[test]
-fn only_slack_and_the_apis_own_host_are_answered() {
-    let loopback = "http://127.0.0.1:4567/api/";
-    for good in [
-        RESPONSE_URL,
-        "https://hooks.slack-gov.com/actions/T1/2/3",
-        "https://hooks.slack.com:443/commands/T1/2/3",
-        "HTTPS://HOOKS.SLACK.COM/x",
-    ] {
-        assert!(is_response_url(good, BASE) && is_response_url(good, loopback), "{good}");
-    }
-    assert!(is_response_url("https://slack.com/x", BASE));
-    assert!(is_response_url("http://127.0.0.1:4568/respond", loopback));
-    assert!(is_response_url("https://127.0.0.1/respond", loopback));
-    for bad in [
-        "http://hooks.slack.com/x",
-        "https://hooks.slack.com:8443/x",
-        "https://hooks.slack.com.evil.example/x",
-        "https://hooks.slack.com./x",
-        "http://hooks.slack-gov.com/x",
-        "https://hooks.slack-gov.com.evil.example/x",
-        "https://slack-gov.com/x",
-        "https://evilhooks.slack.com/x",
-        "https://hooks.slack.com@evil.example/x",
-        "https://user@hooks.slack.com/x",
-        "https://evil.example\\@hooks.slack.com/x",
-        "https://evil.example/?https://hooks.slack.com/x",
-        "https://evil.example#@hooks.slack.com/x",
-        "//hooks.slack.com/x",
-        "hooks.slack.com/x",
-        "https:hooks.slack.com",
-        "ftp://hooks.slack.com/x",
-        "http://127.0.0.2:4567/x",
-        "http://[::ffff:127.0.0.1]:4567/x",
-        "http://169.254.169.254/latest/meta-data",
-        "http://slack.com/x",
-        "file:///etc/passwd",
-        "",
-    ] {
-        assert!(
-            !is_response_url(bad, if bad.contains("/slack.com") { BASE } else { loopback }),
-            "{bad}"
-        );
-        assert!(!is_response_url(bad, BASE), "{bad}");
-    }
-    assert!(!is_response_url("http://127.0.0.1/", "https://127.0.0.1/"));
 }
 
 /// One answer over a real socket: the request as it came.
@@ -327,26 +277,4 @@ async fn over_a_real_socket_a_redirect_is_not_followed() {
     )
     .await;
     assert_eq!(result, Err(Failure::Answered(307)));
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig {
-        rng_seed: RngSeed::Fixed(6),
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(2000)
-    })]
-
-    #[test]
-    fn no_address_makes_it_panic_and_none_of_a_strangers_is_answered(url in any::<String>(), host in "[a-z0-9.@:/?#\\\\\\[\\]%-]{0,40}") {
-        prop_assert!(!is_response_url(&url, BASE));
-        let url = format!("https://{host}");
-        if is_response_url(&url, BASE) {
-            let uri: Uri = url.parse().expect("an address");
-            prop_assert!(matches!(uri.host(), Some("hooks.slack.com" | "hooks.slack-gov.com" | "slack.com")), "{}", url);
-        }
-        for more in ["@", "."] {
-            let url = format!("https://hooks.slack.com{more}{host}");
-            prop_assert!(!is_response_url(&url, BASE), "{}", url);
-        }
-    }
 }

@@ -4,9 +4,9 @@
 
 use serde_json::Value;
 
-use super::{
-    Parameter, Stack, check_updatable, field, member, members, validation_error, wanted_parameters,
-};
+use super::form::{field, members};
+use super::updates::{check_updatable, wanted_parameters};
+use super::{Parameter, Stack, member, validation_error};
 use crate::emulator::fault::{escape, xml_error};
 use crate::emulator::http::Response;
 
@@ -243,9 +243,15 @@ fn add(
     id
 }
 
-/// A few changes a page, once it is made.
+fn describe_parameter(out: &mut String, parameter: &Parameter, is_in_the_making: bool) {
+    let value = if parameter.no_echo { "****" } else { &parameter.value };
+    let mut fields = vec![("ParameterKey", parameter.key.as_str()), ("ParameterValue", value)];
+    let resolved = parameter.resolved.as_ref().filter(|_| !is_in_the_making);
+    fields.extend(resolved.map(|resolved| ("ResolvedValue", resolved.as_str())));
+    member(out, &fields);
+}
+
 pub(super) fn describe(stack: &mut Stack, form: &Value) -> Result<String, Response> {
-    const PAGE: usize = 2;
     let named = field(form, "ChangeSetName").unwrap_or_default();
     // With a stack's name only its own are found.
     let is_own = field(form, "StackName").is_some();
@@ -259,10 +265,17 @@ pub(super) fn describe(stack: &mut Stack, form: &Value) -> Result<String, Respon
         .iter_mut()
         .find(|set| set.is_named(named) && (!is_own || set.parent.is_none()));
     let Some(set) = found else { return Err(not_found(named)) };
+    let from = field(form, "NextToken").map_or(0, |token| token.parse().expect("our own token"));
+    let description = description(set, &stack.name, from);
+    set.described += 1;
+    Ok(description)
+}
+
+/// A few changes a page, once it is made.
+fn description(set: &ChangeSet, stack: &str, from: usize) -> String {
+    const PAGE: usize = 2;
     let (status, execution) = (set.status(), set.execution_status());
     let is_in_the_making = set.is_in_the_making();
-    set.described += 1;
-    let from = field(form, "NextToken").map_or(0, |token| token.parse().expect("our own token"));
     let (mut changes, mut parameters, mut next) = (String::new(), String::new(), String::new());
     if !is_in_the_making {
         set.changes
@@ -275,15 +288,7 @@ pub(super) fn describe(stack: &mut Stack, form: &Value) -> Result<String, Respon
         }
     }
     for p in &set.wanted {
-        let value = if p.no_echo { "****" } else { &p.value };
-        let mut fields = vec![("ParameterKey", p.key.as_str()), ("ParameterValue", value)];
-        fields.extend(
-            p.resolved
-                .as_ref()
-                .filter(|_| !is_in_the_making)
-                .map(|resolved| ("ResolvedValue", resolved.as_str())),
-        );
-        member(&mut parameters, &fields);
+        describe_parameter(&mut parameters, p, is_in_the_making);
     }
     let reason = match status {
         "FAILED" => {
@@ -300,15 +305,13 @@ pub(super) fn describe(stack: &mut Stack, form: &Value) -> Result<String, Respon
         .parent
         .as_ref()
         .map_or(String::new(), |id| format!("<ParentChangeSetId>{id}</ParentChangeSetId>"));
-    let result = format!(
-        "<ChangeSetName>{name}</ChangeSetName><ChangeSetId>{id}</ChangeSetId><StackName>{}</StackName>\
+    format!(
+        "<ChangeSetName>{name}</ChangeSetName><ChangeSetId>{id}</ChangeSetId><StackName>{stack}</StackName>\
          <CreationTime>2026-03-17T09:30:00.000Z</CreationTime><Status>{status}</Status>{reason}\
          <ExecutionStatus>{execution}</ExecutionStatus><Parameters>{parameters}</Parameters>\
          <Capabilities>{capabilities}</Capabilities><Changes>{changes}</Changes>{next}{parent}\
          <IncludeNestedStacks>true</IncludeNestedStacks>",
-        stack.name,
-    );
-    Ok(result)
+    )
 }
 
 fn one_change(change: &Change, nested: Option<&str>) -> String {

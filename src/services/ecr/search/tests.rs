@@ -2,12 +2,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::super::super::wire::{Recording, app, connect, json_error, ok_json, replay};
-use super::super::tests::{INDEX, OCI, ask, batch_get_image, images, row, web_app};
 use super::*;
-
-const COMMIT: &str = "9fceb02d0ae598e95dc970b74767f19372d61af8";
-const OTHER: &str = "e83c5163316f89bfbde7d9ab23ca2e25604af290";
+use crate::services::samples::{COMMIT, OTHER_COMMIT, app, web_app};
+use crate::services::wire::ecr::{INDEX, OCI, ask, batch_get_image, images, no_repository, row};
+use crate::services::wire::{Recording, connect, ok, ok_json, replay};
 
 fn commit() -> Commit {
     "9fceb02".parse().expect("a commit")
@@ -58,7 +56,7 @@ fn id(digest: &Digest, tag: Option<&str>) -> Value {
     id
 }
 
-/// What reads these untagged images, by digest and a hundred at a time.
+/// The calls that read these untagged images, sorted by digest, a hundred in one call.
 fn reads(untagged: &[(Digest, String)]) -> Vec<Recording> {
     let mut sorted: Vec<&(Digest, String)> = untagged.iter().collect();
     sorted.sort();
@@ -78,14 +76,13 @@ fn reads(untagged: &[(Digest, String)]) -> Vec<Recording> {
 }
 
 async fn search(recordings: Vec<Recording>) -> Matches {
-    replay(recordings, async |aws| aws.images_of(&web_app(), &commit()).await)
+    replay(recordings, async |clients| clients.images_of(&web_app(), &commit()).await)
         .await
         .expect("searched")
 }
 
 #[tokio::test]
-async fn the_images_of_a_commit_are_found_by_tag_and_annotation_and_not_among_the_platforms_of_an_index()
- {
+async fn images_are_found_by_tag_and_annotation_without_platforms() {
     let (platform, platform_text) = annotated(COMMIT, 0);
     let (index, index_text) = manifest(&json!({
         "annotations": { "org.opencontainers.image.revision": COMMIT },
@@ -94,7 +91,7 @@ async fn the_images_of_a_commit_are_found_by_tag_and_annotation_and_not_among_th
         }],
     }));
     let (tagged, tagged_text) = manifest(&json!({ "schemaVersion": 2 }));
-    let (other, other_text) = annotated(OTHER, 1);
+    let (other, other_text) = annotated(OTHER_COMMIT, 1);
     // Two rows of one image, on two pages.
     let page_1 = [id(&platform, None), id(&index, Some("latest")), id(&tagged, Some("staging"))];
     let page_2 = [id(&tagged, Some("9fceb02")), id(&other, Some("e83c516"))];
@@ -121,7 +118,7 @@ async fn the_images_of_a_commit_are_found_by_tag_and_annotation_and_not_among_th
 #[tokio::test]
 async fn a_search_asks_for_a_hundred_images_at_once() {
     let (wanted, text) = annotated(COMMIT, 0);
-    let others = (1..=250).map(|build| annotated(OTHER, build));
+    let others = (1..=250).map(|build| annotated(OTHER_COMMIT, build));
     let recordings = reads(&others.chain([(wanted.clone(), text)]).collect::<Vec<_>>());
     assert_eq!(recordings.len(), 1 + 3);
     assert_eq!(search(recordings).await, all(&[&wanted]));
@@ -134,18 +131,17 @@ async fn labels_are_read_where_nothing_else_names_a_commit() {
     let blob = Digest::of(config.as_bytes());
     let (wanted, text) = manifest(&json!({ "config": { "digest": blob } }));
     let url = "https://x.s3.us-east-1.amazonaws.com/blob";
-    let mut recordings = reads(&[(wanted.clone(), text), annotated(OTHER, 0)]);
+    let mut recordings = reads(&[(wanted.clone(), text), annotated(OTHER_COMMIT, 0)]);
     let asked = json!({ "repositoryName": "web", "layerDigest": blob });
     recordings
         .push((ask("GetDownloadUrlForLayer", &asked), ok_json(&json!({ "downloadUrl": url }))));
     let get =
         http::Request::get(url).body(aws_smithy_types::body::SdkBody::empty()).expect("a request");
-    recordings.push((get, super::super::super::wire::ok(config)));
+    recordings.push((get, ok(config)));
     assert_eq!(search(recordings).await, all(&[&wanted]));
 }
 
-/// An ordinary repository without labels in its manifests: `approve web 9fceb02` was a function
-/// error.
+/// Most repositories have no commit in their manifests. `approve web 9fceb02` must not fail there.
 #[tokio::test]
 async fn more_labels_than_can_be_read_are_counted_and_none_is_read() {
     let (wanted, text) = annotated(COMMIT, 0);
@@ -158,7 +154,7 @@ async fn more_labels_than_can_be_read_are_counted_and_none_is_read() {
 }
 
 #[tokio::test]
-async fn one_image_whose_config_cannot_be_read_stops_no_search() {
+async fn a_config_that_cannot_be_read_does_not_stop_the_search() {
     let (wanted, text) = annotated(COMMIT, 0);
     let broken = labelled(1);
     let asked =
@@ -171,12 +167,11 @@ async fn one_image_whose_config_cannot_be_read_stops_no_search() {
     assert_eq!(search(recordings).await, Matches { digests: vec![wanted], unread: 1 });
 }
 
-/// What a pusher puts into a manifest, ECR answers once for each of its tags.
+/// ECR repeats a manifest for each of its tags.
 #[tokio::test]
-async fn manifests_too_large_for_one_answer_are_read_in_smaller_ones_and_one_that_stays_too_large_is_left_out()
- {
+async fn manifests_that_are_too_large_together_are_read_in_parts() {
     let (wanted, text) = annotated(COMMIT, 0);
-    let (other, other_text) = annotated(OTHER, 1);
+    let (other, other_text) = annotated(OTHER_COMMIT, 1);
     let (large, large_text) =
         manifest(&json!({ "build": "x".repeat(4 * 1024 * 1024), "annotations": {} }));
     let mut sorted = [(&wanted, &text), (&other, &other_text), (&large, &large_text)];
@@ -191,7 +186,7 @@ async fn manifests_too_large_for_one_answer_are_read_in_smaller_ones_and_one_tha
         });
         (batch_get_image(&json!(ids)), images(&rows.collect::<Vec<_>>(), &[]))
     };
-    // The SDK tries three times what broke off.
+    // The SDK makes three tries.
     let thrice = |asked: &[(&Digest, &String)]| [(); 3].map(|()| read(asked));
     let mut recordings = vec![(list(None), ok_json(&page(&ids, None)))];
     recordings.extend(thrice(&sorted));
@@ -215,27 +210,22 @@ async fn manifests_too_large_for_one_answer_are_read_in_smaller_ones_and_one_tha
 }
 
 #[tokio::test]
-async fn a_search_that_runs_out_of_time_says_how_many_images_it_did_not_read() {
+async fn a_search_without_time_counts_the_images_that_it_did_not_read() {
     let images: Vec<(Digest, String)> = (0..3).map(|build| annotated(COMMIT, build)).collect();
-    let (aws, wire) = connect(reads(&images).into_iter().take(1));
-    aws.begin(Some(Duration::from_micros(1)));
-    let found = aws.images_of(&web_app(), &commit()).await.expect("searched");
+    let (clients, wire) = connect(reads(&images).into_iter().take(1));
+    clients.begin(Some(Duration::from_micros(1)));
+    let found = clients.images_of(&web_app(), &commit()).await.expect("searched");
     assert_eq!(found, Matches { digests: vec![], unread: 3 });
     wire.relaxed_requests_match();
 }
 
 #[tokio::test]
 async fn a_repository_that_does_not_exist_has_no_image_of_the_commit() {
-    let missing = json_error(
-        "RepositoryNotFoundException",
-        "The repository with name 'web' does not exist",
-        &json!({}),
-    );
-    assert_eq!(search(vec![(list(None), missing)]).await, all(&[]));
+    assert_eq!(search(vec![(list(None), no_repository())]).await, all(&[]));
 }
 
 #[tokio::test]
-async fn tags_say_nothing_where_the_configuration_does_not_look_at_them() {
+async fn tags_do_not_count_if_the_configuration_leaves_them_out() {
     let (tagged, text) = manifest(&json!({ "schemaVersion": 2 }));
     let recordings = [
         (list(None), ok_json(&page(&[id(&tagged, Some("9fceb02"))], None))),
@@ -245,7 +235,7 @@ async fn tags_say_nothing_where_the_configuration_does_not_look_at_them() {
         ),
     ];
     let app = app(&json!({ "stack": "web", "commit_from": ["annotation"] }));
-    let found = replay(recordings, async |aws| aws.images_of(&app, &commit()).await)
+    let found = replay(recordings, async |clients| clients.images_of(&app, &commit()).await)
         .await
         .expect("searched");
     assert_eq!(found, all(&[]));

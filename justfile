@@ -1,0 +1,25 @@
+# Short names for the scripts; they also run without `just`.
+
+# List the recipes
+default:
+    @just --list
+
+# Run the main job on an AWS on this machine
+demo *arguments:
+    ./scripts/demo {{ arguments }}
+
+# Run the tests; arguments go to `cargo test`
+test *arguments:
+    ./scripts/test {{ arguments }}
+
+# Run the payloads of events/ in Lambda's container (needs Docker)
+sam-local *names:
+    ./scripts/sam-local {{ names }}
+
+# Take the pictures in docs/pictures again
+pictures:
+    UPDATE_PICTURES=1 ./scripts/test --test pages pictures
+
+# Check everything that must hold before a change lands
+ci:
+    ./.ci/run

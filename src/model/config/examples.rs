@@ -1,0 +1,34 @@
+//! Correct values, which errors show beside the wrong ones.
+
+/// A correct configuration, for errors about the whole.
+pub(super) const EXAMPLE: &str = r#"{"stack": "web"}"#;
+
+/// A correct value of each key, for errors about that key.
+pub(super) const EXAMPLES: &[(&str, &str)] = &[
+    ("stack", r#""web""#),
+    ("parameter", r#""ProductionTag""#),
+    ("capabilities", r#"["CAPABILITY_AUTO_EXPAND"]"#),
+    ("source_tag", r#""latest""#),
+    ("tag_prefix", r#""production_""#),
+    ("mode", r#""approval""#),
+    ("commit_from", r#"["tag", "label"]"#),
+    ("approval", r#"{"required": 1}"#),
+    ("approval.slack_channel", r#""C024BE91L""#),
+    ("approval.approvers", r#"["U024BE7LH"]"#),
+    ("approval.required", "1"),
+    ("approval.expires_hours", "72"),
+    ("approval.links", "false"),
+    ("guard", r#"{"allowed_changes": ["AWS::ECS::Service"]}"#),
+    ("guard.allowed_changes", r#"["AWS::ECS::TaskDefinition:Replacement", "AWS::ECS::Service"]"#),
+    ("rollback", r#"{"monitor_minutes": 10}"#),
+    ("rollback.alarms", r#"["arn:aws:cloudwatch:us-east-1:012345678912:alarm:web-errors"]"#),
+    ("rollback.monitor_minutes", "10"),
+    ("repository_url", r#""https://github.com/acme/web""#),
+];
+
+/// Returns the example for a key; for an item of a list (`approvers[0]`), the list's.
+pub(super) fn example_of(key: &str) -> Option<String> {
+    let key = key.split('[').next().unwrap_or_default();
+    let (_, value) = EXAMPLES.iter().find(|(known, _)| *known == key)?;
+    Some(format!("\"{}\": {value}", key.rsplit('.').next().unwrap_or_default()))
+}

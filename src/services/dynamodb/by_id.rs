@@ -1,0 +1,86 @@
+//! Records that are found by an id alone, without the app's name: approval requests and board
+//! sessions.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::builders::PutBuilder;
+
+use super::if_unchanged;
+use crate::error::Error;
+use crate::model::approval::{ApprovalRequest, RequestIndex};
+use crate::model::session::Session;
+use crate::model::{Repository, RequestId, SessionId};
+use crate::services::clients::Clients;
+use crate::world::Applied;
+use crate::world::snapshot::Version;
+
+/// The item of an approval request in its own partition.
+const ASKED: &str = "request";
+/// The item of a board's session in its own partition.
+const SESSION: &str = "session";
+/// The number of days after its end for which a request can still be found.
+const ASKED_DAYS: i64 = 90;
+
+impl Clients {
+    /// Reads the repository and digest of a request by the request's id.
+    pub(in super::super) async fn asked(
+        &self,
+        id: &RequestId,
+    ) -> Result<Option<RequestIndex>, Error> {
+        self.record(&asked_partition(id), ASKED).await
+    }
+
+    /// Makes the write of a request's index entry. The entry is kept longer than the request can be
+    /// approved, so that a click on an old button still gets an answer.
+    pub(super) fn put_asked(
+        &self,
+        repository: &Repository,
+        request: &ApprovalRequest,
+        nonce: &str,
+    ) -> Result<PutBuilder, Error> {
+        let asked = RequestIndex { repository: repository.clone(), digest: request.digest.clone() };
+        let expires_at = request.expires_at.as_second() + ASKED_DAYS * 24 * 60 * 60;
+        let put = self.put(&asked_partition(&request.id), ASKED, &asked, nonce)?;
+        Ok(put.item("expires_at", AttributeValue::N(expires_at.to_string())))
+    }
+
+    /// Reads a board's session. The read is strongly consistent, so a session is found right after
+    /// it was written.
+    pub(in super::super) async fn read_session(
+        &self,
+        id: &SessionId,
+    ) -> Result<Option<Session>, Error> {
+        self.record(&session_partition(id), SESSION).await
+    }
+
+    /// Writes a board's session, unless one with this id exists. So a command that is delivered
+    /// twice gets one link.
+    pub(in super::super) async fn write_session(
+        &self,
+        session: &Session,
+    ) -> Result<Applied, Error> {
+        let nonce = (self.nonce)()?;
+        let partition = session_partition(&session.id);
+        let resource = self.resource(&partition, SESSION);
+        let put = self.put(&partition, SESSION, session, &nonce)?;
+        let put = put.item("expires_at", AttributeValue::N(session.until.as_second().to_string()));
+        let put = if_unchanged(put, &Version::default());
+        Ok(if self.write(vec![put], &nonce, &resource).await? {
+            Applied::Done
+        } else {
+            Applied::Conflict
+        })
+    }
+}
+
+/// The partition of a session. No repository can have such a name.
+fn session_partition(id: &SessionId) -> String {
+    format!("#session-{id}")
+}
+
+/// The partition of an approval request. No repository can have such a name.
+fn asked_partition(id: &RequestId) -> String {
+    format!("#{id}")
+}
+
+#[cfg(test)]
+mod tests;

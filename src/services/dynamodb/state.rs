@@ -1,0 +1,206 @@
+//! The records of one app: its state, its commands, and the promotions that ended.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::types::builders::PutBuilder;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure,
+};
+use futures_util::future::try_join_all;
+
+use super::{if_unchanged, read, unreadable};
+use crate::error::Error;
+use crate::model::Repository;
+use crate::model::promotion::Ended;
+use crate::model::state::{CommandRecord, State};
+use crate::services::clients::Clients;
+use crate::services::failure::failed;
+use crate::world::action::Records;
+use crate::world::snapshot::Version;
+use crate::world::{Applied, World};
+
+const STATE: &str = "state";
+/// The number of ended promotions that are read.
+const HISTORY: usize = 100;
+/// The most items that one `BatchGetItem` may ask for.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
+const BATCH: usize = 100;
+/// The most calls for one batch, if answers leave items out.
+const BATCH_ROUNDS: u32 = 6;
+/// The number of days for which a command's id is kept. SNS retries a delivery for at most 23 days.
+const COMMAND_DAYS: i64 = 30;
+
+impl Clients {
+    /// Reads an app's state and its version.
+    pub(in super::super) async fn versioned_state(
+        &self,
+        repository: &Repository,
+    ) -> Result<(Option<State>, Version), Error> {
+        let (state, version) = self.versioned(repository.as_str(), STATE).await?.unzip();
+        Ok((state, version.unwrap_or_default()))
+    }
+
+    /// Reads the states of these apps, 100 in one call.
+    pub(in super::super) async fn read_states(
+        &self,
+        repositories: &[Repository],
+    ) -> Result<BTreeMap<Repository, Result<State, Error>>, Error> {
+        let reads = repositories.chunks(BATCH).map(|batch| self.batch(batch));
+        Ok(try_join_all(reads).await?.into_iter().flatten().collect())
+    }
+
+    async fn batch(
+        &self,
+        repositories: &[Repository],
+    ) -> Result<Vec<(Repository, Result<State, Error>)>, Error> {
+        let resource = || format!("items `{STATE}` in table `{}`", self.settings.state_table);
+        let keys = repositories.iter().map(|repository| {
+            let key = [("app", repository.to_string()), ("item", STATE.to_owned())];
+            key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value))).into()
+        });
+        let asked =
+            KeysAndAttributes::builder().set_keys(Some(keys.collect())).consistent_read(true);
+        let asked = asked.build().map_err(|error| unreadable(resource(), &error))?;
+        let mut left = HashMap::from([(self.settings.state_table.clone(), asked)]);
+        let mut states = Vec::new();
+        for round in 0..BATCH_ROUNDS {
+            if round > 0 {
+                self.pause(round).await;
+            }
+            let request = self.dynamodb.batch_get_item().set_request_items(Some(left));
+            let output = self.patiently("dynamodb:BatchGetItem", || request.clone().send()).await;
+            let output =
+                output.map_err(|error| failed("dynamodb:BatchGetItem", resource(), &error))?;
+            for item in output.responses.unwrap_or_default().into_values().flatten() {
+                let app = item
+                    .get("app")
+                    .and_then(|app| app.as_s().ok())
+                    .and_then(|app| app.parse::<Repository>().ok());
+                let app = app.ok_or_else(|| unreadable(resource(), &"an item has no app"))?;
+                let state = read(app.as_str(), STATE, item);
+                states.push((app, state));
+            }
+            // An answer has at most 16 MB, and the table may be throttled.
+            left = output.unprocessed_keys.unwrap_or_default();
+            if left.is_empty() {
+                return Ok(states);
+            }
+        }
+        Err(unreadable(resource(), &"dynamodb:BatchGetItem kept leaving items out"))
+    }
+
+    /// Reads the record of a command that was carried out before.
+    pub(in super::super) async fn command(
+        &self,
+        repository: &Repository,
+        id: Option<&str>,
+    ) -> Result<Option<CommandRecord>, Error> {
+        let Some(id) = id else { return Ok(None) };
+        self.record(repository.as_str(), &command_key(id)).await
+    }
+
+    /// Reads the last promotions that ended, newest first.
+    pub(in super::super) async fn history(
+        &self,
+        repository: &Repository,
+    ) -> Result<Vec<Ended>, Error> {
+        let mut pages = self
+            .dynamodb
+            .query()
+            .table_name(&self.settings.state_table)
+            .key_condition_expression("app = :app AND begins_with(#item, :history)")
+            .expression_attribute_names("#item", "item")
+            .expression_attribute_values(":app", AttributeValue::S(repository.to_string()))
+            .expression_attribute_values(":history", AttributeValue::S("history#".to_owned()))
+            .scan_index_forward(false)
+            .consistent_read(true)
+            .limit(HISTORY as i32)
+            .into_paginator()
+            .items()
+            .send();
+        let mut ended = Vec::new();
+        while ended.len() < HISTORY
+            && let Some(item) = pages.next().await
+        {
+            let item = item.map_err(|error| {
+                failed("dynamodb:Query", self.resource(repository.as_str(), "history#"), &error)
+            })?;
+            ended.push(read(repository.as_str(), "history#", item)?);
+        }
+        Ok(ended)
+    }
+
+    /// Writes all records or none: the state must be as it was read, and the command must not have
+    /// been carried out before.
+    pub(in super::super) async fn save(
+        &self,
+        repository: &Repository,
+        records: &Records,
+        version: &Version,
+    ) -> Result<Applied, Error> {
+        let nonce = (self.nonce)()?;
+        let mut puts = Vec::new();
+        if let Some(state) = &records.state {
+            puts.push(if_unchanged(self.put(repository.as_str(), STATE, state, &nonce)?, version));
+        }
+        if let Some(request) = &records.request {
+            puts.push(self.put_asked(repository, request, &nonce)?);
+        }
+        for ended in &records.history {
+            puts.push(self.put(
+                repository.as_str(),
+                &format!("history#{:010}", ended.number),
+                ended,
+                &nonce,
+            )?);
+        }
+        if let Some(command) = &records.command {
+            let put = self.put_command(repository, command, &nonce)?;
+            puts.push(
+                put.condition_expression(
+                    "attribute_not_exists(app) OR attribute_not_exists(answer)",
+                )
+                .return_values_on_condition_check_failure(
+                    ReturnValuesOnConditionCheckFailure::AllOld,
+                ),
+            );
+        }
+        let resource = self.resource(repository.as_str(), STATE);
+        let written = self.write(puts, &nonce, &resource).await?;
+        Ok(match (written, &records.state) {
+            (false, _) => Applied::Conflict,
+            (true, Some(_)) => Applied::Saved(Version(Some(nonce))),
+            (true, None) => Applied::Done,
+        })
+    }
+
+    /// Stores the answer to a command with the command's id.
+    pub(in super::super) async fn keep_answer(
+        &self,
+        repository: &Repository,
+        record: &CommandRecord,
+    ) -> Result<Applied, Error> {
+        let nonce = (self.nonce)()?;
+        let resource = self.resource(repository.as_str(), &command_key(&record.id));
+        self.write(vec![self.put_command(repository, record, &nonce)?], &nonce, &resource).await?;
+        Ok(Applied::Done)
+    }
+
+    fn put_command(
+        &self,
+        repository: &Repository,
+        command: &CommandRecord,
+        nonce: &str,
+    ) -> Result<PutBuilder, Error> {
+        let expires_at = command.at.as_second() + COMMAND_DAYS * 24 * 60 * 60;
+        let put = self.put(repository.as_str(), &command_key(&command.id), command, nonce)?;
+        Ok(put.item("expires_at", AttributeValue::N(expires_at.to_string())))
+    }
+}
+
+fn command_key(id: &str) -> String {
+    format!("command#{id}")
+}
+
+#[cfg(test)]
+mod tests;

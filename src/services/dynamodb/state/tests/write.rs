@@ -1,0 +1,134 @@
+use aws_smithy_types::body::SdkBody;
+use http::Response;
+use serde_json::{Value, json};
+
+use super::{
+    answered_item, command, put_command, put_next_state, read_state, save, state, state_item,
+};
+use crate::error::Error;
+use crate::model::answer::Answer;
+use crate::model::state::{CommandRecord, State};
+use crate::services::samples::{approval_request, web};
+use crate::services::wire::dynamodb::{
+    LATER_NONCE, OTHER_NONCE, ask, condition_failed, native, put_item, read_version, request_item,
+    saved, transact,
+};
+use crate::services::wire::{answer, denied, json_denied, json_error, nonce, ok_json, replay};
+use crate::world::Applied;
+use crate::world::action::Records;
+use crate::world::snapshot::Version;
+
+fn put_first_state() -> Value {
+    put_item(&state_item(&nonce()), "attribute_not_exists(app)", &json!({}))
+}
+
+/// Writes the state over the one that was read.
+async fn save_state(answer: Response<SdkBody>) -> Result<Applied, Error> {
+    let records = Records { state: Some(state()), ..Records::default() };
+    save(vec![(ask("PutItem", &put_next_state()), answer)], records, read_version()).await
+}
+
+#[tokio::test]
+async fn the_first_state_is_written_only_if_there_is_none() {
+    let records = Records { state: Some(state()), ..Records::default() };
+    let recordings = vec![(ask("PutItem", &put_first_state()), ok_json(&json!({})))];
+    assert_eq!(save(recordings, records, Version(None)).await.expect("written"), saved());
+}
+
+#[tokio::test]
+async fn a_later_state_is_written_only_over_the_one_that_was_read() {
+    assert_eq!(save_state(ok_json(&json!({}))).await.expect("written"), saved());
+}
+
+#[tokio::test]
+async fn one_of_two_writers_wins() {
+    let somebody_elses = condition_failed(&state_item(LATER_NONCE));
+    assert_eq!(save_state(somebody_elses).await.expect("not an error"), Applied::Conflict);
+
+    let transaction = json_error(
+        "TransactionConflictException",
+        "Transaction is ongoing for the item",
+        &json!({}),
+    );
+    assert_eq!(save_state(transaction).await.expect("not an error"), Applied::Conflict);
+}
+
+#[tokio::test]
+async fn a_condition_that_fails_on_the_own_write_is_a_success() {
+    let records = Records { state: Some(state()), ..Records::default() };
+    let put = || ask("PutItem", &put_first_state());
+    let recordings =
+        vec![(put(), answer(500, "{}")), (put(), condition_failed(&state_item(&nonce())))];
+    assert_eq!(save(recordings, records, Version(None)).await.expect("written"), saved());
+}
+
+#[tokio::test]
+async fn a_write_that_is_denied_or_fails_says_so() {
+    let result = save_state(json_denied("dynamodb:PutItem")).await;
+    assert_eq!(
+        denied(result),
+        ("dynamodb:PutItem".to_owned(), "item `state` of `web` in table `state-table`".to_owned())
+    );
+
+    let too_large = json_error(
+        "ValidationException",
+        "Item size has exceeded the maximum allowed size",
+        &json!({}),
+    );
+    let error = save_state(too_large).await.expect_err("it failed").to_string();
+    assert!(
+        error.ends_with(
+            "failed: ValidationException: Item size has exceeded the maximum allowed size"
+        ),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_command_is_carried_out_once() {
+    let records = || Records { command: Some(command()), ..Records::default() };
+    let put = || ask("PutItem", &put_command());
+    assert_eq!(
+        save(vec![(put(), ok_json(&json!({})))], records(), Version(None)).await.expect("written"),
+        Applied::Done
+    );
+    let answered = condition_failed(&answered_item(OTHER_NONCE));
+    assert_eq!(
+        save(vec![(put(), answered)], records(), Version(None)).await.expect("not an error"),
+        Applied::Conflict
+    );
+}
+
+#[tokio::test]
+async fn an_answer_is_kept_for_30_days_beside_its_command() {
+    let known = CommandRecord { answer: Some(Answer::ignored(Some(web()), "why")), ..command() };
+    let asked =
+        ask("PutItem", &json!({ "TableName": "state-table", "Item": answered_item(&nonce()) }));
+    let applied = replay([(asked, ok_json(&json!({})))], async |clients| {
+        clients.keep_answer(&web(), &known).await
+    })
+    .await;
+    assert_eq!(applied.expect("written"), Applied::Done);
+}
+
+#[tokio::test]
+async fn a_new_request_is_written_with_the_state_and_kept_for_90_days() {
+    let asking = State { request: Some(approval_request()), requests: 1, ..state() };
+    let records = Records {
+        state: Some(asking.clone()),
+        request: Some(approval_request()),
+        ..Records::default()
+    };
+    let mut state_put = put_next_state();
+    state_put["Item"]["requests"] = json!({ "N": "1" });
+    state_put["Item"]["request"] = native(&json!(approval_request()));
+    let request_put = json!({ "TableName": "state-table", "Item": request_item(&nonce()) });
+    let sent = transact(&[state_put, request_put]);
+    let applied = save(vec![(sent, ok_json(&json!({})))], records, read_version()).await;
+    assert_eq!(applied.expect("written"), saved());
+
+    // It is read as it was written.
+    let mut item = state_item(OTHER_NONCE);
+    (item["requests"], item["request"]) = (json!({ "N": "1" }), native(&json!(approval_request())));
+    assert_eq!(read_state(ok_json(&json!({ "Item": item }))).await.expect("read").0, Some(asking));
+}

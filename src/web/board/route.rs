@@ -1,0 +1,133 @@
+//! The board's addresses: which page each of them names.
+
+use http::Method;
+
+use crate::model::{Digest, Repository};
+use crate::page::board::act::IMAGE;
+use crate::page::board::verb::{Names, Verb};
+
+/// An address under `/board/`, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Route<'a> {
+    /// The token of the link.
+    pub(super) token: &'a str,
+    /// What the address shows.
+    pub(super) place: Place,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    /// All apps.
+    List,
+    /// One app.
+    App(Repository),
+    /// The page of one act.
+    Act(Verb, Repository),
+}
+
+impl<'a> Route<'a> {
+    /// Reads what follows `/board/`; `None` if there is no such address. Nothing is unescaped,
+    /// since a repository's name needs no escapes.
+    pub(crate) fn parse(rest: &'a str) -> Option<Self> {
+        let (token, place) = match rest.split_once('/') {
+            None => (rest, Place::List),
+            Some((token, place)) => (token, Place::parse(place)?),
+        };
+        (!token.is_empty()).then_some(Self { token, place })
+    }
+
+    /// Whether this address takes the method.
+    pub(crate) fn takes(&self, method: &Method) -> bool {
+        matches!(*method, Method::GET | Method::HEAD)
+            || *method == Method::POST && matches!(self.place, Place::Act(..))
+    }
+
+    /// The methods that this address takes.
+    pub(crate) fn methods(&self) -> &'static str {
+        match self.place {
+            Place::List | Place::App(_) => "GET, HEAD",
+            Place::Act(..) => "GET, HEAD, POST",
+        }
+    }
+}
+
+impl Place {
+    fn parse(text: &str) -> Option<Self> {
+        let (kind, rest) = text.split_once('/')?;
+        match kind {
+            "app" => Some(Place::App(rest.parse().ok()?)),
+            "act" => {
+                let (verb, repository) = rest.split_once('/')?;
+                let verb = Verb::ALL.into_iter().find(|known| known.name() == verb)?;
+                Some(Place::Act(verb, repository.parse().ok()?))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Reads the image that the query of an act must or may name; `None` if the query is anything else.
+pub(super) fn image(verb: Verb, query: &str) -> Option<Option<Digest>> {
+    let named = || query.strip_prefix(IMAGE)?.strip_prefix('=')?.parse().ok();
+    match (verb.names(), query.is_empty()) {
+        (Names::Nothing | Names::Perhaps, true) => Some(None),
+        (Names::Image | Names::Perhaps, false) => named().map(Some),
+        (Names::Nothing, false) | (Names::Image, true) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_place_or_nothing() {
+        let place =
+            |rest: &str| Route::parse(rest).map(|route| (route.token.to_owned(), route.place));
+        let web = || "team/web".parse::<Repository>().expect("a name");
+        assert_eq!(place("t"), Some(("t".to_owned(), Place::List)));
+        assert_eq!(place("t/app/team/web"), Some(("t".to_owned(), Place::App(web()))));
+        for verb in Verb::ALL {
+            assert_eq!(
+                place(&format!("t/act/{}/team/web", verb.name())),
+                Some(("t".to_owned(), Place::Act(verb, web())))
+            );
+        }
+        for nowhere in [
+            "",
+            "/",
+            "t/",
+            "/app/web",
+            "t/app",
+            "t/app/",
+            "t/app/Web",
+            "t/app/../web",
+            "t/act/hold",
+            "t/act/fly/web",
+            "t/x/web",
+        ] {
+            assert_eq!(place(nowhere), None, "{nowhere}");
+        }
+    }
+
+    #[test]
+    fn a_query_names_an_image_only_where_the_act_takes_one() {
+        let digest = Digest::of(b"x");
+        let named = format!("image={digest}");
+        assert_eq!(image(Verb::Approve, &named), Some(Some(digest.clone())));
+        assert_eq!(image(Verb::RollBack, &named), Some(Some(digest)));
+        assert_eq!((image(Verb::RollBack, ""), image(Verb::Hold, "")), (Some(None), Some(None)));
+        assert_eq!((image(Verb::Approve, ""), image(Verb::Hold, &named)), (None, None));
+        for bad in [
+            "image",
+            "image=",
+            "image=latest",
+            "Image=x",
+            &format!("{named}&{named}"),
+            &format!("x&{named}"),
+            &format!("{named}%20"),
+        ] {
+            assert_eq!(image(Verb::Promote, bad), None, "{bad}");
+        }
+    }
+}

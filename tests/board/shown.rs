@@ -1,0 +1,200 @@
+//! What the list and an app's page show.
+
+use ecr_promoter::model::state::{Hold, State};
+use serde_json::json;
+
+use super::steps::{board_by_invocation, board_in_slack, pushed, with_approvers};
+use crate::support::browser::get;
+use crate::support::payloads::event;
+use crate::support::steps::two_deployed;
+use crate::support::world::Memory;
+
+#[test]
+fn the_list_shows_all_apps_and_what_waits_comes_first() {
+    let world = Memory::new("approval");
+    let held = State {
+        hold: Some(Hold {
+            by: "alice".to_owned(),
+            at: world.get().now,
+            reason: "release freeze".to_owned(),
+        }),
+        ..State::new("held", "ProductionTag")
+    };
+    world.get_mut().others = [
+        ("a/quiet", json!({ "stack": "quiet" }), None),
+        ("team/held", json!({ "stack": "held" }), Some(held)),
+        ("wrong", json!({ "stack": 5 }), None),
+    ]
+    .map(|(name, config, state)| (name.parse().expect("a name"), (config, state)))
+    .into();
+    pushed(&world, "abc1234");
+    let calls = world.get().calls.len();
+    let page = get(&world, &board_by_invocation(&world));
+    insta::assert_snapshot!(page.text(), @r"
+    The board
+    You are viewing this as carol (claimed), who may invoke the function, until 2026-03-17 09:56:30 UTC. Anyone with this address can act as you.
+    Apps
+    4 apps; those that need somebody come first
+    App
+    Runs
+    Pending
+    Stack
+    Last promotion
+    wrong
+    cannot be used configuration error in Parameter Store /ecr-promoter/apps/wrong, key stack: found 5; expected a text in quotes. Write for example &quot;stack&quot;: &quot;web&quot;
+    web
+    production_old (before ecr-promoter)
+    waits for approval commit abc1234, until 2026-03-20 09:41:30 UTC
+    web
+    none yet
+    team/held
+    not looked at yet
+    held by alice: release freeze
+    held
+    none yet
+    a/quiet
+    not looked at yet
+    nothing
+    quiet
+    none yet
+    ecr-promoter
+    ");
+    assert!(!page.is_refreshed(), "nothing is under way");
+    let calls: Vec<String> = world.get().calls[calls..]
+        .iter()
+        .filter(|call| *call != "GetParameter secret")
+        .cloned()
+        .collect();
+    assert_eq!(
+        calls,
+        ["PutItem session", "GetItem session", "GetParametersByPath", "BatchGetItem"],
+        "nothing is under way"
+    );
+    assert_eq!(get(&world, &page.link("/app/team/held")).status, 200);
+    get(&world, &page.link("/app/wrong")).says("cannot be used").says("expected a text in quotes");
+}
+
+#[test]
+fn what_is_under_way_is_shown_with_its_progress_and_looked_at_anew() {
+    let world = Memory::new("auto");
+    pushed(&world, "abc1234");
+    let board = board_by_invocation(&world);
+    let page = get(&world, &board);
+    page.says("on its way").says("UPDATE_IN_PROGRESS");
+    assert!(page.is_refreshed());
+    let still = get(&world, &page.link("?still"));
+    assert!(!still.is_refreshed());
+    let app = get(&world, &format!("{board}/app/web"));
+    assert!(app.is_refreshed());
+    app.says("Under way").says("Commit abc1234 is on its way: production_abc1234");
+    world.finish_update();
+    world.invoke(&event("scheduled"), "tick").expect("an answer");
+    let page = get(&world, &board);
+    assert!(!page.is_refreshed());
+    page.says("abc1234 since").says("deployed abc1234");
+}
+
+#[test]
+fn somebody_elses_operation_is_shown_as_such() {
+    let world = Memory::new("auto");
+    world.foreign_update("production_old");
+    let page = get(&world, &format!("{}/app/web", board_by_invocation(&world)));
+    assert!(page.is_refreshed());
+    page.says("Somebody else started this operation");
+}
+
+#[test]
+fn an_app_is_shown_in_full() {
+    let world = with_approvers("auto");
+    world.get_mut().config["repository_url"] = json!("https://github.com/acme/web");
+    two_deployed(&world);
+    world.get_mut().config["mode"] = json!("approval");
+    pushed(&world, "abc1234");
+    let page = get(&world, &format!("{}/app/web", board_in_slack(&world, "UALICE")));
+    insta::assert_snapshot!(page.text(), @r"
+    All apps
+    web
+    You are viewing this as someone (UALICE) in Slack, until 2026-03-17 09:56:31 UTC. Anyone with this address can act as you.
+    Runs now
+    Commit
+    bbbbbbb
+    Tag
+    production_bbbbbbb
+    Digest
+    sha256:211096c9fbba0c9e3c88f92300c10a8b20e5d6ebb411ade5aaceb844910cfe29
+    Since
+    2026-03-17 09:41:30 UTC
+    By
+    push of `latest`
+    Mode
+    approval
+    Stack
+    web UPDATE_COMPLETE
+    Parameter
+    ProductionTag: production_bbbbbbb
+    Pending
+    waits for approval commit abc1234, until 2026-03-20 09:41:30 UTC
+    Candidate
+    Commit
+    abc1234 (compare with what runs)
+    Digest
+    sha256:0ea7a6e077dbcee6a4c9bde618d3c6af8137fad99f4954db7e059674cf17f9af
+    Asked
+    2026-03-17 09:41:30 UTC, because the app's mode is approval
+    Open until
+    2026-03-20 09:41:30 UTC
+    What you can do
+    Approve
+    Reject
+    Promote
+    Roll back
+    Hold
+    Each of these opens a page that asks you to confirm.
+    History
+    The last 2 promotions that ended, newest first
+    Image
+    Ended
+    How
+    By
+    Why
+    production_bbbbbbb
+    2026-03-17 09:41:30 UTC
+    deployed
+    push of `latest`, through a push
+    CloudFormation finished the update
+    production_aaaaaaa
+    2026-03-17 09:41:30 UTC
+    deployed
+    push of `latest`, through a push
+    CloudFormation finished the update Roll back to production_aaaaaaa
+    ecr-promoter
+    ");
+    assert_eq!(page.link("compare"), "https://github.com/acme/web/compare/bbbbbbb...abc1234");
+    let acts: Vec<String> = page
+        .acts()
+        .iter()
+        .map(|act| act.split_once("/act/").expect("an act").1.to_owned())
+        .collect();
+    let kinds: Vec<&str> =
+        acts.iter().map(|act| act.split_once('/').expect("a repository").0).collect();
+    assert_eq!(kinds, ["approve", "reject", "promote", "rollback", "hold", "rollback"]);
+}
+
+#[test]
+fn what_is_remembered_of_another_stack_is_not_shown_as_the_apps_own() {
+    let world = Memory::new("auto");
+    two_deployed(&world);
+    let board = board_by_invocation(&world);
+    get(&world, &board).says("bbbbbbb since");
+    world.get_mut().config["parameter"] = json!("AppName");
+    get(&world, &board).says("not looked at yet");
+    get(&world, &format!("{board}/app/web")).says("not looked at yet");
+}
+
+#[test]
+fn an_app_that_was_never_looked_at_has_a_page() {
+    let world = Memory::new("auto");
+    let page = get(&world, &format!("{}/app/web", board_by_invocation(&world)));
+    assert_eq!(page.status, 200);
+    page.says("production_old").says("not looked at yet").says("No promotion has ended yet");
+}

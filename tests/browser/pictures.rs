@@ -1,0 +1,176 @@
+//! The pictures in docs/pictures. Each shows a page that is made here, from a fixed story at a
+//! fixed time. The digests of the pages and of the pictures are in `pages.sha256`, so a picture is
+//! never older than its page. Pixels are not compared, since fonts differ between machines.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use ecr_promoter::link::Signer;
+use ecr_promoter::model::approval::ApprovalLink;
+use jiff::SignedDuration;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::chromium::{Browser, Scheme};
+use crate::emulator::http::{self, Response};
+use crate::support::payloads::{push_event, stack_changed};
+use crate::support::world::{LINK_SECRET, Memory, PUBLIC_URL};
+
+/// A page, the width of the window, and whether it is light or dark.
+const PICTURES: [(&str, u32, Scheme); 5] = [
+    ("approve", 390, Scheme::Light),
+    ("approve", 1280, Scheme::Dark),
+    ("board", 390, Scheme::Dark),
+    ("board", 1280, Scheme::Light),
+    ("app", 1280, Scheme::Dark),
+];
+
+const COMMITS: [&str; 3] = [
+    "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    "e83c5163316f89bfbde7d9ab23ca2e25604af290",
+    "9fceb02d0ae598e95dc970b74767f19372d61af8",
+];
+
+#[tokio::test]
+async fn the_pictures_in_docs_show_the_pages_as_they_are_now() {
+    let pages = pages();
+    if std::env::var_os("UPDATE_PICTURES").is_some_and(|value| !value.is_empty()) {
+        take_pictures(&pages).await;
+        fs::write(list(), digests(&pages)).expect("the list is written");
+    }
+
+    let (now, committed) = (digests(&pages), fs::read_to_string(list()).unwrap_or_default());
+
+    let is_new = |line: &&str| !committed.lines().any(|other| other == *line);
+    let differs: Vec<&str> = now.lines().filter(is_new).collect();
+    assert!(
+        now == committed,
+        "these are not as {} says:\n{}\nTo take the pictures again: UPDATE_PICTURES=1 \
+         ./scripts/test --test pages pictures",
+        list().display(),
+        differs.join("\n")
+    );
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures")
+}
+
+fn list() -> PathBuf {
+    folder().join("pages.sha256")
+}
+
+fn file_name((page, width, scheme): &(&str, u32, Scheme)) -> String {
+    format!("{page}-{width}-{}.png", scheme.name())
+}
+
+/// One line for each page as it is now and each picture in the folder, as `sha256sum` writes them.
+fn digests(pages: &[(&'static str, String)]) -> String {
+    let pages = pages.iter().map(|(name, html)| (format!("{name}.html"), html.clone().into()));
+    let pictures = PICTURES.iter().map(file_name).map(|name| {
+        let png = fs::read(folder().join(&name)).unwrap_or_default();
+        (name, png)
+    });
+    pages
+        .chain(pictures)
+        .map(|(name, bytes)| {
+            let digest = Sha256::digest(&bytes);
+            let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("{hex}  {name}\n")
+        })
+        .collect()
+}
+
+async fn take_pictures(pages: &[(&'static str, String)]) {
+    let browser = Browser::start().await.expect("pictures need Chromium and its driver");
+    fs::create_dir_all(folder()).expect("a folder for the pictures");
+    for picture in &PICTURES {
+        let (page, width, scheme) = *picture;
+        let (_, html) = pages.iter().find(|(name, _)| *name == page).expect("a page of that name");
+        let html = html.clone();
+        let server = http::serve(move |_| {
+            let page = Response::new(200, "text/html; charset=utf-8", html.clone());
+            async move { Ok(page) }
+        })
+        .await;
+        browser.use_width(width).await;
+        browser.use_scheme(scheme).await;
+        browser.open(&format!("http://{server}/")).await;
+        let file = folder().join(file_name(picture));
+        fs::write(&file, browser.picture().await).expect("the picture is written");
+        // A third of the size, where it is installed.
+        let _ = Command::new("pngquant").args(["--force", "--ext=.png"]).arg(&file).status();
+    }
+    browser.close().await;
+}
+
+/// The pages that are pictured, byte for byte the same in every run.
+fn pages() -> [(&'static str, String); 3] {
+    let world = Memory::new("approval");
+    world.get_mut().config["repository_url"] = "https://github.com/acme/web".into();
+    for (name, config) in [("tools/mailer", "stack"), ("broken", "stac")] {
+        let name = name.parse().expect("an app");
+        world.get_mut().others.insert(name, (json!({ config: "mailer" }), None));
+    }
+    deploy(&world, COMMITS[0]);
+    deploy(&world, COMMITS[1]);
+    let candidate = world.push(COMMITS[2]);
+    world.invoke(&push_event(&candidate), "push").expect("people are asked");
+    later(&world, 3);
+
+    let answer = world.invoke(&json!({ "action": "board", "by": "Grace" }), "board");
+    let board = answer.expect("a link")["url"].as_str().expect("an address").to_owned();
+    // The board's address is the only random part of these pages.
+    let (_, token) = board.rsplit_once('/').expect("a token");
+    let board_page = |path: &str| get(&world, &format!("{board}{path}")).replace(token, "TOKEN");
+    [
+        ("approve", get(&world, &approval_link(&world))),
+        ("board", board_page("")),
+        ("app", board_page("/app/web")),
+    ]
+}
+
+/// Promotes an image of this commit; CloudFormation takes two minutes for it.
+fn deploy(world: &Memory, commit: &str) {
+    world.push(commit);
+    let promote = json!({ "action": "promote", "repository": "web", "by": "Linus" });
+    world.invoke(&promote, commit).expect("an update");
+    later(world, 2);
+    world.finish_update();
+    world.invoke(&stack_changed(), "stack event").expect("a look");
+    later(world, 23 * 60);
+}
+
+fn later(world: &Memory, minutes: i64) {
+    world.get_mut().now += SignedDuration::from_mins(minutes);
+}
+
+/// The link that the mail about the present request carries.
+fn approval_link(world: &Memory) -> String {
+    let inner = world.get();
+    let (state, _) = inner.state.as_ref().expect("a state");
+    let request = state.request.as_ref().expect("a request");
+    let link = ApprovalLink { request: request.id.clone(), digest: request.digest.clone() };
+    let address = PUBLIC_URL.parse().expect("an address");
+    let signer = Signer::new(&SecretString::from(LINK_SECRET), address).expect("a key");
+    signer.address(&link, request.expires_at).expect("a key").to_string()
+}
+
+/// The page at this address.
+fn get(world: &Memory, address: &str) -> String {
+    let path = address.strip_prefix(PUBLIC_URL).expect("an address of the function");
+    let payload = json!({
+        "version": "2.0",
+        "rawPath": format!("/{path}"),
+        "rawQueryString": "",
+        "headers": { "host": "example.lambda-url.us-east-1.on.aws" },
+        "requestContext": { "http": { "method": "GET" } },
+        "body": "",
+        "isBase64Encoded": false,
+    });
+    let answer: Value = world.invoke(&payload, "page").expect("an HTTP answer");
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    answer["body"].as_str().expect("a page").to_owned()
+}

@@ -1,0 +1,157 @@
+//! What one sandbox sees of the AWS in memory.
+
+use std::collections::BTreeSet;
+
+use ecr_promoter::error::Error;
+use ecr_promoter::model::config::App;
+use ecr_promoter::model::image::{Image, Tags};
+use ecr_promoter::model::{Commit, Tag};
+use ecr_promoter::world::Web;
+use ecr_promoter::world::World;
+use ecr_promoter::world::snapshot::{Matches, Question, Snapshot, Subject, TagsWanted, Version};
+
+use super::payloads::tag;
+use super::sandbox::Sandbox;
+use super::world::Inner;
+
+impl Sandbox {
+    /// A look that most likely finds nothing to do: what runs is known before the tags are asked
+    /// for.
+    pub(super) async fn glance(&self) -> Result<Snapshot, Error> {
+        let at = self.world.get().now;
+        let state = self.call("GetItem state", |w| w.state.clone());
+        let stack = self.call("DescribeStacks", |w| w.stack());
+        let (state, stack) = futures_util::try_join!(state, stack)?;
+        let value =
+            stack.value("ProductionTag").filter(|value| value.starts_with("production_")).map(tag);
+        let named: BTreeSet<Tag> = [tag("latest")].into_iter().chain(value).collect();
+        let holders = self.call("BatchGetImage", |w| w.holders(&named)).await?;
+        let (state, nonce) = state.unzip();
+        let nonce_for_names = self.world.get_mut().nonce();
+        let mut seen = Snapshot {
+            state,
+            version: Version(nonce),
+            stack: Some(stack),
+            ..Snapshot::at(at, nonce_for_names)
+        };
+        seen.note_tags(&tag("latest"), holders, []);
+        Ok(seen)
+    }
+
+    /// Everything that a command or a push may need.
+    pub(super) async fn look(&self, subject: &Subject) -> Result<Snapshot, Error> {
+        let at = self.now();
+        let state = self.call("GetItem state", |w| w.state.clone());
+        let command = async {
+            match &subject.command {
+                Some(id) => self.call("GetItem command", |w| w.commands.get(id).cloned()).await,
+                None => Ok(None),
+            }
+        };
+        let images = self.call("BatchGetImage", |w| {
+            let newest = w.tags.get(&tag("latest")).cloned();
+            let named = subject.digest.iter().chain(&newest);
+            let asked = named.map(|digest| (digest.clone(), w.find(digest))).collect();
+            (newest, asked)
+        });
+        let tags_of = async {
+            match &subject.digest {
+                Some(digest) => self
+                    .call("DescribeImages", |w| w.tags_of(digest))
+                    .await
+                    .map(|tags| Some((digest, tags))),
+                None => Ok(None),
+            }
+        };
+        let stack = self.call("DescribeStacks", |w| w.stack());
+        let (state, command, (newest, images), tags_of, stack) =
+            futures_util::try_join!(state, command, images, tags_of, stack)?;
+        let mut tags = Tags::default();
+        if let Some((digest, its)) = tags_of {
+            tags.insert_all_of(digest, its);
+        }
+        tags.insert(tag("latest"), newest.clone());
+        let (state, nonce) = state.unzip();
+        let mutability = self.world.get().mutability();
+        let seen = Snapshot::at(at, self.world.get_mut().nonce());
+        Ok(Snapshot {
+            state,
+            version: Version(nonce),
+            command,
+            stack: Some(stack),
+            tags: Some(tags),
+            mutability: Some(mutability),
+            newest,
+            images,
+            ..seen
+        })
+    }
+
+    /// One further question.
+    pub(super) async fn answer(
+        &self,
+        app: &App,
+        question: &Question,
+        seen: &mut Snapshot,
+    ) -> Result<(), Error> {
+        match question {
+            Question::Image(digest) => {
+                let image = self.call("BatchGetImage", |w| w.find(digest)).await?;
+                seen.images.insert(digest.clone(), image);
+            }
+            Question::Availability(digest) => {
+                let reason = self
+                    .call("DescribeImages", |w| {
+                        w.archived.contains(digest).then(|| format!("{digest} is ARCHIVED"))
+                    })
+                    .await?;
+                seen.unavailable.insert(digest.clone(), reason);
+            }
+            Question::Label(digest) => {
+                seen.labels.insert(digest.clone(), None);
+            }
+            Question::Tags(TagsWanted { named, of }) => {
+                let ask = |w: &mut Inner| (w.holders(named), w.tags_of_each(of));
+                let (named, of) = self.call("Tags", ask).await?;
+                seen.note_tags(&tag("latest"), named, of);
+            }
+            Question::Mutability => {
+                seen.mutability = Some(self.call("DescribeRepositories", |w| w.mutability()).await?)
+            }
+            Question::Configuration => seen.is_configuration_newer = true,
+            Question::Events(wanted) => {
+                let (stack, events) = self.watch(app, wanted).await?;
+                (seen.stack, seen.events) = (stack, Some(events));
+            }
+            Question::Matches(commit) => {
+                let matches = self.search(app, commit).await?;
+                seen.matches.insert(commit.clone(), matches);
+            }
+            Question::ChangeSet(arn) => {
+                let review = self.call("DescribeChangeSet", |w| w.review(arn)).await?;
+                seen.change_sets_read.insert(arn.clone(), review);
+            }
+            Question::History => {
+                seen.history =
+                    Some(self.call("Query", |w| w.history.values().rev().cloned().collect()).await?)
+            }
+        }
+        Ok(())
+    }
+
+    /// All images of this commit, as far as they are read.
+    async fn search(&self, app: &App, commit: &Commit) -> Result<Matches, Error> {
+        let tags: Tags = self.world.get().tags.clone().into_iter().collect();
+        let is_of = |image: &Image| {
+            tags.commit(&image.digest, &app.config).flatten().or(image.annotation.clone())
+        };
+        let search = |w: &mut Inner| {
+            w.now += w.search.0;
+            (w.images.clone(), w.search.1)
+        };
+        let (all, unread) = self.call("ListImages", search).await?;
+        let found =
+            all.values().filter(|image| is_of(image).is_some_and(|its| its.agrees_with(commit)));
+        Ok(Matches { digests: found.map(|image| image.digest.clone()).collect(), unread })
+    }
+}

@@ -1,0 +1,140 @@
+//! The template and the files of `events/`, as they are deployed and delivered.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use saphyr::LoadableYamlNode;
+use saphyr::{Scalar, Yaml};
+use serde_json::{Map, Value, json};
+
+/// The template as JSON; a short tag is its long form without `Fn::`: `!GetAtt Queue.Arn` is
+/// `{"GetAtt": "Queue.Arn"}`.
+pub(super) fn template() -> Value {
+    let text = fs::read_to_string(root().join("template.yaml")).expect("template.yaml");
+    let documents = Yaml::load_from_str(&text).expect("YAML");
+    to_json(&documents[0])
+}
+
+fn to_json(node: &Yaml<'_>) -> Value {
+    match node {
+        Yaml::Value(Scalar::Null) => Value::Null,
+        Yaml::Value(Scalar::Boolean(boolean)) => json!(boolean),
+        Yaml::Value(Scalar::Integer(number)) => json!(number),
+        Yaml::Value(Scalar::FloatingPoint(number)) => json!(number.into_inner()),
+        Yaml::Value(Scalar::String(text)) => json!(text),
+        Yaml::Sequence(items) => items.iter().map(to_json).collect(),
+        Yaml::Mapping(members) => members
+            .iter()
+            .map(|(key, value)| (key.as_str().expect("a text key").to_owned(), to_json(value)))
+            .collect(),
+        Yaml::Tagged(tag, tagged) => Map::from_iter([(tag.suffix.clone(), to_json(tagged))]).into(),
+        other @ (Yaml::Representation(..) | Yaml::Alias(_) | Yaml::BadValue) => {
+            panic!("not in a template: {other:?}")
+        }
+    }
+}
+
+pub(super) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+pub(super) fn resource(name: &str) -> Value {
+    let resource = template()["Resources"][name].take();
+    assert!(resource.is_object(), "the template has no {name}");
+    resource
+}
+
+pub(super) fn property(name: &str, property: &str) -> Value {
+    resource(name)["Properties"][property].take()
+}
+
+pub(super) fn function() -> Value {
+    resource("EcrPromoterFunction")["Properties"].take()
+}
+
+/// The template as it is deployed with these parameters; all others have their defaults.
+pub(super) struct Deployment {
+    pub(super) template: Value,
+    parameters: BTreeMap<&'static str, &'static str>,
+}
+
+pub(super) fn deployed<const N: usize>(
+    parameters: [(&'static str, &'static str); N],
+) -> Deployment {
+    Deployment { template: template(), parameters: BTreeMap::from(parameters) }
+}
+
+impl Deployment {
+    /// A parameter's value, as text.
+    pub(super) fn parameter(&self, name: &str) -> String {
+        let default = || &self.template["Parameters"][name]["Default"];
+        match (name, self.parameters.get(name)) {
+            (_, Some(value)) => (*value).to_owned(),
+            ("AWS::Partition", _) => "aws".to_owned(),
+            ("AWS::Region", _) => "us-east-1".to_owned(),
+            ("AWS::AccountId", _) => "012345678912".to_owned(),
+            _ => default()
+                .as_str()
+                .unwrap_or_else(|| panic!("{name} is no parameter with a text default"))
+                .to_owned(),
+        }
+    }
+
+    /// What CloudFormation makes of a value, as far as the values that are looked at here go.
+    pub(super) fn resolve(&self, value: &Value) -> Value {
+        match value {
+            Value::Object(members) => match members
+                .iter()
+                .next()
+                .map(|(key, argument)| (key.as_str(), argument))
+            {
+                Some(("Ref", name)) => self.parameter(name.as_str().expect("a name")).into(),
+                Some(("Sub", text)) => self.substitute(text.as_str().expect("a text")).into(),
+                Some(("If", branches)) => {
+                    let name = branches[0].as_str().expect("a condition");
+                    self.resolve(
+                        &branches
+                            [if self.holds(&self.template["Conditions"][name]) { 1 } else { 2 }],
+                    )
+                }
+                _ => {
+                    members.iter().map(|(key, value)| (key.clone(), self.resolve(value))).collect()
+                }
+            },
+            Value::Array(items) => items.iter().map(|item| self.resolve(item)).collect(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+        }
+    }
+
+    pub(super) fn holds(&self, condition: &Value) -> bool {
+        match (&condition["Equals"], &condition["Not"]) {
+            (Value::Array(pair), _) => self.resolve(&pair[0]) == self.resolve(&pair[1]),
+            (_, Value::Array(negated)) => !self.holds(&negated[0]),
+            _ => panic!("this test does not know the condition {condition}"),
+        }
+    }
+
+    fn substitute(&self, text: &str) -> String {
+        let mut parts = text.split("${");
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |done, part| {
+            let (name, rest) = part.split_once('}').expect("a closing brace");
+            done + &self.parameter(name) + rest
+        })
+    }
+}
+
+pub(super) fn events() -> BTreeMap<String, Value> {
+    let files = fs::read_dir(root().join("events"))
+        .expect("events/")
+        .map(|file| file.expect("a file").path());
+    files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .map(|path| {
+            let text = fs::read_to_string(&path).expect("readable");
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            (name, serde_json::from_str(&text).expect("JSON"))
+        })
+        .collect()
+}
