@@ -6,8 +6,8 @@
 use lambda_runtime::Diagnostic;
 
 use crate::event::NotUnderstood;
-use crate::model::answer::Reply;
 use crate::model::config::ConfigError;
+use crate::model::report::Reply;
 use crate::text::plain;
 
 /// The longest message, in characters.

@@ -10,6 +10,7 @@ pub mod known_apps;
 pub mod limits;
 pub mod notice;
 pub mod promotion;
+pub mod report;
 pub mod session;
 pub mod stack;
 pub mod state;

@@ -7,13 +7,14 @@ use futures_util::future::join_all;
 use jiff::SignedDuration;
 use tracing::{Instrument, info, info_span, warn};
 
-use crate::decide::{Step, Trigger, decide};
+use crate::decide::{Plan, Stages, Step, Trigger, decide};
 use crate::error::Error;
-use crate::model::answer::{Answer, Reply};
+use crate::model::answer::Answer;
 use crate::model::approval::Posted;
-use crate::model::config::App;
+use crate::model::config::{App, ConfigError};
 use crate::model::notice::Notice;
 use crate::model::promotion::Update;
+use crate::model::report::Reply;
 use crate::model::state::KnownChangeSet;
 use crate::model::{RequestId, Tag, Token};
 use crate::world::action::Action;
@@ -24,7 +25,7 @@ use crate::world::{Applied, NotUpdated, World};
 const ROUNDS: u32 = 12;
 /// How many further reads one decision may ask for. The longest one known asks for some twenty.
 const MOST_READS: u32 = 200;
-/// How often an update is sent whose answer was lost.
+/// How many lost answers make a look fail.
 const LOST_ANSWERS: u32 = 3;
 /// How old the reads may be on which an update rests: `UpdateStack` itself cannot be made
 /// conditional.
@@ -55,7 +56,7 @@ pub async fn look<W: World>(
     .await
 }
 
-/// Looks for a person who waits for the answer. It does not fail because others could not be told.
+/// Looks for a person who waits for the answer. It succeeds even if others could not be told.
 pub async fn look_for_a_person<W: World>(
     world: &W,
     app: &App,
@@ -78,14 +79,16 @@ struct Look<'a> {
     lost_answers: u32,
 }
 
-/// A decision, ready to be carried out.
-enum Decision {
-    /// Carries out the stages. Without a reply, another look follows.
-    Stages(Vec<Vec<Action>>, Option<Reply>),
-    /// Carries out the stages, and fails with this error.
-    Fail(Vec<Vec<Action>>, Error),
-    /// Answers at once.
-    Answer(Reply),
+/// What one round carries out.
+struct Decision {
+    stages: Stages,
+    /// The answer once that is done; without one, another look follows.
+    reply: Option<Result<Reply, ConfigError>>,
+}
+
+impl Decision {
+    /// Only looks again.
+    const LOOK_AGAIN: Self = Self { stages: Vec::new(), reply: None };
 }
 
 impl Look<'_> {
@@ -100,13 +103,13 @@ impl Look<'_> {
         let mut seen = world.observe(&self.app, subject).await?;
         seen.learned = self.learned.clone();
         seen.matches.clone_from(&self.learned.matches);
-        let (stages, reply) = match self.decision(world, trigger, &mut seen).await? {
-            Decision::Stages(stages, reply) => (stages, reply),
-            Decision::Fail(stages, error) => {
+        let Decision { stages, reply } = self.decision(world, trigger, &mut seen).await?;
+        let reply = match reply.transpose() {
+            Ok(reply) => reply,
+            Err(error) => {
                 carry_out(world, &self.app, &stages, &seen).await?;
-                return Err(error);
+                return Err(error.into());
             }
-            Decision::Answer(reply) => return Ok(Some(reply)),
         };
         self.learned.matches.clone_from(&seen.matches);
         log(&stages, reply.as_ref(), round);
@@ -136,21 +139,19 @@ impl Look<'_> {
                         Some(now) if now == *self.app => seen.is_configuration_newer = true,
                         Some(now) => {
                             self.app = Cow::Owned(now);
-                            return Ok(Decision::Stages(Vec::new(), None));
+                            return Ok(Decision::LOOK_AGAIN);
                         }
-                        None => return Ok(Decision::Answer(self.is_deleted())),
+                        None => return Ok(self.deleted()),
                     }
                 }
                 Step::Read(question) => world.read(&self.app, &question, seen).await?,
-                Step::LookAgain => {
-                    self.learned.vain_looks += 1;
-                    return Ok(Decision::Stages(Vec::new(), None));
+                Step::LookAgain(stages) => {
+                    self.learned.vain_looks += u32::from(stages.is_empty());
+                    return Ok(Decision { stages, reply: None });
                 }
-                Step::Prepare(stages) => return Ok(Decision::Stages(stages, None)),
-                Step::Misconfigured(error, stages) => {
-                    return Ok(Decision::Fail(stages, error.into()));
+                Step::Finish(Plan { stages, reply }) => {
+                    return Ok(Decision { stages, reply: Some(reply) });
                 }
-                Step::Do(plan) => return Ok(Decision::Stages(plan.stages, Some(plan.reply))),
             }
         }
         Err(Error::Unexpected {
@@ -159,13 +160,14 @@ impl Look<'_> {
         })
     }
 
-    fn is_deleted(&self) -> Reply {
-        let reason = "its configuration was deleted";
-        info!(repository = %self.app.repository, %reason, "ignored");
-        Answer::ignored(Some(self.app.repository.clone()), reason).into()
+    /// Answers about an app whose configuration was deleted in the meantime.
+    fn deleted(&self) -> Decision {
+        let repository = Some(self.app.repository.clone());
+        let answer = Answer::ignored(repository, "its configuration was deleted");
+        Decision { stages: Vec::new(), reply: Some(Ok(answer.into())) }
     }
 
-    /// Remembers for the next round what got in between. Fails where an answer was lost too often.
+    /// Remembers an interruption for the next round. Fails if an answer was lost too often.
     fn learn(&mut self, interruption: Interruption) -> Result<(), Error> {
         let (call, token, change_set, why) = match interruption {
             Interruption::Overtaken => return Ok(()),
@@ -212,7 +214,7 @@ fn log(stages: &[Vec<Action>], reply: Option<&Reply>, round: u32) {
     }
 }
 
-/// How far a decision was carried out.
+/// How far the stages were carried out.
 enum CarriedOut {
     /// All of it.
     Whole,
@@ -229,7 +231,7 @@ enum Interruption {
     Overtaken,
     /// This tag is on another image.
     TagTaken(Tag),
-    /// CloudFormation did not take this call.
+    /// CloudFormation did not accept this call.
     NotUpdated {
         call: &'static str,
         token: Token,
@@ -274,7 +276,7 @@ async fn carry_out<W: World>(
     Ok(left.error.map_or(CarriedOut::Whole, CarriedOut::Untold))
 }
 
-/// What became of one stage. The first interruption and the first failure count.
+/// The results of one stage. Only the first interruption and the first failure count.
 #[derive(Default)]
 struct StageResult {
     saved: Option<Version>,
@@ -368,7 +370,7 @@ fn not_updated(action: &Action, why: NotUpdated) -> Option<Interruption> {
     Some(Interruption::NotUpdated { call, token: token.clone(), change_set, why })
 }
 
-/// What a plan could not do, and the results of what it did: both go into the mark at its end.
+/// What could not be carried out, and the results of the rest: both go into the mark at the end.
 #[derive(Default)]
 struct Left {
     put_off: Vec<String>,

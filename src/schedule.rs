@@ -13,16 +13,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use tracing::info;
 
 use crate::decide::known_apps::{told, untold};
 use crate::error::Error;
 use crate::model::Repository;
-use crate::model::answer::Reply;
 use crate::model::config::App;
 use crate::model::known_apps::Unfinished;
 use crate::model::notice::Notice;
+use crate::model::report::{ManyLooks, Reply, Report};
 use crate::world::action::Action;
 use crate::world::snapshot::Version;
 use crate::world::{Applied, Apps};
@@ -368,19 +367,10 @@ fn report(looks: Vec<Result<Looks, Error>>) -> Result<Reply, Error> {
     };
     let messages: Vec<String> = done.iter().filter_map(failed).collect();
     let all = done.len();
-    let results: Vec<Value> = done
-        .into_iter()
-        .filter_map(|(repository, looked)| match looked {
-            Ok(reply) => reply.map(|reply| json!(reply)),
-            Err(error) => Some(json!({ "repository": repository, "error": error.to_string() })),
-        })
-        .collect();
     if messages.is_empty() && failures.is_empty() {
-        let mut report = json!({ "results": results });
-        if left > 0 {
-            report["left"] = left.into();
-        }
-        return Ok(Reply::Report(report));
+        let results = done.into_iter().filter_map(|(_, looked)| looked.ok().flatten()).collect();
+        let left = (left > 0).then_some(left);
+        return Ok(Reply::Report(Report::Looks(ManyLooks { results, left })));
     }
     // Failures that concern several apps come first.
     if messages.is_empty() && failures.len() == 1 {

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ecr_promoter::error::Error;
 use ecr_promoter::model::Repository;
-use ecr_promoter::model::answer::{Answer, Reply};
+use ecr_promoter::model::answer::Answer;
 use ecr_promoter::model::config::App;
 use ecr_promoter::model::known_apps::Unfinished;
+use ecr_promoter::model::report::Reply;
 use ecr_promoter::model::state::{State, Waiting};
 use ecr_promoter::schedule::{look_at_configured, look_at_several};
 use ecr_promoter::world::Apps;

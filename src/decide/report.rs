@@ -1,79 +1,50 @@
 //! The commands that change nothing: `plan`, `status`, `history`.
 
-use jiff::Timestamp;
-use serde_json::{Value, json};
-
-use super::draft::{Draft, tell_and_mark};
-use super::{Decided, Plan, Step};
-use crate::model::answer::{Answer, Outcome, Reply};
+use super::draft::Draft;
+use super::finish::tell_and_mark;
+use super::plan::{Decided, First, Plan, Stages};
+use crate::model::answer::{Answer, Outcome};
 use crate::model::change_set::ChangeSet;
 use crate::model::config::App;
-use crate::model::promotion::{Ended, Promotion};
+use crate::model::report::{
+    History, HistoryEntry, Newest, PromotionPlan, Reply, Report, StackStatus, Status,
+};
 use crate::world::snapshot::{Question, Snapshot};
 
-fn answer(mut report: Value) -> Decided {
-    cut_times(&mut report);
-    Ok(Step::Do(Plan { stages: Vec::new(), reply: Reply::Report(report) }))
+fn reported(stages: Stages, report: Report) -> Plan {
+    Plan::new(stages, Reply::Report(report))
 }
 
-/// Cuts each time to the second, for people to read. The state keeps the full time.
-fn cut_times(report: &mut Value) {
-    match report {
-        Value::String(text) => {
-            if let Some(time) = text.parse::<Timestamp>().ok().filter(|_| text.contains('.')) {
-                *text = format!("{time:.0}");
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(cut_times),
-        Value::Object(members) => members.values_mut().for_each(cut_times),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-/// What `promote` would do: decided in full, and not carried out. What was reviewed for it is
-/// removed.
-pub(super) fn plan(app: &App, seen: &Snapshot, promoted: Step) -> Decided {
-    match promoted {
-        Step::Do(Plan { reply: Reply::Answer(would), .. }) => {
-            let change_sets = seen.state.iter().flat_map(|state| &state.change_sets);
-            let spent: Vec<String> = change_sets
-                .map(|own| own.id().to_owned())
-                .filter(|id| seen.change_sets_read.contains_key(id))
-                .collect();
-            let stages = seen
-                .state
-                .as_ref()
-                .map(|state| tell_and_mark(state, &spent, seen.at))
-                .unwrap_or_default();
-            // An empty list means that nothing would change; `null` means that nobody looked.
-            let is_reviewed = seen
-                .change_sets_read
-                .values()
-                .any(|review| matches!(review, ChangeSet::Ready(_) | ChangeSet::Empty));
-            let is_ready = would.outcome == Outcome::Promoted;
-            let reason = if is_ready { "ready to promote" } else { would.reason.as_str() };
-            let report = json!({
-            "action": "plan",
-            "would": would.outcome,
-            "repository": would.repository,
-            "digest": would.digest,
-            "commit": would.commit,
-            "tag": would.tag,
-            "previous_tag": would.previous_tag,
-            "stack": would.stack,
-            "parameter": app.config.parameter,
-            "reason": reason,
-            "changes": is_reviewed.then_some(&would.changes),
-            "warnings": warnings(seen, &would),
-            });
-            Ok(Step::Do(Plan { stages, reply: Reply::Report(report) }))
-        }
-        other @ (Step::Read(_)
-        | Step::LookAgain
-        | Step::Prepare(_)
-        | Step::Do(_)
-        | Step::Misconfigured(..)) => Ok(other),
-    }
+/// Reports what `promote` would do: it was decided in full, and is not carried out. Removes the
+/// change sets that were read for it.
+pub(super) fn plan(app: &App, seen: &Snapshot, promoted: Plan) -> Plan {
+    let Ok(Reply::Answer(would)) = promoted.reply else { return promoted };
+    let change_sets = seen.state.iter().flat_map(|state| &state.change_sets);
+    let spent: Vec<String> = change_sets
+        .map(|own| own.id().to_owned())
+        .filter(|id| seen.change_sets_read.contains_key(id))
+        .collect();
+    let known = seen.state.as_ref();
+    let stages = known.map(|state| tell_and_mark(state, &spent, seen.at)).unwrap_or_default();
+    let is_reviewed = seen
+        .change_sets_read
+        .values()
+        .any(|review| matches!(review, ChangeSet::Ready(_) | ChangeSet::Empty));
+    let is_ready = would.outcome == Outcome::Promoted;
+    let report = PromotionPlan {
+        would: would.outcome,
+        warnings: warnings(seen, &would),
+        repository: would.repository,
+        digest: would.digest,
+        commit: would.commit,
+        tag: would.tag,
+        previous_tag: would.previous_tag,
+        stack: would.stack,
+        parameter: app.config.parameter.clone(),
+        reason: if is_ready { "ready to promote".to_owned() } else { would.reason },
+        changes: is_reviewed.then_some(would.changes),
+    };
+    reported(stages, Report::Plan(Box::new(report)))
 }
 
 /// Warnings about an image that would be promoted.
@@ -109,44 +80,35 @@ fn warnings(seen: &Snapshot, would: &Answer) -> Vec<String> {
     warnings
 }
 
-/// What runs, what is newest, what waits and why.
-pub(super) fn status(draft: &Draft<'_>) -> Decided {
+/// Reports what runs, what is newest, what waits and why.
+pub(super) fn status(draft: &Draft<'_>) -> Plan {
     let (app, state) = (draft.app, &draft.state);
-    answer(json!({
-        "action": "status",
-        "repository": app.repository,
-        "mode": app.config.mode.to_string(),
-        "stack": { "name": draft.stack.name, "status": draft.stack.status },
-        "parameter": app.config.parameter,
-        "value": draft.value(),
-        "running": state.running,
-        "newest": { "tag": app.config.source_tag, "digest": draft.seen.newest },
-        "open": state.open,
-        "hold": state.hold,
-        "request": state.request,
-        "waiting": state.waiting,
-        "failed": state.failed,
-        "passed_over": state.passed_over,
-    }))
+    let stack = StackStatus { name: draft.stack.name.clone(), status: draft.stack.status.clone() };
+    let newest = Newest { tag: app.config.source_tag.clone(), digest: draft.seen.newest.clone() };
+    let status = Status {
+        repository: app.repository.clone(),
+        mode: app.config.mode,
+        stack,
+        parameter: app.config.parameter.clone(),
+        value: draft.value().to_owned(),
+        running: state.running.clone(),
+        newest,
+        open: state.open.clone(),
+        hold: state.hold.clone(),
+        request: state.request.clone(),
+        waiting: state.waiting.clone(),
+        failed: state.failed.clone(),
+        passed_over: state.passed_over.clone(),
+    };
+    reported(Vec::new(), Report::Status(Box::new(status)))
 }
 
-/// The last promotions, newest first: what is under way, then what ended.
+/// Reports the last promotions, newest first: what is under way, then what ended.
 pub(super) fn history(app: &App, seen: &Snapshot) -> Decided {
-    let ended = seen.history.as_ref().ok_or(Step::Read(Question::History))?;
+    let ended = seen.history.as_ref().ok_or(First::Read(Question::History))?;
     let open = seen.state.iter().flat_map(|state| state.open.iter().rev());
-    let promotions: Vec<Value> =
-        open.map(open_entry).chain(ended.iter().map(ended_entry)).collect();
-    answer(json!({ "action": "history", "repository": app.repository, "promotions": promotions }))
-}
-
-fn open_entry(open: &Promotion) -> Value {
-    let mut entry = json!(open);
-    entry["outcome"] = json!(if open.accepted_at.is_some() { "promoted" } else { "queued" });
-    entry
-}
-
-fn ended_entry(ended: &Ended) -> Value {
-    let mut entry = json!(ended);
-    entry["outcome"] = json!(ended.end.outcome());
-    entry
+    let open = open.cloned().map(HistoryEntry::open);
+    let promotions = open.chain(ended.iter().cloned().map(HistoryEntry::ended)).collect();
+    let history = History { repository: app.repository.clone(), promotions };
+    Ok(reported(Vec::new(), Report::History(history)))
 }

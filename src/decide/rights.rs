@@ -1,13 +1,15 @@
 //! The one rule that says who or what may put an image into production. Every command and channel
-//! asks [`objection`] when it decides. It is asked again before a waiting promotion is sent, so
+//! asks [`objection_to`] when it decides. It is asked again before a waiting promotion is sent, so
 //! that a policy that has become stricter counts.
 
-use super::Decided;
+use std::ops::ControlFlow::{Break, Continue};
+
+use super::cause::Cause;
 use super::draft::Draft;
-use super::promotion::Wanted;
-use super::rollback::deployed;
-use crate::model::approval::{ApprovalRequest, Progress, approvers};
-use crate::model::config::{Mode, Policy};
+use super::plan::{Decided, MayEnd};
+use crate::model::approval::{Progress, approvers};
+use crate::model::command::{SlackOrigin, Standing};
+use crate::model::config::{App, Mode, Policy};
 use crate::model::promotion::Basis;
 use crate::model::{Digest, RequestId};
 
@@ -16,7 +18,8 @@ use crate::model::{Digest, RequestId};
 pub(super) struct Facts {
     /// The source tag is on it.
     pub(super) is_newest: bool,
-    /// A hold, or a person who turned away from it, keeps automation from it.
+    /// Automation may not promote it: the app is held, or a person cancelled it or rolled back from
+    /// it.
     pub(super) is_set_aside: bool,
     /// It was deployed before, or ran when the app was first seen, or runs now.
     pub(super) has_run: bool,
@@ -39,9 +42,7 @@ pub(super) fn objection(policy: &Policy, basis: Basis, facts: Facts) -> Option<S
                 .to_owned(),
         ),
         Basis::Automation if facts.is_set_aside => Some(
-            "the app is held, or a person turned away \
-            from the image"
-                .to_owned(),
+            "the app is held, or a person cancelled this image or rolled back from it".to_owned(),
         ),
         Basis::Automation if !facts.is_newest => {
             Some("only the newest image is promoted by itself".to_owned())
@@ -61,7 +62,7 @@ pub(super) fn objection(policy: &Policy, basis: Basis, facts: Facts) -> Option<S
         )),
         Basis::Votes => None,
         Basis::GoingBack if policy.needs_identity() && !facts.has_run => Some(
-            "it never ran here, so it is nothing to go back to: it needs to be approved \
+            "it never ran here, so a rollback cannot go back to it: it needs to be approved \
              (`rollback` without an image goes to what was \
              deployed before)"
                 .to_owned(),
@@ -70,93 +71,124 @@ pub(super) fn objection(policy: &Policy, basis: Basis, facts: Facts) -> Option<S
     }
 }
 
-impl Draft<'_> {
-    /// The policy for a question: the stricter of the policy that it was asked under and the
-    /// present one. Without a question, the present one.
-    pub(super) fn policy(&self, request: Option<&ApprovalRequest>) -> Policy {
-        let now = self.app.policy();
-        request.map_or_else(|| now.clone(), |request| request.policy(now.clone()))
-    }
+/// Why this image may not go into production on this basis, if it may not: collects the facts
+/// and asks the rule.
+pub(super) fn objection_to(
+    draft: &Draft<'_>,
+    digest: &Digest,
+    basis: Basis,
+    request: Option<&RequestId>,
+) -> Decided<Option<String>> {
+    let by_id = request.and_then(|id| draft.state.all_requests().find(|request| request.id == *id));
+    let question =
+        by_id.or(draft.state.request.as_ref()).filter(|request| request.digest == *digest);
+    let policy = draft.policy(question);
+    let facts = Facts {
+        is_newest: draft.seen.newest.as_ref() == Some(digest),
+        is_set_aside: draft.state.hold.is_some()
+            || draft.state.passed_over.as_ref() == Some(digest),
+        has_run: basis == Basis::GoingBack && policy.needs_identity() && has_run(draft, digest)?,
+        votes: question
+            .map_or(0, |request| request.approvers(&policy).len())
+            .max(votes_of_begun(draft, digest, request, &policy)),
+        is_rejected: question.is_some_and(|request| request.progress == Progress::Rejected),
+    };
+    Ok(objection(&policy, basis, facts))
+}
 
-    /// Why this image may not go into production on this basis, if it may not: collects the facts
-    /// and asks the rule.
-    pub(super) fn objection(
-        &self,
-        digest: &Digest,
-        basis: Basis,
-        request: Option<&RequestId>,
-    ) -> Decided<Option<String>> {
-        let by_id =
-            request.and_then(|id| self.state.all_requests().find(|request| request.id == *id));
-        let question =
-            by_id.or(self.state.request.as_ref()).filter(|request| request.digest == *digest);
-        let policy = self.policy(question);
-        let facts = Facts {
-            is_newest: self.seen.newest.as_ref() == Some(digest),
-            is_set_aside: self.state.hold.is_some()
-                || self.state.passed_over.as_ref() == Some(digest),
-            has_run: basis == Basis::GoingBack
-                && policy.needs_identity()
-                && self.has_run(digest)?,
-            votes: question
-                .map_or(0, |request| request.approvers(&policy).len())
-                .max(self.votes_of_begun(digest, request, &policy)),
-            is_rejected: question.is_some_and(|request| request.progress == Progress::Rejected),
-        };
-        Ok(objection(&policy, basis, facts))
+/// How many people approved a promotion that was begun. It keeps its votes, since the state keeps
+/// few or none of an earlier request.
+fn votes_of_begun(
+    draft: &Draft<'_>,
+    digest: &Digest,
+    request: Option<&RequestId>,
+    policy: &Policy,
+) -> usize {
+    let Some(id) = request else { return 0 };
+    let own = draft
+        .state
+        .open
+        .iter()
+        .find(|open| open.digest == *digest && open.request.as_ref() == Some(id));
+    let is_known = draft.state.all_requests().any(|request| request.id == *id);
+    match own {
+        None => 0,
+        // An older version kept no votes; by then it had been decided.
+        Some(open) if open.basis.is_none() && !is_known => policy.required as usize,
+        Some(open) => approvers(&open.votes, policy).len(),
     }
+}
 
-    /// How many people approved what was begun: of a question that is the present one no more, the
-    /// state keeps less, or nothing.
-    fn votes_of_begun(
-        &self,
-        digest: &Digest,
-        request: Option<&RequestId>,
-        policy: &Policy,
-    ) -> usize {
-        let Some(id) = request else { return 0 };
-        let own = self
-            .state
-            .open
-            .iter()
-            .find(|open| open.digest == *digest && open.request.as_ref() == Some(id));
-        let is_known = self.state.all_requests().any(|request| request.id == *id);
-        match own {
-            None => 0,
-            // An older version kept no votes; by then it had been decided.
-            Some(open) if open.basis.is_none() && !is_known => policy.required as usize,
-            Some(open) => approvers(&open.votes, policy).len(),
-        }
-    }
+/// Proves that the rule allows this image for its cause. Only [`permit`] makes one.
+pub(super) struct Permit(Digest);
 
-    /// Ends the decision where the image may not go into production for this cause.
-    pub(super) fn permit(&self, digest: &Digest, wanted: &Wanted<'_>) -> Decided<()> {
-        match self.objection(digest, wanted.basis, wanted.request.as_ref())? {
-            None => Ok(()),
-            Some(objection) => Err(self.refused(&objection)),
-        }
+impl Permit {
+    /// The image that may be promoted.
+    pub(super) fn digest(&self) -> &Digest {
+        &self.0
     }
+}
 
-    /// Whether it ran in production before, as far as is remembered.
-    fn has_run(&self, digest: &Digest) -> Decided<bool> {
-        if self.state.first_ran.as_ref() == Some(digest)
-            || self.running_digest().as_ref() == Some(digest)
-        {
-            return Ok(true);
-        }
-        if deployed(self)?.iter().any(|ended| ended.promotion.digest == *digest) {
-            return Ok(true);
-        }
-        // An older version kept what ran first in the first promotion alone.
-        let history = self.seen.history.iter().flatten();
-        let first = history
-            .filter(|ended| ended.number == 0 && self.state.first_ran.is_none())
-            .map(|ended| &ended.promotion);
-        let first = first
-            .filter(|first| first.previous_digest.is_none())
-            .find_map(|first| self.as_production_tag(&first.previous_tag));
-        Ok(first.map(|tag| self.holder(&tag)).transpose()?.flatten() == Some(digest))
+/// Asks the rule. Ends the decision if the image may not go into production for this cause.
+pub(super) fn permit(draft: &Draft<'_>, digest: &Digest, cause: &Cause<'_>) -> MayEnd<Permit> {
+    Ok(match objection_to(draft, digest, cause.basis, cause.request.as_ref())? {
+        None => Continue(Permit(digest.clone())),
+        Some(objection) => Break(draft.refused(&objection)),
+    })
+}
+
+/// Whether it ran in production before, as far as is remembered.
+fn has_run(draft: &Draft<'_>, digest: &Digest) -> Decided<bool> {
+    if draft.state.first_ran.as_ref() == Some(digest)
+        || draft.running_digest().as_ref() == Some(digest)
+    {
+        return Ok(true);
     }
+    if draft.deployed()?.iter().any(|ended| ended.promotion.digest == *digest) {
+        return Ok(true);
+    }
+    // An older version kept what ran first in the first promotion alone.
+    let history = draft.seen.history.iter().flatten();
+    let first = history
+        .filter(|ended| ended.number == 0 && draft.state.first_ran.is_none())
+        .map(|ended| &ended.promotion);
+    let first = first
+        .filter(|first| first.previous_digest.is_none())
+        .find_map(|first| draft.as_production_tag(&first.previous_tag));
+    Ok(first.map(|tag| draft.holder(&tag)).transpose()?.flatten() == Some(digest))
+}
+
+/// Why a person in Slack may not command an app, if that is so. `by` is what the person is called.
+pub fn slack_objection(app: &App, origin: &SlackOrigin, by: &str) -> Option<String> {
+    let approval = &app.config.approval;
+    if !approval.approvers.is_empty() {
+        let is_listed = approval.approvers.contains(&origin.user);
+        return (!is_listed).then(|| format!("{by} is not one of the app's `approval.approvers`"));
+    }
+    if origin.standing == Standing::Organisation {
+        return Some(format!(
+            "{by} belongs to another team of the organisation: only those of its people whom \
+             `approval.approvers` lists may command the app"
+        ));
+    }
+    let Some(channel) = &approval.slack_channel else {
+        return Some(format!(
+            "`{}` has neither `approval.approvers` nor `approval.slack_channel`: nobody in Slack \
+             may command it",
+            app.repository
+        ));
+    };
+    (origin.channel.as_ref() != Some(channel))
+        .then(|| format!("`{}` is commanded from the channel {channel} only", app.repository))
+}
+
+/// Why somebody may not approve or reject, if that is so: only Slack proves who somebody is.
+pub fn identity_objection(policy: &Policy, slack: Option<&SlackOrigin>) -> Option<&'static str> {
+    let is_unproven = policy.needs_identity() && slack.is_none();
+    is_unproven.then_some(
+        "`approval.approvers` or `approval.required` asks for people whose \
+                           identity Slack proves: decide there",
+    )
 }
 
 #[cfg(test)]

@@ -1,21 +1,30 @@
-//! `rollback`: back to what was deployed before, or to what is named. It holds the app, so that
-//! automation does not undo it.
+//! `rollback`: goes back to what was deployed before, or to the image that is named. It holds the
+//! app, so that automation does not undo it.
 
+use std::ops::ControlFlow::{Break, Continue};
+
+use super::cancel::{mark_cancelled, send_cancel};
+use super::cause::Cause;
 use super::draft::Draft;
-use super::promotion::Wanted;
-use super::{Decided, Step, named};
+use super::intent::{intend, tag_for};
+use super::named::named;
+use super::plan::{Decided, First, MayEnd};
+use super::promote::promote;
+use super::request::withdraw;
+use super::rights::{Permit, objection_to, permit};
 use crate::model::command::{Command, ImageRef};
-use crate::model::promotion::{Basis, End, Ended};
+use crate::model::promotion::{Basis, Ended, Promotion};
 use crate::model::state::Hold;
 use crate::model::{Commit, Digest, Tag};
 use crate::world::snapshot::Question;
 
-/// What is gone back to.
+/// The image to go back to.
 struct Target {
     digest: Digest,
     tag: Option<Tag>,
 }
 
+/// Carries the command out.
 pub(super) fn rollback(
     mut draft: Draft<'_>,
     command: &Command,
@@ -32,24 +41,47 @@ pub(super) fn rollback(
         Ok(target) => target,
         Err(reason) => return Ok(draft.refused(&reason)),
     };
-    draft.image(&target.digest)?;
-    match draft.seen.unavailable.get(&target.digest) {
-        None => return Err(Step::Read(Question::Availability(target.digest))),
-        Some(Some(reason)) => return Ok(draft.refused(reason)),
-        Some(None) => {}
-    }
-    let going_back = Wanted { basis: Basis::GoingBack, ..Wanted::by_command(command) };
-    draft.permit(&target.digest, &going_back)?;
+    let going_back = Cause { basis: Basis::GoingBack, ..Cause::by_command(command) };
+    let permit = match may_go_back(&mut draft, &target, &going_back)? {
+        Continue(permit) => permit,
+        Break(plan) => return Ok(plan),
+    };
     if image.is_some() && under_way.as_ref().is_some_and(|open| open.digest == target.digest) {
-        // It is on its way: to cancel it would lead away from it.
+        // Its update is under way: a cancel would lead away from it.
         let reason = format!("{} was gone back to on purpose", target.digest.short());
         draft.state.hold.get_or_insert(Hold { by: command.by.clone(), at: draft.now, reason });
-        return draft.go(&target.digest, &going_back);
+        return promote(draft, &target.digest, &going_back);
     }
-    let from =
-        under_way.as_ref().map_or_else(|| draft.value().to_owned(), |open| open.tag.to_string());
-    let turned_away =
-        under_way.as_ref().map(|open| open.digest.clone()).or_else(|| draft.running_digest());
+    let cause = leave(&mut draft, command, &target, under_way.as_ref(), going_back)?;
+    match under_way {
+        Some(under_way) => cancel_for(draft, command, &permit, &under_way, &cause),
+        None => promote(draft, &target.digest, &cause),
+    }
+}
+
+/// Checks that the image can be pulled and may run again.
+fn may_go_back(draft: &mut Draft<'_>, target: &Target, cause: &Cause<'_>) -> MayEnd<Permit> {
+    if let Break(plan) = draft.image(&target.digest)? {
+        return Ok(Break(plan));
+    }
+    match draft.seen.unavailable.get(&target.digest) {
+        None => Err(First::Read(Question::Availability(target.digest.clone()))),
+        Some(Some(reason)) => Ok(Break(draft.refused(reason))),
+        Some(None) => permit(draft, &target.digest, cause),
+    }
+}
+
+/// Holds the app, and keeps automation from the image that is rolled back from. Returns the cause
+/// of the promotion to the target.
+fn leave<'c>(
+    draft: &mut Draft<'_>,
+    command: &Command,
+    target: &Target,
+    under_way: Option<&Promotion>,
+    going_back: Cause<'c>,
+) -> Decided<Cause<'c>> {
+    let from = under_way.map_or_else(|| draft.value().to_owned(), |open| open.tag.to_string());
+    let turned_away = under_way.map(|open| open.digest.clone()).or_else(|| draft.running_digest());
     if draft.state.passed_over.as_ref() == Some(&target.digest) {
         draft.state.passed_over = None;
     }
@@ -59,26 +91,37 @@ pub(super) fn rollback(
     let reason = format!("rolled back from `{from}`");
     draft.state.hold = Some(Hold { by: command.by.clone(), at: draft.now, reason });
     if draft.state.request.as_ref().is_some_and(|request| request.digest != target.digest) {
-        draft.withdraw(&format!("{} rolled back instead", command.by), &command.by)?;
+        withdraw(draft, &format!("{} rolled back instead", command.by), &command.by)?;
     }
-    let (tag, avoid) = match target.tag {
-        Some(tag) if draft.holder(&tag)? == Some(&target.digest) => (Some(tag), None),
-        lost => (None, lost),
+    let (tag, avoid) = match &target.tag {
+        Some(tag) if draft.holder(tag)? == Some(&target.digest) => (Some(tag.clone()), None),
+        lost => (None, lost.clone()),
     };
-    let wanted =
-        Wanted { tag, avoid, rolls_back: Some(from), rolls_back_digest: turned_away, ..going_back };
-    let Some(under_way) = under_way else { return draft.go(&target.digest, &wanted) };
-    // What the stack returns to is queued behind the cancel all the same: the update may end before
-    // it can be cancelled.
-    let (_, commit) = draft.image(&target.digest)?;
-    let Some(tag) = draft.tag_for(&target.digest, commit.as_ref(), &wanted) else {
+    let rolls_back = Some(from);
+    Ok(Cause { tag, avoid, rolls_back, rolls_back_digest: turned_away, ..going_back })
+}
+
+/// Cancels the update that is under way. What the stack returns to is queued behind the cancel all
+/// the same: the update may end before it can be cancelled.
+fn cancel_for(
+    mut draft: Draft<'_>,
+    command: &Command,
+    permit: &Permit,
+    under_way: &Promotion,
+    cause: &Cause<'_>,
+) -> Decided {
+    let (_, commit) = match draft.image(permit.digest())? {
+        Continue(found) => found,
+        Break(plan) => return Ok(plan),
+    };
+    let Some(tag) = tag_for(&draft, permit.digest(), commit.as_ref(), cause) else {
         return Ok(draft.refused("every production tag that it could get is on another image"));
     };
-    draft.promotion(None, &target.digest, commit, tag, &wanted)?;
+    intend(&mut draft, permit, None, commit, tag, cause)?;
     let turned_away = draft.state.passed_over.clone();
-    draft.mark_cancelled(&under_way, &command.by);
+    mark_cancelled(&mut draft, under_way, &command.by);
     draft.state.passed_over = turned_away;
-    Ok(draft.send_cancel(&under_way))
+    Ok(send_cancel(draft, under_way))
 }
 
 /// `rollback` by the button of a message: only from the image that the message is about.
@@ -93,8 +136,8 @@ pub(super) fn rollback_from(draft: Draft<'_>, command: &Command, digest: &Digest
     Ok(draft.refused(&reason))
 }
 
-/// What ran before the update that is under way: what the stack returns to. The image is meant,
-/// also where its tag moves.
+/// The image that ran before the update that is under way. The stack returns to its tag; the image
+/// counts, even if that tag has moved.
 fn present(draft: &Draft<'_>) -> Result<Target, String> {
     let running = draft
         .state
@@ -108,57 +151,40 @@ fn present(draft: &Draft<'_>) -> Result<Target, String> {
 }
 
 /// The last deployed image before the present one that was not itself rolled back from. Images are
-/// compared, as the history recorded them: what a tag is on now says nothing of what it was on
-/// then.
+/// compared, as the history recorded them: what a tag is on now does not tell what it was on then.
 fn last_deployed(draft: &Draft<'_>) -> Decided<Result<Target, String>> {
-    let deployed = deployed(draft)?;
-    // What an older version wrote names some images by their tags alone.
-    let of_tag = |tag: &str| -> Decided<Option<Digest>> {
-        if let Some(ended) = deployed.iter().find(|ended| ended.promotion.tag.as_str() == tag) {
-            return Ok(Some(ended.promotion.digest.clone()));
-        }
-        Ok(match draft.as_production_tag(tag) {
-            Some(tag) => draft.holder(&tag)?.cloned(),
-            None => None,
-        })
+    let deployed = draft.deployed()?;
+    let present = if draft.is_stray {
+        of_tag(draft, &deployed, draft.value())?
+    } else {
+        draft.running_digest()
     };
-    let present = if draft.is_stray { of_tag(draft.value())? } else { draft.running_digest() };
-    let mut left_behind: Vec<Digest> = Vec::new();
-    let mut redeployed: Vec<&Digest> = Vec::new();
-    for Ended { promotion, .. } in &deployed {
-        let from = match (&promotion.rolls_back_digest, &promotion.rolls_back) {
-            (None, Some(from)) => of_tag(from)?,
-            (known, _) => known.clone(),
-        };
-        left_behind.extend(from.filter(|from| !redeployed.contains(&from)));
-        redeployed.push(&promotion.digest);
-    }
+    let left_behind = left_behind(draft, &deployed)?;
     let first = deployed
         .iter()
         .position(|ended| Some(&ended.promotion.digest) == present.as_ref())
         .unwrap_or(0);
     for Ended { promotion, .. } in &deployed[first..] {
         let own = (promotion.tag.as_str(), Some(promotion.digest.clone()));
-        for (tag, digest) in
-            [own, (promotion.previous_tag.as_str(), promotion.previous_digest.clone())]
-        {
+        let before = (promotion.previous_tag.as_str(), promotion.previous_digest.clone());
+        for (tag, digest) in [own, before] {
             let digest = match digest {
-                None => of_tag(tag)?,
+                None => of_tag(draft, &deployed, tag)?,
                 known => known,
             };
             match digest {
                 Some(digest)
                     if Some(&digest) == present.as_ref() || left_behind.contains(&digest) => {}
-                // What somebody set by hand is nothing that one person may go back to where
-                // identities count.
-                Some(digest) if draft.objection(&digest, Basis::GoingBack, None)?.is_some() => {}
+                // Where identities count, one person may not go back to what somebody set by hand.
+                Some(digest) if objection_to(draft, &digest, Basis::GoingBack, None)?.is_some() => {
+                }
                 Some(digest) => {
                     return Ok(Ok(Target { digest, tag: draft.as_production_tag(tag) }));
                 }
                 None if tag == draft.value() => {}
                 None => {
                     return Ok(Err(format!(
-                        "what was deployed before, `{tag}`, is on no image that is known: name an \
+                        "what was deployed before, `{tag}`, is on no known image: name an \
                          image"
                     )));
                 }
@@ -168,11 +194,37 @@ fn last_deployed(draft: &Draft<'_>) -> Decided<Result<Target, String>> {
     Ok(Err("nothing was deployed before what runs now: name an image".to_owned()))
 }
 
-/// An image that a person names: by its tag, or as the history knows its commit, or as the
-/// repository does.
+/// The image of a tag in the history. An older version recorded some images by their tags alone.
+fn of_tag(draft: &Draft<'_>, deployed: &[&Ended], tag: &str) -> Decided<Option<Digest>> {
+    if let Some(ended) = deployed.iter().find(|ended| ended.promotion.tag.as_str() == tag) {
+        return Ok(Some(ended.promotion.digest.clone()));
+    }
+    Ok(match draft.as_production_tag(tag) {
+        Some(tag) => draft.holder(&tag)?.cloned(),
+        None => None,
+    })
+}
+
+/// The images that were rolled back from and not deployed again since.
+fn left_behind(draft: &Draft<'_>, deployed: &[&Ended]) -> Decided<Vec<Digest>> {
+    let mut left_behind: Vec<Digest> = Vec::new();
+    let mut redeployed: Vec<&Digest> = Vec::new();
+    for Ended { promotion, .. } in deployed {
+        let from = match (&promotion.rolls_back_digest, &promotion.rolls_back) {
+            (None, Some(from)) => of_tag(draft, deployed, from)?,
+            (known, _) => known.clone(),
+        };
+        left_behind.extend(from.filter(|from| !redeployed.contains(&from)));
+        redeployed.push(&promotion.digest);
+    }
+    Ok(left_behind)
+}
+
+/// The image that a person names by its tag or digest, or by a commit that the history or the
+/// repository knows.
 fn named_before(draft: &Draft<'_>, image: &ImageRef) -> Decided<Result<Target, String>> {
     let deployed_as = |is_it: &dyn Fn(&Ended) -> bool| -> Decided<Option<Target>> {
-        let known = deployed(draft)?.into_iter().find(|ended| is_it(ended));
+        let known = draft.deployed()?.into_iter().find(|ended| is_it(ended));
         Ok(known.map(|ended| Target {
             digest: ended.promotion.digest.clone(),
             tag: Some(ended.promotion.tag.clone()),
@@ -185,7 +237,7 @@ fn named_before(draft: &Draft<'_>, image: &ImageRef) -> Decided<Result<Target, S
                 |its: &Option<Commit>| its.as_ref().is_some_and(|its| its.agrees_with(commit));
             (None, deployed_as(&|ended| of_commit(&ended.promotion.commit))?)
         }
-        // Any other tag moves: it says which image is meant, and is no name to run under.
+        // Any other tag may move: it names the image, but the image does not run with it.
         ImageRef::Tag(tag) => match draft.as_production_tag(tag.as_str()) {
             Some(tag) => (Some(tag.clone()), deployed_as(&|ended| ended.promotion.tag == tag)?),
             None => (None, None),
@@ -195,10 +247,4 @@ fn named_before(draft: &Draft<'_>, image: &ImageRef) -> Decided<Result<Target, S
         return Ok(Ok(known));
     }
     Ok(named(draft, Some(image))?.map(|digest| Target { digest, tag }))
-}
-
-/// What was deployed, newest first: what this look found ended, and what the history tells.
-pub(super) fn deployed<'a>(draft: &'a Draft<'_>) -> Decided<Vec<&'a Ended>> {
-    let history = draft.seen.history.as_deref().ok_or(Step::Read(Question::History))?;
-    Ok(draft.ended.iter().rev().chain(history).filter(|ended| ended.end == End::Deployed).collect())
 }

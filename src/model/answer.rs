@@ -3,7 +3,6 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::model::{Commit, Digest, Repository, RequestId, Tag, Token};
 
@@ -133,31 +132,5 @@ impl Answer {
             changes: Vec::new(),
             closed: Vec::new(),
         }
-    }
-}
-
-/// The reply to one trigger.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum Reply {
-    /// The outcome of a look.
-    Answer(Box<Answer>),
-    /// `status`, `history`, `plan`: objects of their own.
-    Report(Value),
-}
-
-impl Reply {
-    /// The outcome, or `reported` for a report.
-    pub fn outcome(&self) -> String {
-        match self {
-            Reply::Answer(answer) => answer.outcome.to_string(),
-            Reply::Report(_) => "reported".to_owned(),
-        }
-    }
-}
-
-impl From<Answer> for Reply {
-    fn from(answer: Answer) -> Self {
-        Reply::Answer(Box::new(answer))
     }
 }

@@ -2,13 +2,13 @@
 //! person in Slack.
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
 use tracing::info;
 
 use crate::error::Error;
-use crate::model::answer::{Answer, Outcome, Reply};
+use crate::model::answer::{Answer, Outcome};
 use crate::model::command::SlackOrigin;
 use crate::model::config::ConfigError;
+use crate::model::report::{BoardLink, Reply, Report};
 use crate::model::session::Session;
 use crate::model::{Proof, SessionId};
 use crate::settings::Secret;
@@ -68,7 +68,7 @@ pub async fn link<W: Web>(world: &W, asker: Asker) -> Result<Reply, Error> {
     info!(
         is_of_slack = session.slack.is_some(), until = %session.until, "gave a link to the board",
     );
-    Ok(Reply::Report(json!({ "action": "board", "url": url, "expires_at": session.until })))
+    Ok(Reply::Report(Report::Board(BoardLink { url, expires_at: session.until })))
 }
 
 /// Says which of the two parameters that links need is missing, and how to create it.

@@ -15,9 +15,10 @@ use std::time::{Duration, Instant};
 
 use crate::decide::{Step, Trigger, decide};
 use crate::error::Error;
-use crate::model::answer::{Answer, Outcome, Reply};
+use crate::model::answer::{Answer, Outcome};
 use crate::model::command::Command;
 use crate::model::config::App;
+use crate::model::report::Reply;
 use crate::reconcile::look_for_a_person;
 use crate::world::Web;
 use crate::world::snapshot::Subject;
@@ -46,10 +47,9 @@ async fn look_only<W: Web>(
         loop {
             match decide(app, trigger, &seen) {
                 Step::Read(question) => world.read(app, &question, &mut seen).await?,
-                Step::LookAgain => break,
-                Step::Prepare(_) => return Ok(None),
-                Step::Misconfigured(error, _) => return Err(error.into()),
-                Step::Do(plan) => return Ok(Some(plan.reply)),
+                Step::LookAgain(stages) if stages.is_empty() => break,
+                Step::LookAgain(_) => return Ok(None),
+                Step::Finish(plan) => return Ok(Some(plan.reply?)),
             }
         }
     }

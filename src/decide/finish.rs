@@ -1,0 +1,154 @@
+//! How a draft becomes a plan: what is written, who is told, and what is answered.
+
+use jiff::Timestamp;
+
+use super::draft::Draft;
+use super::plan::{Plan, Stages};
+use crate::model::answer::{Answer, Outcome};
+use crate::model::promotion::{End, Ended};
+use crate::model::state::{CommandRecord, KnownChangeSet, State};
+use crate::model::{RequestId, Token};
+use crate::world::action::{Action, Records};
+
+impl Draft<'_> {
+    pub(super) fn refused(&self, reason: &str) -> Plan {
+        self.nothing(Outcome::Refused, reason.to_owned())
+    }
+
+    /// Plans no update: saves what changed, notifies people and answers.
+    pub(super) fn nothing(&self, outcome: Outcome, reason: String) -> Plan {
+        let answer = self.answer(outcome, reason);
+        let command = self
+            .command
+            .clone()
+            .map(|record| CommandRecord { answer: Some(answer.clone()), ..record });
+        let mut stages: Stages = self.save(command).map(|save| vec![save]).into_iter().collect();
+        stages.extend(tell_and_mark(&self.state, &self.spent_change_sets(), self.now));
+        Plan::new(stages, answer)
+    }
+
+    /// Change sets that no promotion needs any more, and that exist or may exist again.
+    fn spent_change_sets(&self) -> Vec<String> {
+        let is_needed = |token: &Token| {
+            self.in_review.as_ref() == Some(token)
+                || self.state.open.iter().any(|open| open.token == *token)
+        };
+        let counts = |own: &KnownChangeSet| {
+            is_needed(&own.token) && self.change_set_of(&own.token) == Some(own)
+        };
+        let is_spent =
+            |own: &&KnownChangeSet| !counts(own) && (!own.is_removed || own.is_settled(self.now));
+        let spent = self.state.change_sets.iter().filter(is_spent).map(|own| own.id().to_owned());
+        spent.chain(self.stray_change_sets.iter().cloned()).collect()
+    }
+
+    /// The write that must come before everything else; `None` if there is nothing to write.
+    pub(super) fn save(&self, command: Option<CommandRecord>) -> Option<Action> {
+        let state = self.state.clone().within_limits();
+        let is_new = self.seen.state.as_ref() != Some(&state)
+            && (self.seen.state.is_some() || self.is_worth_keeping || self.has_substance());
+        let known = |id: &RequestId| {
+            self.seen
+                .state
+                .as_ref()
+                .and_then(|state| state.request.as_ref())
+                .is_some_and(|known| known.id == *id)
+        };
+        let records = Records {
+            request: state.request.clone().filter(|request| is_new && !known(&request.id)),
+            state: is_new.then_some(state),
+            history: self.ended.clone(),
+            command: command.filter(|record| Some(record) != self.seen.command.as_ref()),
+        };
+        (records != Records::default()).then(|| Action::SaveState(Box::new(records)))
+    }
+
+    /// The last stage of a command whose answer is known only now; `None` if no command asked.
+    pub(super) fn keep_answer(&self, answer: &Answer) -> Option<Vec<Action>> {
+        let record = CommandRecord { answer: Some(answer.clone()), ..self.command.clone()? };
+        Some(vec![Action::KeepAnswer(Box::new(record))])
+    }
+
+    /// Whether a first state holds more than the next look would see by itself.
+    pub(super) fn has_substance(&self) -> bool {
+        let s = &self.state;
+        s.has_open_work()
+            || s.waiting.is_some()
+            || s.hold.is_some()
+            || s.request.is_some()
+            || s.ended > 0
+    }
+
+    pub(super) fn answer(&self, outcome: Outcome, reason: String) -> Answer {
+        let running = self.state.running.as_ref().map(|running| running.tag.clone());
+        let mut answer = Answer {
+            outcome,
+            repository: Some(self.app.repository.clone()),
+            digest: self.subject.digest.clone(),
+            commit: self.subject.commit.clone(),
+            tag: self.subject.tag.clone(),
+            previous_tag: self.subject.previous_tag.clone().or(running),
+            stack: Some(self.stack.name.clone()),
+            reason,
+            token: self.subject.token.clone(),
+            request: self.subject.request.clone(),
+            changes: self.subject.changes.clone(),
+            closed: self.ended.iter().map(Ended::closed).collect(),
+        };
+        // A look that started nothing answers with what it found ended.
+        let started_nothing = matches!(
+            outcome,
+            Outcome::Unchanged | Outcome::Failed | Outcome::Held | Outcome::Ignored
+        );
+        let newest_end = self.ended.iter().rev().find(|ended| ended.end != End::Superseded);
+        if let Some(ended) = newest_end.filter(|_| self.is_look && started_nothing) {
+            answer.outcome = ended.end.outcome();
+            answer.digest = Some(ended.promotion.digest.clone());
+            answer.commit = ended.promotion.commit.clone();
+            answer.tag = Some(ended.promotion.tag.clone());
+            answer.previous_tag = Some(ended.promotion.previous_tag.clone());
+            answer.token = Some(ended.promotion.token.clone());
+            answer.reason = ended.reason.clone();
+        } else if self.is_look
+            && outcome == Outcome::Unchanged
+            && let Some(hold) = self.state.hold.as_ref().filter(|hold| hold.at == self.now)
+        {
+            answer.outcome = Outcome::Held;
+            answer.reason = hold.reason.clone();
+        }
+        answer
+    }
+}
+
+/// Notifies people, updates Slack and removes what is spent, then remembers that. At least once: a
+/// crash may repeat a notice, never lose one. What fails is put back into the mark when it is
+/// carried out.
+pub(super) fn tell_and_mark(state: &State, spent: &[String], now: Timestamp) -> Stages {
+    let unshown = || state.all_requests().filter(|request| request.is_unshown());
+    let (due, later): (Vec<_>, Vec<_>) = state
+        .untold
+        .iter()
+        .filter(|notice| !notice.is_given_up(now))
+        .cloned()
+        .partition(|n| n.is_due(now));
+    let is_given_up = due.len() + later.len() < state.untold.len();
+    if due.is_empty() && !is_given_up && spent.is_empty() && unshown().next().is_none() {
+        return Vec::new();
+    }
+    let mut told = State { untold: later, ..state.clone() };
+    let is_spent = |own: &KnownChangeSet| spent.iter().any(|id| id == own.id());
+    told.change_sets.retain(|own| !is_spent(own) || !own.is_settled(now));
+    for own in told.change_sets.iter_mut().filter(|own| is_spent(own)) {
+        own.is_removed = true;
+    }
+    let tells = due.into_iter().map(Action::Tell);
+    let shows = unshown().cloned().map(|request| Action::Show(Box::new(request)));
+    let stage: Vec<Action> =
+        tells.chain(shows).chain(spent.iter().cloned().map(Action::DeleteChangeSet)).collect();
+    [stage, vec![mark(told)]].into_iter().filter(|stage| !stage.is_empty()).collect()
+}
+
+/// Writes the state without the notices that were sent.
+pub(super) fn mark(told: State) -> Action {
+    Action::MarkTold(Box::new(Records { state: Some(told.within_limits()), ..Records::default() }))
+}

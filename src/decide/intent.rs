@@ -1,0 +1,164 @@
+//! The promotion that is written down before anything is sent: its tag, its token, what it rests
+//! on. Also what it means for the app that a person chose an image.
+
+use super::cause::{Cause, supersede_others};
+use super::draft::Draft;
+use super::plan::Decided;
+use super::request::withdraw;
+use super::rights::Permit;
+use crate::model::image::production_tag;
+use crate::model::promotion::Promotion;
+use crate::model::stack::Phase;
+use crate::model::state::Hold;
+use crate::model::{Commit, Digest, RequestId, Tag, Token};
+
+/// The tag that the image has or gets: the wanted one if it is free.
+pub(super) fn tag_for(
+    draft: &Draft<'_>,
+    digest: &Digest,
+    commit: Option<&Commit>,
+    cause: &Cause<'_>,
+) -> Option<Tag> {
+    let mut taken = draft.taken_from(digest);
+    // A tag that was moved is not used again: CloudFormation would see no change, and ECS would not
+    // pull the image anew.
+    taken.extend(draft.state.moved_tag.iter().filter_map(|moved| moved.tag.parse().ok()));
+    let is_production = |tag: &&Tag| draft.app.config.is_production_tag(tag.as_str());
+    let is_free = |tag: &&Tag| {
+        draft.tags.holder(tag).flatten().is_none_or(|on| on == digest) && !taken.contains(*tag)
+    };
+    if let Some(tag) = cause.tag.as_ref().filter(is_production).filter(is_free) {
+        return Some(tag.clone());
+    }
+    taken.extend(cause.avoid.clone());
+    production_tag(digest, commit, draft.tags, &taken, &draft.app.config)
+}
+
+/// Notes what a person's choice means. Automation must not undo the choice of an older image, so
+/// it holds the app; the choice of the newest image ends a hold.
+pub(super) fn note_choice(
+    draft: &mut Draft<'_>,
+    digest: &Digest,
+    cause: &Cause<'_>,
+) -> Decided<()> {
+    if !cause.is_choice {
+        return Ok(());
+    }
+    draft.state.passed_over = None;
+    draft.state.hold = if draft.seen.newest.as_ref() == Some(digest) {
+        None
+    } else {
+        let reason = format!("{} promoted another image on purpose", cause.by);
+        withdraw(draft, &reason, &cause.by)?;
+        let reason = format!(
+            "{} was promoted on purpose, and is not the newest `{}`",
+            digest.short(),
+            draft.app.config.source_tag
+        );
+        Some(Hold { by: cause.by.to_string(), at: draft.now, reason })
+    };
+    Ok(())
+}
+
+/// Writes down the promotion that gets this image this tag: the open one, so that every retry sends
+/// the same token, or a new one.
+pub(super) fn intend(
+    draft: &mut Draft<'_>,
+    permit: &Permit,
+    open: Option<&Promotion>,
+    commit: Option<Commit>,
+    tag: Tag,
+    cause: &Cause<'_>,
+) -> Decided<Promotion> {
+    let same = open.filter(|open| open.tag == tag);
+    supersede_others(draft, same, !cause.via.is_automation())?;
+    let new = new_promotion(draft, permit.digest(), commit, tag, cause);
+    let promotion = match same {
+        // A person who wants what automation had begun makes it theirs: it then waits for no one.
+        Some(open) if open.via.is_automation() && !cause.via.is_automation() => Promotion {
+            by: cause.by.to_string(),
+            via: cause.via,
+            basis: Some(cause.basis),
+            command: cause.command.map(str::to_owned),
+            request: cause.request.clone().or_else(|| open.request.clone()),
+            ..open.clone()
+        },
+        Some(open) => Promotion {
+            request: open.request.clone().or_else(|| cause.request.clone()),
+            ..open.clone()
+        },
+        None => new.clone(),
+    };
+    let promotion = if draft.stack.phase() == Phase::AtRest {
+        // It goes now. What ran before is what runs now, not what ran when it was queued.
+        Promotion {
+            previous_tag: new.previous_tag,
+            previous_commit: new.previous_commit,
+            previous_digest: new.previous_digest,
+            sent_at: promotion.sent_at.or(Some(draft.now)),
+            ..promotion
+        }
+    } else {
+        promotion
+    };
+    let promotion = with_votes(draft, promotion);
+    draft.state.open.retain(|open| open.token != promotion.token);
+    draft.state.open.push(promotion.clone());
+    draft.subject.token = Some(promotion.token.clone());
+    if let Some(command) = &mut draft.command {
+        command.token = Some(promotion.token.clone());
+    }
+    Ok(promotion)
+}
+
+fn new_promotion(
+    draft: &Draft<'_>,
+    digest: &Digest,
+    commit: Option<Commit>,
+    tag: Tag,
+    cause: &Cause<'_>,
+) -> Promotion {
+    let config = &draft.app.config;
+    let running = draft.state.running.as_ref();
+    let ended = draft.state.ended;
+    Promotion {
+        token: Token::of(&draft.app.repository, &config.stack, digest, &tag, ended),
+        digest: digest.clone(),
+        commit,
+        tag,
+        previous_tag: running.map_or_else(|| draft.value().to_owned(), |its| its.tag.clone()),
+        previous_commit: running.and_then(|running| running.commit.clone()),
+        previous_digest: running.and_then(|running| running.digest.clone()),
+        stack: config.stack.clone(),
+        by: cause.by.to_string(),
+        via: cause.via,
+        basis: Some(cause.basis),
+        at: draft.now,
+        sent_at: None,
+        accepted_at: None,
+        command: cause.command.map(str::to_owned),
+        rolls_back: cause.rolls_back.clone(),
+        rolls_back_digest: cause.rolls_back_digest.clone(),
+        cancelled_by: None,
+        request: cause.request.clone().or_else(|| undecided_request(draft, digest)),
+        votes: Vec::new(),
+        deletes_change_sets: Vec::new(),
+    }
+}
+
+/// The undecided request about this image: whoever promotes it, its message says what became of it.
+fn undecided_request(draft: &Draft<'_>, digest: &Digest) -> Option<RequestId> {
+    let request = draft.state.request.as_ref()?;
+    (request.digest == *digest && !request.progress.is_final()).then(|| request.id.clone())
+}
+
+/// Keeps with the promotion what people said of its request. The state keeps less of an earlier
+/// request, so fewer votes do not replace more.
+fn with_votes(draft: &mut Draft<'_>, promotion: Promotion) -> Promotion {
+    let request = promotion.request.as_ref().and_then(|id| draft.state.request_mut(id));
+    let votes = request
+        .map(|request| request.votes.clone())
+        .filter(|votes| votes.len() >= promotion.votes.len())
+        .unwrap_or_else(|| promotion.votes.clone());
+    Promotion { votes, ..promotion }
+}
