@@ -142,7 +142,7 @@ fn a_link_that_may_only_look_cannot_decide() {
         let (world, _) = asked(&config);
         let path = link(&world);
         let page = get(&world, &path);
-        says(&page, 200, &["abc1234", "but not decide it"]);
+        says(&page, 200, &["abc1234", "This link cannot decide"]);
         assert!(!page.body.contains("<form"), "{config}: {}", page.body);
         for body in [APPROVE, REJECT] {
             says(&post(&world, &path, body), 403, &["cannot decide"]);

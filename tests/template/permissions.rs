@@ -27,13 +27,27 @@ fn statements() -> Vec<Value> {
 /// The `"service:Action"` strings in src/services, tests apart: each call names its action, for the
 /// error when it is denied.
 fn actions_in_code() -> BTreeSet<String> {
-    let files = fs::read_dir(root().join("src/services"))
-        .expect("src/services")
-        .map(|file| file.expect("a file").path());
-    let sources = files.filter(|path| {
-        path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("wire.rs")
-    });
+    let services = root().join("src/services");
+    let mut folders = vec![services.clone()];
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for file in fs::read_dir(folder).expect("a folder") {
+            let path = file.expect("a file").path();
+            let inside = path.strip_prefix(&services).expect("a path inside");
+            let is_for_tests = inside.iter().any(|part| {
+                ["tests", "tests.rs", "wire", "wire.rs", "samples.rs"]
+                    .iter()
+                    .any(|its| part == *its)
+            });
+            if path.is_dir() {
+                folders.push(path);
+            } else if !is_for_tests {
+                sources.push(path);
+            }
+        }
+    }
     sources
+        .into_iter()
         .flat_map(|path| {
             let text = fs::read_to_string(path).expect("readable");
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
