@@ -105,7 +105,8 @@ fn close_ended(draft: &mut Draft<'_>) -> Decided<()> {
             Some(UpdateEnd::Unknown) => lose_sight_of(
                 draft,
                 &open,
-                "so much has happened on it since then that its newest events do not show it",
+                "so much has happened on it since then that its newest events do not show how the \
+                 update ended",
             ),
         }
     }
