@@ -13,7 +13,7 @@ pub(super) mod command;
 
 use std::time::{Duration, Instant};
 
-use crate::decide::{Step, Trigger, decide};
+use crate::decide::Trigger;
 use crate::error::Error;
 use crate::model::answer::{Answer, Outcome};
 use crate::model::command::Command;
@@ -25,36 +25,9 @@ use crate::world::snapshot::Subject;
 
 /// How long the function works before it answers Slack. The rest of the 3 s is for the network.
 const BUDGET: Duration = Duration::from_millis(2_250);
-/// How often an app is looked at for somebody who may only look, if two reads did not fit together.
-const LOOKS: u32 = 3;
 /// The answer when the time is up and the command may have been recorded.
 const LATER: &str = "This takes longer than Slack waits. If the command was recorded, it \
                      continues by itself within five minutes; `status` shows how it stands.";
-
-/// The answer to a trigger, if reads are enough for it; `None` if something would have to be
-/// written first.
-async fn look_only<W: Web>(
-    world: &W,
-    app: &App,
-    trigger: &Trigger,
-    subject: &Subject,
-) -> Result<Option<Reply>, Error> {
-    for round in 0..LOOKS {
-        if round > 0 {
-            world.pause(round).await;
-        }
-        let mut seen = world.observe(app, subject).await?;
-        loop {
-            match decide(app, trigger, &seen) {
-                Step::Read(question) => world.read(app, &question, &mut seen).await?,
-                Step::LookAgain(stages) if stages.is_empty() => break,
-                Step::LookAgain(_) => return Ok(None),
-                Step::Finish(plan) => return Ok(Some(plan.reply?)),
-            }
-        }
-    }
-    Ok(None)
-}
 
 /// Carries out a command while there is time; `None` if the time was too short. To stop half-way is
 /// as safe as a crash.

@@ -10,7 +10,7 @@ use super::admission::{
     Stranger, UNKNOWN_TEAM, authenticate, check_response_url, counts, failed, foreign, standing,
     unreadable,
 };
-use super::{LATER, act_in_time, in_time, look_only, refusal};
+use super::{LATER, act_in_time, in_time, refusal};
 use crate::decide::{Trigger, slack_objection};
 use crate::error::Error;
 use crate::event::command::{ACTIONS, Sender, from_slash};
@@ -19,6 +19,7 @@ use crate::model::Repository;
 use crate::model::command::{Act, Command, SlackOrigin, Standing};
 use crate::model::config::App;
 use crate::model::report::Reply;
+use crate::reconcile::look_only;
 use crate::slack::escape::escape_lines;
 use crate::slack::reply::{HELP, words, words_for_outsiders};
 use crate::slack::slash::{self, SlashCommand};
