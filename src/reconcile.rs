@@ -66,8 +66,8 @@ pub async fn look_for_a_person<W: World>(
     }
 }
 
-/// Looks for somebody who may only look: nothing is written. Returns `None` if the answer would need
-/// a write first.
+/// Looks for somebody who may only look: nothing is written. Returns `None` if the answer would
+/// need a write first.
 pub async fn look_only<W: World>(
     world: &W,
     app: &App,
