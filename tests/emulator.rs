@@ -22,6 +22,7 @@ mod emulator {
     mod world;
 
     // The tests.
+    mod a_minute;
     mod board;
     mod cancels;
     mod commands;

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use url::{ParseError, Url};
 
 /// How long a page may take to become what is waited for, on a busy machine too.
@@ -26,10 +28,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 const DRIVER: &str = "chromedriver";
 
+/// One browser for each core: more tests than that run side by side, since most of them wait.
+static TURNS: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)));
+
 pub(crate) struct Browser {
     pub(crate) client: Client,
     driver: Child,
     folder: PathBuf,
+    _turn: SemaphorePermit<'static>,
 }
 
 /// Whether a page is looked at by day or by night.
@@ -63,6 +70,7 @@ impl Browser {
             ));
             return None;
         };
+        let turn = TURNS.acquire().await.expect("nobody closes it");
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let folder = format!(
             "ecr-promoter-browser-{}-{}",
@@ -81,7 +89,7 @@ impl Browser {
             .update_timeouts(TimeoutConfiguration::new(Some(PATIENCE), Some(PATIENCE), None))
             .await
             .expect("timeouts");
-        Some(Browser { client, driver, folder })
+        Some(Browser { client, driver, folder, _turn: turn })
     }
 
     /// Chromium and its driver end in order, so that nothing of them stays.

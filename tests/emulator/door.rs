@@ -12,10 +12,10 @@ use super::image::Image;
 use super::world::World;
 
 const LINK_SECRET: &str = "link-secret-7d14-0123456789abcdef0123456789";
-const HOST: &str = "promoter.example";
+pub(super) const HOST: &str = "promoter.example";
 
 /// A request to the function URL, as whoever it is sends it.
-fn http(method: &str, path: &str, body: &str, is_base64: bool) -> Value {
+pub(super) fn http(method: &str, path: &str, body: &str, is_base64: bool) -> Value {
     json!({
         "version": "2.0",
         "rawPath": path,
@@ -32,12 +32,12 @@ fn http(method: &str, path: &str, body: &str, is_base64: bool) -> Value {
     })
 }
 
-async fn status(world: &World, event: &Value) -> u64 {
+pub(super) async fn status(world: &World, event: &Value) -> u64 {
     world.answer(event).await["statusCode"].as_u64().expect("a status")
 }
 
 /// People are asked in a mail with a link; its path.
-async fn asked_by_link(world: &World, image: &Image) -> String {
+pub(super) async fn asked_by_link(world: &World, image: &Image) -> String {
     world.put_parameter("/ecr-promoter/link-secret", "SecureString", LINK_SECRET).await;
     // Written by hand, without its last slash.
     world.put_parameter("/ecr-promoter/public-url", "String", &format!("https://{HOST}\n")).await;

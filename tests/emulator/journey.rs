@@ -123,3 +123,9 @@ pub(crate) async fn for_each<T>(cases: Vec<T>, run: impl AsyncFn(T)) {
     assert!(!cases.is_empty(), "no cases");
     futures_util::stream::iter(cases).for_each_concurrent(8, |case| run(case)).await;
 }
+
+/// Runs all cases at once: they only wait.
+pub(crate) async fn at_once<T>(cases: Vec<T>, run: impl AsyncFn(T)) {
+    assert!(!cases.is_empty(), "no cases");
+    futures_util::stream::iter(cases).for_each_concurrent(None, |case| run(case)).await;
+}

@@ -18,7 +18,7 @@ const INTERACTIONS: &str = "/slack/interactions";
 
 /// An image waits for approval, and people were asked in Slack; `approval` is merged into the
 /// configuration.
-async fn asked(approval: Value) -> Option<(World, Image)> {
+pub(super) async fn asked(approval: Value) -> Option<(World, Image)> {
     let world = World::new().await?;
     world.configure_slack(approval).await;
     let image = Image::oci("new", COMMIT);

@@ -1,40 +1,11 @@
-//! Secrets: changed while the process lives, and in no log line.
-
-use std::time::Duration;
+//! Secrets are in no log line. What becomes of changed ones is in `a_minute`.
 
 use serde_json::{Value, json};
 
 use super::{asked, newest};
 use crate::emulator::fake_slack::Mood;
 use crate::emulator::fault::{At, Fault};
-use crate::emulator::slack_request::{Click, signed_with, slash, slash_body};
-use crate::emulator::world::SIGNING_SECRET;
-
-/// A secret may be changed while the process lives: it reads it again, at most once a minute.
-#[tokio::test]
-async fn a_changed_signing_secret_is_known_within_a_minute_without_a_restart() {
-    let Some((world, _)) = asked(json!({})).await else { return };
-    let help = |key: &str| {
-        signed_with(&world, "/slack/commands", &slash_body(&world, "UALICE", "help"), key)
-    };
-    assert_eq!(world.answer(&help(SIGNING_SECRET)).await["statusCode"], 200);
-    world
-        .put_parameter("/ecr-promoter/slack/signing-secret", "SecureString", "the-next-secret")
-        .await;
-    world.cloud.forget_calls();
-    assert_eq!(world.answer(&help("the-next-secret")).await["statusCode"], 401);
-    assert_eq!(world.cloud.ops(), [""; 0], "it was read less than a minute ago");
-
-    // Not a wait for something to happen: the minute is the process's own clock.
-    tokio::time::sleep(Duration::from_secs(61)).await;
-
-    assert_eq!(world.answer(&help("a guess")).await["statusCode"], 401);
-    assert_eq!(world.answer(&help("the-next-secret")).await["statusCode"], 200);
-    for _ in 0..5 {
-        assert_eq!(world.answer(&help(SIGNING_SECRET)).await["statusCode"], 401, "the old one");
-    }
-    assert_eq!(world.cloud.count("ssm:GetParameter"), 1, "one further read a minute");
-}
+use crate::emulator::slack_request::{Click, slash};
 
 /// What each test checks when its world ends, with the level set the other way and each kind of
 /// trouble.
