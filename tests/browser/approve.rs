@@ -280,7 +280,7 @@ async fn where_approvers_are_named_the_link_shows_and_cannot_decide() {
             .says(&[
                 "waits for approval",
                 COMMIT,
-                "This link can show the request, but not decide it",
+                "This link cannot decide, it only shows the request",
             ])
             .await;
         assert_eq!(stage.browser.count("form, input, button").await, 0);
