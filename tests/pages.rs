@@ -3,10 +3,6 @@
 //! accessibility. Without Chromium, its driver or `EMULATOR_URL` every test says that it was left
 //! out.
 
-/// How Slack signs.
-#[path = "support/signature.rs"]
-mod signature;
-
 /// The stage of tests/emulator.rs.
 #[expect(dead_code, reason = "the pages need a part of it")]
 mod emulator {
@@ -25,6 +21,9 @@ mod emulator {
 }
 
 mod support;
+
+// Where the stage looks for it.
+use support::signature;
 
 mod browser {
     // The stage.
