@@ -2,19 +2,20 @@
 //! would be understood.
 #![no_main]
 
+use ecr_promoter::event::Invocation;
+use ecr_promoter::event::payload::parse;
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
-use ecr_promoter::event::{self, Invocation};
 
 fuzz_target!(|text: &str| {
     let invocation = Invocation::new("request-1".to_owned(), "", Timestamp::UNIX_EPOCH);
     let sns = json!({ "MessageId": "1", "Message": text, "Timestamp": "2026-03-17T09:55:00Z" });
     let raw = json!({ "Records": [{ "EventSource": "aws:sns", "Sns": sns }] });
-    let events = event::parse(&raw, &invocation).expect("a record is a record");
+    let events = parse(&raw, &invocation).expect("a record is a record");
     assert_eq!(events.len(), 1);
     // The same text as a payload of its own.
     if let Ok(payload) = serde_json::from_str(text) {
-        let _ = event::parse(&payload, &invocation);
+        let _ = parse(&payload, &invocation);
     }
 });

@@ -3,13 +3,13 @@
 //! secret.
 #![no_main]
 
+use ecr_promoter::function_url::Request;
+use ecr_promoter::slack::response_url::is_response_url;
+use ecr_promoter::slack::{escape, interaction, signature, slash};
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use secrecy::SecretString;
 use serde_json::json;
-use ecr_promoter::function_url::Request;
-use ecr_promoter::slack::{escape, interaction, signature, slash};
-use ecr_promoter::slack::response_url::is_response_url;
 
 /// A secret of which no signature is in the corpus.
 const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
