@@ -74,7 +74,7 @@ async fn act(stage: &Stage, name: &str) {
     stage.browser.says(&["Go back without changes"]).await;
     stage.browser.check().await;
     stage.browser.press(name).await;
-    stage.browser.wait_for("All apps").await;
+    stage.browser.wait_until_gone("Go back without changes").await;
     assert_eq!(stage.gateway.last().method, "POST");
 }
 
@@ -258,7 +258,7 @@ async fn a_rollback_goes_to_the_one_that_was_chosen_from_the_history() {
         stage.browser.check().await;
         stage.browser.press("Roll back").await;
 
-        stage.browser.wait_for("All apps").await;
+        stage.browser.wait_until_gone("Go back without changes").await;
         assert!(stage.world.finish());
         stack_changed(stage).await;
         stage.world.assert_in_production(&builds[0]).await;
@@ -282,7 +282,7 @@ async fn a_hold_shows_its_reason_as_text_and_ends_by_resume() {
         browser.fill("Why", reason).await;
         browser.press("Hold").await;
 
-        browser.wait_for("All apps").await;
+        browser.wait_until_gone("Go back without changes").await;
         for page in ["web", "All apps"] {
             browser.press(page).await;
             browser.says(&["held", "Grace", reason]).await;
@@ -327,7 +327,7 @@ async fn a_form_that_is_sent_twice_acts_once() {
         let form =
             browser.run("return `${new URLSearchParams(new FormData(document.forms[0]))}`").await;
         browser.press("Promote").await;
-        browser.wait_for("All apps").await;
+        browser.wait_until_gone("Go back without changes").await;
         let first = stage.gateway.last();
 
         let (status, again) =

@@ -119,11 +119,21 @@ impl Browser {
 
     /// The page says this, once it does.
     pub(crate) async fn wait_for(&self, words: &str) {
-        let here = format!("//main[contains(normalize-space(.), \"{words}\")]");
+        self.wait(&format!("contains(normalize-space(.), \"{words}\")")).await;
+    }
+
+    /// The page does not say this any more, once it does not: after a form is sent, the form's
+    /// page stays for a while.
+    pub(crate) async fn wait_until_gone(&self, words: &str) {
+        self.wait(&format!("not(contains(normalize-space(.), \"{words}\"))")).await;
+    }
+
+    async fn wait(&self, main: &str) {
+        let here = format!("//main[{main}]");
         if let Err(error) =
             self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&here)).await
         {
-            panic!("{words:?} ({error}) does not appear in:\n{}", self.text().await);
+            panic!("{main} ({error}) is not so in:\n{}", self.text().await);
         }
     }
 
@@ -147,15 +157,21 @@ impl Browser {
         self.find(&format!("#{id}")).await.send_keys(text).await.expect("a field");
     }
 
-    /// Presses the link or button of that name.
+    /// Presses the link or button of that name, once it is there. A page that refreshes may take it
+    /// away before it is pressed: then the next page's is pressed.
     pub(crate) async fn press(&self, name: &str) {
         let named = format!("//*[self::a or self::button][normalize-space(.)=\"{name}\"]");
-        let named = self
-            .client
-            .find(Locator::XPath(&named))
-            .await
-            .unwrap_or_else(|e| panic!("{name}: {e}"));
-        named.click().await.unwrap_or_else(|e| panic!("{name}: {e}"));
+        loop {
+            let found =
+                self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&named)).await;
+            let Ok(found) = found else {
+                panic!("there is no {name:?} to press in:\n{}", self.text().await)
+            };
+            match found.click().await {
+                Err(error) if error.is_stale_element_reference() => {}
+                pressed => return pressed.unwrap_or_else(|e| panic!("{name}: {e}")),
+            }
+        }
     }
 
     pub(crate) async fn run(&self, script: &str) -> Value {
