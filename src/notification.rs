@@ -252,22 +252,13 @@ mod tests {
 
     fn notice(outcome: Outcome, reason: &str) -> Notice {
         Notice {
-            outcome,
             digest: Some(Digest::of(b"x")),
             commit: Some("9fceb02".parse().expect("valid")),
             tag: Some("production_9fceb02".parse().expect("valid")),
             previous_tag: Some("production_e83c516".to_owned()),
             previous_commit: Some("e83c516".parse().expect("valid")),
-            by: "push of `latest`".to_owned(),
-            reason: reason.to_owned(),
-            at: jiff::Timestamp::UNIX_EPOCH,
             took_seconds: Some(130),
-            rolls_back: None,
-            changes: Vec::new(),
-            request: None,
-            expires_at: None,
-            tries: 0,
-            tried_at: None,
+            ..Notice::new(outcome, "push of `latest`", reason, jiff::Timestamp::UNIX_EPOCH)
         }
     }
 

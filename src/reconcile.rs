@@ -19,7 +19,8 @@ use carry_out::{CarriedOut, Interruption, carry_out};
 
 /// How often one invocation looks at an app before it leaves the rest to the next.
 const ROUNDS: u32 = 12;
-/// How many further reads one decision may ask for. The longest one known asks for some twenty.
+/// How many further reads one decision may ask for: far more than any needs. A decision that asked
+/// without end would fail.
 const MOST_READS: u32 = 200;
 /// How often one invocation looks at an app for somebody who may only look.
 const LOOKS_WITHOUT_WRITES: u32 = 3;

@@ -15,6 +15,12 @@ pub(crate) const DIGEST: &str =
 /// A whole commit.
 pub(crate) const COMMIT: &str = "9fceb02d0ae598e95dc970b74767f19372d61af8";
 
+/// Another commit.
+pub(crate) const OTHER_COMMIT: &str = "e83c5163316f89bfbde7d9ab23ca2e25604af290";
+
+/// The id of [`request`].
+pub(crate) const REQUEST: &str = "req-0123456789abcdef0123456789abcdef";
+
 /// The ARN of the stack `web`.
 pub(crate) const STACK_ID: &str = "arn:aws:cloudformation:us-east-1:012345678912:stack/web/\
                                    6a1f4e30-b3f8-11f0-9d2c-0e7a5c2f9b41";
@@ -61,7 +67,7 @@ pub(crate) fn vote(user: &str, approves: bool) -> Vote {
 /// A pending request for the image [`COMMIT`], with one vote, in the channel `C1`.
 pub(crate) fn request() -> ApprovalRequest {
     ApprovalRequest {
-        id: "req-0123456789abcdef0123456789abcdef".parse().expect("an id"),
+        id: REQUEST.parse().expect("an id"),
         digest: Digest::of(b"x"),
         commit: Some(COMMIT.parse().expect("a commit")),
         tag: Some(format!("production_{COMMIT}").parse().expect("a tag")),

@@ -6,7 +6,7 @@ use super::cause::{Cause, busy, failed, supersede_others, wait};
 use super::draft::Draft;
 use super::intent::{intend, note_choice, tag_for};
 use super::named::named;
-use super::plan::{Decided, Plan};
+use super::plan::{Decided, MayEnd, Plan};
 use super::rights::permit;
 use super::send::{accepted, send};
 use crate::model::answer::Outcome;
@@ -117,6 +117,23 @@ fn is_there_already(
     Ok(draft.nothing(Outcome::Unchanged, "it runs already".to_owned()))
 }
 
+/// Writes down the promotion of this image, if the rule allows it, and what its cause means.
+fn write_down(
+    draft: &mut Draft<'_>,
+    digest: &Digest,
+    open: Option<&Promotion>,
+    commit: Option<Commit>,
+    tag: Tag,
+    cause: &Cause<'_>,
+) -> MayEnd<Promotion> {
+    let permit = match permit(draft, digest, cause)? {
+        Continue(permit) => permit,
+        Break(plan) => return Ok(Break(plan)),
+    };
+    note_choice(draft, digest, cause)?;
+    Ok(Continue(intend(draft, &permit, open, commit, tag, cause)?))
+}
+
 /// The stack is at rest: the update goes out.
 fn send_now(
     mut draft: Draft<'_>,
@@ -126,12 +143,10 @@ fn send_now(
     tag: Tag,
     cause: &Cause<'_>,
 ) -> Decided {
-    let permit = match permit(&draft, &image.digest, cause)? {
-        Continue(permit) => permit,
+    let promotion = match write_down(&mut draft, &image.digest, open, commit, tag, cause)? {
+        Continue(promotion) => promotion,
         Break(plan) => return Ok(plan),
     };
-    note_choice(&mut draft, permit.digest(), cause)?;
-    let promotion = intend(&mut draft, &permit, open, commit, tag, cause)?;
     let known = draft.seen.learned.known_token.as_ref();
     let is_known =
         known.is_some_and(|(token, times)| *token == promotion.token && *times >= KNOWN_TOKEN);
@@ -143,7 +158,7 @@ fn send_now(
             End::Superseded,
             "CloudFormation knows its request token from before: it is sent with another one",
         );
-        return promote(draft, permit.digest(), cause);
+        return promote(draft, &image.digest, cause);
     }
     send(draft, promotion, image, cause)
 }
@@ -168,13 +183,10 @@ fn queue(
     tag: Tag,
     cause: &Cause<'_>,
 ) -> Decided {
-    let permit = match permit(&draft, digest, cause)? {
-        Continue(permit) => permit,
-        Break(plan) => return Ok(plan),
-    };
-    note_choice(&mut draft, digest, cause)?;
     let is_told = open.is_some_and(|open| open.tag == tag && !open.via.is_automation());
-    intend(&mut draft, &permit, open, commit, tag, cause)?;
+    if let Break(plan) = write_down(&mut draft, digest, open, commit, tag, cause)? {
+        return Ok(plan);
+    }
     let reason = busy(&draft);
     let notice = draft.notice(Outcome::Queued, &reason, &cause.by);
     if is_told {

@@ -19,14 +19,11 @@ use crate::model::promotion::{End, Update};
 use crate::model::report::Reply;
 use crate::model::stack::{EventsWanted, Parameter, Stack, StackEvent, StackEvents};
 use crate::model::state::{Hold, Running};
+use crate::samples::app;
 use crate::world::action::Action;
 use crate::world::snapshot::{Learned, Version};
 
 const NOW: &str = "2026-03-17T09:41:30Z";
-
-fn app(json: &str) -> App {
-    App::parse(&"web".parse().expect("valid"), "/ecr-promoter/apps/web", json).expect("valid")
-}
 
 fn auto() -> App {
     app(r#"{"stack":"web","mode":"auto","commit_from":["annotation"]}"#)

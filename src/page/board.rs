@@ -92,6 +92,11 @@ impl Viewer<'_> {
     }
 }
 
+/// The head of a table.
+fn head<const N: usize>(columns: [&str; N]) -> Markup {
+    html! { thead { tr { @for column in columns { th scope="col" { (column) } } } } }
+}
+
 fn status(stack: &Stack) -> Markup {
     let class = match stack.phase() {
         Phase::AtRest => "go",

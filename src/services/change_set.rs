@@ -3,13 +3,14 @@
 
 use std::time::{Duration, Instant};
 
-use aws_config::retry::RetryConfig;
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
 use aws_sdk_cloudformation::types::{self as cfn, ChangeSetStatus, ExecutionStatus};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::clients::Clients;
-use super::cloudformation::{is_passing, parameters, refusal, rollback_configuration, timestamp};
+use super::cloudformation::{
+    is_passing, parameters, refusal, rollback_configuration, timestamp, without_retries,
+};
 use super::failure::failed;
 use crate::error::Error;
 use crate::model::change_set::{Change, ChangeSet, Changes, Listed, Replacement, name_prefix};
@@ -235,11 +236,7 @@ impl Clients {
             .change_set_name(arn)
             .client_request_token(token.as_str())
             .customize()
-            // The reads would be too old for a retry. The caller reads again instead.
-            .config_override(
-                aws_sdk_cloudformation::config::Config::builder()
-                    .retry_config(RetryConfig::disabled()),
-            )
+            .config_override(without_retries())
             .send()
             .await;
         let Err(error) = sent else { return Ok(Applied::Done) };

@@ -79,11 +79,7 @@ impl Clients {
             .set_rollback_configuration(update.rollback.as_ref().map(rollback_configuration))
             .client_request_token(update.token.as_str())
             .customize()
-            // The reads would be too old for a retry. The caller reads again instead.
-            .config_override(
-                aws_sdk_cloudformation::config::Config::builder()
-                    .retry_config(RetryConfig::disabled()),
-            )
+            .config_override(without_retries())
             .send()
             .await;
         let Err(error) = sent else { return Ok(Applied::Done) };
@@ -123,6 +119,11 @@ impl Clients {
             }
         }
     }
+}
+
+/// Sends a call once. The reads would be too old for a retry, so the caller reads again instead.
+pub(super) fn without_retries() -> aws_sdk_cloudformation::config::Builder {
+    aws_sdk_cloudformation::config::Config::builder().retry_config(RetryConfig::disabled())
 }
 
 /// The parameters to send: the promotion's parameter with its value, and all others unchanged.

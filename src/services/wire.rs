@@ -40,6 +40,21 @@ pub(super) async fn replay<T>(
     result
 }
 
+/// An SDK configuration with a region and credentials.
+pub(super) fn sdk() -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+            "AKIDEXAMPLE",
+            "secret",
+            None,
+            None,
+            "wire tests",
+        )))
+        .build()
+}
+
 /// The clients and their wire, for a test that sets something of its own.
 pub(super) fn connect(
     recordings: impl IntoIterator<Item = Recording>,
@@ -50,16 +65,8 @@ pub(super) fn connect(
             .map(|(request, response)| ReplayEvent::new(request, response))
             .collect(),
     );
-    let sdk = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-            "AKIDEXAMPLE",
-            "secret",
-            None,
-            None,
-            "wire tests",
-        )))
+    let sdk = sdk()
+        .into_builder()
         // As in Lambda, but without the wait between two tries.
         .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)))
         .http_client(wire.clone())

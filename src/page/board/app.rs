@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::verb::{Rights, Verb};
 use super::{
-    LONG, SHORT, Viewer, commit_of, is_under_way, outcome, pill, progress, running, sentence,
+    LONG, SHORT, Viewer, commit_of, head, is_under_way, outcome, pill, progress, running, sentence,
     status, waits, way_back,
 };
 use crate::function_url::Response;
@@ -311,15 +311,7 @@ fn history(viewer: &Viewer<'_>, app: &App, seen: &Snapshot, rights: &Rights) -> 
             caption {
                 "The last " (history.len().min(HISTORY)) " promotions that ended, newest first"
             }
-            thead {
-                tr {
-                    th scope="col" { "Image" }
-                    th scope="col" { "Ended" }
-                    th scope="col" { "How" }
-                    th scope="col" { "By" }
-                    th scope="col" { "Why" }
-                }
-            }
+            (head(["Image", "Ended", "How", "By", "Why"]))
             tbody {
                 @for ended in history.iter().take(HISTORY) {
                     (entry(viewer, app, seen, rights, ended))

@@ -2,7 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::{LONG, SHORT, Viewer, Wait, is_under_way, outcome, pill, progress, status, waits};
+use super::{
+    LONG, SHORT, Viewer, Wait, head, is_under_way, outcome, pill, progress, status, waits,
+};
 use crate::function_url::Response;
 use crate::model::config::App;
 use crate::model::promotion::Promotion;
@@ -43,15 +45,7 @@ pub fn list(viewer: &Viewer<'_>, mut rows: Vec<Row>) -> Response {
                         (rows.len()) " " (if rows.len() == 1 { "app" } else { "apps" })
                         "; those that need somebody come first"
                     }
-                    thead {
-                        tr {
-                            th scope="col" { "App" }
-                            th scope="col" { "Runs" }
-                            th scope="col" { "Pending" }
-                            th scope="col" { "Stack" }
-                            th scope="col" { "Last promotion" }
-                        }
-                    }
+                    (head(["App", "Runs", "Pending", "Stack", "Last promotion"]))
                     tbody { @for row in &rows { (line(viewer, row)) } }
                 }
             }

@@ -6,7 +6,7 @@ use super::{MOST_BYTES, is_trusted};
 use crate::error::Error;
 use crate::model::image::Image;
 use crate::model::{Commit, Digest};
-use crate::services::samples::{COMMIT, OTHER_COMMIT, web};
+use crate::samples::{COMMIT, OTHER_COMMIT, web};
 use crate::services::wire::ecr::{OCI, ask, batch_get_image, images, row};
 use crate::services::wire::{Recording, answer, connect, denied, json_error, ok, ok_json, replay};
 

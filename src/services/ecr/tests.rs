@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::error::Error;
 use crate::model::Digest;
-use crate::services::samples::web;
+use crate::samples::web;
 use crate::services::wire::ecr::{
     MANIFEST, MEDIA_TYPE, batch_get_image, describe_images, image, images, row,
 };

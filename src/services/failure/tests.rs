@@ -3,12 +3,11 @@ use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_ecr::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_http_client::Builder;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::*;
+use crate::services::wire::sdk;
 
 type Failure = SdkError<aws_sdk_ssm::operation::get_parameter::GetParameterError, HttpResponse>;
 
@@ -45,16 +44,8 @@ fn a_call_without_an_answer_is_one_sentence() {
 
 #[tokio::test]
 async fn a_refused_connection_is_one_sentence() {
-    let sdk = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-            "AKIDEXAMPLE",
-            "secret",
-            None,
-            None,
-            "tests",
-        )))
+    let sdk = sdk()
+        .into_builder()
         .retry_config(RetryConfig::disabled())
         .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
             aws_smithy_async::rt::sleep::TokioSleep::new(),

@@ -2,8 +2,8 @@ use aws_smithy_types::body::SdkBody;
 use http::Request;
 use serde_json::json;
 
+use crate::samples::web;
 use crate::services::clients::{CONFIGURATION_AGE, Clients};
-use crate::services::samples::web;
 use crate::services::wire::ssm::{get_parameter, parameter};
 use crate::services::wire::{connect, denied, json_error, json_request, ok_json, replay};
 use crate::world::{Apps, Web};

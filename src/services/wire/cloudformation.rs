@@ -4,10 +4,7 @@ use aws_smithy_types::body::SdkBody;
 use http::{Request, Response};
 
 use super::{form_error, form_request, not_authorized, ok};
-
-/// The stack's ARN.
-pub(in crate::services) const STACK_ID: &str = "arn:aws:cloudformation:us-east-1:012345678912:\
-     stack/web/6a1f4e30-b3f8-11f0-9d2c-0e7a5c2f9b41";
+use crate::samples::STACK_ID;
 
 /// The pairs of every update in the tests, besides its token or its change set's name, and nothing
 /// else: no tags, topics, role or policy.

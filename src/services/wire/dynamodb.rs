@@ -5,7 +5,7 @@ use http::{Request, Response};
 use serde_json::{Value, json};
 
 use super::{json_error, json_request, nonce};
-use crate::services::samples::{DIGEST, REQUEST};
+use crate::samples::{DIGEST, REQUEST};
 use crate::world::Applied;
 use crate::world::snapshot::Version;
 

@@ -2,6 +2,7 @@ use crate::model::Digest;
 use crate::model::command::Via;
 
 use super::*;
+use crate::samples::{self, COMMIT, at, vote};
 
 const HOSTILE: &str = "<!channel> <script>alert(1)</script> & \u{0}\u{1b}[31m\u{202e} `*_~ <@U1|x>";
 
@@ -12,46 +13,8 @@ fn app(more: &str) -> App {
     App::parse(&"web".parse().expect("valid"), "test", &json).expect("valid")
 }
 
-fn at(text: &str) -> Timestamp {
-    text.parse().expect("a time")
-}
-
-fn vote(user: &str, approves: bool) -> Vote {
-    Vote {
-        by: format!("{user} (Slack)"),
-        user: Some(user.to_owned()),
-        via: Via::Slack,
-        approves,
-        at: at("2026-03-17T10:00:00Z"),
-        trace: None,
-    }
-}
-
 fn request(progress: Progress) -> ApprovalRequest {
-    let digest = Digest::of(b"x");
-    ApprovalRequest {
-        id: "req-0123456789abcdef0123456789abcdef".parse().expect("an id"),
-        digest,
-        commit: Some("9fceb02d0ae598e95dc970b74767f19372d61af8".parse().expect("a commit")),
-        tag: Some("production_9fceb02d0ae598e95dc970b74767f19372d61af8".parse().expect("a tag")),
-        running_tag: Some("production_e83c516".to_owned()),
-        running_commit: Some("e83c516".parse().expect("a commit")),
-        running_since: Some(at("2026-03-16T09:41:30Z")),
-        at: at("2026-03-17T09:41:30Z"),
-        expires_at: at("2026-03-20T09:41:30Z"),
-        why: "the app's mode is `approval`".to_owned(),
-        changes: Vec::new(),
-        repository: None,
-        shown_changes: None,
-        policy: None,
-        votes: vec![vote("UALICE", true)],
-        promoted_by: None,
-        is_approved: false,
-        progress,
-        channel: Some("C1".to_owned()),
-        posted: None,
-        shown: None,
-    }
+    ApprovalRequest { progress, ..samples::request() }
 }
 
 /// Every text of the message, with what Slack takes at its place.
@@ -218,7 +181,7 @@ fn a_question_names_what_would_run_and_what_runs() {
         .iter()
         .filter_map(|field| field["text"].as_str())
         .collect();
-    let fields = fields.join("\n").replace("9fceb02d0ae598e95dc970b74767f19372d61af8", "9fceb02…");
+    let fields = fields.join("\n").replace(COMMIT, "9fceb02…");
     insta::assert_snapshot!(fields, @r"
     *Commit*
     `9fceb02…` (<https://github.com/acme/web/compare/e83c516...9fceb02…|compare>)

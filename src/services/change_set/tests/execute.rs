@@ -3,8 +3,9 @@ use http::{Request, Response};
 
 use super::{CHANGE_SET_ID, not_found};
 use crate::error::Error;
+use crate::samples::STACK_ID;
 use crate::services::samples::{TOKEN, web_app};
-use crate::services::wire::cloudformation::{STACK_ID, answered, ask, denied_answer};
+use crate::services::wire::cloudformation::{answered, ask, denied_answer};
 use crate::services::wire::{answer, denied, form_error, replay};
 use crate::world::{Applied, NotUpdated};
 

@@ -8,8 +8,9 @@ use super::CHANGE_SET_ID;
 use crate::error::Error;
 use crate::model::Digest;
 use crate::model::change_set::{Change, ChangeSet, Changes, Replacement};
+use crate::samples::STACK_ID;
 use crate::services::samples::{TOKEN, web_app};
-use crate::services::wire::cloudformation::{STACK_ID, answered, ask, element, parameter_member};
+use crate::services::wire::cloudformation::{answered, ask, element, parameter_member};
 use crate::services::wire::{Recording, ok, replay};
 
 fn describe() -> Request<SdkBody> {

@@ -2,8 +2,9 @@ use jiff::Timestamp;
 
 use crate::error::Error;
 use crate::model::stack::{EventsWanted, StackEvent, UpdateEnd};
+use crate::samples::STACK_ID;
 use crate::services::samples::TOKEN;
-use crate::services::wire::cloudformation::{STACK_ID, answered, ask, denied_answer, element};
+use crate::services::wire::cloudformation::{answered, ask, denied_answer, element};
 use crate::services::wire::{Recording, denied, replay};
 
 /// An event on `resource`: its logical id, its type and its physical id.

@@ -3,8 +3,9 @@ use http::{Request, Response};
 
 use crate::error::Error;
 use crate::model::stack::{Parameter, Stack};
+use crate::samples::STACK_ID;
 use crate::services::wire::cloudformation::{
-    STACK_ID, answered, ask, denied_answer, element, parameter_member,
+    answered, ask, denied_answer, element, parameter_member,
 };
 use crate::services::wire::{Recording, answer, denied, form_error, ok, replay};
 

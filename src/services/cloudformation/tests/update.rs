@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::model::promotion::Update;
+use crate::samples::STACK_ID;
 use crate::services::samples::{TOKEN, app, update, web_app};
-use crate::services::wire::cloudformation::{STACK_ID, UPDATE, answered, ask, denied_answer};
+use crate::services::wire::cloudformation::{UPDATE, answered, ask, denied_answer};
 use crate::services::wire::{Recording, answer, denied, form_error, ok, replay};
 use crate::world::{Applied, NotUpdated};
 

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::model::approval::RequestIndex;
 use crate::model::command::{SlackOrigin, Standing};
 use crate::model::session::Session;
+use crate::samples::{DIGEST, REQUEST, web};
 use crate::services::clients::Clients;
-use crate::services::samples::{DIGEST, REQUEST, web};
 use crate::services::wire::dynamodb::{
     OTHER_NONCE, ask, condition_failed, get_item, put_item, request_item, text,
 };

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Part, parts, roster_part};
 use crate::error::Error;
 use crate::model::known_apps::{KnownApps, Trouble, Unfinished};
-use crate::services::samples::web;
+use crate::samples::web;
 use crate::services::wire::dynamodb::{
     LATER_NONCE, OTHER_NONCE, ask, cancelled, check_failed, condition_failed, get_item, put_item,
     put_over_read, read_version, reason, saved, text, transact,

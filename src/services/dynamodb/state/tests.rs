@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::model::command::Via;
 use crate::model::promotion::{End, Ended, Promotion};
 use crate::model::state::{CommandRecord, Running, State};
-use crate::services::samples::{DIGEST, web};
+use crate::samples::{DIGEST, web};
 use crate::services::wire::dynamodb::{get_item, put_item, put_over_read, text};
 use crate::services::wire::{Recording, nonce, replay};
 use crate::world::Applied;

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::{Candidates, Newest};
 use crate::model::Digest;
-use crate::services::samples::{tag, web, web_app};
+use crate::samples::web;
+use crate::services::samples::{tag, web_app};
 use crate::services::wire::ecr::{
     MANIFEST, MEDIA_TYPE, OCI, OLD_MANIFEST, batch_get_image, image, images, no_repository, row,
 };

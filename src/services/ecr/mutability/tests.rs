@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
-use crate::services::samples::{tag, web};
+use crate::samples::web;
+use crate::services::samples::tag;
 use crate::services::wire::ecr::ask;
 use crate::services::wire::{Recording, json_denied, ok_json, replay};
 

@@ -3,7 +3,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::services::samples::{COMMIT, OTHER_COMMIT, app, web_app};
+use crate::samples::{COMMIT, OTHER_COMMIT};
+use crate::services::samples::{app, web_app};
 use crate::services::wire::ecr::{INDEX, OCI, ask, batch_get_image, images, no_repository, row};
 use crate::services::wire::{Recording, connect, ok, ok_json, replay};
 

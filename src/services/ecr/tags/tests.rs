@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::model::Digest;
-use crate::services::samples::{tag, web};
+use crate::samples::web;
+use crate::services::samples::tag;
 use crate::services::wire::ecr::{
     MANIFEST, MEDIA_TYPE, ask, batch_get_image, describe_images, image, images, row,
 };

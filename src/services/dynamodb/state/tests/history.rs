@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{ended, ended_item};
 use crate::model::promotion::Ended;
-use crate::services::samples::web;
+use crate::samples::web;
 use crate::services::wire::dynamodb::{OTHER_NONCE, ask, text};
 use crate::services::wire::{Recording, ok_json, replay};
 

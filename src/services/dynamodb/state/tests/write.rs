@@ -8,7 +8,8 @@ use super::{
 use crate::error::Error;
 use crate::model::answer::Answer;
 use crate::model::state::{CommandRecord, State};
-use crate::services::samples::{approval_request, web};
+use crate::samples::web;
+use crate::services::samples::approval_request;
 use crate::services::wire::dynamodb::{
     LATER_NONCE, OTHER_NONCE, ask, condition_failed, native, put_item, read_version, request_item,
     saved, transact,
