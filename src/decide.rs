@@ -7,12 +7,14 @@
 //!
 //! Each file uses only those before it: `plan`, `draft`, `finish`, `lookup`, `named`, `cause`,
 //! `rights`, `change_set`, `request`, `review`, `intent`, `send`, `promote`, `adopt`, `cancel`,
-//! `hold`, `next`, `ask`, `approve`, `rollback`, `repeated`, `catch_up`, `report`, `trouble`. The
+//! `hold`, `rollback`, `bake`, `next`, `ask`, `approve`, `repeated`, `verify`, `catch_up`,
+//! `report`, `trouble`. The
 //! methods of `Draft` stand in `draft`, `finish` and `lookup`; everything above is functions.
 
 mod adopt;
 mod approve;
 mod ask;
+mod bake;
 mod cancel;
 mod catch_up;
 mod cause;
@@ -35,12 +37,13 @@ mod rights;
 mod rollback;
 mod send;
 mod trouble;
+mod verify;
 
 pub use self::plan::{Plan, Stages, Step, Trigger};
 pub use self::rights::{identity_objection, slack_objection};
 
 use self::catch_up::catch_up;
-use self::draft::{Draft, is_about};
+use self::draft::{Draft, Pace, is_about};
 use self::plan::{Decided, First};
 use crate::model::Digest;
 use crate::model::answer::{Answer, Outcome};
@@ -67,7 +70,7 @@ fn decided(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided {
         Ok(usable) => usable,
         Err(error) => {
             let stages = trouble::told_once(app, trigger, seen, &error);
-            return Ok(Plan { stages, reply: Err(error) });
+            return Ok(Plan { stages, reply: Err(error), unread: None });
         }
     };
     // The sandbox's configuration may be a minute old. Only a newer read shows whether the app has
@@ -83,12 +86,18 @@ fn decided(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided {
         }
         Trigger::Pushed(digest) => {
             let by = format!("push of `{}`", app.config.source_tag);
-            let mut draft = catch_up(app, seen, stack, tags, true)?;
+            let mut draft = catch_up(app, seen, stack, tags, Pace::Push)?;
             draft.state.first_seen = None;
             next::proceed(draft, digest, &by, Via::Push)
         }
-        Trigger::Due(cause) => next::look(catch_up(app, seen, stack, tags, false)?, cause),
-        Trigger::Command(command) => carry_out(catch_up(app, seen, stack, tags, false)?, command),
+        Trigger::Due(cause) => next::look(catch_up(app, seen, stack, tags, Pace::Routine)?, cause),
+        Trigger::Command(command) => {
+            // Slack waits three seconds for an answer.
+            let is_patient =
+                matches!(command.act, Act::Status | Act::Reconcile) && command.slack.is_none();
+            let pace = if is_patient { Pace::Routine } else { Pace::Person };
+            carry_out(catch_up(app, seen, stack, tags, pace)?, command)
+        }
     }
 }
 

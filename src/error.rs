@@ -63,6 +63,17 @@ pub enum Error {
         /// Why people were not notified.
         cause: Box<Error>,
     },
+    /// The event was carried out, but ECS could not be asked whether it runs the image.
+    #[error(
+        "`{outcome}`, but ECS could not be asked whether it runs the image: {problem}",
+        outcome = reply.outcome()
+    )]
+    Unverified {
+        /// The result.
+        reply: Box<Reply>,
+        /// Why ECS could not be asked.
+        problem: String,
+    },
     /// Other invocations kept changing the app's state.
     #[error(
         "the state of `{repository}` kept changing (read {rounds} times); the next look continues"
@@ -103,6 +114,7 @@ impl Error {
             Error::Aws { .. } => "AwsCall",
             Error::Unexpected { .. } => "UnexpectedAnswer",
             Error::Untold { cause, .. } => cause.kind(),
+            Error::Unverified { .. } => "Unverified",
             Error::Contended { .. } => "Contended",
             Error::OutOfTime { .. } => "OutOfTime",
             Error::Several { .. } => "Several",

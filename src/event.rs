@@ -2,8 +2,10 @@
 //! own, which alone knows its wire format. No I/O here.
 
 mod cloudformation;
+mod cloudwatch;
 pub mod command;
 mod ecr;
+mod ecs;
 mod envelope;
 pub mod payload;
 mod sns;
@@ -36,6 +38,16 @@ pub enum Event {
     StackChanged {
         /// The stack's ARN.
         stack_id: String,
+    },
+    /// ECS deploys a service, or has done something with it.
+    ServiceChanged {
+        /// The service's ARN.
+        service: String,
+    },
+    /// An alarm changed its state.
+    AlarmChanged {
+        /// The alarm's name.
+        alarm: String,
     },
     /// It is time to look at the configured apps.
     Due {

@@ -1,6 +1,8 @@
 //! One invocation: passes an HTTP request, the schedule or an event on to the code that answers it.
 //! Decides nothing.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tracing::info;
@@ -11,12 +13,16 @@ use crate::event::payload::parse;
 use crate::event::{Event, Invocation, NotUnderstood};
 use crate::function_url::Request;
 use crate::model::answer::Answer;
+use crate::model::bake::alarm_name;
 use crate::model::command::Command;
 use crate::model::config::{App, ConfigError};
+use crate::model::ecs::known::KnownServices;
 use crate::model::report::Reply;
+use crate::model::state::State;
 use crate::model::{Digest, Repository, Tag};
 use crate::reconcile::look;
 use crate::schedule;
+use crate::text::brief;
 use crate::web::{self, board_link};
 use crate::world::Web;
 use crate::world::snapshot::Subject;
@@ -69,6 +75,8 @@ async fn on_event<W: Web>(
             on_push(world, repository, digest, &tag).await
         }
         Event::StackChanged { stack_id } => on_stack(world, &stack_id, deadline).await,
+        Event::ServiceChanged { service } => on_service(world, &service, deadline).await,
+        Event::AlarmChanged { alarm } => on_alarm(world, &alarm, deadline).await,
         Event::Due { only_open_work } => {
             let look = routine(world, "schedule");
             schedule::look_at_configured(world, only_open_work, deadline, look).await
@@ -106,15 +114,85 @@ async fn on_stack<W: Web>(
     stack_id: &str,
     deadline: Option<Timestamp>,
 ) -> Result<Reply, Error> {
-    const CAUSE: &str = "change of the stack";
     // An unreadable configuration names no stack. The schedule reports it.
     let apps = world.known_apps().await?.into_iter().filter_map(|(_, app)| app.ok());
     let concerned: Vec<App> = apps.filter(|app| app.is_about(stack_id)).collect();
-    match concerned.as_slice() {
-        [] => Ok(Answer::ignored(None, format!("no app is configured for {stack_id}")).into()),
-        [app] => look(world, app, &Trigger::Due(CAUSE), &Subject::default()).await,
-        _ => schedule::look_at_several(world, concerned, deadline, routine(world, CAUSE)).await,
+    if concerned.is_empty() {
+        return Ok(Answer::ignored(None, format!("no app is configured for {stack_id}")).into());
     }
+    look_at_these(world, concerned, "change of the stack", deadline).await
+}
+
+async fn look_at_these<W: Web>(
+    world: &W,
+    apps: Vec<App>,
+    cause: &'static str,
+    deadline: Option<Timestamp>,
+) -> Result<Reply, Error> {
+    match apps.as_slice() {
+        [app] => look(world, app, &Trigger::Due(cause), &Subject::default()).await,
+        _ => schedule::look_at_several(world, apps, deadline, routine(world, cause)).await,
+    }
+}
+
+/// Looks at the apps whose promotion is being verified on this ECS service. A service that nobody
+/// knows yet may be of any app that is being verified.
+async fn on_service<W: Web>(
+    world: &W,
+    service: &str,
+    deadline: Option<Timestamp>,
+) -> Result<Reply, Error> {
+    let is_verified = |app: &App| app.config.verify.minutes.is_some();
+    let waits_for_it = |state: &State| {
+        let is_it = |known: &KnownServices| known.list.iter().any(|known| known.arn == service);
+        state.verifying.is_some() && state.services.as_ref().is_none_or(is_it)
+    };
+    let nothing = format!("no promotion is being verified on {}", brief(service));
+    let cause = "change of the ECS service";
+    on_change(world, is_verified, waits_for_it, cause, nothing, deadline).await
+}
+
+/// Looks at the apps that bake on this alarm.
+async fn on_alarm<W: Web>(
+    world: &W,
+    alarm: &str,
+    deadline: Option<Timestamp>,
+) -> Result<Reply, Error> {
+    let watches_it = |app: &App| {
+        let alarms = app.config.bake.iter().flat_map(|rule| &rule.alarms);
+        alarms.into_iter().any(|watched| alarm_name(watched) == alarm)
+    };
+    let bakes = |state: &State| state.bake.is_some();
+    let nothing = format!("no promotion bakes on the alarm `{}`", brief(alarm));
+    on_change(world, watches_it, bakes, "change of an alarm", nothing, deadline).await
+}
+
+/// Looks at the apps of which the configuration and then the state say that they wait for a change.
+async fn on_change<W: Web>(
+    world: &W,
+    may_wait: impl Fn(&App) -> bool,
+    waits: impl Fn(&State) -> bool,
+    cause: &'static str,
+    nothing: String,
+    deadline: Option<Timestamp>,
+) -> Result<Reply, Error> {
+    // An unreadable configuration waits for nothing. The schedule reports it.
+    let apps = world.known_apps().await?.into_iter().filter_map(|(_, app)| app.ok());
+    let mut concerned: Vec<App> = apps.filter(may_wait).collect();
+    let names: Vec<Repository> = concerned.iter().map(|app| app.repository.clone()).collect();
+    let mut states = BTreeMap::new();
+    if !names.is_empty() {
+        states = world.states(&names).await?;
+    }
+    concerned.retain(|app| {
+        // If a state cannot be read, the look says why.
+        states.get(&app.repository).is_some_and(|state| state.as_ref().map_or(true, &waits))
+    });
+    if concerned.is_empty() {
+        info!(reason = %nothing, "ignored");
+        return Ok(Answer::ignored(None, nothing).into());
+    }
+    look_at_these(world, concerned, cause, deadline).await
 }
 
 async fn on_command<W: Web>(world: &W, command: Command) -> Result<Reply, Error> {

@@ -2,9 +2,11 @@
 
 pub mod answer;
 pub mod approval;
+pub mod bake;
 pub mod change_set;
 pub mod command;
 pub mod config;
+pub mod ecs;
 pub mod image;
 pub mod known_apps;
 pub mod limits;
@@ -14,6 +16,7 @@ pub mod report;
 pub mod session;
 pub mod stack;
 pub mod state;
+pub mod verification;
 
 use std::fmt;
 use std::str::FromStr;

@@ -63,6 +63,10 @@ pub async fn look_for_a_person<W: World>(
             warn!(%cause, "people were not told yet");
             Ok(*reply)
         }
+        Err(Error::Unverified { reply, problem }) => {
+            warn!(%problem, "ECS could not be asked");
+            Ok(*reply)
+        }
         looked => looked,
     }
 }
@@ -83,7 +87,7 @@ pub async fn look_only<W: World>(
         let mut seen = world.observe(&look.app, subject).await?;
         match look.decision(world, trigger, &mut seen).await? {
             Decision { reply: Some(reply), .. } => return Ok(Some(reply?)),
-            Decision { stages, reply: None } if stages.is_empty() => {}
+            Decision { stages, reply: None, .. } if stages.is_empty() => {}
             Decision { .. } => return Ok(None),
         }
     }
@@ -102,11 +106,13 @@ struct Decision {
     stages: Stages,
     /// The answer once that is done; without one, another look follows.
     reply: Option<Result<Reply, ConfigError>>,
+    /// Why something could not be read, if the invocation is to fail with that.
+    unread: Option<String>,
 }
 
 impl Decision {
     /// Only looks again.
-    const LOOK_AGAIN: Self = Self { stages: Vec::new(), reply: None };
+    const LOOK_AGAIN: Self = Self { stages: Vec::new(), reply: None, unread: None };
 }
 
 impl<'a> Look<'a> {
@@ -125,7 +131,7 @@ impl<'a> Look<'a> {
         let mut seen = world.observe(&self.app, subject).await?;
         seen.learned = self.learned.clone();
         seen.matches.clone_from(&self.learned.matches);
-        let Decision { stages, reply } = self.decision(world, trigger, &mut seen).await?;
+        let Decision { stages, reply, unread } = self.decision(world, trigger, &mut seen).await?;
         let reply = match reply.transpose() {
             Ok(reply) => reply,
             Err(error) => {
@@ -133,10 +139,15 @@ impl<'a> Look<'a> {
                 return Err(error.into());
             }
         };
-        self.learned.matches.clone_from(&seen.matches);
+        self.learn_from(&seen);
         log(&stages, reply.as_ref(), round);
         match (carry_out(world, &self.app, &stages, &seen).await?, reply) {
-            (CarriedOut::Whole, Some(reply)) => return Ok(Some(reply)),
+            (CarriedOut::Whole, Some(reply)) => {
+                return match unread {
+                    None => Ok(Some(reply)),
+                    Some(problem) => Err(Error::Unverified { reply: Box::new(reply), problem }),
+                };
+            }
             (CarriedOut::Untold(cause), Some(reply)) => {
                 return Err(Error::Untold { reply: Box::new(reply), cause: Box::new(cause) });
             }
@@ -169,10 +180,10 @@ impl<'a> Look<'a> {
                 Step::Read(question) => world.read(&self.app, &question, seen).await?,
                 Step::LookAgain(stages) => {
                     self.learned.vain_looks += u32::from(stages.is_empty());
-                    return Ok(Decision { stages, reply: None });
+                    return Ok(Decision { stages, ..Decision::LOOK_AGAIN });
                 }
-                Step::Finish(Plan { stages, reply }) => {
-                    return Ok(Decision { stages, reply: Some(reply) });
+                Step::Finish(Plan { stages, reply, unread }) => {
+                    return Ok(Decision { stages, reply: Some(reply), unread });
                 }
             }
         }
@@ -186,7 +197,18 @@ impl<'a> Look<'a> {
     fn deleted(&self) -> Decision {
         let repository = Some(self.app.repository.clone());
         let answer = Answer::ignored(repository, "its configuration was deleted");
-        Decision { stages: Vec::new(), reply: Some(Ok(answer.into())) }
+        Decision { reply: Some(Ok(answer.into())), ..Decision::LOOK_AGAIN }
+    }
+
+    /// Remembers what took long to read, or could not be read, for the next round.
+    fn learn_from(&mut self, seen: &Snapshot) {
+        self.learned.matches.clone_from(&seen.matches);
+        if let Some(Err(unread)) = &seen.services {
+            self.learned.unread_services = Some(unread.clone());
+        }
+        if let Some(Err(unread)) = &seen.alarms {
+            self.learned.unread_alarms = Some(unread.clone());
+        }
     }
 
     /// Remembers an interruption for the next round. Fails if an answer was lost too often.

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::model::approval::{ApprovalRequest, Progress, Vote};
 use crate::model::command::Via;
 use crate::model::config::App;
+use crate::model::promotion::{Basis, Promotion};
 use crate::model::stack::Stack;
 use crate::model::{Digest, Repository};
 
@@ -41,6 +42,7 @@ pub(crate) fn stack(status: &str) -> Stack {
         id: STACK_ID.to_owned(),
         name: "web".to_owned(),
         status: status.to_owned(),
+        updated_at: None,
         parent: None,
         parameters: Vec::new(),
         capabilities: Vec::new(),
@@ -50,6 +52,34 @@ pub(crate) fn stack(status: &str) -> Stack {
 /// A time.
 pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().expect("a time")
+}
+
+/// A promotion of the image [`DIGEST`] by a push, which was sent.
+pub(crate) fn promotion() -> Promotion {
+    Promotion {
+        token: "ecr-promoter-0f4d7c2b91e65a38d0c7be54f1a29386".parse().expect("a token"),
+        digest: DIGEST.parse().expect("a digest"),
+        commit: Some(COMMIT.parse().expect("a commit")),
+        tag: format!("production_{COMMIT}").parse().expect("a tag"),
+        previous_tag: "production_e83c516".to_owned(),
+        previous_commit: None,
+        previous_digest: None,
+        stack: "web".to_owned(),
+        by: "push of `latest`".to_owned(),
+        via: Via::Push,
+        basis: Some(Basis::Automation),
+        at: at("2026-03-17T09:41:30Z"),
+        sent_at: Some(at("2026-03-17T09:41:30Z")),
+        accepted_at: None,
+        command: None,
+        rolls_back: None,
+        rolls_back_digest: None,
+        why: None,
+        cancelled_by: None,
+        request: None,
+        votes: Vec::new(),
+        deletes_change_sets: Vec::new(),
+    }
 }
 
 /// A vote in Slack.

@@ -1,6 +1,6 @@
 //! Accepts the stack's value as what runs, and holds the app, since somebody else set it.
 
-use super::draft::Draft;
+use super::draft::{Draft, Pace};
 use super::plan::Decided;
 use super::rights::objection_to;
 use crate::model::Tag;
@@ -26,6 +26,8 @@ pub(super) fn adopt(draft: &mut Draft<'_>, reason: String) -> Decided<()> {
     let digest = recorded.or(found.digest);
     draft.state.running =
         Some(Running { by: OUTSIDE.to_owned(), since: Some(draft.now), digest, ..found });
+    // What ECS runs is compared with another image from now on.
+    draft.state.services = None;
     hold_for_outsiders(draft, reason);
     Ok(())
 }
@@ -52,7 +54,7 @@ pub(super) fn found(draft: &Draft<'_>) -> Decided<Running> {
 
 /// Whether a push is about to go out: it does not wait for what a later look can find out as well.
 pub(super) fn is_urgent(draft: &Draft<'_>) -> Decided<bool> {
-    let Some(newest) = draft.seen.newest.as_ref().filter(|_| draft.is_push) else {
+    let Some(newest) = draft.seen.newest.as_ref().filter(|_| draft.pace == Pace::Push) else {
         return Ok(false);
     };
     let is_new = draft.running_digest().as_ref() != Some(newest);

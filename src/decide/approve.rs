@@ -82,11 +82,19 @@ fn decided_before<'a>(
 ) -> MayEnd<Draft<'a>> {
     let (outcome, reason) = match &request.progress {
         Progress::Pending => return Ok(Continue(draft)),
-        Progress::Approved | Progress::Waiting(_) | Progress::Deploying if request.may_go() => {
+        Progress::Approved
+        | Progress::Waiting(_)
+        | Progress::Deploying
+        | Progress::Verifying(_)
+            if request.may_go() =>
+        {
             let cause = Cause::by_approval(request, command.via, Some(&command.id));
             return promote(draft, digest, &cause).map(Break);
         }
-        Progress::Approved | Progress::Waiting(_) | Progress::Deploying => {
+        Progress::Approved
+        | Progress::Waiting(_)
+        | Progress::Deploying
+        | Progress::Verifying(_) => {
             // Somebody promoted it before people had decided.
             let open = draft.state.open.iter().find(|open| open.digest == *digest).cloned();
             return match open {
@@ -96,7 +104,7 @@ fn decided_before<'a>(
         }
         Progress::Rejected => (Outcome::Rejected, rejected(request)),
         Progress::Expired => (Outcome::Expired, expired(&draft)),
-        Progress::Deployed(_) => {
+        Progress::Deployed(_) | Progress::Baking(_) => {
             (Outcome::Unchanged, "it was approved and deployed before".to_owned())
         }
         Progress::Failed(reason) => {
@@ -165,11 +173,17 @@ fn reject(mut draft: Draft<'_>, command: &Command, digest: &Digest) -> Decided {
         Progress::Pending | Progress::Expired => {}
         Progress::Rejected => return Ok(draft.nothing(Outcome::Rejected, rejected(&request))),
         Progress::Superseded => return Ok(not_the_candidate(&draft)),
-        Progress::Approved | Progress::Waiting(_) | Progress::Deploying => {
+        Progress::Approved
+        | Progress::Waiting(_)
+        | Progress::Deploying
+        | Progress::Verifying(_) => {
             let reason = format!("{} approved it before: `cancel` stops it", request.who(true));
             return Ok(draft.nothing(Outcome::Unchanged, reason));
         }
-        Progress::Deployed(_) | Progress::Failed(_) | Progress::Cancelled(_) => {
+        Progress::Deployed(_)
+        | Progress::Baking(_)
+        | Progress::Failed(_)
+        | Progress::Cancelled(_) => {
             let reason = "it was decided on before, and that has ended".to_owned();
             return Ok(draft.nothing(Outcome::Unchanged, reason));
         }

@@ -29,6 +29,16 @@ pub(super) fn cancel(mut draft: Draft<'_>, command: &Command) -> Decided {
             draft.about(&request);
             return Ok(draft.nothing(Outcome::Cancelled, reason));
         }
+        if let Some(verifying) = &draft.state.verifying
+            && draft.stack.phase() == Phase::AtRest
+        {
+            let reason = format!(
+                "CloudFormation has finished the update to `{}`, so it cannot be cancelled any \
+                 more: `rollback {}` goes back",
+                verifying.promotion.tag, draft.app.repository
+            );
+            return Ok(draft.refused(&reason));
+        }
         let under_way = if draft.stack.phase() == Phase::Busy {
             "the stack is busy with an operation that is not ecr-promoter's, or that cannot be \
              cancelled any more"

@@ -4,10 +4,11 @@
 
 use super::adopt::{BEFORE, adopt, found, hold_for_outsiders, is_urgent};
 use super::cause::{end_as_failed, failed};
-use super::draft::Draft;
+use super::draft::{Draft, Pace};
 use super::plan::{Decided, First};
 use super::request::retire_request;
 use super::rights::objection_to;
+use super::verify::{compare, finished, reason_of_failure, verify};
 use crate::model::answer::Outcome;
 use crate::model::config::App;
 use crate::model::image::Tags;
@@ -24,15 +25,17 @@ pub(super) fn catch_up<'a>(
     seen: &'a Snapshot,
     stack: &'a Stack,
     tags: &'a Tags,
-    is_push: bool,
+    pace: Pace,
 ) -> Decided<Draft<'a>> {
-    let mut draft = Draft { is_push, ..Draft::new(app, seen, stack, tags) };
+    let mut draft = Draft { pace, ..Draft::new(app, seen, stack, tags) };
     tell_of_policy(&mut draft)?;
     match stack.phase() {
         Phase::AtRest => {
             close_ended(&mut draft)?;
             recognize_value(&mut draft)?;
             close_hopeless(&mut draft)?;
+            verify(&mut draft)?;
+            compare(&mut draft)?;
         }
         Phase::Broken => close_ended(&mut draft)?,
         Phase::Busy | Phase::Leaving | Phase::Gone => {}
@@ -87,7 +90,7 @@ fn tell_of_policy(draft: &mut Draft<'_>) -> Decided<()> {
 fn close_ended(draft: &mut Draft<'_>) -> Decided<()> {
     for open in draft.state.open.clone() {
         if draft.stack.phase() == Phase::AtRest && draft.value() == open.tag.as_str() {
-            deployed(draft, &open);
+            finished(draft, &open);
             continue;
         }
         match draft.events()?.end_of(&open.token) {
@@ -99,8 +102,11 @@ fn close_ended(draft: &mut Draft<'_>) -> Decided<()> {
                 draft.look_again()?;
                 lose_sight_of(draft, &open, "its events do not say that the update has ended");
             }
-            Some(UpdateEnd::Complete) => deployed(draft, &open),
-            Some(UpdateEnd::Failed(reason)) => failed(draft, &open, &reason),
+            Some(UpdateEnd::Complete) => finished(draft, &open),
+            Some(UpdateEnd::Failed(reason)) => {
+                let reason = reason_of_failure(draft, &open, &reason)?;
+                failed(draft, &open, &reason);
+            }
             Some(UpdateEnd::Unknown) if open.sent_at.is_none() && open.accepted_at.is_none() => {}
             Some(UpdateEnd::Unknown) => lose_sight_of(
                 draft,
@@ -111,14 +117,6 @@ fn close_ended(draft: &mut Draft<'_>) -> Decided<()> {
         }
     }
     Ok(())
-}
-
-fn deployed(draft: &mut Draft<'_>, open: &Promotion) {
-    draft.end(open, End::Deployed, "CloudFormation finished the update");
-    let mut notice =
-        open.notice(Outcome::Deployed, "CloudFormation finished the update", draft.now);
-    notice.took_seconds = Some(draft.now.duration_since(open.at).as_secs());
-    draft.announce(notice);
 }
 
 /// Ends a promotion whose tag the stack does not have, although it is at rest, for an unknown

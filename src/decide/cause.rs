@@ -37,6 +37,8 @@ pub(super) struct Cause<'a> {
     pub(super) rolls_back: Option<String>,
     /// The image that it rolls back from.
     pub(super) rolls_back_digest: Option<Digest>,
+    /// Why, where that is not plain from who asks: an alarm's reason.
+    pub(super) why: Option<String>,
     /// The request whose approval it rests on.
     pub(super) request: Option<RequestId>,
 }
@@ -59,6 +61,7 @@ impl<'a> Cause<'a> {
             avoid: None,
             rolls_back: None,
             rolls_back_digest: None,
+            why: None,
             request: None,
         }
     }
@@ -75,6 +78,7 @@ impl<'a> Cause<'a> {
             avoid: None,
             rolls_back: open.rolls_back.clone(),
             rolls_back_digest: open.rolls_back_digest.clone(),
+            why: open.why.clone(),
             request: open.request.clone(),
         }
     }
@@ -96,6 +100,7 @@ impl<'a> Cause<'a> {
             avoid: None,
             rolls_back: None,
             rolls_back_digest: None,
+            why: None,
             request: Some(request.id.clone()),
         }
     }
@@ -119,6 +124,15 @@ impl<'a> Cause<'a> {
             draft.state.all_requests().any(|request| request.id == *id && request.is_approved)
         };
         self.via.is_automation() || self.request.as_ref().is_some_and(is_approved)
+    }
+}
+
+impl Draft<'_> {
+    /// Whether ECS runs another image than the stack names, and somebody asks for a promotion all
+    /// the same: it then gets another tag, so that CloudFormation sees a change. Automation leaves
+    /// that alone.
+    pub(super) fn runs_elsewhere_for(&self, cause: &Cause<'_>) -> bool {
+        !cause.via.is_automation() && self.state.runs_elsewhere()
     }
 }
 

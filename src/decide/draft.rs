@@ -35,6 +35,17 @@ pub(super) struct About {
     pub(super) request: Option<RequestId>,
 }
 
+/// How much a look may read before it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// An image was pushed: nothing that can wait delays its update.
+    Push,
+    /// A person waits for the answer.
+    Person,
+    /// Nobody waits: ECS and CloudWatch are asked too.
+    Routine,
+}
+
 /// A plan in the making: the state as it is to be, and what led there.
 pub(super) struct Draft<'a> {
     pub(super) app: &'a App,
@@ -46,8 +57,8 @@ pub(super) struct Draft<'a> {
     pub(super) ended: Vec<Ended>,
     pub(super) command: Option<CommandRecord>,
     pub(super) subject: About,
-    /// An image was pushed: nothing that can wait delays its update.
-    pub(super) is_push: bool,
+    /// How much the look may read.
+    pub(super) pace: Pace,
     /// No push and no command for an image caused this look: it answers with what it found ended.
     pub(super) is_look: bool,
     /// One of our updates arrived although a newer promotion had replaced it: it is undone.
@@ -63,6 +74,8 @@ pub(super) struct Draft<'a> {
     pub(super) is_plan: bool,
     /// The promotion whose change set is still needed.
     pub(super) in_review: Option<Token>,
+    /// Why ECS could not be read, where that is news.
+    pub(super) unread: Option<String>,
     /// Change sets, by name, that cannot be used any more although their promotion waits: they are
     /// made anew.
     pub(super) discarded: Vec<String>,
@@ -102,7 +115,8 @@ impl<'a> Draft<'a> {
             ended: Vec::new(),
             command: None,
             subject: About::default(),
-            is_push: false,
+            pace: Pace::Person,
+            unread: None,
             is_look: false,
             is_stray: false,
             is_first_sight,
@@ -126,7 +140,7 @@ impl<'a> Draft<'a> {
              how this update ended",
             self.app.config.parameter, self.stack.name, other.stack
         );
-        for open in &other.open {
+        for open in other.open.iter().chain(other.verifying.iter().map(|it| &it.promotion)) {
             self.end(open, End::Superseded, reason.clone());
             self.announce(open.notice(Outcome::Superseded, reason.clone(), self.now));
         }
@@ -233,7 +247,9 @@ impl<'a> Draft<'a> {
     /// its message shows that.
     pub(super) fn replace_request(&mut self, new: Option<ApprovalRequest>) {
         let Some(mut old) = std::mem::replace(&mut self.state.request, new) else { return };
-        let is_begun = self.state.open.iter().any(|open| open.request.as_ref() == Some(&old.id));
+        let verifying = self.state.verifying.iter().map(|verifying| &verifying.promotion);
+        let mut begun = self.state.open.iter().chain(verifying);
+        let is_begun = begun.any(|open| open.request.as_ref() == Some(&old.id));
         if !old.progress.is_final() && !is_begun {
             old.progress = Progress::Superseded;
         }

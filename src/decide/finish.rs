@@ -24,7 +24,7 @@ impl Draft<'_> {
             .map(|record| CommandRecord { answer: Some(answer.clone()), ..record });
         let mut stages: Stages = self.save(command).map(|save| vec![save]).into_iter().collect();
         stages.extend(tell_and_mark(&self.state, &self.spent_change_sets(), self.now));
-        Plan::new(stages, answer)
+        Plan { unread: self.unread.clone(), ..Plan::new(stages, answer) }
     }
 
     /// Change sets that no promotion needs any more, and that exist or may exist again.
@@ -109,6 +109,17 @@ impl Draft<'_> {
             answer.previous_tag = Some(ended.promotion.previous_tag.clone());
             answer.token = Some(ended.promotion.token.clone());
             answer.reason = ended.reason.clone();
+        } else if let Some(verifying) =
+            self.state.verifying.as_ref().filter(|_| self.is_look && started_nothing)
+        {
+            let promotion = &verifying.promotion;
+            answer.outcome = Outcome::Promoted;
+            answer.digest = Some(promotion.digest.clone());
+            answer.commit = promotion.commit.clone();
+            answer.tag = Some(promotion.tag.clone());
+            answer.previous_tag = Some(promotion.previous_tag.clone());
+            answer.token = Some(promotion.token.clone());
+            answer.reason = verifying.words();
         } else if self.is_look
             && outcome == Outcome::Unchanged
             && let Some(hold) = self.state.hold.as_ref().filter(|hold| hold.at == self.now)

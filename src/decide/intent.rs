@@ -23,6 +23,10 @@ pub(super) fn tag_for(
     // A tag that was moved is not used again: CloudFormation would see no change, and ECS would not
     // pull the image anew.
     taken.extend(draft.state.moved_tag.iter().filter_map(|moved| moved.tag.parse().ok()));
+    // Nor is the tag that the stack names, where ECS runs another image.
+    if draft.runs_elsewhere_for(cause) {
+        taken.extend(draft.as_production_tag(draft.value()));
+    }
     let is_production = |tag: &&Tag| draft.app.config.is_production_tag(tag.as_str());
     let is_free = |tag: &&Tag| {
         draft.tags.holder(tag).flatten().is_none_or(|on| on == digest) && !taken.contains(*tag)
@@ -139,6 +143,7 @@ fn new_promotion(
         command: cause.command.map(str::to_owned),
         rolls_back: cause.rolls_back.clone(),
         rolls_back_digest: cause.rolls_back_digest.clone(),
+        why: cause.why.clone(),
         cancelled_by: None,
         request: cause.request.clone().or_else(|| undecided_request(draft, digest)),
         votes: Vec::new(),

@@ -4,9 +4,10 @@
 use std::ops::ControlFlow::{Break, Continue};
 
 use super::adopt::adopt;
+use super::bake;
 use super::cancel::{send_cancel, unfinished_cancel};
 use super::cause::{Cause, supersede_others};
-use super::draft::Draft;
+use super::draft::{About, Draft};
 use super::plan::{Decided, First, MayEnd};
 use super::promote::promote;
 use super::request::ask;
@@ -67,6 +68,11 @@ pub(super) fn look(mut draft: Draft<'_>, by: &str) -> Decided {
             "seen for the first time: what runs is recorded, and nothing is promoted".to_owned(),
         ));
     }
+    let mut draft = match bake::watch(draft)? {
+        Continue(draft) => draft,
+        Break(plan) => return Ok(plan),
+    };
+    draft.subject = About::default();
     if let Some(newest) = newest {
         return proceed(draft, &newest, by, Via::Schedule);
     }
@@ -191,9 +197,8 @@ fn keep_a_verdict<'a>(draft: Draft<'a>, candidate: &Candidate<'_>) -> MayEnd<Dra
     let has_verdict = draft.state.request.as_ref().is_some_and(|request| match request.progress {
         Progress::Rejected => true,
         Progress::Pending => !is_free,
-        Progress::Approved | Progress::Waiting(_) | Progress::Deploying | Progress::Deployed(_) => {
-            false
-        }
+        Progress::Approved | Progress::Waiting(_) | Progress::Deploying => false,
+        Progress::Verifying(_) | Progress::Deployed(_) | Progress::Baking(_) => false,
         Progress::Failed(_) | Progress::Cancelled(_) | Progress::Superseded | Progress::Expired => {
             false
         }

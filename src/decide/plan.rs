@@ -42,12 +42,15 @@ pub struct Plan {
     pub stages: Stages,
     /// The answer; an error if the configuration cannot be used.
     pub reply: Result<Reply, ConfigError>,
+    /// Why something could not be read, where nobody knows that yet. The plan is carried out
+    /// without it, and then the invocation fails, so that it is logged and tried again.
+    pub unread: Option<String>,
 }
 
 impl Plan {
     /// A plan that answers this in the end.
     pub(super) fn new(stages: Stages, reply: impl Into<Reply>) -> Self {
-        Self { stages, reply: Ok(reply.into()) }
+        Self { stages, reply: Ok(reply.into()), unread: None }
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) fn promote(mut draft: Draft<'_>, digest: &Digest, cause: &Cause<'_>) 
     // Where its tag was put on another image, or taken away, a person's choice gives it a tag of
     // its own.
     let is_moved = draft.state.moved_tag.is_some() && cause.is_choice;
-    if draft.runs(digest) && !is_moved {
+    if draft.runs(digest) && !is_moved && !draft.runs_elsewhere_for(cause) {
         return runs_already(draft, digest, cause);
     }
     let (image, commit) = match draft.image(digest)? {
@@ -93,6 +93,11 @@ fn runs_already(mut draft: Draft<'_>, digest: &Digest, cause: &Cause<'_>) -> Dec
     draft.state.waiting = None;
     note_choice(&mut draft, digest, cause)?;
     supersede_others(&mut draft, None, cause.is_choice)?;
+    if let Some(verifying) = &draft.state.verifying {
+        let words = verifying.words();
+        draft.subject.token = Some(verifying.promotion.token.clone());
+        return Ok(draft.nothing(Outcome::Promoted, words));
+    }
     Ok(draft.nothing(Outcome::Unchanged, "it runs already".to_owned()))
 }
 

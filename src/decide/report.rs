@@ -94,6 +94,9 @@ pub(super) fn status(draft: &Draft<'_>) -> Plan {
         running: state.running.clone(),
         newest,
         open: state.open.clone(),
+        verifying: state.verifying.clone(),
+        bake: state.bake.clone(),
+        services: state.services.iter().flat_map(|known| known.list.clone()).collect(),
         hold: state.hold.clone(),
         request: state.request.clone(),
         waiting: state.waiting.clone(),
@@ -108,7 +111,10 @@ pub(super) fn history(app: &App, seen: &Snapshot) -> Decided {
     let ended = seen.history.as_ref().ok_or(First::Read(Question::History))?;
     let open = seen.state.iter().flat_map(|state| state.open.iter().rev());
     let open = open.cloned().map(HistoryEntry::open);
-    let promotions = open.chain(ended.iter().cloned().map(HistoryEntry::ended)).collect();
+    let verifying = seen.state.iter().flat_map(|state| &state.verifying);
+    let verifying = verifying.map(|it| HistoryEntry::verifying(it.promotion.clone()));
+    let promotions =
+        open.chain(verifying).chain(ended.iter().cloned().map(HistoryEntry::ended)).collect();
     let history = History { repository: app.repository.clone(), promotions };
     Ok(reported(Vec::new(), Report::History(history)))
 }

@@ -172,6 +172,8 @@ pub(super) fn verdict(draft: &mut Draft<'_>) -> Option<Plan> {
         Progress::Approved
         | Progress::Waiting(_)
         | Progress::Deploying
+        | Progress::Verifying(_)
+        | Progress::Baking(_)
         | Progress::Deployed(_)
         | Progress::Failed(_)
         | Progress::Cancelled(_)
@@ -282,7 +284,9 @@ pub(super) fn retire_request(draft: &mut Draft<'_>) -> Decided<()> {
         draft.announce(notice);
     }
     // It got there another way: by hand, or promoted before people had decided.
-    let is_begun = draft.state.open.iter().any(|open| open.digest == request.digest);
+    let verifying = draft.state.verifying.iter().map(|verifying| &verifying.promotion);
+    let mut begun = draft.state.open.iter().chain(verifying);
+    let is_begun = begun.any(|open| open.digest == request.digest);
     if draft.runs(&request.digest)
         && !is_begun
         && let Some(request) =

@@ -1,6 +1,7 @@
 //! `rollback`: goes back to what was deployed before, or to the image that is named. It holds the
 //! app, so that automation does not undo it.
 
+use std::ops::ControlFlow;
 use std::ops::ControlFlow::{Break, Continue};
 
 use super::cancel::{mark_cancelled, send_cancel};
@@ -12,8 +13,9 @@ use super::plan::{Decided, First, MayEnd};
 use super::promote::promote;
 use super::request::withdraw;
 use super::rights::{Permit, objection_to, permit};
-use crate::model::command::{Command, ImageRef};
+use crate::model::command::{Command, ImageRef, Via};
 use crate::model::promotion::{Basis, Ended, Promotion};
+use crate::model::report::Reply;
 use crate::model::state::Hold;
 use crate::model::{Commit, Digest, Tag};
 use crate::world::snapshot::Question;
@@ -52,7 +54,7 @@ pub(super) fn rollback(
         draft.state.hold.get_or_insert(Hold { by: command.by.clone(), at: draft.now, reason });
         return promote(draft, &target.digest, &going_back);
     }
-    let cause = leave(&mut draft, command, &target, under_way.as_ref(), going_back)?;
+    let cause = leave(&mut draft, &target, under_way.as_ref(), going_back)?;
     match under_way {
         Some(under_way) => cancel_for(draft, command, &permit, &under_way, &cause),
         None => promote(draft, &target.digest, &cause),
@@ -75,7 +77,6 @@ fn may_go_back(draft: &mut Draft<'_>, target: &Target, cause: &Cause<'_>) -> May
 /// of the promotion to the target.
 fn leave<'c>(
     draft: &mut Draft<'_>,
-    command: &Command,
     target: &Target,
     under_way: Option<&Promotion>,
     going_back: Cause<'c>,
@@ -89,9 +90,10 @@ fn leave<'c>(
         draft.state.passed_over.clone_from(&turned_away);
     }
     let reason = format!("rolled back from `{from}`");
-    draft.state.hold = Some(Hold { by: command.by.clone(), at: draft.now, reason });
+    let by = going_back.by.to_string();
+    draft.state.hold = Some(Hold { by: by.clone(), at: draft.now, reason });
     if draft.state.request.as_ref().is_some_and(|request| request.digest != target.digest) {
-        withdraw(draft, &format!("{} rolled back instead", command.by), &command.by)?;
+        withdraw(draft, &format!("{by} rolled back instead"), &by)?;
     }
     let (tag, avoid) = match &target.tag {
         Some(tag) if draft.holder(tag)? == Some(&target.digest) => (Some(tag.clone()), None),
@@ -136,6 +138,33 @@ pub(super) fn rollback_from(draft: Draft<'_>, command: &Command, digest: &Digest
     Ok(draft.refused(&reason))
 }
 
+/// Prepares the rollback of what an alarm speaks against, to what ran before: returns its image and
+/// its cause. `Break` says why there is no way back.
+pub(super) fn rollback_for_alarm<'c>(
+    draft: &mut Draft<'_>,
+    by: &'c str,
+    why: &str,
+) -> Decided<ControlFlow<String, (Digest, Cause<'c>)>> {
+    let target = match last_deployed(draft)? {
+        Ok(target) => target,
+        Err(reason) => return Ok(Break(reason)),
+    };
+    let going_back = Cause {
+        basis: Basis::GoingBack,
+        why: Some(why.to_owned()),
+        ..Cause::by_automation(by, Via::Alarm)
+    };
+    if let Break(plan) = may_go_back(draft, &target, &going_back)? {
+        let reason = match plan.reply {
+            Ok(Reply::Answer(answer)) => answer.reason,
+            Ok(Reply::Report(_)) | Err(_) => "it cannot be promoted".to_owned(),
+        };
+        return Ok(Break(reason));
+    }
+    let cause = leave(draft, &target, None, going_back)?;
+    Ok(Continue((target.digest, cause)))
+}
+
 /// The image that ran before the update that is under way. The stack returns to its tag; the image
 /// counts, even if that tag has moved.
 fn present(draft: &Draft<'_>) -> Result<Target, String> {
@@ -160,9 +189,13 @@ fn last_deployed(draft: &Draft<'_>) -> Decided<Result<Target, String>> {
         draft.running_digest()
     };
     let left_behind = left_behind(draft, &deployed)?;
+    // What is being verified, or what ECS did not come to run, is not among the deployed ones.
+    let is_unproven = draft.state.verifying.is_some()
+        || present.as_ref().is_some_and(|present| draft.state.failed.contains(present));
     let first = deployed
         .iter()
         .position(|ended| Some(&ended.promotion.digest) == present.as_ref())
+        .filter(|_| !is_unproven)
         .unwrap_or(0);
     for Ended { promotion, .. } in &deployed[first..] {
         let own = (promotion.tag.as_str(), Some(promotion.digest.clone()));

@@ -37,6 +37,9 @@ pub(super) fn accepted(promotion: &Promotion, config: &Config) -> String {
             promotion.deletes_change_sets.join(", ")
         );
     }
+    if let Some(why) = &promotion.why {
+        words += &format!("; {why}");
+    }
     words
 }
 
@@ -85,7 +88,7 @@ fn go_out(
     stages.extend(tell_and_mark(&told, &[], draft.now));
     let answer = draft.answer(Outcome::Promoted, reason);
     stages.extend(draft.keep_answer(&answer));
-    Ok(Plan::new(stages, answer))
+    Ok(Plan { unread: draft.unread.clone(), ..Plan::new(stages, answer) })
 }
 
 /// Records the intent and puts the tag: side by side, where nobody else can be first.

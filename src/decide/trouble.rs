@@ -9,6 +9,7 @@ use crate::model::limits::kept_reason;
 use crate::model::notice::Notice;
 use crate::model::stack::{Phase, Stack};
 use crate::model::state::State;
+use crate::text::brief;
 use crate::world::snapshot::Snapshot;
 
 /// What DescribeStacks answers in place of the value of a `NoEcho` parameter.
@@ -58,7 +59,29 @@ pub(super) fn usable<'a>(
         );
         return Err(app.error("parameter", problem));
     }
+    check_alarms(app, stack)?;
     Ok((stack, tags))
+}
+
+/// An alarm that is named by its ARN must be where the stack is: CloudWatch is asked there, by name.
+fn check_alarms(app: &App, stack: &Stack) -> Result<(), ConfigError> {
+    let place = |arn: &str| {
+        let mut parts = arn.split(':').skip(3);
+        Some((parts.next()?.to_owned(), parts.next()?.to_owned()))
+    };
+    let alarms = app.config.bake.iter().flat_map(|rule| &rule.alarms);
+    let elsewhere = alarms
+        .filter(|alarm| alarm.starts_with("arn:"))
+        .find(|alarm| place(alarm) != place(&stack.id));
+    let Some(alarm) = elsewhere else { return Ok(()) };
+    let problem = format!(
+        "`{}` is in another account or region than stack `{}`; expected alarms of {}",
+        brief(alarm),
+        stack.name,
+        place(&stack.id)
+            .map_or_else(String::new, |(region, account)| format!("{account} in {region}"))
+    );
+    Err(app.error("bake.alarms", problem))
 }
 
 /// Tells people once that a configuration cannot be used. The schedule's look fails every time.

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Event, Invocation, NotUnderstood, cloudformation, command, ecr, sns};
+use super::{Event, Invocation, NotUnderstood, cloudformation, cloudwatch, command, ecr, ecs, sns};
 use crate::text::brief;
 use crate::text::nearest::nearest;
 
@@ -47,6 +47,8 @@ fn from_event_bridge(
     match source {
         "aws.ecr" => Ok(ecr::parse(raw, invocation)),
         "aws.cloudformation" => Ok(cloudformation::parse(raw, invocation)),
+        "aws.ecs" => Ok(ecs::parse(raw, invocation)),
+        "aws.cloudwatch" => Ok(cloudwatch::parse(raw, invocation)),
         // EventBridge's own schedule, by a rule or by the Scheduler.
         "aws.events" | "aws.scheduler" if raw["detail-type"] == "Scheduled Event" => {
             Ok(Ok(Event::Due { only_open_work: false }))

@@ -114,8 +114,12 @@ pub enum Progress {
     Waiting(String),
     /// CloudFormation is updating the stack.
     Deploying,
+    /// CloudFormation is done, and ECS is getting there: how far it has come.
+    Verifying(String),
     /// It runs; the promotion took this many seconds.
     Deployed(Option<i64>),
+    /// It runs, and alarms are watched: until when, and what they show.
+    Baking(String),
     /// It failed, for this reason.
     Failed(String),
     /// A person cancelled it.
@@ -130,11 +134,11 @@ impl Progress {
     /// Whether it has ended for good.
     pub fn is_final(&self) -> bool {
         match self {
-            Progress::Pending | Progress::Approved | Progress::Waiting(_) | Progress::Deploying => {
-                false
-            }
+            Progress::Pending | Progress::Approved | Progress::Waiting(_) => false,
+            Progress::Deploying | Progress::Verifying(_) => false,
             Progress::Rejected
             | Progress::Deployed(_)
+            | Progress::Baking(_)
             | Progress::Failed(_)
             | Progress::Cancelled(_)
             | Progress::Superseded
@@ -170,8 +174,11 @@ impl ApprovalRequest {
         self.promoted_by = self.promoted_by.as_deref().map(|by| cut(by, BY));
         self.votes.iter_mut().for_each(|vote| vote.by = cut(&vote.by, BY));
         cut_changes(&mut self.changes, CHANGES_OF_A_REQUEST);
-        if let Progress::Waiting(reason) | Progress::Failed(reason) | Progress::Cancelled(reason) =
-            &mut self.progress
+        if let Progress::Waiting(reason)
+        | Progress::Verifying(reason)
+        | Progress::Baking(reason)
+        | Progress::Failed(reason)
+        | Progress::Cancelled(reason) = &mut self.progress
         {
             *reason = kept_reason(reason);
         }

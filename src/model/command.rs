@@ -169,14 +169,17 @@ pub enum Via {
     Slack,
     /// An approval link.
     Link,
+    /// A CloudWatch alarm during a bake.
+    Alarm,
 }
 
 impl Via {
-    /// Whether automation caused it, not a person.
+    /// Whether automation caused it, so that a newer image takes its place. A rollback because of an
+    /// alarm holds the app as a person's does, and goes out whatever is newest.
     pub fn is_automation(self) -> bool {
         match self {
             Via::Push | Via::Schedule => true,
-            Via::Sns | Via::Direct | Via::Slack | Via::Link => false,
+            Via::Sns | Via::Direct | Via::Slack | Via::Link | Via::Alarm => false,
         }
     }
 }

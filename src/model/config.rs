@@ -1,6 +1,7 @@
 //! One app's configuration: the JSON in Parameter Store. It is read whole and checked whole: an
 //! error names the parameter, the key and what was expected. No I/O here.
 
+pub mod after;
 mod approval;
 mod check;
 mod examples;
@@ -9,6 +10,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use after::{BakeRule, Verify};
 use approval::Approval;
 use check::{
     Wrong, ensure, is_parameter, is_resource_type, is_stack, is_tag_prefix, is_web_address,
@@ -63,6 +65,12 @@ pub struct Config {
     /// Alarms that roll a promotion back; absent = the stack's own alarms.
     #[serde(default)]
     pub rollback: Option<Rollback>,
+    /// Whether ECS must run the image before a promotion counts as deployed.
+    #[serde(default)]
+    pub verify: Verify,
+    /// Alarms that are watched after a promotion; absent = none.
+    #[serde(default)]
+    pub bake: Option<BakeRule>,
     /// The source repository's address, for compare links.
     #[serde(default)]
     pub repository_url: Option<String>,
@@ -300,6 +308,8 @@ impl Config {
         self.approval.check()?;
         self.guard.as_ref().map_or(Ok(()), Guard::check)?;
         self.rollback.as_ref().map_or(Ok(()), Rollback::check)?;
+        self.verify.check()?;
+        self.bake.as_ref().map_or(Ok(()), BakeRule::check)?;
         ensure(
             self.repository_url.as_deref().is_none_or(is_web_address),
             "repository_url",
@@ -350,6 +360,8 @@ impl App {
             approval: Approval::default(),
             guard: None,
             rollback: None,
+            verify: Verify { minutes: None },
+            bake: None,
             repository_url: None,
         };
         Self { repository: repository.clone(), source: source.to_owned(), config }

@@ -38,6 +38,12 @@ pub const UNTOLD: usize = 15;
 /// The most change sets that may have to be removed.
 pub const CHANGE_SETS: usize = 30;
 
+/// The most ECS services of one stack whose images are remembered.
+pub const SERVICES: usize = 100;
+
+/// The most lines that people were told about the alarms of one bake.
+pub const TOLD_OF_ALARMS: usize = 20;
+
 /// The most names of other people's change sets that executing ours deletes.
 pub const DELETED: usize = 20;
 

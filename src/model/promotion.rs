@@ -7,7 +7,9 @@ use crate::model::answer::{Closed, Outcome};
 use crate::model::approval::Vote;
 use crate::model::command::Via;
 use crate::model::config::Rollback;
-use crate::model::limits::{BY, DELETED, VALUE, VOTES_OF_A_PROMOTION, cut, keep_newest};
+use crate::model::limits::{
+    BY, DELETED, VALUE, VOTES_OF_A_PROMOTION, cut, keep_newest, kept_reason,
+};
 use crate::model::notice::Notice;
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
 
@@ -55,6 +57,9 @@ pub struct Promotion {
     /// The image of that, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolls_back_digest: Option<Digest>,
+    /// Why it is made, where that is not plain from who asked for it: an alarm's reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// Who cancelled it.
     #[serde(default)]
     pub cancelled_by: Option<String>,
@@ -75,6 +80,7 @@ impl Promotion {
         self.by = cut(&self.by, BY);
         self.previous_tag = cut(&self.previous_tag, VALUE);
         self.rolls_back = self.rolls_back.as_deref().map(|from| cut(from, VALUE));
+        self.why = self.why.as_deref().map(kept_reason);
         self.cancelled_by = self.cancelled_by.as_deref().map(|by| cut(by, BY));
         keep_newest(&mut self.votes, VOTES_OF_A_PROMOTION);
         self.votes.iter_mut().for_each(|vote| vote.by = cut(&vote.by, BY));
@@ -89,6 +95,7 @@ impl Promotion {
         let by_its_way = || match self.via {
             Via::Push | Via::Schedule => Basis::Automation,
             Via::Sns | Via::Direct | Via::Link => Basis::BreakGlass,
+            Via::Alarm => Basis::GoingBack,
             Via::Slack if self.request.is_some() => Basis::Votes,
             Via::Slack => Basis::Person,
         };

@@ -7,9 +7,12 @@ use serde_json::Value;
 
 use crate::model::answer::{Answer, Outcome};
 use crate::model::approval::ApprovalRequest;
+use crate::model::bake::Bake;
 use crate::model::config::Mode;
+use crate::model::ecs::known::KnownService;
 use crate::model::promotion::{Ended, Promotion};
 use crate::model::state::{Hold, Running, Waiting};
+use crate::model::verification::Verification;
 use crate::model::{Commit, Digest, Repository, Tag};
 
 /// What one trigger answers.
@@ -76,6 +79,15 @@ pub struct Status {
     pub newest: Newest,
     /// Promotions that have not ended.
     pub open: Vec<Promotion>,
+    /// The promotion that CloudFormation has finished, while ECS is asked if it runs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verifying: Option<Verification>,
+    /// The promotion that bakes, and its alarms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bake: Option<Bake>,
+    /// The ECS services that run the app's images.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<KnownService>,
     /// Why pushes ask for approval.
     pub hold: Option<Hold>,
     /// The request about the present candidate.
@@ -137,6 +149,11 @@ impl HistoryEntry {
         let is_accepted = open.accepted_at.is_some();
         let outcome = if is_accepted { Outcome::Promoted } else { Outcome::Queued };
         Self { promotion: AnyPromotion::Open(Box::new(open)), outcome }
+    }
+
+    /// A promotion that CloudFormation has finished and ECS has not yet.
+    pub fn verifying(promotion: Promotion) -> Self {
+        Self { promotion: AnyPromotion::Open(Box::new(promotion)), outcome: Outcome::Promoted }
     }
 
     /// A promotion that ended.

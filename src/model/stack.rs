@@ -16,6 +16,8 @@ pub struct Stack {
     pub name: String,
     /// `StackStatus`, as CloudFormation writes it.
     pub status: String,
+    /// When it was last created or updated; its resources are the same until then.
+    pub updated_at: Option<Timestamp>,
     /// The stack this one is nested in.
     pub parent: Option<String>,
     /// All parameters, in the order they came. NoEcho ones read `****`.

@@ -9,13 +9,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::answer::{Answer, Outcome};
 use crate::model::approval::{ApprovalRequest, Posted};
+use crate::model::bake::Bake;
 use crate::model::config::Policy;
+use crate::model::ecs::known::KnownServices;
 use crate::model::limits::{
-    BY, CHANGE_SETS, EARLIER, UNTOLD, VALUE, VOTES, VOTES_OF_AN_EARLIER_REQUEST, cut, keep_newest,
-    kept_reason,
+    BY, CHANGE_SETS, EARLIER, TOLD_OF_ALARMS, UNTOLD, VALUE, VOTES, VOTES_OF_AN_EARLIER_REQUEST,
+    cut, keep_newest, kept_reason,
 };
 use crate::model::notice::Notice;
 use crate::model::promotion::{End, Promotion};
+use crate::model::verification::Verification;
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
 
 /// Well above the function's own time limit.
@@ -51,6 +54,15 @@ pub struct State {
     /// that waits behind it.
     #[serde(default)]
     pub open: Vec<Promotion>,
+    /// The promotion that CloudFormation has finished, while it is verified that ECS runs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verifying: Option<Verification>,
+    /// The stack's services that run the app's images, and what they were last seen running.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub services: Option<KnownServices>,
+    /// The promotion that was deployed, while alarms are watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bake: Option<Bake>,
     /// The last ones that ended.
     #[serde(default)]
     pub recent: Vec<Recent>,
@@ -232,6 +244,11 @@ impl State {
         }
         keep_newest(&mut self.change_sets, CHANGE_SETS);
         self.open = self.open.into_iter().map(Promotion::within_limits).collect();
+        self.verifying = self.verifying.map(Verification::within_limits);
+        if let Some(bake) = &mut self.bake {
+            keep_newest(&mut bake.told, TOLD_OF_ALARMS);
+            bake.told.iter_mut().for_each(|told| *told = cut(told, VALUE));
+        }
         for Recent { previous_tag, reason, .. } in &mut self.recent {
             *previous_tag = cut(previous_tag, VALUE);
             *reason = kept_reason(reason);
@@ -263,6 +280,9 @@ impl State {
             policy: None,
             moved_tag: None,
             open: Vec::new(),
+            verifying: None,
+            services: None,
+            bake: None,
             recent: Vec::new(),
             failed: Vec::new(),
             passed_over: None,
@@ -302,9 +322,18 @@ impl State {
             .running
             .iter()
             .filter_map(|running| Some((running.tag.as_str(), running.digest.as_ref()?)));
-        let open = self.open.iter().map(|open| (open.tag.as_str(), &open.digest));
+        let verifying = self.verifying.iter().map(|verifying| &verifying.promotion);
+        let open = self.open.iter().chain(verifying);
+        let open = open.map(|open| (open.tag.as_str(), &open.digest));
         let recent = self.recent.iter().rev().map(|recent| (recent.tag.as_str(), &recent.digest));
         running.chain(open).chain(recent)
+    }
+
+    /// Whether ECS runs another image than the stack names, as far as was last seen. While a
+    /// promotion is being verified, that is not known.
+    pub fn runs_elsewhere(&self) -> bool {
+        self.verifying.is_none()
+            && self.services.as_ref().is_some_and(|known| known.elsewhere().next().is_some())
     }
 
     /// Whether the state remembers anything besides trouble.
@@ -326,6 +355,8 @@ impl State {
         is_queued
             || is_unshown
             || !self.open.is_empty()
+            || self.verifying.is_some()
+            || self.bake.is_some()
             || !self.untold.is_empty()
             || self.change_sets.iter().any(|own| !own.is_removed)
     }

@@ -77,6 +77,8 @@ fn state(request: &ApprovalRequest) -> Markup {
         Progress::Approved => ("go", "approved"),
         Progress::Waiting(_) => ("wait", "approved, waiting"),
         Progress::Deploying => ("go", "on its way"),
+        Progress::Verifying(_) => ("go", "on its way in ECS"),
+        Progress::Baking(_) => ("go", "in production, baking"),
         Progress::Deployed(_) => ("go", "in production"),
         Progress::Failed(_) => ("stop", "failed"),
         Progress::Cancelled(_) => ("stop", "cancelled"),
@@ -143,6 +145,9 @@ fn decision(app: &App, request: &ApprovalRequest, right: Right) -> Markup {
         }
         (Progress::Deploying, _) => {
             decided(&format!("{}CloudFormation is updating the stack.", by(request)))
+        }
+        (Progress::Verifying(how) | Progress::Baking(how), _) => {
+            decided(&format!("{}{how}.", by(request)))
         }
         (Progress::Deployed(_), _) => decided(&format!("{}It is in production.", by(request))),
         (Progress::Failed(reason), _) => {

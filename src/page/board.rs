@@ -14,6 +14,7 @@ use super::{image, readable, time};
 use crate::model::answer::Outcome;
 use crate::model::approval::{ApprovalRequest, Progress};
 use crate::model::config::{App, CommitSource};
+use crate::model::ecs::known::{KnownService, KnownServices};
 use crate::model::session::Session;
 use crate::model::stack::{Phase, Stack, StackEvents};
 use crate::model::state::State;
@@ -146,6 +147,18 @@ fn waits(state: &State) -> Vec<Wait> {
             wait("wait", "queued", reason)
         });
     }
+    if let Some(verifying) = &state.verifying {
+        let what = image(verifying.promotion.commit.as_ref(), &verifying.promotion.digest);
+        waits.push(wait("go", "verifying", format!("{what}: {}", verifying.words())));
+    }
+    if state.runs_elsewhere() {
+        let elsewhere = state.services.iter().flat_map(KnownServices::elsewhere);
+        let words = elsewhere.map(KnownService::words).collect::<Vec<_>>().join(", ");
+        waits.push(wait("stop", "another image runs", words));
+    }
+    if let Some(bake) = &state.bake {
+        waits.push(wait("go", "baking", bake.words()));
+    }
     if let Some(request) = &state.request {
         waits.extend(waits_for_people(request));
     }
@@ -169,6 +182,8 @@ fn waits_for_people(request: &ApprovalRequest) -> Option<Wait> {
         Progress::Approved
         | Progress::Waiting(_)
         | Progress::Deploying
+        | Progress::Verifying(_)
+        | Progress::Baking(_)
         | Progress::Deployed(_)
         | Progress::Failed(_)
         | Progress::Cancelled(_)
@@ -180,6 +195,7 @@ fn waits_for_people(request: &ApprovalRequest) -> Option<Wait> {
 /// Whether something goes on by itself, so that refreshing the page makes sense.
 pub fn is_under_way(state: &State) -> bool {
     !state.open.is_empty()
+        || state.verifying.is_some()
         || state.waiting.as_ref().is_some_and(|waiting| waiting.outcome == Outcome::Queued)
 }
 
@@ -230,7 +246,10 @@ fn commit_of(app: &App, seen: &Snapshot, digest: &Digest) -> Option<Commit> {
     let state = seen.state.as_ref();
     let asked =
         state.into_iter().flat_map(State::all_requests).find(|request| request.digest == *digest);
-    let open = state.into_iter().flat_map(|state| &state.open).find(|open| open.digest == *digest);
+    let verifying =
+        state.into_iter().flat_map(|state| &state.verifying).map(|verifying| &verifying.promotion);
+    let open = state.into_iter().flat_map(|state| &state.open).chain(verifying);
+    let open = open.into_iter().find(|open| open.digest == *digest);
     let ended = seen.history.iter().flatten().find(|ended| ended.promotion.digest == *digest);
     let known = asked
         .map(|request| &request.commit)

@@ -56,8 +56,10 @@ pub struct Clients {
     pub(super) http: SharedHttpConnector,
     pub(super) slack: Api,
     pub(super) cloudformation: aws_sdk_cloudformation::Client,
+    pub(super) cloudwatch: aws_sdk_cloudwatch::Client,
     pub(super) dynamodb: aws_sdk_dynamodb::Client,
     pub(super) ecr: aws_sdk_ecr::Client,
+    pub(super) ecs: aws_sdk_ecs::Client,
     pub(super) sns: aws_sdk_sns::Client,
     pub(super) ssm: aws_sdk_ssm::Client,
     pub(super) apps: Mutex<HashMap<Repository, (Instant, App)>>,
@@ -113,8 +115,10 @@ impl Clients {
             .http_client(http_client_fn(move |_, _| bounded.clone()));
         Self {
             cloudformation: aws_sdk_cloudformation::Client::new(sdk),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(sdk),
             dynamodb: aws_sdk_dynamodb::Client::new(sdk),
             ecr: aws_sdk_ecr::Client::from_conf(ecr.build()),
+            ecs: aws_sdk_ecs::Client::new(sdk),
             sns: aws_sdk_sns::Client::new(sdk),
             ssm: aws_sdk_ssm::Client::new(sdk),
             slack: Api::new(http.clone(), &settings.slack_api_url),

@@ -204,7 +204,9 @@ fn stack(stack: cfn::Stack) -> Stack {
         value: p.parameter_value.unwrap_or_default(),
         resolved: p.resolved_value,
     });
+    let changed_at = stack.last_updated_time.or(stack.creation_time);
     Stack {
+        updated_at: changed_at.as_ref().and_then(timestamp),
         id: stack.stack_id.unwrap_or_default(),
         name: stack.stack_name.unwrap_or_default(),
         status: stack.stack_status.map(|status| status.as_str().to_owned()).unwrap_or_default(),

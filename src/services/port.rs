@@ -25,7 +25,7 @@ use crate::settings::Secret;
 use crate::slack::response_url::is_response_url;
 use crate::slack::team::Installation;
 use crate::world::action::Action;
-use crate::world::snapshot::{Question, Snapshot, Subject, TagsWanted, Version};
+use crate::world::snapshot::{Question, Snapshot, Subject, TagsWanted, Unread, Version};
 use crate::world::{Applied, Apps, Listener, Web, World};
 
 /// The longest time to read the names of the apps, for a suggestion.
@@ -126,6 +126,20 @@ impl World for Clients {
                 let review = self.change_set(app, arn).await?;
                 seen.change_sets_read.insert(arn.clone(), review);
             }
+            Question::Services(wanted) => {
+                let services = match &seen.stack {
+                    Some(stack) => self.services(app, stack, wanted).await.map_err(unread),
+                    None => Ok(Vec::new()),
+                };
+                seen.services = Some(services);
+            }
+            Question::StoppedTasks(services) => {
+                seen.stopped = match &seen.stack {
+                    Some(stack) => Some(self.stopped_tasks(app, stack, services).await),
+                    None => Some(Vec::new()),
+                };
+            }
+            Question::Alarms(names) => seen.alarms = Some(self.alarms(names).await.map_err(unread)),
             Question::History => seen.history = Some(self.history(&app.repository).await?),
         }
         Ok(())
@@ -364,6 +378,11 @@ impl Clients {
         }
         Ok(seen)
     }
+}
+
+/// A read that failed and does not end the look.
+fn unread(error: Error) -> Unread {
+    Unread { is_denied: matches!(error, Error::Denied { .. }), words: error.to_string() }
 }
 
 /// Copies the list of apps for a caller that keeps it.

@@ -54,6 +54,8 @@ fn headline(app: &App, request: &ApprovalRequest) -> String {
         Progress::Approved => format!("{name}: {what} was approved"),
         Progress::Waiting(_) => format!("{name}: {what} was approved and is waiting"),
         Progress::Deploying => format!("{name}: {what} is on its way to production"),
+        Progress::Verifying(_) => format!("{name}: {what} is on its way in ECS"),
+        Progress::Baking(_) => format!("{name}: {what} is in production and bakes"),
         Progress::Deployed(took) => {
             format!("{name}: {what} is in production{}", took.map(after).unwrap_or_default())
         }
@@ -139,9 +141,11 @@ fn standing(app: &App, request: &ApprovalRequest) -> String {
             "Nothing was promoted. A promote command still works for this image.".to_owned()
         }
         Progress::Approved => "The deployment starts now.".to_owned(),
-        Progress::Waiting(reason) | Progress::Failed(reason) | Progress::Cancelled(reason) => {
-            reason.clone()
-        }
+        Progress::Waiting(reason)
+        | Progress::Verifying(reason)
+        | Progress::Baking(reason)
+        | Progress::Failed(reason)
+        | Progress::Cancelled(reason) => reason.clone(),
         Progress::Deploying => "CloudFormation is updating the stack.".to_owned(),
         Progress::Deployed(_) => "CloudFormation finished the update.".to_owned(),
         Progress::Superseded => "A newer image or a newer request took its place.".to_owned(),
@@ -202,7 +206,7 @@ fn buttons(app: &App, request: &ApprovalRequest) -> Vec<Value> {
             ),
         ],
         Progress::Expired => vec![button(request, Button::AskAgain, "Ask again", None, None)],
-        Progress::Deployed(_) => {
+        Progress::Deployed(_) | Progress::Baking(_) => {
             let what = format!(
                 "{name} goes back to the previous image, and pushes ask for approval until \
                  somebody resumes."
@@ -219,6 +223,7 @@ fn buttons(app: &App, request: &ApprovalRequest) -> Vec<Value> {
         | Progress::Approved
         | Progress::Waiting(_)
         | Progress::Deploying
+        | Progress::Verifying(_)
         | Progress::Failed(_)
         | Progress::Cancelled(_)
         | Progress::Superseded => Vec::new(),

@@ -146,6 +146,7 @@ fn words(repository: &Repository, error: &Error) -> String {
         | Error::Unexpected { .. }
         | Error::Contended { .. }
         | Error::Untold { .. }
+        | Error::Unverified { .. }
         | Error::OutOfTime { .. }
         | Error::Several { .. } => {
             warn!(%repository, %error, "the board shows less than there is");

@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use crate::model::bake::Alarm;
 use crate::model::change_set::ChangeSet;
 use crate::model::command::{Act, Choice, Command, ImageRef};
+use crate::model::ecs::known::KnownServices;
+use crate::model::ecs::{Service, StoppedTask};
 use crate::model::image::{Image, TagMutability, Tags};
 use crate::model::promotion::Ended;
 use crate::model::stack::{EventsWanted, Stack, StackEvents};
@@ -88,6 +91,12 @@ pub struct Snapshot {
     pub history: Option<Vec<Ended>>,
     /// The change sets that were read, by ARN.
     pub change_sets_read: BTreeMap<String, ChangeSet>,
+    /// The stack's services that run the app's images, if they were read.
+    pub services: Option<Result<Vec<Service>, Unread>>,
+    /// The stopped tasks of these services, by the service's ARN, if they were read.
+    pub stopped: Option<Vec<(String, Vec<StoppedTask>)>>,
+    /// The alarms that were asked for, if they were read. One that does not exist is missing.
+    pub alarms: Option<Result<Vec<Alarm>, Unread>>,
     /// Random hex digits from the operating system, for names that nobody can guess.
     pub nonce: String,
     /// Answers to earlier rounds of this invocation.
@@ -124,6 +133,9 @@ impl Snapshot {
             matches: BTreeMap::new(),
             history: None,
             change_sets_read: BTreeMap::new(),
+            services: None,
+            stopped: None,
+            alarms: None,
             nonce,
             learned: Learned::default(),
         }
@@ -154,6 +166,15 @@ impl Snapshot {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Version(pub Option<String>);
 
+/// A read that failed. The look goes on without it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// The error: it names the action and the cause.
+    pub words: String,
+    /// Whether the function's role may not make the call.
+    pub is_denied: bool,
+}
+
 /// Answers to earlier rounds of the same invocation.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Learned {
@@ -168,6 +189,10 @@ pub struct Learned {
     pub refused: Option<(Token, String)>,
     /// The number of rounds in which two reads contradicted each other.
     pub vain_looks: u32,
+    /// Why ECS could not be read: another try would take as long again.
+    pub unread_services: Option<Unread>,
+    /// Why the alarms could not be read.
+    pub unread_alarms: Option<Unread>,
     /// The names of change sets that may exist, and that somebody else may have made.
     pub lost_change_sets: BTreeSet<String>,
     /// The update whose token CloudFormation knew already, and how often it said so.
@@ -198,6 +223,21 @@ pub enum Question {
     ChangeSet(String),
     /// The promotions that ended.
     History,
+    /// The stack's services that run the app's images.
+    Services(ServicesWanted),
+    /// The stopped tasks of these services, which say why a deployment failed.
+    StoppedTasks(Vec<String>),
+    /// The alarms of these names.
+    Alarms(Vec<String>),
+}
+
+/// A question about a stack's services.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ServicesWanted {
+    /// What is known, so that it need not be read again.
+    pub known: KnownServices,
+    /// Whether their deployments are wanted too.
+    pub with_deployments: bool,
 }
 
 /// Questions about tags that are read in one round trip.

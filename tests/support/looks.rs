@@ -3,12 +3,16 @@
 use std::collections::BTreeSet;
 
 use ecr_promoter::error::Error;
+use ecr_promoter::model::bake::Alarm;
 use ecr_promoter::model::config::App;
+use ecr_promoter::model::ecs::Service;
 use ecr_promoter::model::image::{Image, Tags};
 use ecr_promoter::model::{Commit, Tag};
 use ecr_promoter::world::Web;
 use ecr_promoter::world::World;
-use ecr_promoter::world::snapshot::{Matches, Question, Snapshot, Subject, TagsWanted, Version};
+use ecr_promoter::world::snapshot::{
+    Matches, Question, Snapshot, Subject, TagsWanted, Unread, Version,
+};
 
 use super::payloads::tag;
 use super::sandbox::Sandbox;
@@ -131,12 +135,33 @@ impl Sandbox {
                 let review = self.call("DescribeChangeSet", |w| w.review(arn)).await?;
                 seen.change_sets_read.insert(arn.clone(), review);
             }
+            Question::Services(_) => seen.services = Some(self.services().await),
+            Question::StoppedTasks(_) => {
+                seen.stopped = self.call("ListTasks", |w| w.stopped.clone()).await.ok()
+            }
+            Question::Alarms(names) => seen.alarms = Some(self.alarms(names).await),
             Question::History => {
                 seen.history =
                     Some(self.call("Query", |w| w.history.values().rev().cloned().collect()).await?)
             }
         }
         Ok(())
+    }
+
+    /// ECS is asked only where the stack has services: nothing can come in between otherwise.
+    async fn services(&self) -> Result<Vec<Service>, Unread> {
+        if self.world.get().services.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.call("DescribeServices", |w| w.services.clone()).await.map_err(unread)
+    }
+
+    async fn alarms(&self, names: &[String]) -> Result<Vec<Alarm>, Unread> {
+        let named = |w: &mut Inner| {
+            let named = w.alarms.iter().filter(|alarm| names.contains(&alarm.name));
+            named.cloned().collect()
+        };
+        self.call("DescribeAlarms", named).await.map_err(unread)
     }
 
     /// All images of this commit, as far as they are read.
@@ -154,4 +179,8 @@ impl Sandbox {
             all.values().filter(|image| is_of(image).is_some_and(|its| its.agrees_with(commit)));
         Ok(Matches { digests: found.map(|image| image.digest.clone()).collect(), unread })
     }
+}
+
+fn unread(error: Error) -> Unread {
+    Unread { words: error.to_string(), is_denied: false }
 }

@@ -223,6 +223,7 @@ impl Inner {
             id: self.stack_id.clone(),
             name: "web".to_owned(),
             status: self.status.clone(),
+            updated_at: None,
             parent: None,
             parameters: self
                 .parameters

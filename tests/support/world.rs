@@ -7,7 +7,9 @@ use std::rc::Rc;
 
 use ecr_promoter::model::answer::Outcome;
 use ecr_promoter::model::approval::{ApprovalRequest, RequestIndex};
+use ecr_promoter::model::bake::Alarm;
 use ecr_promoter::model::change_set::Changes;
+use ecr_promoter::model::ecs::{Service, StoppedTask};
 use ecr_promoter::model::image::Image;
 use ecr_promoter::model::known_apps::{KnownApps, Unfinished};
 use ecr_promoter::model::notice::Notice;
@@ -71,6 +73,10 @@ pub(crate) struct Inner {
     pub(crate) parameters: BTreeMap<String, String>,
     pub(crate) events: Vec<StackEvent>,
     pub(crate) in_flight: Option<(String, String)>,
+    /// The stack's ECS services that run the app's images.
+    pub(crate) services: Vec<Service>,
+    pub(crate) stopped: Vec<(String, Vec<StoppedTask>)>,
+    pub(crate) alarms: Vec<Alarm>,
     pub(crate) state: Option<(State, String)>,
     pub(crate) history: BTreeMap<u64, Ended>,
     pub(crate) roster: Option<(KnownApps, String)>,

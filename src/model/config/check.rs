@@ -57,6 +57,24 @@ pub(super) fn is_resource_type(change: &str) -> bool {
         })
 }
 
+/// Whether this is the name or the ARN of a CloudWatch alarm.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html>: a
+/// name has 1-255 characters.
+pub(super) fn is_alarm(text: &str) -> bool {
+    let name = match text.strip_prefix("arn:") {
+        Some(rest) => match rest.splitn(6, ':').collect::<Vec<_>>().as_slice() {
+            [_, "cloudwatch", region, account, "alarm", name]
+                if !region.is_empty() && !account.is_empty() =>
+            {
+                *name
+            }
+            _ => return false,
+        },
+        None => text,
+    };
+    (1..=255).contains(&name.chars().count()) && !name.chars().any(char::is_control)
+}
+
 /// Whether this is an https address that fits into a link.
 pub(super) fn is_web_address(text: &str) -> bool {
     let breaks_a_link = |c: char| c.is_whitespace() || c.is_control() || "<>|\"".contains(c);

@@ -23,6 +23,12 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("rollback", r#"{"monitor_minutes": 10}"#),
     ("rollback.alarms", r#"["arn:aws:cloudwatch:us-east-1:012345678912:alarm:web-errors"]"#),
     ("rollback.monitor_minutes", "10"),
+    ("verify", r#"{"minutes": 30}"#),
+    ("verify.minutes", "30"),
+    ("bake", r#"{"minutes": 60, "alarms": ["web-5xx"]}"#),
+    ("bake.minutes", "60"),
+    ("bake.alarms", r#"["web-5xx"]"#),
+    ("bake.on_alarm", r#""rollback""#),
     ("repository_url", r#""https://github.com/acme/web""#),
 ];
 

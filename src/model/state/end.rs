@@ -7,6 +7,7 @@ use crate::model::Digest;
 use crate::model::approval::Progress;
 use crate::model::limits::{keep_newest, kept_reason};
 use crate::model::promotion::{End, Ended, Promotion};
+use crate::model::verification::Verification;
 
 /// The most ended promotions that the state itself remembers by token. All are in the history
 /// items.
@@ -15,7 +16,17 @@ const RECENT: usize = 20;
 const FAILED: usize = 50;
 
 impl State {
-    /// Ends an open promotion: remembers its token, and returns the record for the history.
+    /// Notes that CloudFormation has finished an open promotion. The stack names its tag from now
+    /// on; whether ECS runs the image is verified until `end` is called.
+    pub fn verify(&mut self, promotion: &Promotion, minutes: u32, now: Timestamp) {
+        self.open.retain(|open| open.token != promotion.token);
+        self.forget_failure(&promotion.digest);
+        self.remember(promotion, End::Deployed, "CloudFormation finished the update".to_owned());
+        self.now_runs(promotion, now);
+        self.verifying = Some(Verification::begin(promotion.clone(), minutes, now));
+    }
+
+    /// Ends an open promotion, or one that is being verified: remembers its token, and returns the record for the history.
     pub fn end(
         &mut self,
         promotion: &Promotion,
@@ -25,7 +36,13 @@ impl State {
     ) -> Ended {
         let reason = kept_reason(&reason.into());
         self.open.retain(|open| open.token != promotion.token);
-        if matches!(end, End::Superseded | End::Blocked) {
+        let was_verified = self
+            .verifying
+            .take_if(|verifying| verifying.promotion.token == promotion.token)
+            .is_some();
+        if was_verified && end == End::Superseded {
+            self.close_request(promotion);
+        } else if matches!(end, End::Superseded | End::Blocked) {
             self.release_request(promotion);
         }
         let ended = Ended {
@@ -36,6 +53,27 @@ impl State {
             ended_at: now,
         };
         self.ended += 1;
+        // CloudFormation finished what was verified, and that is what its token stands for.
+        if !was_verified || end == End::Failed {
+            self.remember(promotion, end, reason);
+        }
+        match end {
+            End::Deployed => {
+                self.forget_failure(&promotion.digest);
+                self.now_runs(promotion, now);
+            }
+            End::Failed => {
+                self.forget_failure(&promotion.digest);
+                self.failed.push(promotion.digest.clone());
+                keep_newest(&mut self.failed, FAILED);
+            }
+            End::Cancelled | End::Superseded | End::Blocked => {}
+        }
+        ended
+    }
+
+    fn remember(&mut self, promotion: &Promotion, end: End, reason: String) {
+        self.recent.retain(|recent| recent.token != promotion.token);
         self.recent.push(Recent {
             token: promotion.token.clone(),
             tag: promotion.tag.clone(),
@@ -46,25 +84,24 @@ impl State {
             reason,
         });
         keep_newest(&mut self.recent, RECENT);
-        match end {
-            End::Deployed => {
-                self.forget_failure(&promotion.digest);
-                self.running = Some(Running {
-                    tag: promotion.tag.to_string(),
-                    digest: Some(promotion.digest.clone()),
-                    commit: promotion.commit.clone(),
-                    since: Some(now),
-                    by: promotion.by.clone(),
-                });
-            }
-            End::Failed => {
-                self.forget_failure(&promotion.digest);
-                self.failed.push(promotion.digest.clone());
-                keep_newest(&mut self.failed, FAILED);
-            }
-            End::Cancelled | End::Superseded | End::Blocked => {}
+    }
+
+    fn now_runs(&mut self, promotion: &Promotion, now: Timestamp) {
+        self.running = Some(Running {
+            tag: promotion.tag.to_string(),
+            digest: Some(promotion.digest.clone()),
+            commit: promotion.commit.clone(),
+            since: Some(now),
+            by: promotion.by.clone(),
+        });
+    }
+
+    /// Ends the request of a promotion that was carried out and replaced before it was verified.
+    fn close_request(&mut self, promotion: &Promotion) {
+        let request = promotion.request.as_ref().and_then(|id| self.request_mut(id));
+        if let Some(request) = request.filter(|request| !request.progress.is_final()) {
+            request.progress = Progress::Superseded;
         }
-        ended
     }
 
     /// Ends an earlier request whose promotion was not carried out. The votes on the present

@@ -364,5 +364,6 @@ fn through(via: Via) -> &'static str {
         Via::Direct => "an invocation",
         Via::Slack => "Slack",
         Via::Link => "an approval link",
+        Via::Alarm => "a CloudWatch alarm",
     }
 }

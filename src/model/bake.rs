@@ -1,0 +1,186 @@
+//! The time after a promotion in which alarms are watched. No I/O here.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::model::promotion::Promotion;
+use crate::model::{Digest, Tag, Token};
+
+/// A promotion that bakes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bake {
+    /// The promotion's token.
+    pub token: Token,
+    /// Its image.
+    pub digest: Digest,
+    /// Its tag.
+    pub tag: Tag,
+    /// When it was deployed.
+    pub since: Timestamp,
+    /// When the bake ends.
+    pub until: Timestamp,
+    /// The alarms, as they were last seen.
+    #[serde(default)]
+    pub alarms: Vec<WatchedAlarm>,
+    /// What people were told about alarms that cannot be watched, or do not count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<String>,
+    /// How many looks in a row could not read the alarms.
+    #[serde(default)]
+    pub failed_reads: u32,
+}
+
+/// An alarm of a bake, for people to see.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchedAlarm {
+    /// Its name.
+    pub name: String,
+    /// `OK`, `ALARM` or `INSUFFICIENT_DATA`; absent if it does not exist.
+    pub state: Option<String>,
+}
+
+/// An alarm as it was just read.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alarm {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// `StateValue`.
+    pub state: String,
+    /// `StateReason`.
+    pub reason: String,
+    /// When the state last became another one.
+    pub since: Option<Timestamp>,
+}
+
+impl Bake {
+    /// Begins the bake of a promotion that was just deployed.
+    pub fn begin(promotion: &Promotion, minutes: u32, now: Timestamp) -> Self {
+        Self {
+            token: promotion.token.clone(),
+            digest: promotion.digest.clone(),
+            tag: promotion.tag.clone(),
+            since: now,
+            until: now + SignedDuration::from_mins(minutes.into()),
+            alarms: Vec::new(),
+            told: Vec::new(),
+            failed_reads: 0,
+        }
+    }
+
+    /// Says until when it bakes, and what each alarm shows.
+    pub fn words(&self) -> String {
+        let alarms = self.alarms.iter().map(|alarm| {
+            format!("`{}` {}", alarm.name, alarm.state.as_deref().unwrap_or("does not exist"))
+        });
+        let alarms = alarms.collect::<Vec<_>>().join(", ");
+        let until = self.until.strftime("until %H:%M UTC");
+        if alarms.is_empty() { until.to_string() } else { format!("{until}: {alarms}") }
+    }
+
+    /// Finds the first alarm that went off during the bake and is still on.
+    pub fn tripped<'a>(&self, alarms: &'a [Alarm]) -> Option<&'a Alarm> {
+        let in_time = |at: Timestamp| at > self.since && at <= self.until;
+        alarms.iter().find(|alarm| alarm.is_on() && alarm.since.is_some_and(in_time))
+    }
+
+    /// Finds the alarms that were on before the bake began, and are still on: they count for
+    /// nothing.
+    pub fn on_before<'a>(&self, alarms: &'a [Alarm]) -> impl Iterator<Item = &'a Alarm> {
+        let since = self.since;
+        alarms.iter().filter(move |alarm| alarm.is_on() && alarm.since.is_none_or(|at| at <= since))
+    }
+}
+
+impl Alarm {
+    fn is_on(&self) -> bool {
+        self.state == "ALARM"
+    }
+
+    /// The address of its page in the console.
+    pub fn console_url(&self) -> Option<String> {
+        let mut parts = self.arn.split(':').skip(1);
+        let (partition, region) = (parts.next()?, parts.nth(1)?);
+        let host = match partition {
+            "aws-cn" => "console.amazonaws.cn",
+            "aws-us-gov" => "console.amazonaws-us-gov.com",
+            _ => "console.aws.amazon.com",
+        };
+        let name: String = form_urlencoded::byte_serialize(self.name.as_bytes()).collect();
+        let name = name.replace('+', "%20");
+        Some(format!(
+            "https://{region}.{host}/cloudwatch/home?region={region}#alarmsV2:alarm/{name}"
+        ))
+    }
+}
+
+/// The name of an alarm that a configuration names by its name or its ARN.
+pub fn alarm_name(text: &str) -> &str {
+    match text.strip_prefix("arn:") {
+        Some(rest) => rest.splitn(6, ':').nth(5).unwrap_or(text),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    fn alarm(state: &str, since: &str) -> Alarm {
+        Alarm {
+            name: "web 5xx/rate".to_owned(),
+            arn: "arn:aws:cloudwatch:us-east-1:012345678912:alarm:web 5xx/rate".to_owned(),
+            state: state.to_owned(),
+            reason: "Threshold Crossed".to_owned(),
+            since: Some(samples::at(since)),
+        }
+    }
+
+    /// From 10:00 to 11:00.
+    fn bake() -> Bake {
+        Bake::begin(&samples::promotion(), 60, samples::at("2026-03-17T10:00:00Z"))
+    }
+
+    #[test]
+    fn only_an_alarm_that_went_off_during_the_bake_and_is_on_counts() {
+        let counts = |alarm: &Alarm| bake().tripped(std::slice::from_ref(alarm)).is_some();
+        assert!(counts(&alarm("ALARM", "2026-03-17T10:30:00Z")));
+        assert!(counts(&alarm("ALARM", "2026-03-17T11:00:00Z")));
+        for other in [
+            alarm("OK", "2026-03-17T10:30:00Z"),
+            alarm("INSUFFICIENT_DATA", "2026-03-17T10:30:00Z"),
+            alarm("ALARM", "2026-03-17T09:59:00Z"),
+            alarm("ALARM", "2026-03-17T10:00:00Z"),
+            alarm("ALARM", "2026-03-17T11:00:01Z"),
+            Alarm { since: None, ..alarm("ALARM", "2026-03-17T10:30:00Z") },
+        ] {
+            assert!(!counts(&other), "{other:?}");
+        }
+        let before = [alarm("ALARM", "2026-03-17T09:59:00Z"), alarm("OK", "2026-03-17T09:59:00Z")];
+        assert_eq!(bake().on_before(&before).count(), 1);
+    }
+
+    #[test]
+    fn an_alarm_links_to_its_page_in_its_partition() {
+        let page = "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1\
+                    #alarmsV2:alarm/web%205xx%2Frate";
+        let own = alarm("ALARM", "2026-03-17T10:30:00Z");
+        assert_eq!(own.console_url().as_deref(), Some(page));
+        let china = Alarm { arn: own.arn.replace("arn:aws:", "arn:aws-cn:"), ..own };
+        assert!(china.console_url().expect("a page").contains("us-east-1.console.amazonaws.cn/"));
+    }
+
+    #[test]
+    fn a_name_and_an_arn_name_the_same_alarm() {
+        for (text, name) in [
+            ("web-5xx", "web-5xx"),
+            ("arn:aws:cloudwatch:us-east-1:012345678912:alarm:web-5xx", "web-5xx"),
+            ("arn:aws:cloudwatch:us-east-1:012345678912:alarm:a:b", "a:b"),
+        ] {
+            assert_eq!(alarm_name(text), name);
+        }
+    }
+}
