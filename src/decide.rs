@@ -92,10 +92,9 @@ fn decided(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided {
         }
         Trigger::Due(cause) => next::look(catch_up(app, seen, stack, tags, Pace::Routine)?, cause),
         Trigger::Command(command) => {
-            // Slack waits three seconds for an answer.
-            let is_patient =
-                matches!(command.act, Act::Status | Act::Reconcile) && command.slack.is_none();
-            let pace = if is_patient { Pace::Routine } else { Pace::Person };
+            // Slack waits three seconds for an answer, and somebody with a link looks at a page.
+            let is_patient = command.slack.is_none() && command.via != Via::Link;
+            let pace = if is_patient { Pace::Script } else { Pace::Person };
             carry_out(catch_up(app, seen, stack, tags, pace)?, command)
         }
     }

@@ -40,9 +40,11 @@ pub(super) struct About {
 pub(super) enum Pace {
     /// An image was pushed: nothing that can wait delays its update.
     Push,
-    /// A person waits for the answer.
+    /// A person in Slack or on a page waits for the answer.
     Person,
-    /// Nobody waits: ECS and CloudWatch are asked too.
+    /// A script or an operator waits: ECS is asked about what is being verified.
+    Script,
+    /// Nobody waits: what the services and the alarms show is looked at too.
     Routine,
 }
 

@@ -189,15 +189,14 @@ fn last_deployed(draft: &Draft<'_>) -> Decided<Result<Target, String>> {
         draft.running_digest()
     };
     let left_behind = left_behind(draft, &deployed)?;
-    // What is being verified, or what ECS did not come to run, is not among the deployed ones.
-    let is_unproven = draft.state.verifying.is_some()
-        || present.as_ref().is_some_and(|present| draft.state.failed.contains(present));
+    let unproven = unproven(draft, present.as_ref())?;
     let first = deployed
         .iter()
         .position(|ended| Some(&ended.promotion.digest) == present.as_ref())
-        .filter(|_| !is_unproven)
+        .filter(|_| unproven.is_none())
         .unwrap_or(0);
-    for Ended { promotion, .. } in &deployed[first..] {
+    let deployed_ones = deployed[first..].iter().map(|ended| &ended.promotion);
+    for promotion in unproven.into_iter().chain(deployed_ones) {
         let own = (promotion.tag.as_str(), Some(promotion.digest.clone()));
         let before = (promotion.previous_tag.as_str(), promotion.previous_digest.clone());
         for (tag, digest) in [own, before] {
@@ -225,6 +224,23 @@ fn last_deployed(draft: &Draft<'_>) -> Decided<Result<Target, String>> {
         }
     }
     Ok(Err("nothing was deployed before what runs now: name an image".to_owned()))
+}
+
+/// The promotion to what the stack names, if it is not among the deployed ones: it is being
+/// verified, or ECS did not come to run it.
+fn unproven<'d>(
+    draft: &'d Draft<'_>,
+    present: Option<&Digest>,
+) -> Decided<Option<&'d Promotion>> {
+    if let Some(verifying) = &draft.state.verifying {
+        return Ok(Some(&verifying.promotion));
+    }
+    let Some(present) = present.filter(|present| draft.state.failed.contains(present)) else {
+        return Ok(None);
+    };
+    let history = draft.seen.history.as_deref().ok_or(First::Read(Question::History))?;
+    let mut ended = draft.ended.iter().rev().chain(history).map(|ended| &ended.promotion);
+    Ok(ended.find(|promotion| promotion.digest == *present))
 }
 
 /// The image of a tag in the history. An older version recorded some images by their tags alone.

@@ -26,11 +26,11 @@ use crate::world::snapshot::{Learned, Version};
 const NOW: &str = "2026-03-17T09:41:30Z";
 
 fn auto() -> App {
-    app(r#"{"stack":"web","mode":"auto","commit_from":["annotation"]}"#)
+    app(r#"{"stack":"web","mode":"auto","commit_from":["annotation"],"verify":false}"#)
 }
 
 fn asking() -> App {
-    app(r#"{"stack":"web","commit_from":["annotation"]}"#)
+    app(r#"{"stack":"web","commit_from":["annotation"],"verify":false}"#)
 }
 
 /// An image whose commit is seven times this letter.
@@ -57,6 +57,7 @@ fn seen() -> Snapshot {
             id: "arn".to_owned(),
             name: "web".to_owned(),
             status: "UPDATE_COMPLETE".to_owned(),
+            updated_at: None,
             parent: None,
             parameters: [("ProductionTag", tag('a').as_str()), ("Secret", "****")]
                 .map(|(key, value)| Parameter {

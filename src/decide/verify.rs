@@ -1,6 +1,7 @@
 //! Verifies that ECS runs what CloudFormation has deployed, and notices when it runs something
 //! else later. CONTRACT: 6.16.
 
+use super::adopt::is_urgent;
 use super::draft::{Draft, Pace};
 use super::plan::{Decided, First};
 use crate::model::Digest;
@@ -87,7 +88,7 @@ pub(super) fn verify(draft: &mut Draft<'_>) -> Decided<()> {
         deployed(draft, &promotion, DONE.to_owned());
         return Ok(());
     }
-    if draft.pace != Pace::Routine {
+    if !may_ask(draft)? {
         return Ok(());
     }
     match services(draft, true)? {
@@ -169,6 +170,16 @@ fn unverified(draft: &mut Draft<'_>, mut verifying: Verification, unread: &Unrea
     draft.state.verifying = Some(verifying);
 }
 
+/// Whether there is time to ask ECS: a person in Slack waits three seconds, and a push that goes out
+/// does not wait at all.
+fn may_ask(draft: &Draft<'_>) -> Decided<bool> {
+    Ok(match draft.pace {
+        Pace::Script | Pace::Routine => true,
+        Pace::Person => false,
+        Pace::Push => !is_urgent(draft)?,
+    })
+}
+
 /// The stack's services that run the app's images; asks for them if they were not read.
 fn services<'a>(
     draft: &Draft<'a>,
@@ -235,7 +246,7 @@ pub(super) fn reason_of_failure(
     promotion: &Promotion,
     reason: &str,
 ) -> Decided<String> {
-    let is_asked = draft.pace == Pace::Routine && draft.app.config.verify.minutes.is_some();
+    let is_asked = may_ask(draft)? && draft.app.config.verify.minutes.is_some();
     if !is_asked || promotion.cancelled_by.is_some() {
         return Ok(reason.to_owned());
     }

@@ -161,12 +161,12 @@ fn an_app_is_shown_in_full() {
     2026-03-17 09:41:30 UTC
     deployed
     push of `latest`, through a push
-    CloudFormation finished the update
+    CloudFormation finished the update; no ECS service has a task to run it now: the next task uses it
     production_aaaaaaa
     2026-03-17 09:41:30 UTC
     deployed
     push of `latest`, through a push
-    CloudFormation finished the update Roll back to production_aaaaaaa
+    CloudFormation finished the update; no ECS service has a task to run it now: the next task uses it Roll back to production_aaaaaaa
     ecr-promoter
     ");
     assert_eq!(page.link("compare"), "https://github.com/acme/web/compare/bbbbbbb...abc1234");

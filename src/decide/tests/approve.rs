@@ -32,7 +32,9 @@ fn without_channel(mut app: App) -> App {
 }
 
 pub(super) fn in_channel() -> App {
-    app(r#"{"stack":"web","commit_from":["annotation"],"approval":{"slack_channel":"C1"}}"#)
+    app(
+        r#"{"stack":"web","commit_from":["annotation"],"verify":false,"approval":{"slack_channel":"C1"}}"#,
+    )
 }
 
 pub(super) fn command(act: Act, from: From) -> Trigger {
@@ -139,7 +141,9 @@ pub(super) fn all() -> Vec<Progress> {
         Progress::Approved,
         Progress::Waiting(words()),
         Progress::Deploying,
+        Progress::Verifying(words()),
         Progress::Deployed(Some(1)),
+        Progress::Baking(words()),
         Progress::Failed(words()),
         Progress::Cancelled(words()),
         Progress::Superseded,
@@ -174,15 +178,27 @@ fn names() -> [Choice; 2] {
     [candidate(), Choice::Request(id())]
 }
 
+/// Whether a promotion goes on by itself.
+fn is_open(progress: &Progress) -> bool {
+    match progress {
+        Progress::Approved | Progress::Waiting(_) | Progress::Deploying => true,
+        Progress::Verifying(_) => true,
+        Progress::Pending | Progress::Rejected | Progress::Superseded | Progress::Expired => false,
+        Progress::Deployed(_) | Progress::Baking(_) | Progress::Failed(_) => false,
+        Progress::Cancelled(_) => false,
+    }
+}
+
 #[test]
 fn an_approval_by_what_was_decided_before() {
     for progress in all() {
         let want = match &progress {
-            Progress::Pending | Progress::Approved | Progress::Waiting(_) | Progress::Deploying => {
+            Progress::Pending | Progress::Approved | Progress::Waiting(_) => {
                 (Outcome::Promoted, true)
             }
+            Progress::Deploying | Progress::Verifying(_) => (Outcome::Promoted, true),
             Progress::Rejected => (Outcome::Rejected, false),
-            Progress::Deployed(_) => (Outcome::Unchanged, false),
+            Progress::Deployed(_) | Progress::Baking(_) => (Outcome::Unchanged, false),
             Progress::Failed(_) => (Outcome::Failed, false),
             Progress::Cancelled(_) => (Outcome::Held, false),
             Progress::Superseded => (Outcome::Superseded, false),
@@ -219,9 +235,10 @@ fn a_rejection_by_what_was_decided_before() {
         let want = match &progress {
             Progress::Pending | Progress::Expired | Progress::Rejected => Outcome::Rejected,
             Progress::Approved | Progress::Waiting(_) | Progress::Deploying => Outcome::Unchanged,
-            Progress::Deployed(_) | Progress::Failed(_) | Progress::Cancelled(_) => {
+            Progress::Verifying(_) | Progress::Deployed(_) | Progress::Baking(_) => {
                 Outcome::Unchanged
             }
+            Progress::Failed(_) | Progress::Cancelled(_) => Outcome::Unchanged,
             Progress::Superseded => Outcome::Superseded,
         };
         for from in [From::Sns, From::Direct, From::Slack("UALICE")] {
@@ -248,8 +265,7 @@ fn a_promote_in_slack_by_what_was_decided_before() {
                 (Outcome::Promoted, true)
             );
             // Of two needed votes it is one, and goes past a rejection as a new request.
-            let is_open =
-                matches!(progress, Progress::Approved | Progress::Waiting(_) | Progress::Deploying);
+            let is_open = is_open(&progress);
             let want = if is_open { (Outcome::Promoted, true) } else { (Outcome::Approved, false) };
             assert_eq!(
                 comes_to(&listed(2), act, From::Slack("UALICE"), &so_far(progress.clone())),
@@ -268,8 +284,7 @@ fn a_promote_in_slack_by_what_was_decided_before() {
 #[test]
 fn to_ask_again_by_what_was_decided_before() {
     for progress in all() {
-        let is_open =
-            matches!(progress, Progress::Approved | Progress::Waiting(_) | Progress::Deploying);
+        let is_open = is_open(&progress);
         let want =
             if is_open { (Outcome::Promoted, true) } else { (Outcome::ApprovalRequested, false) };
         for act in [Act::Ask, Act::AskAgain(digest('b'))] {
@@ -312,10 +327,12 @@ fn a_push_or_a_look_by_what_was_decided_before() {
             Progress::Pending => Outcome::ApprovalRequested,
             Progress::Rejected => Outcome::Rejected,
             Progress::Approved | Progress::Waiting(_) | Progress::Deploying => Outcome::Promoted,
+            Progress::Verifying(_) => Outcome::Promoted,
             Progress::Expired => Outcome::Expired,
             // What the state knows beside it says more: that it failed, or that somebody turned
             // away from it.
             Progress::Deployed(_)
+            | Progress::Baking(_)
             | Progress::Failed(_)
             | Progress::Cancelled(_)
             | Progress::Superseded => continue,

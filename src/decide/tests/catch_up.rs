@@ -29,7 +29,8 @@ fn an_end_is_known_by_the_value_at_rest_or_by_the_token_in_the_events() {
 
 #[test]
 fn another_stack_than_before_is_a_first_sight() {
-    let elsewhere = app(r#"{"stack":"web2","mode":"auto","commit_from":["annotation"]}"#);
+    let elsewhere =
+        app(r#"{"stack":"web2","mode":"auto","verify":false,"commit_from":["annotation"]}"#);
     let moved = with_stack(after_intent(), |stack| stack.id = "another arn".to_owned());
     let moved = Snapshot { is_configuration_newer: false, ..moved };
     assert_eq!(
@@ -61,7 +62,7 @@ fn another_stack_than_before_is_a_first_sight() {
 #[test]
 fn the_stack_by_its_name_and_by_its_arn_is_the_same_stack() {
     let by_arn = app(r#"{"stack":"arn:aws:cloudformation:us-east-1:012345678912:stack/web/1",
-            "mode":"auto","commit_from":["annotation"]}"#);
+            "mode":"auto","verify":false,"commit_from":["annotation"]}"#);
     let mut held = after_intent();
     let state = held.state.as_mut().expect("a state");
     state.open.clear();

@@ -3,7 +3,7 @@
 use super::*;
 
 fn guarded() -> App {
-    app(r#"{"stack":"web","mode":"auto","commit_from":["annotation"],
+    app(r#"{"stack":"web","mode":"auto","verify":false,"commit_from":["annotation"],
             "guard":{"allowed_changes":["AWS::ECS::Service"]}}"#)
 }
 

@@ -199,7 +199,7 @@ fn a_stack_that_cannot_be_promoted_to_is_a_configuration_error() {
 
 #[test]
 fn tags_are_read_whatever_else_is_on_the_image() {
-    let tagged = app(r#"{"stack":"web","mode":"auto","commit_from":["tag"]}"#);
+    let tagged = app(r#"{"stack":"web","mode":"auto","verify":false,"commit_from":["tag"]}"#);
     let tags = tags([("staging_9fceb02".parse().expect("a tag"), digest('b'))]);
     let plan =
         check(&tagged, &push('b'), &Snapshot { tags, ..pushed_b() }, Outcome::Promoted, PROMOTES);

@@ -113,6 +113,19 @@ fn every_key_has_an_example_that_is_right() {
         if *key != "stack" {
             members = members.replacen('{', r#"{"stack": "web", "#, 1);
         }
+        // A bake needs both its time and its alarms.
+        let members = match *key {
+            "bake.alarms" | "bake.on_alarm" => {
+                members.replacen(r#""bake": {"#, r#""bake": {"minutes": 60, "#, 1)
+            }
+            _ => members,
+        };
+        let members = match *key {
+            "bake.minutes" | "bake.on_alarm" => {
+                members.replacen(r#""bake": {"#, r#""bake": {"alarms": ["web-5xx"], "#, 1)
+            }
+            _ => members,
+        };
         // Where identities count, people decide in Slack only.
         let members =
             members.replacen(r#""approvers""#, r#""slack_channel": "C024BE91L", "approvers""#, 1);

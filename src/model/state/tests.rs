@@ -91,6 +91,7 @@ fn promotion(text: &str, many: usize) -> Promotion {
         command: Some("c".repeat(300)),
         rolls_back: Some(text.to_owned()),
         rolls_back_digest: Some(digest),
+        why: Some(text.to_owned()),
         cancelled_by: Some(text.to_owned()),
         request: Some(samples::request().id),
         votes: votes(text, many),

@@ -3,7 +3,7 @@ use http::{Request, Response};
 
 use crate::error::Error;
 use crate::model::stack::{Parameter, Stack};
-use crate::samples::STACK_ID;
+use crate::samples::{STACK_ID, at};
 use crate::services::wire::cloudformation::{
     answered, ask, denied_answer, element, parameter_member,
 };
@@ -49,6 +49,7 @@ async fn a_stack_is_read_with_its_parameters_and_capabilities() {
         id: STACK_ID.to_owned(),
         name: "web".to_owned(),
         status: "UPDATE_ROLLBACK_COMPLETE".to_owned(),
+        updated_at: Some(at("2026-01-05T10:00:00Z")),
         parent: None,
         parameters: vec![
             parameter("ProductionTag", "production_9fceb02", None),

@@ -125,6 +125,7 @@ fn ended(number: u64) -> Ended {
         command: None,
         rolls_back: None,
         rolls_back_digest: None,
+        why: None,
         cancelled_by: None,
         request: None,
         votes: Vec::new(),
