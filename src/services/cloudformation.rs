@@ -1,5 +1,7 @@
 //! CloudFormation: the stack, its events, and the update of a promotion.
 
+mod operation;
+
 use aws_config::retry::RetryConfig;
 use aws_sdk_cloudformation::primitives::DateTime;
 use aws_sdk_cloudformation::types::{self as cfn, RollbackConfiguration, RollbackTrigger};
@@ -60,7 +62,7 @@ impl Clients {
                 return Ok(events);
             }
         }
-        Ok(StackEvents { is_cut: true, ..events })
+        Ok(self.with_operations(name, &wanted, StackEvents { is_cut: true, ..events }).await)
     }
 
     /// Sends the update of a promotion. The template and all other parameters keep their values.
@@ -222,21 +224,34 @@ fn stack(stack: cfn::Stack) -> Stack {
 }
 
 fn event(event: &cfn::StackEvent) -> StackEvent {
-    let logical = event.logical_resource_id.as_deref().unwrap_or_default();
-    let kind = event.resource_type.as_deref().unwrap_or_default();
+    event_of(
+        event.timestamp.as_ref(),
+        event.client_request_token.clone(),
+        (event.resource_type(), event.logical_resource_id()),
+        event.physical_resource_id == event.stack_id,
+        event.resource_status(),
+        event.resource_status_reason.clone(),
+    )
+}
+
+/// Reads an event. `is_itself` says that it is about the stack whose events these are: a nested
+/// stack has the same resource type but another physical id.
+fn event_of(
+    at: Option<&DateTime>,
+    token: Option<String>,
+    (kind, logical): (Option<&str>, Option<&str>),
+    is_itself: bool,
+    status: Option<&cfn::ResourceStatus>,
+    reason: Option<String>,
+) -> StackEvent {
+    let (kind, logical) = (kind.unwrap_or_default(), logical.unwrap_or_default());
     StackEvent {
-        at: event.timestamp.as_ref().and_then(timestamp).unwrap_or(Timestamp::UNIX_EPOCH),
-        token: event.client_request_token.clone(),
-        // A nested stack has the same resource type but another physical id.
-        is_stack: kind == "AWS::CloudFormation::Stack"
-            && event.physical_resource_id == event.stack_id,
+        at: at.and_then(timestamp).unwrap_or(Timestamp::UNIX_EPOCH),
+        token,
+        is_stack: kind == "AWS::CloudFormation::Stack" && is_itself,
         resource: format!("{logical} ({kind})"),
-        status: event
-            .resource_status
-            .as_ref()
-            .map(|status| status.as_str().to_owned())
-            .unwrap_or_default(),
-        reason: event.resource_status_reason.clone(),
+        status: status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
+        reason,
     }
 }
 

@@ -1,7 +1,8 @@
 use jiff::Timestamp;
 
 use crate::error::Error;
-use crate::model::stack::{EventsWanted, StackEvent, UpdateEnd};
+use crate::model::Token;
+use crate::model::stack::{EventsWanted, StackEvent, StackEvents, UpdateEnd};
 use crate::samples::STACK_ID;
 use crate::services::samples::TOKEN;
 use crate::services::wire::cloudformation::{answered, ask, denied_answer, element};
@@ -117,18 +118,56 @@ async fn pages_are_read_back_to_the_stacks_own_event() {
 
 #[tokio::test]
 async fn after_ten_pages_the_end_of_an_update_is_unknown() {
-    let recordings: Vec<Recording> =
-        (1..=10).map(|number| page(number, &[own_event("2026-03-17T10:00:00Z")])).collect();
-    let token = TOKEN.parse().expect("a token");
+    let described =
+        (ask("DescribeStacks", &[("StackName", "web")]), answered("DescribeStacks", ""));
+    let recordings = ten_pages().chain([described]).collect();
+    let (events, token) = long_update(recordings).await;
+    assert!(events.is_cut && events.list.len() == 10);
+    assert_eq!(events.end_of(&token), Some(UpdateEnd::Unknown));
+}
+
+/// The events of an operation lead back to its start, however many events there are.
+#[tokio::test]
+async fn a_long_update_is_found_by_the_events_of_its_operation() {
+    let operation = |kind: &str, id: &str| {
+        element("member", &(element("OperationType", kind) + &element("OperationId", id)))
+    };
+    let operations = operation("CREATE_CHANGESET", "op-2") + &operation("UPDATE_STACK", "op-1");
+    let stack = element("member", &element("LastOperations", &operations));
+    let described = (
+        ask("DescribeStacks", &[("StackName", "web")]),
+        answered("DescribeStacks", &element("Stacks", &stack)),
+    );
+    let token = element("ClientRequestToken", TOKEN);
+    let own = stack_event("2026-03-16T10:00:00Z", "UPDATE_IN_PROGRESS", &token);
+    let asked = [("StackName", "web"), ("OperationId", "op-1")];
+    let of_operation = (
+        ask("DescribeEvents", &asked),
+        answered("DescribeEvents", &element("OperationEvents", &own)),
+    );
+    let recordings = ten_pages().chain([described, of_operation]).collect();
+
+    let (events, token) = long_update(recordings).await;
+
+    assert!(!events.is_cut);
+    assert_eq!(events.end_of(&token), Some(UpdateEnd::Complete));
+}
+
+fn ten_pages() -> impl Iterator<Item = Recording> {
+    (1..=10).map(|number| page(number, &[own_event("2026-03-17T10:00:00Z")]))
+}
+
+/// The events of an update that began long ago.
+async fn long_update(recordings: Vec<Recording>) -> (StackEvents, Token) {
+    let token: Token = TOKEN.parse().expect("a token");
     let wanted = EventsWanted {
-        starts_of: vec![token],
+        starts_of: vec![token.clone()],
         since: Some("2026-03-01T00:00:00Z".parse().expect("a time")),
     };
     let events = replay(recordings, async |clients| clients.stack_events("web", &wanted).await)
         .await
         .expect("read");
-    assert!(events.is_cut && events.list.len() == 10);
-    assert_eq!(events.end_of(&wanted.starts_of[0]), Some(UpdateEnd::Unknown));
+    (events, token)
 }
 
 #[tokio::test]
