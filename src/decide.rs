@@ -103,7 +103,7 @@ fn decided(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided {
 /// Refuses somebody who may not command an app and wants to change something of it. Not even a look
 /// is made for them, since a look could change something.
 fn refused_stranger(app: &App, command: &Command) -> Option<Answer> {
-    if matches!(command.act, Act::Status | Act::Plan(_) | Act::Reconcile) {
+    if matches!(command.act, Act::Status | Act::Plan(_) | Act::PlanRollback(_) | Act::Reconcile) {
         return None;
     }
     let objection = slack_objection(app, command.slack.as_ref()?, &command.by)?;
@@ -131,9 +131,15 @@ fn carry_out(draft: Draft<'_>, command: &Command) -> Decided {
             let promoted = promote::promote_named(draft, command, image.as_ref())?;
             return Ok(report::plan(app, seen, promoted));
         }
+        Act::PlanRollback(image) => {
+            let (app, seen) = (draft.app, draft.seen);
+            let draft = Draft { is_plan: true, ..draft };
+            let (target, planned) = rollback::plan(draft, command, image.as_ref())?;
+            return Ok(report::plan_rollback(app, seen, target, planned));
+        }
         Act::Promote(_) | Act::Rollback(_) | Act::Cancel | Act::Hold(_) | Act::Resume => {}
         Act::Approve(_) | Act::Reject(_) => {}
-        Act::Ask | Act::AskAgain(_) | Act::RollBackFrom(_) => {}
+        Act::Ask | Act::AskAgain(_) | Act::RollBackStep(_) => {}
     }
     if let Some(record) = &draft.seen.command {
         return repeated::repeat(draft, command, record);
@@ -153,14 +159,13 @@ fn carry_out(draft: Draft<'_>, command: &Command) -> Decided {
         Act::Approve(choice) | Act::Reject(choice) => approve::decide_on(draft, command, choice),
         Act::Ask => ask::ask_on_purpose(draft, command),
         Act::AskAgain(digest) => ask::ask_again(draft, command, digest),
-        Act::RollBackFrom(digest) => rollback::rollback_from(draft, command, digest),
+        Act::RollBackStep(step) => rollback::roll_back_as_shown(draft, command, step),
         Act::Rollback(image) => rollback::rollback(draft, command, image.as_ref()),
         Act::Cancel => cancel::cancel(draft, command),
         Act::Hold(reason) => Ok(hold::hold(draft, command, reason)),
         Act::Resume => Ok(hold::resume(draft, command)),
-        Act::Status | Act::History | Act::Reconcile | Act::Plan(_) => {
-            Ok(draft.refused("it changes nothing"))
-        }
+        Act::Status | Act::History | Act::Reconcile => Ok(draft.refused("it changes nothing")),
+        Act::Plan(_) | Act::PlanRollback(_) => Ok(draft.refused("it changes nothing")),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod ecs;
 pub mod image;
 pub mod known_apps;
 pub mod limits;
+pub mod notes;
 pub mod notice;
 pub mod promotion;
 pub mod report;
@@ -17,6 +18,7 @@ pub mod session;
 pub mod stack;
 pub mod state;
 pub mod verification;
+pub mod way_back;
 
 use std::fmt;
 use std::str::FromStr;

@@ -131,6 +131,7 @@ impl<'a> Look<'a> {
         let mut seen = world.observe(&self.app, subject).await?;
         seen.learned = self.learned.clone();
         seen.matches.clone_from(&self.learned.matches);
+        seen.notes.clone_from(&self.learned.notes);
         let Decision { stages, reply, unread } = self.decision(world, trigger, &mut seen).await?;
         let reply = match reply.transpose() {
             Ok(reply) => reply,
@@ -203,6 +204,7 @@ impl<'a> Look<'a> {
     /// Remembers what took long to read, or could not be read, for the next round.
     fn learn_from(&mut self, seen: &Snapshot) {
         self.learned.matches.clone_from(&seen.matches);
+        self.learned.notes.clone_from(&seen.notes);
         if let Some(Err(unread)) = &seen.services {
             self.learned.unread_services = Some(unread.clone());
         }

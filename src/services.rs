@@ -13,6 +13,7 @@ mod dynamodb;
 mod ecr;
 mod ecs;
 mod failure;
+mod git_host;
 mod nonce;
 mod patience;
 mod port;

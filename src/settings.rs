@@ -3,12 +3,19 @@
 
 use crate::model::Repository;
 use crate::model::config::ConfigError;
+use crate::text::plain;
 
 /// The root of the configuration in Parameter Store, unless `PARAMETER_PREFIX` says otherwise.
 pub const DEFAULT_PREFIX: &str = "/ecr-promoter";
 
 /// Slack's Web API, unless `SLACK_API_URL` says otherwise.
 pub const DEFAULT_SLACK_API: &str = "https://slack.com/api/";
+
+/// GitHub's API, unless `GITHUB_API_URL` says otherwise.
+pub const DEFAULT_GITHUB_API: &str = "https://api.github.com/";
+
+/// The longest name of an environment, in characters.
+const ENVIRONMENT: usize = 40;
 
 /// The function's environment variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +29,10 @@ pub struct Settings {
     pub notification_topic: Option<String>,
     /// `SLACK_API_URL`: the address of Slack's Web API.
     pub slack_api_url: String,
+    /// `GITHUB_API_URL`: the address of GitHub's API.
+    pub github_api_url: String,
+    /// `ENVIRONMENT_NAME`: what pages and messages call the place; `None` for the app's own word.
+    pub environment: Option<String>,
     /// `AWS_ENDPOINT_URL`: the address of an emulator, from which image configs may be fetched too.
     pub endpoint_url: Option<String>,
 }
@@ -53,6 +64,8 @@ impl Settings {
             parameter_prefix: prefix.trim_end_matches('/').to_owned(),
             notification_topic: set("NOTIFICATION_TOPIC_ARN"),
             slack_api_url: set("SLACK_API_URL").unwrap_or_else(|| DEFAULT_SLACK_API.to_owned()),
+            github_api_url: set("GITHUB_API_URL").unwrap_or_else(|| DEFAULT_GITHUB_API.to_owned()),
+            environment: set("ENVIRONMENT_NAME").map(|name| plain(name.trim(), ENVIRONMENT)),
             endpoint_url: set("AWS_ENDPOINT_URL"),
         })
     }
@@ -73,6 +86,7 @@ impl Settings {
             Secret::SlackSigningSecret => "slack/signing-secret",
             Secret::SlackBotToken => "slack/bot-token",
             Secret::Links => "link-secret",
+            Secret::GitToken => "git-token",
         };
         format!("{}/{name}", self.parameter_prefix)
     }
@@ -92,6 +106,8 @@ pub enum Secret {
     SlackBotToken,
     /// The keys with which links are signed.
     Links,
+    /// The token with which GitHub is asked for commits. It only needs to read.
+    GitToken,
 }
 
 #[cfg(test)]

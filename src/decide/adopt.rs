@@ -43,10 +43,12 @@ pub(super) fn found(draft: &Draft<'_>) -> Decided<Running> {
     let by_tags =
         digest.as_ref().and_then(|digest| draft.tags.commit(digest, &draft.app.config)).flatten();
     let commit = by_tags.or_else(|| tag.as_ref().and_then(commit_in));
+    let note = digest.as_ref().and_then(|digest| draft.note_of_image(digest));
     Ok(Running {
         tag: draft.value().to_owned(),
         digest,
         commit,
+        note,
         since: None,
         by: BEFORE.to_owned(),
     })

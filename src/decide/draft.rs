@@ -287,6 +287,7 @@ impl<'a> Draft<'a> {
             previous_tag: running.map(|running| running.tag.clone()),
             previous_commit: running.and_then(|running| running.commit.clone()),
             changes: self.subject.changes.clone(),
+            note: self.subject.digest.as_ref().and_then(|digest| self.note_of_image(digest)),
             request: self.subject.request.clone(),
             ..Notice::new(outcome, by, reason, self.now)
         }
@@ -307,6 +308,8 @@ impl<'a> Draft<'a> {
         notice.request = Some(request.id.clone());
         notice.expires_at = Some(request.expires_at);
         notice.changes = Vec::new();
+        notice.note.clone_from(&request.note);
+        notice.notes.clone_from(&request.notes);
         notice
     }
 

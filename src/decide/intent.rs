@@ -7,6 +7,7 @@ use super::plan::Decided;
 use super::request::withdraw;
 use super::rights::Permit;
 use crate::model::image::production_tag;
+use crate::model::notes::ChangeNotes;
 use crate::model::promotion::Promotion;
 use crate::model::stack::Phase;
 use crate::model::state::Hold;
@@ -128,6 +129,8 @@ fn new_promotion(
     Promotion {
         token: Token::of(&draft.app.repository, &config.stack, digest, &tag, ended),
         digest: digest.clone(),
+        note: draft.note_of_image(digest),
+        notes: asked_notes(draft, digest).or_else(|| draft.notes_of_seen(digest)),
         commit,
         tag,
         previous_tag: running.map_or_else(|| draft.value().to_owned(), |its| its.tag.clone()),
@@ -149,6 +152,12 @@ fn new_promotion(
         votes: Vec::new(),
         deletes_change_sets: Vec::new(),
     }
+}
+
+/// The notes that people were shown when they were asked about this image.
+fn asked_notes(draft: &Draft<'_>, digest: &Digest) -> Option<ChangeNotes> {
+    let asked = draft.state.all_requests().find(|request| request.digest == *digest)?;
+    asked.notes.clone()
 }
 
 /// The undecided request about this image: whoever promotes it, its message says what became of it.

@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow::{Break, Continue};
 
-use super::draft::Draft;
+use super::draft::{Draft, Pace};
 use super::plan::{Decided, First, MayEnd, Plan};
 use crate::model::answer::Outcome;
-use crate::model::image::{CommitOf, ConfigLocation, Image, commit_of};
+use crate::model::image::{BuildLabels, CommitOf, ConfigLocation, Image, commit_of};
+use crate::model::notes::{Candidate, ChangeNotes, CommitNote};
 use crate::model::promotion::{End, Ended, Promotion};
 use crate::model::stack::{EventsWanted, Phase, StackEvents, UpdateEnd};
 use crate::model::{Commit, Digest, Tag};
@@ -66,6 +67,7 @@ impl<'a> Draft<'a> {
         }
         let commit = self.commit(image)?;
         self.subject.commit = commit.clone();
+        self.see_candidate(image, commit.as_ref());
         Ok(Continue((image, commit)))
     }
 
@@ -95,6 +97,59 @@ impl<'a> Draft<'a> {
             CommitOf::NeedsLabel => Err(First::Read(Question::Label(digest.clone()))),
             CommitOf::NeedsTags => Err(self.ask_about_tags([], [digest.clone()])),
         }
+    }
+
+    /// Remembers what a candidate says about its commit: later questions list it without a call.
+    pub(super) fn see_candidate(&mut self, image: &Image, commit: Option<&Commit>) {
+        if self.seen.newest.as_ref() != Some(&image.digest) {
+            return;
+        }
+        let labels = self.seen.labels.get(&image.digest);
+        let or_label = |own: &Option<String>, label: fn(&BuildLabels) -> &Option<String>| {
+            own.clone().or_else(|| labels.and_then(|labels| label(labels).clone()))
+        };
+        let note = CommitNote {
+            commit: commit.cloned(),
+            subject: or_label(&image.description, |labels| &labels.description),
+            author: or_label(&image.authors, |labels| &labels.authors),
+            at: Some(self.now),
+        };
+        let digest = image.digest.clone();
+        self.state.candidates.see(Candidate { digest, note: note.within_limits() });
+    }
+
+    /// What an image says about its commit, where that was seen.
+    pub(super) fn note_of_image(&self, digest: &Digest) -> Option<CommitNote> {
+        let seen = self.state.candidates.of(digest).map(|candidate| candidate.note.clone());
+        let running = self.state.running.as_ref().filter(|it| it.digest.as_ref() == Some(digest));
+        seen.filter(CommitNote::is_telling).or_else(|| running.and_then(|it| it.note.clone()))
+    }
+
+    /// The commits between what runs and an image: from the Git host where there is time to ask it,
+    /// else from the candidates that were seen.
+    pub(super) fn notes(
+        &self,
+        digest: &Digest,
+        commit: Option<&Commit>,
+    ) -> Decided<Option<ChangeNotes>> {
+        let running = self.state.running.as_ref();
+        let base = running.and_then(|running| running.commit.as_ref()).zip(commit);
+        let is_asked = self.pace != Pace::Person && self.app.config.repository_url.is_some();
+        if let Some((base, head)) = base.filter(|(base, head)| is_asked && base != head) {
+            let pair = (base.clone(), head.clone());
+            match self.seen.notes.get(&pair) {
+                None => return Err(First::Read(Question::Notes(pair.0, pair.1))),
+                Some(Some(notes)) => return Ok(Some(notes.clone())),
+                Some(None) => {}
+            }
+        }
+        Ok(self.notes_of_seen(digest))
+    }
+
+    /// The commits between what runs and an image, as far as both were seen.
+    pub(super) fn notes_of_seen(&self, digest: &Digest) -> Option<ChangeNotes> {
+        let notes = self.state.candidates.between(self.running_digest().as_ref(), digest);
+        (!notes.commits.is_empty()).then_some(notes)
     }
 
     /// Whether CloudFormation has accepted this promotion. The token in its events proves that; a

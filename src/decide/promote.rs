@@ -116,8 +116,9 @@ fn is_there_already(
     let since = same.and_then(|running| running.since);
     let by = running.map_or_else(|| cause.by.to_string(), |running| running.by.clone());
     let digest_now = Some(digest.clone());
+    let note = draft.note_of_image(digest);
     draft.state.running =
-        Some(Running { tag: tag.to_string(), digest: digest_now, commit, since, by });
+        Some(Running { tag: tag.to_string(), digest: digest_now, commit, note, since, by });
     note_choice(&mut draft, digest, cause)?;
     Ok(draft.nothing(Outcome::Unchanged, "it runs already".to_owned()))
 }

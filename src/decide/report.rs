@@ -9,6 +9,7 @@ use crate::model::config::App;
 use crate::model::report::{
     History, HistoryEntry, Newest, PromotionPlan, Reply, Report, StackStatus, Status,
 };
+use crate::model::way_back::WayBack;
 use crate::world::snapshot::{Question, Snapshot};
 
 fn reported(stages: Stages, report: Report) -> Plan {
@@ -43,8 +44,32 @@ pub(super) fn plan(app: &App, seen: &Snapshot, promoted: Plan) -> Plan {
         parameter: app.config.parameter.clone(),
         reason: if is_ready { "ready to promote".to_owned() } else { would.reason },
         changes: is_reviewed.then_some(would.changes),
+        of: None,
+        way_back: None,
     };
     reported(stages, Report::Plan(Box::new(report)))
+}
+
+/// Reports what `rollback` would do, and from what to what it leads.
+pub(super) fn plan_rollback(
+    app: &App,
+    seen: &Snapshot,
+    way: Option<WayBack>,
+    planned: Plan,
+) -> Plan {
+    let mut plan = plan(app, seen, planned);
+    let Ok(Reply::Report(Report::Plan(report))) = &mut plan.reply else { return plan };
+    report.of = Some("rollback");
+    report.warnings.clear();
+    if let Some(way) = &way {
+        report.digest = Some(way.to.clone());
+        report.commit.clone_from(&way.to_commit);
+        if matches!(report.would, Outcome::Promoted | Outcome::Cancelled) {
+            report.reason = way.words();
+        }
+    }
+    report.way_back = way;
+    plan
 }
 
 /// Warnings about an image that would be promoted.

@@ -37,6 +37,7 @@ pub(super) fn ask_anew(mut draft: Draft<'_>, digest: &Digest, why: String, by: &
         Continue(request) => request,
         Break(plan) => return Ok(plan),
     };
+    request.notes = draft.notes(digest, request.commit.as_ref())?;
     if draft.app.config.guard.is_some() {
         let mut shown = None;
         request.changes = preview(&mut draft, &request, &mut shown)?;
@@ -86,8 +87,12 @@ pub(super) fn new_request(
     let id =
         RequestId::of(&draft.app.repository, &draft.app.config.stack, digest, draft.state.requests);
     draft.state.requests += 1;
+    let note = draft.note_of_image(digest);
     Ok(Continue(ApprovalRequest {
         id,
+        note,
+        notes: None,
+        way_back: None,
         repository: Some(draft.app.repository.clone()),
         digest: digest.clone(),
         commit,

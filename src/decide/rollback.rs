@@ -9,14 +9,16 @@ use super::cause::Cause;
 use super::draft::Draft;
 use super::intent::{intend, tag_for};
 use super::named::named;
-use super::plan::{Decided, First, MayEnd};
+use super::plan::{Decided, First, MayEnd, Plan};
 use super::promote::promote;
 use super::request::withdraw;
 use super::rights::{Permit, objection_to, permit};
-use crate::model::command::{Command, ImageRef, Via};
+use crate::model::answer::Outcome;
+use crate::model::command::{Command, ImageRef, RollbackStep, Via};
 use crate::model::promotion::{Basis, Ended, Promotion};
 use crate::model::report::Reply;
 use crate::model::state::Hold;
+use crate::model::way_back::WayBack;
 use crate::model::{Commit, Digest, Tag};
 use crate::world::snapshot::Question;
 
@@ -26,29 +28,56 @@ struct Target {
     tag: Option<Tag>,
 }
 
+/// Where a rollback leads.
+struct Aim {
+    target: Target,
+    /// Our own update, which is cancelled first.
+    under_way: Option<Promotion>,
+    /// Whether a person named the target.
+    is_named: bool,
+}
+
 /// Carries the command out.
-pub(super) fn rollback(
-    mut draft: Draft<'_>,
+pub(super) fn rollback(draft: Draft<'_>, command: &Command, image: Option<&ImageRef>) -> Decided {
+    match aim(&draft, image)? {
+        Ok(aim) => go_back(draft, command, aim),
+        Err(reason) => Ok(draft.refused(&reason)),
+    }
+}
+
+/// Works out what the command would do, and where it would lead.
+pub(super) fn plan(
+    draft: Draft<'_>,
     command: &Command,
     image: Option<&ImageRef>,
-) -> Decided {
+) -> Decided<(Option<WayBack>, Plan)> {
+    let aim = match aim(&draft, image)? {
+        Ok(aim) => aim,
+        Err(reason) => return Ok((None, draft.refused(&reason))),
+    };
+    let way = WayBack::new(draft.state.running.as_ref(), &aim.target.digest, &draft.deployed()?);
+    Ok((Some(way), go_back(draft, command, aim)?))
+}
+
+fn aim(draft: &Draft<'_>, image: Option<&ImageRef>) -> Decided<Result<Aim, String>> {
     let under_way = draft.under_way_now()?;
     let target = match (image, &under_way) {
-        (Some(image), _) => named_before(&draft, image)?,
+        (Some(image), _) => named_before(draft, image)?,
         // What the stack returns to when the update is cancelled.
-        (None, Some(_)) => present(&draft),
-        (None, None) => last_deployed(&draft)?,
+        (None, Some(_)) => present(draft),
+        (None, None) => last_deployed(draft)?,
     };
-    let target = match target {
-        Ok(target) => target,
-        Err(reason) => return Ok(draft.refused(&reason)),
-    };
+    Ok(target.map(|target| Aim { target, under_way, is_named: image.is_some() }))
+}
+
+fn go_back(mut draft: Draft<'_>, command: &Command, aim: Aim) -> Decided {
+    let Aim { target, under_way, is_named } = aim;
     let going_back = Cause { basis: Basis::GoingBack, ..Cause::by_command(command) };
     let permit = match may_go_back(&mut draft, &target, &going_back)? {
         Continue(permit) => permit,
         Break(plan) => return Ok(plan),
     };
-    if image.is_some() && under_way.as_ref().is_some_and(|open| open.digest == target.digest) {
+    if is_named && under_way.as_ref().is_some_and(|open| open.digest == target.digest) {
         // Its update is under way: a cancel would lead away from it.
         let reason = format!("{} was gone back to on purpose", target.digest.short());
         draft.state.hold.get_or_insert(Hold { by: command.by.clone(), at: draft.now, reason });
@@ -126,16 +155,40 @@ fn cancel_for(
     Ok(send_cancel(draft, under_way))
 }
 
-/// `rollback` by the button of a message: only from the image that the message is about.
-pub(super) fn rollback_from(draft: Draft<'_>, command: &Command, digest: &Digest) -> Decided {
-    let runs =
-        draft.state.running.as_ref().and_then(|running| running.digest.as_ref()) == Some(digest);
-    if runs || draft.under_way_now()?.is_some_and(|open| open.digest == *digest) {
-        return rollback(draft, command, None);
+/// `rollback` by a button whose reader saw from what to what it leads. If that is not so any more,
+/// nothing is done.
+pub(super) fn roll_back_as_shown(
+    draft: Draft<'_>,
+    command: &Command,
+    step: &RollbackStep,
+) -> Decided {
+    let under_way = draft.under_way_now()?;
+    let is_from = draft.running_digest().as_ref() == Some(&step.from)
+        || under_way.is_some_and(|open| open.digest == step.from);
+    if !is_from {
+        let reason = format!(
+            "{} does not run any more, so nothing was rolled back: look again",
+            step.from.short()
+        );
+        return Ok(draft.nothing(Outcome::Superseded, reason));
     }
-    let reason =
-        format!("{} does not run any more: there is nothing to roll back from", digest.short());
-    Ok(draft.refused(&reason))
+    let Some(to) = &step.to else { return rollback(draft, command, None) };
+    if step.is_chosen {
+        return rollback(draft, command, Some(&ImageRef::Digest(to.clone())));
+    }
+    match aim(&draft, None)? {
+        Ok(aim) if aim.target.digest == *to => go_back(draft, command, aim),
+        Ok(aim) => {
+            let reason = format!(
+                "a rollback would go to {} now, and not to {}, so nothing was rolled back: look \
+                 again",
+                aim.target.digest.short(),
+                to.short()
+            );
+            Ok(draft.nothing(Outcome::Superseded, reason))
+        }
+        Err(reason) => Ok(draft.refused(&reason)),
+    }
 }
 
 /// Prepares the rollback of what an alarm speaks against, to what ran before: returns its image and

@@ -54,6 +54,10 @@ fn deployed(draft: &mut Draft<'_>, promotion: &Promotion, reason: String) {
     let mut notice = promotion.notice(Outcome::Deployed, reason, draft.now);
     notice.took_seconds = Some(draft.now.duration_since(promotion.at).as_secs());
     draft.announce(notice);
+    let request = promotion.request.as_ref().and_then(|id| draft.state.request_mut(id));
+    if let Some(request) = request.filter(|_| promotion.rolls_back.is_none()) {
+        request.way_back.clone_from(&promotion.previous_digest);
+    }
     begin_bake(draft, promotion);
 }
 

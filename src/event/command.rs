@@ -65,6 +65,17 @@ struct Message {
     by: Option<String>,
     #[serde(default, deserialize_with = "not_null")]
     reason: Option<String>,
+    /// The command that `plan` is about.
+    #[serde(default, deserialize_with = "not_null")]
+    of: Option<Planned>,
+}
+
+/// What can be planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Planned {
+    Promote,
+    Rollback,
 }
 
 /// Checks the first word of a command; the error says which one may have been meant.
@@ -121,8 +132,13 @@ pub fn from_words(text: &str, sender: Sender<'_>) -> Result<Command, NotUndersto
         .ok_or_else(|| NotUnderstood::new("the message is empty"))?
         .to_ascii_lowercase();
     is_action(&action)?;
+    let mut words = words.peekable();
+    let of = (action == "plan" && words.peek() == Some(&"rollback")).then_some(Planned::Rollback);
+    if of.is_some() {
+        words.next();
+    }
     let repository = words.next().map(|word| repository(word, text)).transpose()?;
-    let mut message = Message { action, repository, ..Message::default() };
+    let mut message = Message { action, repository, of, ..Message::default() };
     if message.action == "hold" {
         let reason: Vec<&str> = words.by_ref().collect();
         message.reason = (!reason.is_empty()).then(|| reason.join(" "));
@@ -181,6 +197,9 @@ impl Message {
             return Err(NotUnderstood::new(problem));
         };
         let act = self.act()?;
+        if self.of.is_some() && self.action != "plan" {
+            return Err(NotUnderstood::new(format!("`{}` takes no `of`", self.action)));
+        }
         if self.reason.is_some() && !matches!(act, Act::Hold(_)) {
             let problem = format!("`{}` takes no reason", self.action);
             return Err(NotUnderstood::new(problem));
@@ -220,6 +239,7 @@ impl Message {
         };
         match action {
             "promote" => Ok(Act::Promote(image)),
+            "plan" if self.of == Some(Planned::Rollback) => Ok(Act::PlanRollback(image)),
             "plan" => Ok(Act::Plan(image)),
             "rollback" => Ok(Act::Rollback(image)),
             "approve" => Ok(Act::Approve(self.choice(image)?)),

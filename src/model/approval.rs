@@ -11,6 +11,7 @@ use crate::model::answer::Outcome;
 use crate::model::command::{Trace, Via};
 use crate::model::config::Policy;
 use crate::model::limits::{BY, CHANGES_OF_A_REQUEST, VALUE, cut, cut_changes, kept_reason};
+use crate::model::notes::{ChangeNotes, CommitNote};
 use crate::model::notice::Notice;
 use crate::model::{Commit, Digest, Repository, RequestId, Tag};
 
@@ -26,6 +27,15 @@ pub struct ApprovalRequest {
     pub digest: Digest,
     /// Its commit, where it names one.
     pub commit: Option<Commit>,
+    /// What it says about its commit, where that was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<CommitNote>,
+    /// The commits that it would bring or take away. They stay as people were shown them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<ChangeNotes>,
+    /// What a rollback of it would go back to, once it is deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way_back: Option<Digest>,
     /// The production tag that it would get.
     pub tag: Option<Tag>,
     /// The tag that ran when people were asked.

@@ -47,6 +47,8 @@ pub enum Act {
     Promote(Option<ImageRef>),
     /// Report what `promote` would do.
     Plan(Option<ImageRef>),
+    /// Report what `rollback` would do.
+    PlanRollback(Option<ImageRef>),
     /// Report what runs and what waits.
     Status,
     /// Report past promotions.
@@ -69,9 +71,20 @@ pub enum Act {
     Ask,
     /// Ask again, from the message of a request: only if the candidate is still this image.
     AskAgain(Digest),
-    /// Roll back, from the message of a request: only if this image still runs or is being
-    /// deployed.
-    RollBackFrom(Digest),
+    /// Roll back, from a message or a page that named both images.
+    RollBackStep(RollbackStep),
+}
+
+/// A rollback as a person saw it before pressing the button. If it would be another one by then,
+/// it is not made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollbackStep {
+    /// The image that runs, or is being deployed.
+    pub from: Digest,
+    /// The image to go back to. An older message does not name it.
+    pub to: Option<Digest>,
+    /// Whether the person chose `to`, where the default may be another one.
+    pub is_chosen: bool,
 }
 
 impl fmt::Display for Act {
@@ -95,7 +108,11 @@ impl fmt::Display for Act {
             Act::Reject(choice) => write!(f, "reject {choice}"),
             Act::Ask => f.write_str("ask"),
             Act::AskAgain(digest) => write!(f, "ask digest {digest}"),
-            Act::RollBackFrom(digest) => write!(f, "rollback from digest {digest}"),
+            Act::PlanRollback(image) => with(f, "plan rollback", image),
+            Act::RollBackStep(RollbackStep { from, to, .. }) => {
+                write!(f, "rollback from digest {from}")?;
+                to.as_ref().map_or(Ok(()), |to| write!(f, " to digest {to}"))
+            }
         }
     }
 }
@@ -203,8 +220,10 @@ impl Command {
             Act::Promote(image) | Act::Rollback(image) => image.is_none(),
             Act::Cancel | Act::Hold(_) | Act::Resume => true,
             Act::Ask => true,
-            Act::Approve(_) | Act::Reject(_) | Act::AskAgain(_) | Act::RollBackFrom(_) => false,
-            Act::Plan(_) | Act::Status | Act::History | Act::Reconcile => false,
+            Act::Approve(_) | Act::Reject(_) | Act::AskAgain(_) | Act::RollBackStep(_) => false,
+            Act::Plan(_) | Act::PlanRollback(_) | Act::Status | Act::History | Act::Reconcile => {
+                false
+            }
         }
     }
 

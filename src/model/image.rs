@@ -44,6 +44,10 @@ pub struct Image {
     pub media_type: String,
     /// The revision annotation, if it is a commit.
     pub annotation: Option<Commit>,
+    /// The annotation that describes the build: the subject of its commit.
+    pub description: Option<String>,
+    /// The annotation with the authors.
+    pub authors: Option<String>,
     /// The place of the image config, which contains the labels.
     pub config: ConfigLocation,
 }
@@ -92,8 +96,10 @@ impl Image {
             location(body.artifact_type, body.manifests, body.config).ok_or_else(|| {
                 format!("{digest} is an image and an index at once, which cannot be promoted")
             })?;
-        let annotation = body.annotations.and_then(Labels::commit);
-        Ok(Self { digest: digest.clone(), manifest, media_type, annotation, config })
+        let BuildLabels { revision: annotation, description, authors } =
+            body.annotations.map(BuildLabels::from).unwrap_or_default();
+        let digest = digest.clone();
+        Ok(Self { digest, manifest, media_type, annotation, description, authors, config })
     }
 }
 
@@ -203,16 +209,41 @@ impl<'de> Deserialize<'de> for Platforms {
 struct Labels {
     #[serde(rename = "org.opencontainers.image.revision")]
     revision: Option<String>,
+    #[serde(rename = "org.opencontainers.image.description")]
+    description: Option<String>,
+    #[serde(rename = "org.opencontainers.image.authors")]
+    authors: Option<String>,
 }
 
-impl Labels {
-    fn commit(self) -> Option<Commit> {
-        self.revision?.parse().ok()
+/// What a build says about itself. The description is the subject of its commit, where CI sets it
+/// so. Foreign text.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BuildLabels {
+    /// The commit.
+    pub revision: Option<Commit>,
+    /// The description.
+    pub description: Option<String>,
+    /// The authors.
+    pub authors: Option<String>,
+}
+
+impl From<Labels> for BuildLabels {
+    fn from(labels: Labels) -> Self {
+        // A description may be a whole page. What is kept of it is one line.
+        let short = |text: String| text.chars().take(LONGEST_TEXT).collect();
+        Self {
+            revision: labels.revision.and_then(|text| text.parse().ok()),
+            description: labels.description.map(short),
+            authors: labels.authors.map(short),
+        }
     }
 }
 
-/// The commit in an image config's labels.
-pub fn label(config: &[u8]) -> Option<Commit> {
+/// The most characters of a description that are read.
+const LONGEST_TEXT: usize = 1_000;
+
+/// The labels in an image config.
+pub fn labels(config: &[u8]) -> Option<BuildLabels> {
     #[derive(Deserialize)]
     struct ImageConfig {
         config: Option<Container>,
@@ -222,7 +253,7 @@ pub fn label(config: &[u8]) -> Option<Commit> {
     struct Container {
         labels: Option<Labels>,
     }
-    serde_json::from_slice::<ImageConfig>(config).ok()?.config?.labels?.commit()
+    serde_json::from_slice::<ImageConfig>(config).ok()?.config?.labels.map(BuildLabels::from)
 }
 
 /// A repository's rules for which tags can be moved to another image.
@@ -335,12 +366,12 @@ pub enum CommitOf {
     NeedsTags,
 }
 
-/// Looks for the commit in the configured order; `label` is what the image config said, once it was
+/// Looks for the commit in the configured order; `labels` are those of the image config, once it was
 /// read.
 pub fn commit_of(
     image: &Image,
     tags: &Tags,
-    label: Option<&Option<Commit>>,
+    labels: Option<&BuildLabels>,
     config: &Config,
 ) -> CommitOf {
     if matches!(image.config, ConfigLocation::Artifact(_)) {
@@ -353,9 +384,9 @@ pub fn commit_of(
                 None => return CommitOf::NeedsTags,
             },
             CommitSource::Annotation => image.annotation.clone(),
-            CommitSource::Label => match (label, &image.config) {
+            CommitSource::Label => match (labels, &image.config) {
                 (_, ConfigLocation::Nowhere | ConfigLocation::Artifact(_)) => None,
-                (Some(label), _) => label.clone(),
+                (Some(labels), _) => labels.revision.clone(),
                 (None, _) => return CommitOf::NeedsLabel,
             },
             CommitSource::Digest => return CommitOf::Known(None),

@@ -38,6 +38,18 @@ pub const UNTOLD: usize = 15;
 /// The most change sets that may have to be removed.
 pub const CHANGE_SETS: usize = 30;
 
+/// The most commits of a request, a notice or a message.
+pub const COMMITS: usize = 20;
+
+/// The longest subject of a commit, in characters and in bytes.
+pub const SUBJECT: usize = 200;
+
+/// The longest author of a commit, in characters and in bytes.
+pub const AUTHOR: usize = 60;
+
+/// The most notices that wait to be sent and keep their change notes.
+pub const UNTOLD_WITH_NOTES: usize = 4;
+
 /// The most ECS services of one stack whose images are remembered.
 pub const SERVICES: usize = 100;
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::answer::Outcome;
 use crate::model::limits::{BY, CHANGES_OF_A_NOTICE, VALUE, cut, cut_changes, kept_reason};
+use crate::model::notes::{ChangeNotes, CommitNote};
 use crate::model::{Commit, Digest, RequestId, Tag};
 
 /// A notice to people.
@@ -37,6 +38,12 @@ pub struct Notice {
     /// The changes that it would make in the stack, where they were looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<String>,
+    /// What the image says about its commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<CommitNote>,
+    /// The commits that the promotion brings or takes away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<ChangeNotes>,
     /// The request that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestId>,
@@ -86,6 +93,8 @@ impl Notice {
             took_seconds: None,
             rolls_back: None,
             changes: Vec::new(),
+            note: None,
+            notes: None,
             request: None,
             expires_at: None,
             tries: 0,

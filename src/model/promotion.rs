@@ -10,6 +10,7 @@ use crate::model::config::Rollback;
 use crate::model::limits::{
     BY, DELETED, VALUE, VOTES_OF_A_PROMOTION, cut, keep_newest, kept_reason,
 };
+use crate::model::notes::{ChangeNotes, CommitNote};
 use crate::model::notice::Notice;
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
 
@@ -22,6 +23,12 @@ pub struct Promotion {
     pub digest: Digest,
     /// Its commit, where it says so.
     pub commit: Option<Commit>,
+    /// What it says about its commit, where that was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<CommitNote>,
+    /// The commits that it brings or takes away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<ChangeNotes>,
     /// Its production tag.
     pub tag: Tag,
     /// The tag that ran before. It is written again when the update is sent.
@@ -113,6 +120,8 @@ impl Promotion {
             previous_tag: Some(self.previous_tag.clone()),
             previous_commit: self.previous_commit.clone(),
             rolls_back: self.rolls_back.clone(),
+            note: self.note.clone(),
+            notes: self.notes.clone(),
             request: self.request.clone(),
             ..Notice::new(outcome, self.by.clone(), reason, at)
         }

@@ -13,6 +13,7 @@ use crate::model::ecs::known::KnownService;
 use crate::model::promotion::{Ended, Promotion};
 use crate::model::state::{Hold, Running, Waiting};
 use crate::model::verification::Verification;
+use crate::model::way_back::WayBack;
 use crate::model::{Commit, Digest, Repository, Tag};
 
 /// What one trigger answers.
@@ -196,6 +197,12 @@ pub struct PromotionPlan {
     pub changes: Option<Vec<String>>,
     /// What is unusual about the image.
     pub warnings: Vec<String>,
+    /// The command that this is about, if it is not `promote`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<&'static str>,
+    /// From what to what a rollback would go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub way_back: Option<WayBack>,
 }
 
 /// A link to the board.

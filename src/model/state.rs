@@ -13,9 +13,10 @@ use crate::model::bake::Bake;
 use crate::model::config::Policy;
 use crate::model::ecs::known::KnownServices;
 use crate::model::limits::{
-    BY, CHANGE_SETS, EARLIER, TOLD_OF_ALARMS, UNTOLD, VALUE, VOTES, VOTES_OF_AN_EARLIER_REQUEST,
+    BY, CHANGE_SETS, EARLIER, TOLD_OF_ALARMS, UNTOLD, UNTOLD_WITH_NOTES, VALUE, VOTES, VOTES_OF_AN_EARLIER_REQUEST,
     cut, keep_newest, kept_reason,
 };
+use crate::model::notes::{Candidates, CommitNote};
 use crate::model::notice::Notice;
 use crate::model::promotion::{End, Promotion};
 use crate::model::verification::Verification;
@@ -63,6 +64,9 @@ pub struct State {
     /// The promotion that was deployed, while alarms are watched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bake: Option<Bake>,
+    /// The last candidates, with what they say about their commits.
+    #[serde(default, skip_serializing_if = "Candidates::is_empty")]
+    pub candidates: Candidates,
     /// The last ones that ended.
     #[serde(default)]
     pub recent: Vec<Recent>,
@@ -146,6 +150,9 @@ pub struct Running {
     pub digest: Option<Digest>,
     /// Its commit, where known.
     pub commit: Option<Commit>,
+    /// What it says about its commit, where that was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<CommitNote>,
     /// Since when, where known.
     pub since: Option<Timestamp>,
     /// Who promoted it.
@@ -227,12 +234,17 @@ impl State {
     pub fn within_limits(mut self) -> Self {
         keep_newest(&mut self.untold, UNTOLD);
         self.untold = self.untold.into_iter().map(Notice::within_limits).collect();
+        // Where many wait, the topic cannot be reached: the older ones go without their commits.
+        for notice in self.untold.iter_mut().rev().skip(UNTOLD_WITH_NOTES) {
+            notice.notes = None;
+        }
         keep_newest(&mut self.earlier_requests, EARLIER);
         // The approved request that waits, at most one, keeps the lines that people were shown:
         // they are compared with the update's.
         let waiting = self.earlier_requests.iter().rposition(ApprovalRequest::may_go);
         for (n, request) in self.earlier_requests.iter_mut().enumerate() {
             request.changes.clear();
+            request.notes = None;
             request.policy = None;
             request.shown_changes = request.shown_changes.take().filter(|_| waiting == Some(n));
             keep_newest(&mut request.votes, VOTES_OF_AN_EARLIER_REQUEST);
@@ -283,6 +295,7 @@ impl State {
             verifying: None,
             services: None,
             bake: None,
+            candidates: Candidates::default(),
             recent: Vec::new(),
             failed: Vec::new(),
             passed_over: None,
@@ -308,6 +321,7 @@ impl State {
             policy: self.policy,
             hold: self.hold,
             passed_over: self.passed_over,
+            candidates: self.candidates,
             earlier_requests: self.earlier_requests,
             untold: self.untold,
             change_sets: self.change_sets,

@@ -14,58 +14,59 @@ use super::clients::{ATTEMPT, Clients, SIDE_BY_SIDE};
 use super::failure::failed;
 use crate::address::Address;
 use crate::error::Error;
-use crate::model::image::{ConfigLocation, Image, label};
-use crate::model::{Commit, Digest, Repository};
+use crate::model::image::{BuildLabels, ConfigLocation, Image, labels};
+use crate::model::{Digest, Repository};
 
 /// The largest image config, in bytes. Real ones have some kilobytes.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 impl Clients {
-    /// Reads the commit from an image's label. An index has a commit if all its platforms name the
-    /// same one.
-    pub(super) async fn label(
+    /// Reads an image's labels. An index has the labels of its platforms if all of them name the
+    /// same commit.
+    pub(super) async fn labels(
         &self,
         repository: &Repository,
         image: &Image,
-    ) -> Result<Option<Commit>, Error> {
+    ) -> Result<BuildLabels, Error> {
         match &image.config {
-            ConfigLocation::Nowhere | ConfigLocation::Artifact(_) => Ok(None),
-            ConfigLocation::Blob(blob) => self.blob_label(repository, blob).await,
+            ConfigLocation::Nowhere | ConfigLocation::Artifact(_) => Ok(BuildLabels::default()),
+            ConfigLocation::Blob(blob) => self.blob_labels(repository, blob).await,
             ConfigLocation::Platforms(platforms) => {
                 let labels = stream::iter(platforms).map(async |platform| {
                     match self.image(repository, platform).await? {
                         Ok(Image { config: ConfigLocation::Blob(blob), .. }) => {
-                            self.blob_label(repository, &blob).await
+                            self.blob_labels(repository, &blob).await
                         }
-                        Ok(_) | Err(_) => Ok(None),
+                        Ok(_) | Err(_) => Ok(BuildLabels::default()),
                     }
                 });
                 let mut labels = labels.buffered(SIDE_BY_SIDE);
-                let mut agreed = None;
-                while let Some(label) = labels.try_next().await? {
+                let mut agreed: Option<BuildLabels> = None;
+                while let Some(own) = labels.try_next().await? {
                     // A platform without the label, or with another commit: the index names no
                     // commit.
-                    if label.is_none()
-                        || agreed.as_ref().is_some_and(|agreed| label.as_ref() != Some(agreed))
-                    {
-                        return Ok(None);
+                    let disagrees =
+                        agreed.as_ref().is_some_and(|agreed| agreed.revision != own.revision);
+                    if own.revision.is_none() || disagrees {
+                        return Ok(BuildLabels::default());
                     }
-                    agreed = label;
+                    agreed.get_or_insert(own);
                 }
-                Ok(agreed)
+                Ok(agreed.unwrap_or_default())
             }
         }
     }
 
-    async fn blob_label(
+    async fn blob_labels(
         &self,
         repository: &Repository,
         blob: &Digest,
-    ) -> Result<Option<Commit>, Error> {
+    ) -> Result<BuildLabels, Error> {
         // The limit holds for the whole sandbox: all configs that are read at the same time must
         // fit into its memory.
         let _turn = self.blobs.acquire().await;
-        Ok(self.blob(repository, blob).await?.and_then(|config| label(&config)))
+        let config = self.blob(repository, blob).await?;
+        Ok(config.and_then(|config| labels(&config)).unwrap_or_default())
     }
 
     /// Downloads an image config and verifies its digest; `None` if it is too large.

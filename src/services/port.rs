@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::link::PublicUrl;
 use crate::model::approval::RequestIndex;
 use crate::model::config::{App, CommitSource, ConfigError};
-use crate::model::image::Tags;
+use crate::model::image::{BuildLabels, Tags};
 use crate::model::known_apps::{KnownApps, Unfinished};
 use crate::model::session::Session;
 use crate::model::stack::{EventsWanted, Stack, StackEvents};
@@ -94,11 +94,11 @@ impl World for Clients {
                 seen.unavailable.insert(digest.clone(), reason);
             }
             Question::Label(digest) => {
-                let label = match seen.images.get(digest) {
-                    Some(Ok(image)) => self.label(&app.repository, image).await?,
-                    Some(Err(_)) | None => None,
+                let labels = match seen.images.get(digest) {
+                    Some(Ok(image)) => self.labels(&app.repository, image).await?,
+                    Some(Err(_)) | None => BuildLabels::default(),
                 };
-                seen.labels.insert(digest.clone(), label);
+                seen.labels.insert(digest.clone(), labels);
             }
             Question::Events(wanted) => {
                 let (stack, events) = self.watch(app, wanted).await?;
@@ -138,6 +138,10 @@ impl World for Clients {
                     Some(stack) => Some(self.stopped_tasks(app, stack, services).await),
                     None => Some(Vec::new()),
                 };
+            }
+            Question::Notes(base, head) => {
+                let notes = self.compare(app, base, head).await;
+                seen.notes.insert((base.clone(), head.clone()), notes);
             }
             Question::Alarms(names) => seen.alarms = Some(self.alarms(names).await.map_err(unread)),
             Question::History => seen.history = Some(self.history(&app.repository).await?),

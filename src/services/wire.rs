@@ -76,6 +76,8 @@ pub(super) fn connect(
         parameter_prefix: "/ecr-promoter".to_owned(),
         notification_topic: Some(TOPIC.to_owned()),
         slack_api_url: crate::settings::DEFAULT_SLACK_API.to_owned(),
+        github_api_url: crate::settings::DEFAULT_GITHUB_API.to_owned(),
+        environment: None,
         endpoint_url: None,
     };
     let mut clients = Clients::new(&sdk, SharedHttpConnector::new(wire.clone()), settings);

@@ -196,6 +196,7 @@ mod tests {
         });
         let at = "2026-03-17T10:00:00.123Z".parse().expect("a time");
         let running = Running {
+            note: None,
             tag: "production_9fceb02".to_owned(),
             digest: Some(digest(1)),
             commit: None,
@@ -224,6 +225,8 @@ mod tests {
 
     fn plan(reason: &str, changes: &[&str]) -> PromotionPlan {
         PromotionPlan {
+            of: None,
+            way_back: None,
             would: Outcome::Blocked,
             repository: Some("web".parse().expect("a name")),
             digest: None,

@@ -9,7 +9,8 @@ use crate::model::change_set::ChangeSet;
 use crate::model::command::{Act, Choice, Command, ImageRef};
 use crate::model::ecs::known::KnownServices;
 use crate::model::ecs::{Service, StoppedTask};
-use crate::model::image::{Image, TagMutability, Tags};
+use crate::model::image::{BuildLabels, Image, TagMutability, Tags};
+use crate::model::notes::ChangeNotes;
 use crate::model::promotion::Ended;
 use crate::model::stack::{EventsWanted, Stack, StackEvents};
 use crate::model::state::{CommandRecord, State};
@@ -31,7 +32,7 @@ impl Subject {
     pub fn of(command: &Command) -> Self {
         let (image, acts) = match &command.act {
             Act::Promote(image) | Act::Rollback(image) => (image.as_ref(), true),
-            Act::Plan(image) => (image.as_ref(), false),
+            Act::Plan(image) | Act::PlanRollback(image) => (image.as_ref(), false),
             Act::Approve(Choice::Image(image)) | Act::Reject(Choice::Image(image)) => {
                 (Some(image), true)
             }
@@ -41,7 +42,7 @@ impl Subject {
             | Act::Resume
             | Act::Ask
             | Act::AskAgain(_)
-            | Act::RollBackFrom(_) => (None, true),
+            | Act::RollBackStep(_) => (None, true),
             Act::Status | Act::History | Act::Reconcile => (None, false),
         };
         let digest = match image {
@@ -80,8 +81,8 @@ pub struct Snapshot {
     pub images: BTreeMap<Digest, Result<Image, String>>,
     /// The reason why an existing image cannot be pulled, for images that were checked.
     pub unavailable: BTreeMap<Digest, Option<String>>,
-    /// The commit labels of image configs that were read.
-    pub labels: BTreeMap<Digest, Option<Commit>>,
+    /// The labels of image configs that were read.
+    pub labels: BTreeMap<Digest, BuildLabels>,
     /// The stack's events, if they were read. They are read after `state`, and `stack` with them
     /// once more.
     pub events: Option<StackEvents>,
@@ -97,6 +98,8 @@ pub struct Snapshot {
     pub stopped: Option<Vec<(String, Vec<StoppedTask>)>>,
     /// The alarms that were asked for, if they were read. One that does not exist is missing.
     pub alarms: Option<Result<Vec<Alarm>, Unread>>,
+    /// Change notes of the Git host between two commits; `None` where it knows nothing.
+    pub notes: BTreeMap<(Commit, Commit), Option<ChangeNotes>>,
     /// Random hex digits from the operating system, for names that nobody can guess.
     pub nonce: String,
     /// Answers to earlier rounds of this invocation.
@@ -136,6 +139,7 @@ impl Snapshot {
             services: None,
             stopped: None,
             alarms: None,
+            notes: BTreeMap::new(),
             nonce,
             learned: Learned::default(),
         }
@@ -189,6 +193,8 @@ pub struct Learned {
     pub refused: Option<(Token, String)>,
     /// The number of rounds in which two reads contradicted each other.
     pub vain_looks: u32,
+    /// What the Git host has answered, which may have taken two seconds.
+    pub notes: BTreeMap<(Commit, Commit), Option<ChangeNotes>>,
     /// Why ECS could not be read: another try would take as long again.
     pub unread_services: Option<Unread>,
     /// Why the alarms could not be read.
@@ -227,6 +233,8 @@ pub enum Question {
     Services(ServicesWanted),
     /// The stopped tasks of these services, which say why a deployment failed.
     StoppedTasks(Vec<String>),
+    /// The commits from the first to the second, as the Git host lists them.
+    Notes(Commit, Commit),
     /// The alarms of these names.
     Alarms(Vec<String>),
 }

@@ -6,7 +6,7 @@ use ecr_promoter::error::Error;
 use ecr_promoter::model::bake::Alarm;
 use ecr_promoter::model::config::App;
 use ecr_promoter::model::ecs::Service;
-use ecr_promoter::model::image::{Image, Tags};
+use ecr_promoter::model::image::{BuildLabels, Image, Tags};
 use ecr_promoter::model::{Commit, Tag};
 use ecr_promoter::world::Web;
 use ecr_promoter::world::World;
@@ -112,7 +112,7 @@ impl Sandbox {
                 seen.unavailable.insert(digest.clone(), reason);
             }
             Question::Label(digest) => {
-                seen.labels.insert(digest.clone(), None);
+                seen.labels.insert(digest.clone(), BuildLabels::default());
             }
             Question::Tags(TagsWanted { named, of }) => {
                 let ask = |w: &mut Inner| (w.holders(named), w.tags_of_each(of));
@@ -138,6 +138,10 @@ impl Sandbox {
             Question::Services(_) => seen.services = Some(self.services().await),
             Question::StoppedTasks(_) => {
                 seen.stopped = self.call("ListTasks", |w| w.stopped.clone()).await.ok()
+            }
+            Question::Notes(base, head) => {
+                let notes = self.call("Git host", |w| w.git_notes.clone()).await.unwrap_or(None);
+                seen.notes.insert((base.clone(), head.clone()), notes);
             }
             Question::Alarms(names) => seen.alarms = Some(self.alarms(names).await),
             Question::History => {

@@ -284,6 +284,7 @@ impl Web for Sandbox {
             Secret::SlackSigningSecret => "/ecr-promoter/slack/signing-secret".to_owned(),
             Secret::SlackBotToken => "/ecr-promoter/slack/bot-token".to_owned(),
             Secret::Links => "/ecr-promoter/link-secret".to_owned(),
+            Secret::GitToken => "/ecr-promoter/git-token".to_owned(),
         }
     }
 
@@ -317,6 +318,7 @@ impl Web for Sandbox {
             Secret::SlackSigningSecret => signing.map(SecretString::from),
             Secret::SlackBotToken => token.map(SecretString::from),
             Secret::Links => self.world.get().link_secret.clone().map(SecretString::from),
+            Secret::GitToken => None,
         })
     }
 

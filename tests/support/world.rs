@@ -12,6 +12,7 @@ use ecr_promoter::model::change_set::Changes;
 use ecr_promoter::model::ecs::{Service, StoppedTask};
 use ecr_promoter::model::image::Image;
 use ecr_promoter::model::known_apps::{KnownApps, Unfinished};
+use ecr_promoter::model::notes::ChangeNotes;
 use ecr_promoter::model::notice::Notice;
 use ecr_promoter::model::promotion::Ended;
 use ecr_promoter::model::session::Session;
@@ -77,6 +78,8 @@ pub(crate) struct Inner {
     pub(crate) services: Vec<Service>,
     pub(crate) stopped: Vec<(String, Vec<StoppedTask>)>,
     pub(crate) alarms: Vec<Alarm>,
+    /// What the Git host answers to every question.
+    pub(crate) git_notes: Option<ChangeNotes>,
     pub(crate) state: Option<(State, String)>,
     pub(crate) history: BTreeMap<u64, Ended>,
     pub(crate) roster: Option<(KnownApps, String)>,

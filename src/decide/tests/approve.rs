@@ -80,6 +80,9 @@ pub(super) fn request(progress: Progress) -> ApprovalRequest {
         trace: None,
     };
     ApprovalRequest {
+        note: None,
+        notes: None,
+        way_back: None,
         id: id(),
         digest: digest('b'),
         commit: Some("bbbbbbb".parse().expect("a commit")),
@@ -107,6 +110,7 @@ pub(super) fn request(progress: Progress) -> ApprovalRequest {
 /// `a` runs, `b` is the candidate, and this is known of its request.
 pub(super) fn decided_so_far(request: Option<ApprovalRequest>) -> Snapshot {
     let running = Running {
+        note: None,
         tag: tag('a').to_string(),
         digest: Some(digest('a')),
         commit: None,

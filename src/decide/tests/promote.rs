@@ -64,6 +64,7 @@ fn in_approval_mode_a_push_asks_and_sends_nothing() {
 #[test]
 fn a_held_app_asks_in_auto_mode_too() {
     let running = Running {
+        note: None,
         tag: tag('a').to_string(),
         digest: Some(digest('a')),
         commit: None,

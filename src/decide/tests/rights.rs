@@ -6,6 +6,7 @@ use super::approve::{
 };
 use super::*;
 use crate::model::approval::{ApprovalRequest, Progress};
+use crate::model::command::RollbackStep;
 use crate::model::promotion::{Ended, Promotion};
 
 #[test]
@@ -37,7 +38,7 @@ fn a_stranger_writes_nothing() {
         Act::Promote(None),
         Act::Promote(Some(ImageRef::Digest(digest('a')))),
         Act::Rollback(None),
-        Act::RollBackFrom(digest('a')),
+        Act::RollBackStep(from_a()),
         Act::Cancel,
         Act::Hold("why".to_owned()),
         Act::Resume,
@@ -100,11 +101,15 @@ fn acts() -> Vec<(Act, char)> {
         (Act::Rollback(by_digest('c')), 'c'),
         (Act::Rollback(by_digest('d')), 'd'),
         (Act::Rollback(by_digest('b')), 'b'),
-        (Act::RollBackFrom(digest('a')), 'c'),
+        (Act::RollBackStep(from_a()), 'c'),
         (Act::Resume, 'b'),
         (Act::Ask, 'b'),
         (Act::Hold("freeze".to_owned()), 'b'),
     ]
+}
+
+fn from_a() -> RollbackStep {
+    RollbackStep { from: digest('a'), to: None, is_chosen: false }
 }
 
 /// Whether this person, or what comes through SNS or a direct invocation, may do this.
@@ -121,8 +126,9 @@ fn may(
         _ if is_slack && !commanders.contains(who) => false,
         Act::Promote(_) => !is_slack || one_is_enough,
         Act::Approve(_) => image == 'b' && one_is_enough && (is_slack || !identities_count),
-        Act::Rollback(_) | Act::RollBackFrom(_) => image == 'c' || !identities_count,
-        Act::Plan(_) | Act::Status | Act::History | Act::Reconcile => false,
+        Act::Rollback(_) | Act::RollBackStep(_) => image == 'c' || !identities_count,
+        Act::Plan(_) | Act::PlanRollback(_) => false,
+        Act::Status | Act::History | Act::Reconcile => false,
         Act::Cancel | Act::Hold(_) | Act::Resume => false,
         Act::Reject(_) | Act::Ask | Act::AskAgain(_) => false,
     }

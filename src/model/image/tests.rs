@@ -21,6 +21,11 @@ fn commit_by_tags(names: &[&str], want: Option<&str>) {
     assert_eq!(found.as_ref().map(Commit::as_str), want, "{names:?}");
 }
 
+/// The commit in an image config.
+fn label(config: &[u8]) -> Option<Commit> {
+    labels(config).and_then(|labels| labels.revision)
+}
+
 #[test]
 fn a_commit_is_read_from_a_tag_alone_or_after_a_word() {
     commit_by_tags(&["latest", COMMIT], Some(COMMIT));
@@ -76,7 +81,8 @@ fn sources_are_asked_in_the_configured_order() {
         Digest::of(b"c")
     ));
     let tagged = tags(&annotated.digest, &["bbbbbbb"]);
-    let labelled = Some("ccccccc".parse().expect("valid"));
+    let labelled =
+        BuildLabels { revision: Some("ccccccc".parse().expect("valid")), ..BuildLabels::default() };
     let found = |order: &str| match commit_of(
         &annotated,
         &tagged,

@@ -91,6 +91,7 @@ impl State {
             tag: promotion.tag.to_string(),
             digest: Some(promotion.digest.clone()),
             commit: promotion.commit.clone(),
+            note: promotion.note.clone(),
             since: Some(now),
             by: promotion.by.clone(),
         });

@@ -4,9 +4,12 @@ use proptest::test_runner::RngSeed;
 
 use super::*;
 use crate::model::approval::{Posted, Progress, Vote};
+use crate::model::bake::WatchedAlarm;
 use crate::model::command::{Trace, Via};
 use crate::model::config::Mode;
-use crate::model::limits::cut_changes;
+use crate::model::ecs::known::KnownService;
+use crate::model::limits::{SERVICES, cut_changes};
+use crate::model::notes::{Candidate, ChangeNotes, Direction};
 use crate::model::promotion::{Basis, End};
 use crate::samples;
 
@@ -44,11 +47,47 @@ fn votes(text: &str, many: usize) -> Vec<Vote> {
     vec![Vote { by: text.to_owned(), user, via: Via::Slack, approves: true, at, trace }; many]
 }
 
+/// The longest note of a commit.
+fn note(text: &str) -> CommitNote {
+    let (subject, author) = (Some(text.to_owned()), Some(text.to_owned()));
+    let at = Some(Timestamp::MAX);
+    CommitNote { commit: longest_commit(), subject, author, at }.within_limits()
+}
+
+fn notes(text: &str, many: usize) -> Option<ChangeNotes> {
+    Some(ChangeNotes::new(vec![note(text); many], Direction::Diverged(many)))
+}
+
+/// What is known of a stack's services, and what was seen of candidates.
+fn services(many: usize) -> KnownServices {
+    let digest = Digest::of(b"x");
+    let service = KnownService {
+        arn: "a".repeat(200),
+        revision: Some("a".repeat(230)),
+        digest: Some(digest),
+        is_promoted: false,
+    };
+    let list = vec![service; many.min(SERVICES)];
+    KnownServices { as_of: Some(Timestamp::MAX), list }
+}
+
+fn candidates(text: &str, many: usize) -> Candidates {
+    let mut candidates = Candidates::default();
+    for build in 0..many {
+        let digest = Digest::of(build.to_string().as_bytes());
+        candidates.see(Candidate { digest, note: note(text) });
+    }
+    candidates
+}
+
 /// A request in which each text is this one, and each list is as long as `many` says.
 fn request(text: &str, many: usize) -> ApprovalRequest {
     let channel = "C".repeat(80);
     let (ts, team) = ("1".repeat(40), Some("T".repeat(40)));
     ApprovalRequest {
+        note: Some(note(text)),
+        notes: notes(text, many),
+        way_back: Some(Digest::of(b"x")),
         commit: longest_commit(),
         tag: Some(longest_tag()),
         running_tag: Some(text.to_owned()),
@@ -74,6 +113,8 @@ fn request(text: &str, many: usize) -> ApprovalRequest {
 fn promotion(text: &str, many: usize) -> Promotion {
     let digest = Digest::of(b"x");
     Promotion {
+        note: Some(note(text)),
+        notes: notes(text, many),
         token: longest_token(),
         digest: digest.clone(),
         commit: longest_commit(),
@@ -115,8 +156,21 @@ fn full(text: &str, many: usize) -> State {
         at,
         is_removed: false,
     };
+    let bake = Bake {
+        alarms: vec![WatchedAlarm { name: "a".repeat(255), state: Some("OK".to_owned()) }; 10],
+        told: vec![long(); many],
+        ..Bake::begin(&promotion, 1440, Timestamp::UNIX_EPOCH)
+    };
+    let mut verifying = Verification::begin(promotion.clone(), 1440, Timestamp::UNIX_EPOCH);
+    verifying.progress = long();
+    verifying.problem = Some(long());
     let mut state = State {
+        bake: Some(bake),
+        verifying: Some(verifying),
+        services: Some(services(many)),
+        candidates: candidates(text, many),
         running: Some(Running {
+            note: Some(note(text)),
             tag: "v".repeat(4096),
             digest: Some(digest.clone()),
             commit: None,

@@ -82,7 +82,8 @@ fn get(url: &str) -> Request<SdkBody> {
 }
 
 async fn label(recordings: Vec<Recording>, image: &Image) -> Result<Option<Commit>, Error> {
-    replay(recordings, async |clients| clients.label(&web(), image).await).await
+    let labels = replay(recordings, async |clients| clients.labels(&web(), image).await).await?;
+    Ok(labels.revision)
 }
 
 /// The label of an image whose image config is downloaded with this answer.
@@ -136,7 +137,7 @@ async fn the_emulators_own_address_is_fetched() {
         (get(url), ok(config.clone())),
     ]);
     clients.settings.endpoint_url = Some("http://127.0.0.1:4566".to_owned());
-    assert!(clients.label(&web(), &image_of(&config)).await.expect("read").is_some());
+    assert!(clients.labels(&web(), &image_of(&config)).await.expect("read").revision.is_some());
     wire.relaxed_requests_match();
 }
 

@@ -219,10 +219,15 @@ impl Clients {
             manifest: String::new(),
             media_type: String::new(),
             annotation: None,
+            description: None,
+            authors: None,
             config,
         };
-        match self.label(repository, &image).await {
-            Ok(label) => Ok(label.filter(|its| its.agrees_with(commit)).map(|_| Ok(image.digest))),
+        match self.labels(repository, &image).await {
+            Ok(labels) => {
+                let own = labels.revision.filter(|its| its.agrees_with(commit));
+                Ok(own.map(|_| Ok(image.digest)))
+            }
             // If one config cannot be read, the search continues.
             Err(Error::Unexpected { .. }) => Ok(Some(Err(1))),
             Err(error) => Err(error),

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::function_url::{Request, Response};
 use crate::model::RequestId;
 use crate::model::answer::Outcome;
-use crate::model::command::{Act, Choice, Command, SlackOrigin, Standing};
+use crate::model::command::{Act, Choice, Command, RollbackStep, SlackOrigin, Standing};
 use crate::model::config::App;
 use crate::model::report::Reply;
 use crate::slack::interaction::{self, Button, Click};
@@ -121,14 +121,21 @@ async fn answer_click<W: Web>(
 /// Returns the app of the button's request and what the click means; `None` if there is no such
 /// request or app.
 async fn find<W: Web>(world: &W, click: &Click) -> Result<Option<(App, Act)>, Error> {
-    let Ok(id) = click.value.parse::<RequestId>() else { return Ok(None) };
+    // The button of a rollback names the image that its message shows as the one to go back to.
+    let (id, to) = match click.value.split_once(' ') {
+        Some((id, to)) => (id, to.parse().ok()),
+        None => (click.value.as_str(), None),
+    };
+    let Ok(id) = id.parse::<RequestId>() else { return Ok(None) };
     let Some(asked) = world.request(&id).await? else { return Ok(None) };
     let Some(app) = world.app(&asked.repository).await? else { return Ok(None) };
     let act = match click.button {
         Button::Approve => Act::Approve(Choice::Request(id)),
         Button::Reject => Act::Reject(Choice::Request(id)),
         Button::AskAgain => Act::AskAgain(asked.digest),
-        Button::RollBack => Act::RollBackFrom(asked.digest),
+        Button::RollBack => {
+            Act::RollBackStep(RollbackStep { from: asked.digest, to, is_chosen: false })
+        }
     };
     Ok(Some((app, act)))
 }

@@ -140,7 +140,9 @@ async fn order<W: Web>(
     }
     if let Some(objection) = slack_objection(&app, &origin, &command.by) {
         return match command.act {
-            Act::Status | Act::History | Act::Plan(_) => show(world, &app, command, began).await,
+            Act::Status | Act::History | Act::Plan(_) | Act::PlanRollback(_) => {
+                show(world, &app, command, began).await
+            }
             Act::Promote(_)
             | Act::Rollback(_)
             | Act::Cancel
@@ -151,7 +153,7 @@ async fn order<W: Web>(
             | Act::Reject(_)
             | Act::Ask
             | Act::AskAgain(_)
-            | Act::RollBackFrom(_) => ephemeral(&words(&refusal(&app, objection))),
+            | Act::RollBackStep(_) => ephemeral(&words(&refusal(&app, objection))),
         };
     }
     match act_in_time(world, &app, command, began).await {

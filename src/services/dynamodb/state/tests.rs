@@ -29,6 +29,7 @@ fn item(key: &str, nonce: &str, attributes: &Value) -> Value {
 
 fn state() -> State {
     let running = Running {
+        note: None,
         tag: "production_9fceb02".to_owned(),
         digest: Some(DIGEST.parse().expect("a digest")),
         commit: None,
@@ -108,6 +109,8 @@ fn answered_item(nonce: &str) -> Value {
 
 fn ended(number: u64) -> Ended {
     let promotion = Promotion {
+        note: None,
+        notes: None,
         token: "ecr-promoter-1".parse().expect("a token"),
         digest: DIGEST.parse().expect("a digest"),
         commit: None,
