@@ -67,6 +67,11 @@ OUTCOMES = {
     "ecr-push-untagged": "ignored",
     "ecr-replication": "ignored",
     "sns-notification": "ignored",
+    # Nothing is being verified, and nothing bakes.
+    "ecs-deployment-completed": "ignored",
+    "ecs-deployment-failed": "ignored",
+    "ecs-service-steady-state": "ignored",
+    "alarm-state-change": "ignored",
     # The function knows nothing about the app yet: it notes what runs, and promotes nothing.
     "cfn-update-complete": "unchanged",
     "cfn-rollback-complete": "unchanged",

@@ -10,14 +10,16 @@ use super::reading::{deployed, function, resource, template};
 fn the_function_has_a_public_address_that_it_can_find() {
     let function = function();
     assert_eq!(function["FunctionUrlConfig"], json!({ "AuthType": "NONE" }));
-    // SAM makes the URL and both of its permissions; a permission here would be a second one. Of a
-    // function with an alias it would be the alias's URL, under another name.
+    // SAM makes the URL and both of its permissions; one here would be a second one. Of a function
+    // with an alias it would be the alias's URL, under another name.
     assert!(function["AutoPublishAlias"].is_null());
     let template = template();
-    let resources = template["Resources"].as_object().expect("resources");
-    let by_hand =
-        |kind: &str| resources.values().filter(|resource| resource["Type"] == kind).count();
-    assert_eq!((by_hand("AWS::Lambda::Permission"), by_hand("AWS::Lambda::Url")), (0, 0));
+    let everything = deployed([("VerifyServices", "true"), ("WatchAlarms", "true")]);
+    assert_eq!(everything.resources("AWS::Lambda::Url").len(), 0);
+    for (name, permission) in everything.resources("AWS::Lambda::Permission") {
+        assert_eq!(permission["Principal"], "events.amazonaws.com", "{name}");
+        assert!(permission["SourceArn"].is_object(), "{name} is for every rule");
+    }
     let url = json!({ "GetAtt": "EcrPromoterFunctionUrl.FunctionUrl" });
     let parameter = deployed([]).resolve(&resource("PublicUrl")["Properties"]);
     assert_eq!(

@@ -8,13 +8,17 @@ use ecr_promoter::function_url::Request;
 use ecr_promoter::slack::signature::{TIMESTAMP, signed};
 use ecr_promoter::slack::{interaction, slash};
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::reading::{Deployment, deployed, events, function};
 
-/// The files in events/ that the rule of this name lets through.
+/// The files in events/ that the rule of this name lets through: an event of the function, or a
+/// rule of its own.
 fn through(rule: &str, deployment: &Deployment) -> Vec<String> {
-    let pattern = deployment.resolve(&function()["Events"][rule]["Properties"]["Pattern"]);
+    let pattern = match deployment.resources("AWS::Events::Rule").remove(rule) {
+        Some(rule) => deployment.resolve(&rule["EventPattern"]),
+        None => deployment.resolve(&function()["Events"][rule]["Properties"]["Pattern"]),
+    };
     assert!(pattern.is_object(), "the function has no rule {rule}");
     events()
         .into_iter()
@@ -61,6 +65,87 @@ fn the_end_of_an_update_of_an_apps_stack_wakes_the_function() {
 }
 
 #[test]
+fn a_deployment_of_ecs_wakes_the_function_where_it_verifies() {
+    let all = [
+        "ecs-deployment-completed.json",
+        "ecs-deployment-failed.json",
+        "ecs-service-steady-state.json",
+    ];
+    assert_eq!(through("ServiceChangeRule", &deployed([])), all);
+    let of_cluster =
+        |services| through("ServiceChangeRule", &deployed([("EcsServices", services)]));
+    assert_eq!(of_cluster("production/*"), all);
+    assert_eq!(of_cluster("prod/*"), [""; 0], "a cluster's name is the whole name");
+}
+
+#[test]
+fn an_alarm_that_goes_off_wakes_the_function_where_it_watches_alarms() {
+    let watches = deployed([("WatchAlarms", "true")]);
+    assert_eq!(through("AlarmChangeRule", &watches), ["alarm-state-change.json"]);
+
+    let pattern = &watches.resources("AWS::Events::Rule")["AlarmChangeRule"]["EventPattern"];
+    let mut event = events().remove("alarm-state-change.json").expect("a file");
+    for (state, wakes) in [("ALARM", true), ("OK", false), ("INSUFFICIENT_DATA", false)] {
+        event["detail"]["state"]["value"] = json!(state);
+        assert_eq!(matches(pattern, &event), wakes, "{state}");
+    }
+}
+
+/// Of a service's other actions there may be thousands a day.
+#[test]
+fn other_events_of_ecs_and_cloudwatch_do_not_wake_the_function() {
+    let deployment = deployed([("WatchAlarms", "true")]);
+    let rules = deployment.resources("AWS::Events::Rule");
+    let patterns: Vec<Value> =
+        rules.values().map(|rule| deployment.resolve(&rule["EventPattern"])).collect();
+    let base = events().remove("ecs-service-steady-state.json").expect("a file");
+    let wakes = |pointer: &str, value: &str| {
+        let mut event = base.clone();
+        *event.pointer_mut(pointer).expect("a member") = json!(value);
+        patterns.iter().any(|pattern| matches(pattern, &event))
+    };
+    assert!(wakes("/detail/eventName", "SERVICE_STEADY_STATE"));
+    for name in ["TASKSET_STEADY_STATE", "SERVICE_TASK_START_IMPAIRED", "TASKS_STOPPED"] {
+        assert!(!wakes("/detail/eventName", name), "{name}");
+    }
+    assert!(!wakes("/detail-type", "ECS Task State Change"));
+    assert!(!wakes("/detail-type", "CloudWatch Alarm Configuration Change"));
+    let foreign = "arn:aws:ecs:us-east-1:999999999999:service/production/web";
+    assert!(!wakes("/resources/0", foreign));
+}
+
+#[test]
+fn a_feature_that_is_off_has_no_rule() {
+    let rules = |verify, watch| {
+        let deployment = deployed([("VerifyServices", verify), ("WatchAlarms", watch)]);
+        let by_hand = deployment.resources("AWS::Events::Rule").into_keys();
+        by_hand.collect::<Vec<String>>()
+    };
+    assert_eq!(rules("false", "false"), [""; 0]);
+    assert_eq!(rules("true", "false"), ["ServiceChangeRule"]);
+    assert_eq!(rules("false", "true"), ["AlarmChangeRule"]);
+    assert_eq!(deployed([]).parameter("VerifyServices"), "true");
+    assert_eq!(deployed([]).parameter("WatchAlarms"), "false");
+}
+
+#[test]
+fn what_these_rules_let_through_is_understood() {
+    let invocation = Invocation::new("request".to_owned(), "", jiff::Timestamp::UNIX_EPOCH);
+    let understood = |name: &String| {
+        let event = events().remove(name).expect("a file");
+        parse(&event, &invocation).expect("understood").remove(0).expect("understood")
+    };
+    for name in through("ServiceChangeRule", &deployed([])) {
+        let service = "arn:aws:ecs:us-east-1:012345678912:service/production/web".to_owned();
+        assert_eq!(understood(&name), Event::ServiceChanged { service }, "{name}");
+    }
+    for name in through("AlarmChangeRule", &deployed([("WatchAlarms", "true")])) {
+        let alarm = "web-5xx".to_owned();
+        assert_eq!(understood(&name), Event::AlarmChanged { alarm }, "{name}");
+    }
+}
+
+#[test]
 fn what_the_schedules_send_is_understood() {
     let invocation = Invocation::new("request".to_owned(), "", jiff::Timestamp::UNIX_EPOCH);
     let function = function();
@@ -86,16 +171,24 @@ fn what_the_schedules_send_is_understood() {
 }
 
 /// EventBridge's matching, as far as the patterns use it: every key must be there, with one of the
-/// values. <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html>
+/// values; of a list, one item must match. <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html>
 fn matches(pattern: &Value, event: &Value) -> bool {
     match pattern {
         Value::Object(keys) => keys.iter().all(|(key, pattern)| matches(pattern, &event[key])),
-        Value::Array(values) => values.iter().any(|value| match (value, &value["prefix"]) {
-            (Value::Object(_), Value::String(prefix)) => {
-                event.as_str().is_some_and(|text| text.starts_with(prefix))
+        Value::Array(_) if event.is_array() => {
+            event.as_array().into_iter().flatten().any(|item| matches(pattern, item))
+        }
+        Value::Array(values) => values.iter().any(|value| {
+            let starts = |start: &str| event.as_str().is_some_and(|text| text.starts_with(start));
+            match (value, &value["prefix"], value["wildcard"].as_str()) {
+                (Value::Object(_), Value::String(prefix), None) => starts(prefix),
+                (Value::Object(_), Value::Null, Some(wildcard)) => {
+                    let start = wildcard.strip_suffix('*').filter(|start| !start.contains('*'));
+                    starts(start.expect("only an asterisk at the end is known to this test"))
+                }
+                (Value::Object(_), ..) => panic!("this test does not know the matcher {value}"),
+                _ => value == event,
             }
-            (Value::Object(_), _) => panic!("this test does not know the matcher {value}"),
-            _ => value == event,
         }),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
             panic!("a pattern's leaf is a list, not {pattern}")

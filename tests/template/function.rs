@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::reading::{Deployment, deployed, function, property, resource};
 
@@ -52,6 +52,14 @@ fn what_fails_is_tried_three_times_and_then_kept_for_two_weeks() {
 
 #[test]
 fn what_never_reaches_the_function_is_kept_too() {
+    for (verify, watch) in [("true", "true"), ("true", "false"), ("false", "false")] {
+        let deployment = deployed([("VerifyServices", verify), ("WatchAlarms", watch)]);
+        assert_eq!(allowed_senders(&deployment), senders(&deployment), "who may send to the queue");
+    }
+}
+
+/// What hands the function's events on, each to the queue where it cannot.
+fn senders(deployment: &Deployment) -> BTreeSet<String> {
     let queue = json!({ "GetAtt": "OnFailureQueue.Arn" });
     let mut senders = BTreeSet::new();
     for (name, event) in function()["Events"].as_object().expect("events") {
@@ -66,17 +74,32 @@ fn what_never_reaches_the_function_is_kept_too() {
                 .insert(json!({ "GetAtt": format!("EcrPromoterFunction{name}.Arn") }).to_string());
         }
     }
+    for (name, rule) in deployment.resources("AWS::Events::Rule") {
+        let arn = json!({ "GetAtt": format!("{name}.Arn") });
+        let function = json!({ "GetAtt": "EcrPromoterFunction.Arn" });
+        let targets = rule["Targets"].as_array().expect("targets");
+        let [target] = targets.as_slice() else { panic!("{name} has one target: {targets:?}") };
+        assert_eq!((&target["Arn"], &target["DeadLetterConfig"]["Arn"]), (&function, &queue));
+        let permissions = deployment.resources("AWS::Lambda::Permission");
+        let may_invoke = permissions.values().filter(|permission| permission["SourceArn"] == arn);
+        assert_eq!(may_invoke.count(), 1, "{name} may invoke the function");
+        senders.insert(arn.to_string());
+    }
+    senders
+}
+
+fn allowed_senders(deployment: &Deployment) -> BTreeSet<String> {
     let policy = property("OnFailureQueuePolicy", "PolicyDocument");
     let sources = policy["Statement"]
         .as_array()
         .expect("statements")
         .iter()
         .map(|s| s["Condition"]["ArnEquals"]["aws:SourceArn"].clone());
-    let allowed: BTreeSet<String> = sources
-        .flat_map(|source| source.as_array().cloned().unwrap_or_else(|| vec![source]))
-        .map(|source| source.to_string())
-        .collect();
-    assert_eq!(allowed, senders, "who may send to the queue");
+    let each = |source: Value| match source {
+        Value::Array(_) => deployment.chosen(&source),
+        one => vec![one],
+    };
+    sources.flat_map(each).map(|source| source.to_string()).collect()
 }
 
 #[test]

@@ -6,22 +6,39 @@ use std::fs;
 use ecr_promoter::settings::{DEFAULT_PREFIX, Secret, Settings};
 use serde_json::{Value, json};
 
-use super::reading::{deployed, resource, root};
+use super::reading::{Deployment, deployed, property, root};
 
 /// What AWS does in the function's name, and no code of ours: its log, and handing on what failed
 /// for good.
 const BY_LAMBDA: [&str; 3] = ["logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"];
 
-/// The statements of the function's role.
+/// With every feature.
+fn whole() -> Deployment {
+    deployed([("VerifyServices", "true"), ("WatchAlarms", "true")])
+}
+
+/// The statements of the function's role, with every feature.
 fn statements() -> Vec<Value> {
-    let role = resource("FunctionRole");
-    let policies = role["Properties"]["Policies"].as_array().expect("policies").clone();
-    policies
-        .iter()
-        .flat_map(|policy| {
-            policy["PolicyDocument"]["Statement"].as_array().expect("statements").clone()
-        })
-        .collect()
+    statements_in(&whole())
+}
+
+fn statements_in(deployment: &Deployment) -> Vec<Value> {
+    let mut statements = statements_inside();
+    for (name, policy) in deployment.resources("AWS::IAM::ManagedPolicy") {
+        assert_eq!(policy["Roles"], json!([{ "Ref": "FunctionRole" }]), "{name}");
+        statements.extend(statements_of(&policy));
+    }
+    statements
+}
+
+/// The statements of the policies inside the role.
+fn statements_inside() -> Vec<Value> {
+    let policies = property("FunctionRole", "Policies");
+    policies.as_array().expect("policies").iter().flat_map(statements_of).collect()
+}
+
+fn statements_of(policy: &Value) -> Vec<Value> {
+    policy["PolicyDocument"]["Statement"].as_array().expect("statements").clone()
 }
 
 /// The `"service:Action"` strings in src/services, tests apart: each call names its action, for the
@@ -87,6 +104,58 @@ fn the_role_has_one_statement_for_each_action_and_none_for_anything_else() {
 }
 
 #[test]
+fn a_feature_that_is_off_has_no_permission() {
+    let services = [
+        "cloudformation:ListStackResources",
+        "ecs:DescribeServiceDeployments",
+        "ecs:DescribeServiceRevisions",
+        "ecs:DescribeServices",
+        "ecs:DescribeTasks",
+        "ecs:ListTasks",
+    ];
+    let missing = |verify, watch| {
+        let granted = |deployment: &Deployment| -> BTreeSet<String> {
+            let actions = statements_in(deployment).into_iter().map(|it| it["Action"].clone());
+            actions.map(|action| action.as_str().expect("one action").to_owned()).collect()
+        };
+        let some = granted(&deployed([("VerifyServices", verify), ("WatchAlarms", watch)]));
+        granted(&whole()).difference(&some).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(missing("true", "false"), ["cloudwatch:DescribeAlarms"]);
+    assert_eq!(missing("false", "true"), services);
+}
+
+/// An ARN of ECS names the cluster first: those of other clusters are not open.
+#[test]
+fn services_are_read_in_the_clusters_that_are_named_and_in_no_other() {
+    for (services, deployment) in
+        [("*", deployed([])), ("production/*", deployed([("EcsServices", "production/*")]))]
+    {
+        for (action, kinds) in [
+            ("DescribeServices", &["service"][..]),
+            ("DescribeServiceRevisions", &["service", "service-revision"]),
+            ("DescribeServiceDeployments", &["service", "service-deployment"]),
+            ("ListTasks", &["container-instance"]),
+            ("DescribeTasks", &["task"]),
+        ] {
+            let statement = statements_in(&deployment)
+                .into_iter()
+                .find(|statement| statement["Action"] == format!("ecs:{action}"))
+                .expect("a statement");
+            let resources = match deployment.resolve(&statement["Resource"]) {
+                Value::Array(resources) => resources,
+                one => vec![one],
+            };
+            let wanted: Vec<Value> = kinds
+                .iter()
+                .map(|kind| json!(format!("arn:aws:ecs:us-east-1:012345678912:{kind}/{services}")))
+                .collect();
+            assert_eq!(resources, wanted, "{action}");
+        }
+    }
+}
+
+#[test]
 fn every_statement_has_a_name_and_a_resource() {
     let mut names = BTreeSet::new();
     for statement in statements() {
@@ -96,7 +165,14 @@ fn every_statement_has_a_name_and_a_resource() {
             !statement["Action"].to_string().contains('*'),
             "{name} allows more than one action"
         );
-        assert!(!is_everything(&statement["Resource"]), "{name} is for every resource");
+        // AWS shows no composite alarm to whoever may describe some alarms only.
+        // <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>
+        let may_be_everything = statement["Action"] == "cloudwatch:DescribeAlarms";
+        assert_eq!(
+            is_everything(&statement["Resource"]),
+            may_be_everything,
+            "{name} is for every resource"
+        );
         assert!(names.insert(name.clone()), "{name} is there twice");
     }
 }
@@ -160,11 +236,15 @@ fn the_role_has_room_for_five_further_apps() {
         );
         rest.to_string().len() + text.len() + more.iter().map(|arn| arn.len() + 3).sum::<usize>()
     };
-    let all: usize = statements().iter().map(length).sum();
+    let all: usize = statements_inside().iter().map(length).sum();
     assert!(all < 10_240, "IAM takes 10,240 characters of inline policies, and these are {all}");
+    for (name, policy) in whole().resources("AWS::IAM::ManagedPolicy") {
+        let all: usize = statements_of(&policy).iter().map(length).sum();
+        assert!(all < 6_144, "IAM takes 6,144 characters of a policy, and {name} has {all}");
+    }
 }
 
-/// Whether a resource is left open, or is `*` in any branch: none of the actions needs that.
+/// Whether a resource is left open, or is `*` in any branch.
 fn is_everything(resource: &Value) -> bool {
     match resource {
         Value::Null => true,

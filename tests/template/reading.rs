@@ -115,6 +115,32 @@ impl Deployment {
         }
     }
 
+    /// The items of a list that are there in this deployment: an `If` in it is one of its branches,
+    /// and `AWS::NoValue` is nothing.
+    pub(super) fn chosen(&self, list: &Value) -> Vec<Value> {
+        let branch = |item: &Value| match item["If"].as_array().map(Vec::as_slice) {
+            Some([condition, yes, no]) => {
+                let name = condition.as_str().expect("a condition");
+                let is_so = self.holds(&self.template["Conditions"][name]);
+                if is_so { yes.clone() } else { no.clone() }
+            }
+            _ => item.clone(),
+        };
+        let items = list.as_array().expect("a list").iter().map(branch);
+        items.filter(|item| item["Ref"] != "AWS::NoValue").collect()
+    }
+
+    /// The resources of a kind that are there in this deployment, by their names.
+    pub(super) fn resources(&self, kind: &str) -> BTreeMap<String, Value> {
+        let all = self.template["Resources"].as_object().expect("resources");
+        let is_there = |resource: &Value| match resource["Condition"].as_str() {
+            Some(name) => self.holds(&self.template["Conditions"][name]),
+            None => true,
+        };
+        let of_kind = all.iter().filter(|(_, it)| it["Type"] == kind && is_there(it));
+        of_kind.map(|(name, resource)| (name.clone(), resource["Properties"].clone())).collect()
+    }
+
     fn substitute(&self, text: &str) -> String {
         let mut parts = text.split("${");
         let first = parts.next().unwrap_or_default().to_owned();
