@@ -13,8 +13,8 @@ use crate::model::bake::Bake;
 use crate::model::config::Policy;
 use crate::model::ecs::known::KnownServices;
 use crate::model::limits::{
-    BY, CHANGE_SETS, EARLIER, TOLD_OF_ALARMS, UNTOLD, UNTOLD_WITH_NOTES, VALUE, VOTES, VOTES_OF_AN_EARLIER_REQUEST,
-    cut, keep_newest, kept_reason,
+    BY, CHANGE_SETS, EARLIER, TOLD_OF_ALARMS, UNTOLD, UNTOLD_WITH_NOTES, VALUE, VOTES,
+    VOTES_OF_AN_EARLIER_REQUEST, cut, keep_newest, kept_reason,
 };
 use crate::model::notes::{Candidates, CommitNote};
 use crate::model::notice::Notice;
