@@ -10,6 +10,7 @@
 //! * [`team`]: whether its sender belongs to the installed team
 //! * [`escape`]: text from outside in a message
 //! * [`card`]: the message about a request
+//! * [`post`]: messages about what happened
 //! * [`reply`]: answers to slash commands and clicks
 
 pub mod signature;
@@ -22,6 +23,9 @@ pub mod team;
 
 pub mod card;
 pub mod escape;
+pub mod post;
+
+mod blocks;
 
 pub mod reply;
 

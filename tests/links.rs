@@ -296,7 +296,7 @@ fn a_decision_keeps_where_it_came_from_and_that_its_name_is_claimed() {
     for notice in
         world.get().told.iter().filter(|notice| notice.outcome != Outcome::ApprovalRequested)
     {
-        let told = message(&app, notice, None);
+        let told = message(&app, notice, "production", None);
         assert!(
             told.text.contains("(claimed, by the approval link)")
                 && !told.text.contains('\u{202e}'),
@@ -305,7 +305,7 @@ fn a_decision_keeps_where_it_came_from_and_that_its_name_is_claimed() {
         );
     }
     let (state, _) = world.get().state.clone().expect("a state");
-    let (_, blocks) = card(&app, state.request.as_ref().expect("a request"));
+    let (_, blocks) = card(&app, state.request.as_ref().expect("a request"), "production");
     assert!(blocks.to_string().contains("(claimed, by the approval link)"), "{blocks:#}");
 }
 

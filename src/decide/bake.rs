@@ -150,6 +150,7 @@ fn tell_once(draft: &mut Draft<'_>, what: &str, words: &str) {
     }
     bake.told.push(what);
     let notice = draft.notice(Outcome::Unchanged, words, "bake");
+    let notice = notice.about("an alarm of the bake does not count");
     draft.announce(notice);
 }
 
@@ -172,7 +173,7 @@ fn act<'a>(mut draft: Draft<'a>, rule: &BakeRule, alarm: &Alarm) -> MayEnd<Draft
         }
         OnAlarm::Tell => {
             let notice = draft.notice(Outcome::Unchanged, &why, &by);
-            draft.announce(notice);
+            draft.announce(notice.about("an alarm went off"));
             Ok(Continue(draft))
         }
     }

@@ -75,12 +75,9 @@ fn tell_of_policy(draft: &mut Draft<'_>) -> Decided<()> {
             draft.app.source,
             changes.join("; ")
         );
-        draft.announce(Notice::new(
-            Outcome::Unchanged,
-            "whoever may write that parameter",
-            reason,
-            draft.now,
-        ));
+        let by = "whoever may write that parameter";
+        let notice = Notice::new(Outcome::Unchanged, by, reason, draft.now);
+        draft.announce(notice.about("its configuration has changed"));
     }
     draft.state.policy = Some(now);
     Ok(())

@@ -315,8 +315,12 @@ impl<'a> Draft<'a> {
 
     /// Queues a notice, which is sent once the state is written. The request that it is about shows
     /// the same.
-    pub(super) fn announce(&mut self, notice: Notice) {
+    pub(super) fn announce(&mut self, mut notice: Notice) {
         self.state.note(&notice);
+        let runs = notice.digest.as_ref().is_some_and(|digest| self.runs(digest));
+        let about = notice.request.as_ref();
+        let request = self.state.all_requests().find(|request| Some(&request.id) == about);
+        notice.thread = request.and_then(|request| request.thread(notice.outcome, runs));
         self.state.untold.push(notice);
     }
 }

@@ -54,11 +54,17 @@ fn deployed(draft: &mut Draft<'_>, promotion: &Promotion, reason: String) {
     let mut notice = promotion.notice(Outcome::Deployed, reason, draft.now);
     notice.took_seconds = Some(draft.now.duration_since(promotion.at).as_secs());
     draft.announce(notice);
+    name_way_back(draft, promotion);
+    begin_bake(draft, promotion);
+}
+
+/// Names in the request what a rollback of its promotion would go back to.
+fn name_way_back(draft: &mut Draft<'_>, promotion: &Promotion) {
     let request = promotion.request.as_ref().and_then(|id| draft.state.request_mut(id));
     if let Some(request) = request.filter(|_| promotion.rolls_back.is_none()) {
         request.way_back.clone_from(&promotion.previous_digest);
+        request.way_back_commit.clone_from(&promotion.previous_commit);
     }
-    begin_bake(draft, promotion);
 }
 
 /// Begins to watch the alarms. A rollback has no bake, so that no rollback is rolled back.
@@ -153,6 +159,7 @@ fn given_up(
         promotion.tag, draft.app.repository
     );
     draft.end(promotion, End::Failed, reason.clone());
+    name_way_back(draft, promotion);
     draft.announce(promotion.notice(Outcome::Failed, reason, draft.now));
     Ok(())
 }
@@ -314,6 +321,12 @@ fn tell_of_changes(draft: &mut Draft<'_>, before: &KnownServices, tag: &str) {
         } else {
             continue;
         };
-        draft.announce(Notice::new(Outcome::Unchanged, "schedule", reason, draft.now));
+        let about = if service.is_promoted {
+            "ECS runs what the stack names again"
+        } else {
+            "ECS runs another image than the stack names"
+        };
+        let notice = Notice::new(Outcome::Unchanged, "schedule", reason, draft.now);
+        draft.announce(notice.about(about));
     }
 }

@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 use crate::model::answer::Outcome;
 use crate::model::command::{Trace, Via};
 use crate::model::config::Policy;
-use crate::model::limits::{BY, CHANGES_OF_A_REQUEST, VALUE, cut, cut_changes, kept_reason};
+use crate::model::limits::{
+    APPROVERS_OF_A_NOTICE, BY, CHANGES_OF_A_REQUEST, VALUE, cut, cut_changes, kept_reason,
+};
 use crate::model::notes::{ChangeNotes, CommitNote};
-use crate::model::notice::Notice;
+use crate::model::notice::{Notice, Thread};
 use crate::model::{Commit, Digest, Repository, RequestId, Tag};
 
 /// A question to people, with their votes and its progress.
@@ -36,6 +38,9 @@ pub struct ApprovalRequest {
     /// What a rollback of it would go back to, once it is deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub way_back: Option<Digest>,
+    /// Its commit, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way_back_commit: Option<Commit>,
     /// The production tag that it would get.
     pub tag: Option<Tag>,
     /// The tag that ran when people were asked.
@@ -244,6 +249,26 @@ impl ApprovalRequest {
             .map(|vote| vote.by.as_str())
             .collect::<Vec<_>>()
             .join(", ")
+    }
+
+    /// Its message in Slack, for a notice of this outcome that is posted under it: the bad ends,
+    /// which whoever approved should hear of. `None` for other outcomes, and where there is no
+    /// message.
+    pub(crate) fn thread(&self, outcome: Outcome, runs: bool) -> Option<Thread> {
+        if !matches!(outcome, Outcome::Failed | Outcome::Blocked | Outcome::Expired) {
+            return None;
+        }
+        let posted = self.posted.as_ref()?;
+        let proven = self.votes.iter().filter(|vote| vote.approves);
+        let approvers = proven.filter_map(|vote| vote.user.clone()).take(APPROVERS_OF_A_NOTICE);
+        Some(Thread {
+            channel: posted.channel.clone(),
+            ts: posted.ts.clone(),
+            approvers: approvers.collect(),
+            runs,
+            way_back: self.way_back.clone(),
+            way_back_commit: self.way_back_commit.clone(),
+        })
     }
 
     /// Sets its progress from a notice about its promotion.

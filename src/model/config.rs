@@ -19,6 +19,10 @@ use examples::{EXAMPLE, example_of};
 
 use crate::json::{self, Mistake, Node};
 use crate::model::{Commit, Repository, Tag};
+use crate::text::plain;
+
+/// The longest name of an environment, in characters.
+const ENVIRONMENT: usize = 40;
 
 /// One app: an ECR repository and the stack that runs its images.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -383,6 +387,18 @@ impl App {
     pub fn compare_url(&self, old: Option<&Commit>, new: Option<&Commit>) -> Option<String> {
         let url = self.config.repository_url.as_ref()?.trim_end_matches('/');
         Some(format!("{url}/compare/{}...{}", old?, new?))
+    }
+
+    /// What people call the place that the app is promoted to: its configured name, or the
+    /// `tag_prefix` without its last separator.
+    pub fn environment(&self, named: Option<&str>) -> String {
+        let prefix = &self.config.tag_prefix;
+        let own = prefix.strip_suffix(['_', '-', '.']).unwrap_or(prefix);
+        let name = named.map(str::trim).filter(|name| !name.is_empty()).unwrap_or(own);
+        // It stands in headlines of many kinds, and none of them needs markup.
+        let name: String = name.chars().filter(|c| !matches!(c, '<' | '>' | '&')).collect();
+        let name = plain(&name, ENVIRONMENT);
+        if name.is_empty() { "production".to_owned() } else { name }
     }
 
     /// Makes an error about this configuration as a whole.

@@ -17,6 +17,9 @@ pub const CHANGE: usize = 200;
 /// The most lines of changes in a notice.
 pub const CHANGES_OF_A_NOTICE: usize = 10;
 
+/// The most people who approved that a notice mentions.
+pub const APPROVERS_OF_A_NOTICE: usize = 10;
+
 /// The most lines of changes in a request, which pages show for days.
 pub const CHANGES_OF_A_REQUEST: usize = 20;
 

@@ -44,6 +44,12 @@ pub struct Notice {
     /// The commits that the promotion brings or takes away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notes: Option<ChangeNotes>,
+    /// What it is about, if the outcome and the image do not say it: the end of a headline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+    /// The message of its request, where people in Slack are told in a thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<Thread>,
     /// The request that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestId>,
@@ -56,6 +62,28 @@ pub struct Notice {
     /// When it was last tried. The app's Slack channel was told at the first try.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tried_at: Option<Timestamp>,
+}
+
+/// The message of a request in Slack, under which a notice is posted, and what the notice says
+/// about the request there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thread {
+    /// The channel's id.
+    pub channel: String,
+    /// The message's time, which is its id there.
+    pub ts: String,
+    /// The people who approved, by their Slack user ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvers: Vec<String>,
+    /// Whether the image runs, as far as the stack names it: it can be rolled back.
+    #[serde(default)]
+    pub runs: bool,
+    /// The image that a rollback would go back to, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way_back: Option<Digest>,
+    /// Its commit, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way_back_commit: Option<Commit>,
 }
 
 fn is_zero(number: &u32) -> bool {
@@ -95,11 +123,18 @@ impl Notice {
             changes: Vec::new(),
             note: None,
             notes: None,
+            about: None,
+            thread: None,
             request: None,
             expires_at: None,
             tries: 0,
             tried_at: None,
         }
+    }
+
+    /// Says what it is about.
+    pub fn about(self, what: impl Into<String>) -> Self {
+        Self { about: Some(what.into()), ..self }
     }
 
     /// Whether to try sending it now: at each look for the first tries, then more and more rarely.

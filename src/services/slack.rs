@@ -12,11 +12,11 @@ use crate::error::Error;
 use crate::model::approval::{ApprovalRequest, Posted};
 use crate::model::config::App;
 use crate::model::notice::Notice;
-use crate::notification::message;
 use crate::services::slack_api::Failure;
 use crate::settings::Secret;
 use crate::slack::card::card;
-use crate::slack::escape::{escape, escape_lines};
+use crate::slack::escape::escape_lines;
+use crate::slack::post::post;
 use crate::slack::team::Installation;
 use crate::world::{Applied, Listener};
 
@@ -32,7 +32,8 @@ impl Clients {
     /// Posts the message of a request, or updates it.
     pub(super) async fn show(&self, app: &App, request: &ApprovalRequest) -> Applied {
         let Some(channel) = &request.channel else { return Applied::PutOff };
-        let (text, blocks) = card(app, request);
+        let environment = app.environment(self.settings.environment.as_deref());
+        let (text, blocks) = card(app, request, &environment);
         let mut body = json!({
             "channel": channel, "text": text, "blocks": blocks, "unfurl_links": false,
             "unfurl_media": false,
@@ -74,34 +75,14 @@ impl Clients {
         }
     }
 
-    /// Posts a notice to the app's channel, unless it belongs to a request. Such notices are about
-    /// a hold, a rollback, or a promotion in mode `auto`.
+    /// Posts a notice to the app's channel. Of a notice about a request only a bad end is posted,
+    /// in the thread of the request's message.
     pub(super) async fn post(&self, app: &App, notice: &Notice) {
-        let Some(channel) =
-            app.config.approval.slack_channel.as_ref().filter(|_| notice.request.is_none())
-        else {
-            return;
-        };
-        let words = message(app, notice, None);
-        let text = |text: &str| json!({ "type": "plain_text", "text": text, "emoji": false });
-        let by = format!("by {}", notice.by);
-        let body = json!({
-            "channel": channel,
-            "text": escape(&words.subject, 200),
-            "blocks": [
-                {
-                    "type": "section",
-                    "text": text(
-                        &format!(
-                            "{}\n{}", escape(&words.subject, 200), escape(&notice.reason, 1_000),
-                        ),
-                    ),
-                },
-                { "type": "context", "elements": [text(&escape(&by, 300))] },
-            ],
-        });
-        // One try. Only the notification topic is tried again.
-        let _ = self.slack_call(app, "chat.postMessage", &body).await;
+        let environment = app.environment(self.settings.environment.as_deref());
+        if let Some(body) = post(app, notice, &environment) {
+            // One try. Only the notification topic is tried again.
+            let _ = self.slack_call(app, "chat.postMessage", &body).await;
+        }
     }
 
     /// Calls Slack as the bot; `None` if there is no token.

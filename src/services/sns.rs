@@ -12,7 +12,7 @@ use crate::model::answer::Outcome;
 use crate::model::approval::ApprovalLink;
 use crate::model::config::App;
 use crate::model::notice::Notice;
-use crate::notification::message;
+use crate::notification::{Message, message};
 use crate::world::{Applied, Web};
 
 impl Clients {
@@ -20,7 +20,21 @@ impl Clients {
     pub(super) async fn tell(&self, app: &App, notice: &Notice) -> Result<Applied, Error> {
         let Some(topic) = &self.settings.notification_topic else { return Ok(Applied::Done) };
         let link = self.approval_link(app, notice).await;
-        let message = message(app, notice, link.as_deref());
+        let environment = app.environment(self.settings.environment.as_deref());
+        let message = message(app, notice, &environment, link.as_deref());
+        self.publish(topic, message).await?;
+        Ok(Applied::Done)
+    }
+
+    /// Publishes a message for whoever gave a command, if there is a topic.
+    pub async fn tell_commander(&self, message: Message) -> Result<(), Error> {
+        match &self.settings.notification_topic {
+            Some(topic) => self.publish(topic, message).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn publish(&self, topic: &str, message: Message) -> Result<(), Error> {
         let machine = message.json.to_string();
         let by_protocol = json!({
             "default": message.text,
@@ -31,29 +45,35 @@ impl Clients {
             "sqs": machine,
             "firehose": machine,
         });
-        let attribute = |value: &str| {
-            MessageAttributeValue::builder()
-                .data_type("String")
-                .string_value(value)
-                .build()
-                .map_err(|e| Error::Unexpected {
-                    resource: "sns:Publish".to_owned(),
-                    problem: e.to_string(),
-                })
-        };
+        let app = message.app.as_ref().map(|app| attribute(app.as_str())).transpose()?;
         self.sns
             .publish()
             .topic_arn(topic)
             .subject(message.subject)
             .message_structure("json")
             .message(by_protocol.to_string())
-            .message_attributes("repository", attribute(app.repository.as_str())?)
-            .message_attributes("outcome", attribute(&notice.outcome.to_string())?)
+            .set_message_attributes(Some(
+                [("app", app.clone()), ("repository", app)]
+                    .into_iter()
+                    .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+                    .chain([("outcome".to_owned(), attribute(&message.outcome.to_string())?)])
+                    .collect(),
+            ))
             .send()
             .await
             .map_err(|error| failed("sns:Publish", format!("topic `{topic}`"), &error))?;
-        Ok(Applied::Done)
+        Ok(())
     }
+}
+
+/// An attribute that subscriptions filter by.
+fn attribute(value: &str) -> Result<MessageAttributeValue, Error> {
+    MessageAttributeValue::builder().data_type("String").string_value(value).build().map_err(
+        |error| Error::Unexpected {
+            resource: "sns:Publish".to_owned(),
+            problem: error.to_string(),
+        },
+    )
 }
 
 impl Clients {
@@ -80,6 +100,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::notification::answer_to_commander;
+    use crate::samples::at;
     use crate::services::samples::{self, web_app};
     use crate::services::wire::{
         TOPIC, connect, denied, form_error, form_request, not_authorized, ok,
@@ -91,9 +113,8 @@ mod tests {
         Notice { previous_tag, ..asked }
     }
 
-    /// The whole request; the SDK numbers the attributes in no particular order.
-    fn publish(attributes: [(&str, &str); 2]) -> Request<SdkBody> {
-        let said = message(&web_app(), &notice(), None);
+    /// The whole request. The SDK numbers the attributes in no particular order.
+    fn publish(said: &Message, attributes: &[(&str, &str)]) -> Request<SdkBody> {
         let machine = said.json.to_string();
         let by_protocol = json!({
             "default": said.text,
@@ -104,50 +125,94 @@ mod tests {
             "sqs": machine,
             "firehose": machine,
         });
-        let [(name_1, value_1), (name_2, value_2)] = attributes;
-        form_request(
-            "sns",
-            &[
-                ("Action", "Publish"),
-                ("Version", "2010-03-31"),
-                ("TopicArn", TOPIC),
-                ("Message", &by_protocol.to_string()),
-                ("Subject", "web: the app waits for approval"),
-                ("MessageStructure", "json"),
-                ("MessageAttributes.entry.1.Name", name_1),
-                ("MessageAttributes.entry.1.Value.DataType", "String"),
-                ("MessageAttributes.entry.1.Value.StringValue", value_1),
-                ("MessageAttributes.entry.2.Name", name_2),
-                ("MessageAttributes.entry.2.Value.DataType", "String"),
-                ("MessageAttributes.entry.2.Value.StringValue", value_2),
-            ],
-        )
+        let by_protocol = by_protocol.to_string();
+        let numbered: Vec<(String, &str)> = attributes
+            .iter()
+            .zip(1..)
+            .flat_map(|((name, value), n)| {
+                [("Name", *name), ("Value.DataType", "String"), ("Value.StringValue", *value)]
+                    .map(|(key, value)| (format!("MessageAttributes.entry.{n}.{key}"), value))
+            })
+            .collect();
+        let mut pairs = vec![
+            ("Action", "Publish"),
+            ("Version", "2010-03-31"),
+            ("TopicArn", TOPIC),
+            ("Message", &by_protocol),
+            ("Subject", &said.subject),
+            ("MessageStructure", "json"),
+        ];
+        pairs.extend(numbered.iter().map(|(key, value)| (key.as_str(), *value)));
+        form_request("sns", &pairs)
     }
 
-    /// Publishes the notice to a topic with this answer, and checks the request.
-    async fn tell_and_check(response: Response<SdkBody>) -> Result<Applied, Error> {
-        let (repository, outcome) = (("repository", "web"), ("outcome", "approval_requested"));
-        let (clients, wire) = connect([(publish([repository, outcome]), response)]);
-        let result = clients.tell(&web_app(), &notice()).await;
-        let sent: Vec<_> = wire
-            .actual_requests()
-            .map(|request| request.body().bytes().expect("in memory").to_vec())
+    /// Every order of these attributes.
+    fn orders<'a>(attributes: &[(&'a str, &'a str)]) -> Vec<Vec<(&'a str, &'a str)>> {
+        if attributes.is_empty() {
+            return vec![Vec::new()];
+        }
+        let first = |i: usize| {
+            let mut rest = attributes.to_vec();
+            let first = rest.remove(i);
+            orders(&rest).into_iter().map(move |rest| [vec![first], rest].concat())
+        };
+        (0..attributes.len()).flat_map(first).collect()
+    }
+
+    /// Publishes to a topic with this answer, and checks the request.
+    async fn send_and_check<T>(
+        response: Response<SdkBody>,
+        said: &Message,
+        attributes: &[(&str, &str)],
+        send: impl AsyncFnOnce(&Clients) -> T,
+    ) -> T {
+        let (clients, wire) = connect([(publish(said, attributes), response)]);
+        let result = send(&clients).await;
+        let body = |request: &SdkBody| request.bytes().expect("in memory").to_vec();
+        let sent: Vec<_> = wire.actual_requests().map(|request| body(request.body())).collect();
+        let any: Vec<_> = orders(attributes)
+            .iter()
+            .map(|attributes| body(publish(said, attributes).body()))
             .collect();
-        let either = [publish([repository, outcome]), publish([outcome, repository])]
-            .map(|form| form.body().bytes().expect("in memory").to_vec());
         assert!(
-            sent.len() == 1 && either.contains(&sent[0]),
+            sent.len() == 1 && any.contains(&sent[0]),
             "{}",
             String::from_utf8_lossy(&sent.concat())
         );
         result
     }
 
+    async fn tell_and_check(response: Response<SdkBody>) -> Result<Applied, Error> {
+        let said = message(&web_app(), &notice(), "production", None);
+        let attributes = [("app", "web"), ("repository", "web"), ("outcome", "approval_requested")];
+        send_and_check(response, &said, &attributes, async |clients| {
+            clients.tell(&web_app(), &notice()).await
+        })
+        .await
+    }
+
+    fn accepted() -> Response<SdkBody> {
+        ok("<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult>\
+            </PublishResponse>")
+    }
+
+    #[tokio::test]
+    async fn an_answer_about_no_app_has_no_attribute_of_an_app() {
+        let said = answer_to_commander("no such command", at("2026-03-17T09:41:30Z"), None);
+        send_and_check(accepted(), &said, &[("outcome", "refused")], async |clients| {
+            clients.tell_commander(said.clone()).await
+        })
+        .await
+        .expect("published");
+        let (mut clients, wire) = connect([]);
+        clients.settings.notification_topic = None;
+        clients.tell_commander(said).await.expect("not an error");
+        wire.relaxed_requests_match();
+    }
+
     #[tokio::test]
     async fn a_notice_is_text_and_json_with_attributes_to_filter_by() {
-        let answer = ok("<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult>\
-             </PublishResponse>");
-        assert_eq!(tell_and_check(answer).await.expect("published"), Applied::Done);
+        assert_eq!(tell_and_check(accepted()).await.expect("published"), Applied::Done);
     }
 
     #[tokio::test]

@@ -96,7 +96,7 @@ impl Memory {
         let mut requests: Vec<_> = self.get().slack.clone().into_iter().collect();
         requests.sort_by_key(|(ts, _)| ts.parse::<u64>().expect("a message's time"));
         let shown = |request| {
-            let (headline, blocks) = card(&app, request);
+            let (headline, blocks) = card(&app, request, "production");
             Shown { headline, blocks }
         };
         requests.iter().map(|(_, request)| shown(request)).collect()

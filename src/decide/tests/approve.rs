@@ -83,6 +83,7 @@ pub(super) fn request(progress: Progress) -> ApprovalRequest {
         note: None,
         notes: None,
         way_back: None,
+        way_back_commit: None,
         id: id(),
         digest: digest('b'),
         commit: Some("bbbbbbb".parse().expect("a commit")),

@@ -61,7 +61,7 @@ async fn show(recordings: Vec<Recording>, request: &ApprovalRequest) -> Applied 
 }
 
 fn post_body(request: &ApprovalRequest) -> Value {
-    let (text, blocks) = card(&asking(), request);
+    let (text, blocks) = card(&asking(), request, "production");
     json!({
         "channel": "C024BE91L", "text": text, "blocks": blocks, "unfurl_links": false,
         "unfurl_media": false,
@@ -69,7 +69,7 @@ fn post_body(request: &ApprovalRequest) -> Value {
 }
 
 fn update_body(request: &ApprovalRequest) -> Value {
-    let (text, blocks) = card(&asking(), request);
+    let (text, blocks) = card(&asking(), request, "production");
     json!({ "channel": "C024BE91L", "ts": "1548261231.000200", "text": text, "blocks": blocks })
 }
 

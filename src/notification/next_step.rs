@@ -1,0 +1,113 @@
+//! The end of each mail: what the outcome means for the reader, and what to type.
+
+use crate::model::answer::Outcome;
+use crate::model::config::App;
+use crate::model::notice::Notice;
+
+const PUBLISH: &str = "publish this to the approval topic:";
+
+/// Says what comes next, and the words that somebody may publish.
+pub(super) fn next_step(app: &App, notice: &Notice) -> Vec<String> {
+    let name = app.repository.as_str();
+    let image = notice.digest.as_ref().map(|digest| format!(" {digest}")).unwrap_or_default();
+    let (meaning, words) = match notice.outcome {
+        Outcome::ApprovalRequested => return decide(app, notice),
+        Outcome::Approved => {
+            ("It still needs other people's approval, in Slack. To see who approved,", "status")
+        }
+        Outcome::Promoted => (
+            "Nothing to do: the end is told, too. To stop it while the stack is updated,",
+            "cancel",
+        ),
+        Outcome::Deployed if notice.rolls_back.is_some() => {
+            ("Pushes ask for approval until somebody ends the hold. When a fix is there,", "resume")
+        }
+        Outcome::Deployed => ("Nothing to do. To go back to what ran before,", "rollback"),
+        Outcome::Failed if notice.rolls_back.is_some() => (
+            "It is not retried automatically. Look at the stack's events; to try again,",
+            "rollback",
+        ),
+        Outcome::Failed => {
+            ("It is not retried automatically. Push a fixed image; to try this one again,", PROMOTE)
+        }
+        Outcome::Queued => ("Nothing to do: it goes on by itself. To give it up,", "cancel"),
+        Outcome::Blocked if notice.digest.is_none() => {
+            ("Nothing happens to this app until that is mended. To see how it stands,", "status")
+        }
+        Outcome::Blocked => (
+            "It does not go on until that is mended. Once it is, it goes on by itself at the next \
+             look, or after the command that was given is given again. To see how it stands,",
+            "status",
+        ),
+        Outcome::Rejected => {
+            ("Nobody is asked about this image again. To deploy it all the same,", PROMOTE)
+        }
+        Outcome::Expired => ("Nothing was deployed. To be asked again,", "ask"),
+        Outcome::Cancelled => ("It is not tried again by itself. To deploy it after all,", PROMOTE),
+        Outcome::Superseded => {
+            ("Nothing to do: another promotion or request has its place. To see which,", "status")
+        }
+        Outcome::Held => {
+            ("Pushes ask for approval instead of deploying. To end the hold,", "resume")
+        }
+        Outcome::Resumed => {
+            ("Pushes do again what the app's mode says. To see how it stands,", "status")
+        }
+        Outcome::Unchanged | Outcome::Refused => {
+            ("Nothing was deployed. To see what runs and what waits,", "status")
+        }
+        Outcome::Ignored => return gone(app),
+    };
+    let words =
+        if words == PROMOTE { format!("promote {name}{image}") } else { format!("{words} {name}") };
+    vec![format!("{meaning} {PUBLISH}"), format!("  {words}")]
+}
+
+/// Marks a next step that promotes the image of the notice.
+const PROMOTE: &str = "promote";
+
+fn decide(app: &App, notice: &Notice) -> Vec<String> {
+    let name = app.repository.as_str();
+    if app.config.approval.needs_identity() {
+        let need = app.config.approval.required;
+        let people = if need > 1 {
+            format!("{need} people")
+        } else {
+            "one of the app's approvers".to_owned()
+        };
+        return vec![
+            format!("It needs approval from {people} in Slack. To see how it stands, {PUBLISH}"),
+            format!("  status {name}"),
+        ];
+    }
+    let Some(digest) = &notice.digest else {
+        return vec![format!("To see how it stands, {PUBLISH}"), format!("  status {name}")];
+    };
+    vec![
+        "Nothing is deployed until somebody approves it. To decide, publish one of these to the \
+         approval topic:"
+            .to_owned(),
+        format!("  approve {name} {digest}"),
+        format!("  reject {name} {digest}"),
+    ]
+}
+
+fn gone(app: &App) -> Vec<String> {
+    vec![format!(
+        "ecr-promoter does nothing for this app any more. To have it back, write its configuration \
+         to Parameter Store again:\n  aws ssm put-parameter --type String --name {} --value \
+         '{{\"stack\": \"…\"}}'",
+        app.source
+    )]
+}
+
+/// What somebody may type whose command was not understood.
+pub(super) fn of_unknown_command() -> Vec<String> {
+    vec![
+        "Nothing was done. To see all apps, publish this to the approval topic:".to_owned(),
+        "  status".to_owned(),
+        "Other commands name the app, for example:".to_owned(),
+        "  promote web 9fceb02".to_owned(),
+        "  rollback web".to_owned(),
+    ]
+}
