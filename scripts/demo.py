@@ -331,7 +331,7 @@ class Demo:
 
     def told(self, outcome: str, *, whole: bool = False) -> None:
         """Shows the next mail with this outcome, which must come."""
-        wanted = {"repository": REPOSITORY, "outcome": outcome}
+        wanted = {"app": REPOSITORY, "repository": REPOSITORY, "outcome": outcome}
 
         def newest() -> Json | None:
             unread = self.aws.cloud.mail()[self.read :]

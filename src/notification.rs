@@ -16,10 +16,7 @@ use crate::model::config::App;
 use crate::model::notice::Notice;
 use crate::text::plain;
 
-pub(crate) use words::{after, commit_line, headline, image_name, note_of};
-
-/// The longest reason, in characters. CloudFormation's reasons may be several pages long.
-const REASON: usize = 1_000;
+pub(crate) use words::{after, capitalized, commit_line, headline, image_name, note_of};
 
 /// A notice in the forms that SNS delivers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +50,7 @@ pub fn message(app: &App, notice: &Notice, environment: &str, link: Option<&str>
 pub fn answer_to_commander(reason: &str, at: Timestamp, environment: Option<&str>) -> Message {
     let place = environment.map(|name| format!("[{}] ", plain(name, 40))).unwrap_or_default();
     let headline = format!("{place}a command was not understood");
-    let reason = plain(reason, REASON);
+    let reason = plain(reason, words::REASON);
     let next_step = next_step::of_unknown_command().join("\n");
     let text = [headline.clone(), reason.clone(), next_step];
     Message {

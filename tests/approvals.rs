@@ -8,6 +8,7 @@ mod approvals {
 
     mod asking;
     mod at_the_same_time;
+    mod bad_ends;
     mod crashes;
     mod holds;
     mod in_the_way;

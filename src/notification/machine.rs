@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::REASON;
-use super::words::note_of;
+use super::words::{REASON, note_of};
 use crate::model::answer::Outcome;
 use crate::model::config::App;
 use crate::model::notes::CommitNote;

@@ -1,9 +1,8 @@
 //! The form for people: the subject says it all, the text says what it means and what to do next.
 
-use super::REASON;
 use super::machine::{CHANGES, compare};
 use super::next_step::next_step;
-use super::words::{commit_line, distance, headline, moment, note_of};
+use super::words::{REASON, capitalized, commit_line, distance, headline, moment, note_of};
 use crate::model::answer::Outcome;
 use crate::model::config::App;
 use crate::model::notes::ChangeNotes;
@@ -33,7 +32,7 @@ pub(super) fn subject(app: &App, notice: &Notice, environment: &str) -> String {
 /// its subject is cut.
 fn commit_within(notice: &Notice, room: usize) -> String {
     let Some(note) = note_of(notice) else { return String::new() };
-    let author = note.author.as_ref().map(|name| format!(" ({})", ascii(name, 30)));
+    let author = note.author.as_ref().map(|name| format!(" ({})", ascii(name, 20)));
     let author = author.unwrap_or_default();
     let Some(words) = &note.subject else {
         return Some(author).filter(|author| author.len() <= room).unwrap_or_default();
@@ -109,8 +108,8 @@ fn commits(notes: &ChangeNotes, notice: &Notice) -> Vec<String> {
             "What is new ({count} {}, newest first):",
             if count == 1 { "commit" } else { "commits" }
         )],
-        Some(summary) if count == 0 => vec![format!("The image {summary}.")],
-        Some(summary) => vec![format!("The image {summary}:")],
+        Some(summary) if count == 0 => vec![format!("{}.", capitalized(&summary))],
+        Some(summary) => vec![format!("{}:", capitalized(&summary))],
     };
     let now = notice.tried_at.unwrap_or(notice.at);
     lines.extend(notes.commits.iter().map(|note| {

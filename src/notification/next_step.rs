@@ -16,7 +16,7 @@ pub(super) fn next_step(app: &App, notice: &Notice) -> Vec<String> {
             ("It still needs other people's approval, in Slack. To see who approved,", "status")
         }
         Outcome::Promoted => (
-            "Nothing to do: the end is told, too. To stop it while the stack is updated,",
+            "Nothing to do: you will be told how it ends. To stop it while the stack is updated,",
             "cancel",
         ),
         Outcome::Deployed if notice.rolls_back.is_some() => {
@@ -35,8 +35,8 @@ pub(super) fn next_step(app: &App, notice: &Notice) -> Vec<String> {
             ("Nothing happens to this app until that is mended. To see how it stands,", "status")
         }
         Outcome::Blocked => (
-            "It does not go on until that is mended. Once it is, it goes on by itself at the next \
-             look, or after the command that was given is given again. To see how it stands,",
+            "Once that is mended, it goes on by itself; a command that a person gave must be given \
+             again. To see how it stands,",
             "status",
         ),
         Outcome::Rejected => {
@@ -51,7 +51,7 @@ pub(super) fn next_step(app: &App, notice: &Notice) -> Vec<String> {
             ("Pushes ask for approval instead of deploying. To end the hold,", "resume")
         }
         Outcome::Resumed => {
-            ("Pushes do again what the app's mode says. To see how it stands,", "status")
+            ("Pushes do what the app's mode says again. To see how it stands,", "status")
         }
         Outcome::Unchanged | Outcome::Refused => {
             ("Nothing was deployed. To see what runs and what waits,", "status")

@@ -9,6 +9,8 @@ use crate::model::way_back::long;
 use crate::model::{Commit, Digest};
 use crate::text::plain;
 
+/// The longest reason, in characters. CloudFormation's reasons may be several pages long.
+pub(super) const REASON: usize = 1_000;
 /// The longest subject of a commit and the longest author, in characters.
 const COMMIT_SUBJECT: usize = 200;
 const COMMIT_AUTHOR: usize = 60;
@@ -75,6 +77,12 @@ pub(crate) fn commit_line(note: &CommitNote, when: Option<String>, subject: usiz
     let author = note.author.as_deref().map(|author| plain(author, COMMIT_AUTHOR));
     let about: Vec<String> = author.into_iter().chain(when).collect();
     if about.is_empty() { line } else { format!("{line} ({})", about.join(", ")) }
+}
+
+/// A sentence from words that begin with a small letter.
+pub(crate) fn capitalized(words: &str) -> String {
+    let mut chars = words.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// A duration as the end of a sentence: ` after 2 m 10 s`.

@@ -13,10 +13,11 @@ use super::blocks::{
 };
 use super::escape::{code, escape};
 use super::interaction::Button;
+use crate::model::Commit;
 use crate::model::approval::{ApprovalRequest, Progress, Vote};
 use crate::model::config::App;
 use crate::model::notes::{ChangeNotes, Direction};
-use crate::notification::{after, commit_line, image_name};
+use crate::notification::{after, capitalized, commit_line, image_name};
 use crate::text::plain;
 
 /// The longest sentence. A section takes 3,000 characters, and CloudFormation's reasons can be very
@@ -97,7 +98,7 @@ fn notes(request: &ApprovalRequest) -> Vec<Value> {
     };
     let mut lines: Vec<String> = notes
         .summary()
-        .map(|words| format!("The image {}.", escape(&words, 300)))
+        .map(|words| format!("{}:", escape(&capitalized(&words), 300)))
         .into_iter()
         .collect();
     lines.extend(notes.commits.iter().map(|note| {
@@ -259,7 +260,10 @@ fn buttons(app: &App, request: &ApprovalRequest, environment: &str) -> Vec<Value
 
 fn approve(app: &App, request: &ApprovalRequest, environment: &str) -> Value {
     let name = plain(app.repository.as_str(), NAME);
-    let runs = plain(request.running_tag.as_deref().unwrap_or("an unknown image"), 130);
+    let commit = request.running_commit.as_ref().map(Commit::short);
+    let runs = commit.or(request.running_tag.as_deref()).unwrap_or("an unknown image");
+    // Escaped, it may be five times as long.
+    let runs = plain(runs, 30);
     let need = request.policy(app.policy()).required;
     let people = if need > 1 { format!(" {need} people must approve.") } else { String::new() };
     let confirm = Confirm {

@@ -21,7 +21,7 @@ fn a_push_asks_once_on_the_topic_and_in_slack_and_never_again() {
         world.invoke(&payload, "request").expect("an answer");
     }
     assert_eq!(world.told(), [Outcome::ApprovalRequested]);
-    assert_eq!(world.headlines(), ["web: abc1234 waits for approval"]);
+    assert_eq!(world.headlines(), ["web → production: abc1234 waits for approval"]);
     assert_eq!(actions(&world), ["approve", "reject"]);
     let notice = world.get().told[0].clone();
     let asked = request(&world);
@@ -65,7 +65,7 @@ fn an_approval_on_the_topic_names_the_digest_the_commit_or_the_request() {
             [digest.to_string(), "abc1234".to_owned(), request(&world).id.to_string()][way].clone();
         command(&world, &format!("approve web {name}"), "promoted");
         assert_runs(&world, &digest, "abc1234");
-        assert_eq!(world.headlines(), ["web: abc1234 is on its way to production"]);
+        assert_eq!(world.headlines(), ["web → production: abc1234 is on its way to production"]);
         assert_eq!(actions(&world), [""; 0]);
     }
 }
@@ -90,7 +90,7 @@ fn a_click_promotes_and_the_message_says_who_and_how_it_ended() {
     let digest = pushed(&world, "abc1234");
     assert_eq!(clicks(&world, ALICE, "approve"), None, "the message itself says it");
     assert_runs(&world, &digest, "abc1234");
-    assert_eq!(world.headlines(), ["web: abc1234 is on its way to production"]);
+    assert_eq!(world.headlines(), ["web → production: abc1234 is on its way to production"]);
     assert!(
         world.newest_message().words().contains("Approved by <@UALICE>"),
         "{:#?}",
@@ -99,7 +99,7 @@ fn a_click_promotes_and_the_message_says_who_and_how_it_ended() {
     world.get_mut().now += SignedDuration::from_secs(130);
     world.finish_update();
     answers(&world, &stack_changed(), "deployed");
-    assert_eq!(world.headlines(), ["web: abc1234 is in production after 2 m 10 s"]);
+    assert_eq!(world.headlines(), ["web → production: abc1234 is in production after 2 m 10 s"]);
     assert!(world.newest_message().words().contains("<@UALICE>"));
     assert_eq!(actions(&world), ["roll_back"]);
     assert_eq!(world.told(), [Outcome::ApprovalRequested, Outcome::Promoted, Outcome::Deployed]);
@@ -147,7 +147,7 @@ fn the_message_gives_the_reason_where_it_failed() {
     let message = world.newest_message();
     assert_eq!(
         (message.headline.as_str(), message.buttons()),
-        ("web: abc1234 did not reach production", vec![])
+        ("web → production: abc1234 did not reach production", vec![])
     );
     assert!(message.words().contains("the service did not &lt;stabilize&gt;"), "{message:#?}");
     let outcome = look(&world, &event("scheduled"));
@@ -171,7 +171,10 @@ fn what_failed_can_be_asked_for_and_approved_again() {
     command(&world, "ask web", "approval_requested");
     assert_eq!(
         world.headlines(),
-        ["web: abc1234 did not reach production", "web: abc1234 waits for approval"]
+        [
+            "web → production: abc1234 did not reach production",
+            "web → production: abc1234 waits for approval"
+        ]
     );
     // Something is in the way when it is approved: it still goes out by itself afterwards.
     world.get_mut().status = "UPDATE_ROLLBACK_FAILED".to_owned();
@@ -193,7 +196,7 @@ fn the_message_says_who_cancelled() {
     let message = world.newest_message();
     assert_eq!(
         (message.headline.as_str(), message.buttons()),
-        ("web: the promotion of abc1234 was cancelled", vec![])
+        ("web → production: the promotion of abc1234 was cancelled", vec![])
     );
     assert!(message.words().contains("bob"), "{message:#?}");
     assert_eq!(
@@ -214,7 +217,7 @@ fn a_rejection_stands_against_an_approval_and_only_a_promote_goes_past_it() {
     let message = world.newest_message();
     assert_eq!(
         (message.headline.as_str(), message.buttons()),
-        ("web: abc1234 was rejected", vec![])
+        ("web → production: abc1234 was rejected", vec![])
     );
     assert!(message.words().contains("Rejected by <@UBOB>"), "{message:#?}");
     let said = world.clicks(ALICE, &approve, "late").expect("whose approval came too late is told");
@@ -268,6 +271,9 @@ fn a_vote_without_a_question_is_the_question_too() {
     assert_runs(&world, &newer, "bbbbbbb");
     assert_eq!(
         world.headlines(),
-        ["web: abc1234 was rejected", "web: bbbbbbb is on its way to production"]
+        [
+            "web → production: abc1234 was rejected",
+            "web → production: bbbbbbb is on its way to production"
+        ]
     );
 }

@@ -47,7 +47,7 @@ fn assert_one_verdict(world: &Memory) {
     if no == 1 {
         assert_eq!(
             (yes, request.progress, headline.as_str()),
-            (0, Progress::Rejected, "web: abc1234 was rejected")
+            (0, Progress::Rejected, "web → production: abc1234 was rejected")
         );
         assert_nothing_was_promoted(world);
         assert!(!world.told().contains(&Outcome::Promoted));
@@ -56,7 +56,7 @@ fn assert_one_verdict(world: &Memory) {
             (yes, no, world.updates(), world.value().as_str()),
             (1, 0, 1, "production_abc1234")
         );
-        assert!(headline.starts_with("web: abc1234 is in production"), "{headline}");
+        assert!(headline.starts_with("web → production: abc1234 is in production"), "{headline}");
         assert!(!world.told().contains(&Outcome::Rejected));
     }
     assert_eq!(world.headlines().len(), 1);
@@ -107,7 +107,8 @@ fn every_interleaving_of_an_approval_and_a_newer_push_runs_what_was_approved_or_
         assert_eq!(request(world).progress, Progress::Pending);
         let first = &world.headlines()[0];
         assert!(
-            first == "web: abc1234 was superseded" || world.value() == "production_abc1234",
+            first == "web → production: abc1234 was superseded"
+                || world.value() == "production_abc1234",
             "{first} {}",
             world.value()
         );

@@ -64,7 +64,7 @@ fn carried_out_once(world: &Memory, digest: &Digest) {
         world
             .headlines()
             .iter()
-            .all(|headline| headline.starts_with("web: abc1234 is in production")),
+            .all(|headline| headline.starts_with("web → production: abc1234 is in production")),
         "{:?}",
         world.headlines()
     );
@@ -98,7 +98,7 @@ fn a_rejection_survives_every_fault_at_every_call() {
                 assert_eq!(request(world).votes, []);
                 clicks(world, BOB, "reject");
             }
-            assert_eq!(world.headlines(), ["web: abc1234 was rejected"]);
+            assert_eq!(world.headlines(), ["web → production: abc1234 was rejected"]);
             assert_eq!(request(world).votes.len(), 1);
             assert_nothing_was_promoted(world);
             assert_eq!(look(world, &tick()), None);

@@ -41,7 +41,10 @@ fn a_resume_lets_the_pending_candidate_out_and_a_rejected_one_not() {
             assert_eq!(look(&world, &event("scheduled")).as_deref(), Some("rejected"));
         } else {
             assert_runs(&world, &digest, "abc1234");
-            assert_eq!(world.headlines(), ["web: abc1234 is on its way to production"]);
+            assert_eq!(
+                world.headlines(),
+                ["web → production: abc1234 is on its way to production"]
+            );
         }
     }
 }

@@ -17,26 +17,32 @@ fn what_is_approved_while_the_stack_is_busy_goes_next_whatever_is_pushed_meanwhi
     world.foreign_update("production_old");
     let said = clicks(&world, ALICE, "approve").expect("the clicker is told");
     assert!(said.contains("queued"), "{said}");
-    assert_eq!(world.headlines(), ["web: aaaaaaa was approved and is waiting"]);
+    assert_eq!(world.headlines(), ["web → production: aaaaaaa was approved and is waiting"]);
     clicks_again(&world);
     answers(&world, &push_event(&approved), "queued");
     assert_eq!(world.told(), [Outcome::ApprovalRequested, Outcome::Queued], "told once");
     let newer = pushed(&world, "bbbbbbb");
     assert_eq!(
         world.headlines(),
-        ["web: aaaaaaa was approved and is waiting", "web: bbbbbbb waits for approval"]
+        [
+            "web → production: aaaaaaa was approved and is waiting",
+            "web → production: bbbbbbb waits for approval"
+        ]
     );
     world.finish_update();
     answers(&world, &stack_changed(), "promoted");
     assert_runs(&world, &approved, "aaaaaaa");
     assert_eq!(
         world.headlines(),
-        ["web: aaaaaaa is on its way to production", "web: bbbbbbb waits for approval"]
+        [
+            "web → production: aaaaaaa is on its way to production",
+            "web → production: bbbbbbb waits for approval"
+        ]
     );
     world.finish_update();
     world.invoke(&stack_changed(), "request").expect("an answer");
     assert!(
-        world.headlines()[0].starts_with("web: aaaaaaa is in production"),
+        world.headlines()[0].starts_with("web → production: aaaaaaa is in production"),
         "{:?}",
         world.headlines()
     );
@@ -66,7 +72,10 @@ fn of_two_approved_images_the_newer_goes_and_the_olders_message_says_so() {
     clicks(&world, ALICE, "approve");
     assert_eq!(
         world.headlines(),
-        ["web: aaaaaaa was superseded", "web: bbbbbbb was approved and is waiting"]
+        [
+            "web → production: aaaaaaa was superseded",
+            "web → production: bbbbbbb was approved and is waiting"
+        ]
     );
     world.finish_update();
     answers(&world, &stack_changed(), "promoted");
@@ -105,7 +114,7 @@ fn what_is_approved_and_blocked_goes_out_without_another_approval_once_the_way_i
     let message = world.newest_message();
     assert_eq!(
         (message.headline.as_str(), message.buttons()),
-        ("web: abc1234 was approved and is waiting", vec![])
+        ("web → production: abc1234 was approved and is waiting", vec![])
     );
     assert!(message.words().contains("AWS::RDS::DBInstance"), "{message:#?}");
     assert_eq!(world.told(), [Outcome::ApprovalRequested, Outcome::Blocked], "told once");
@@ -114,7 +123,7 @@ fn what_is_approved_and_blocked_goes_out_without_another_approval_once_the_way_i
     world.get_mut().would_change.list = allowed();
     assert_eq!(look(&world, &event("scheduled")).as_deref(), Some("promoted"));
     assert_runs(&world, &digest, "abc1234");
-    assert_eq!(world.headlines(), ["web: abc1234 is on its way to production"]);
+    assert_eq!(world.headlines(), ["web → production: abc1234 is on its way to production"]);
 }
 
 #[test]
@@ -125,11 +134,11 @@ fn what_blocks_two_images_alike_is_told_of_both() {
         clicks(&world, ALICE, "approve");
         assert_eq!(
             world.newest_message().headline,
-            format!("web: {commit} was approved and is waiting")
+            format!("web → production: {commit} was approved and is waiting")
         );
         assert_eq!(world.told().len(), told, "{:?}", world.told());
     }
-    assert_eq!(world.headlines()[0], "web: aaaaaaa was superseded");
+    assert_eq!(world.headlines()[0], "web → production: aaaaaaa was superseded");
 }
 
 #[test]
@@ -143,7 +152,10 @@ fn what_is_approved_and_blocked_can_be_cancelled() {
         "{answer:#}"
     );
     assert!(world.writes(BOB, "cancel web", "1").contains("cancelled"));
-    assert_eq!(world.newest_message().headline, "web: the promotion of abc1234 was cancelled");
+    assert_eq!(
+        world.newest_message().headline,
+        "web → production: the promotion of abc1234 was cancelled"
+    );
     assert_eq!(world.told().last(), Some(&Outcome::Cancelled));
     world.get_mut().would_change.list = allowed();
     assert_eq!(look(&world, &event("scheduled")).as_deref(), Some("held"));
@@ -165,7 +177,10 @@ fn a_rollback_or_an_older_image_turns_away_from_what_was_approved_and_waits() {
                 world.get_mut().status = "UPDATE_ROLLBACK_FAILED".to_owned();
             }
             clicks(&world, ALICE, "approve");
-            assert_eq!(world.newest_message().headline, "web: ccccccc was approved and is waiting");
+            assert_eq!(
+                world.newest_message().headline,
+                "web → production: ccccccc was approved and is waiting"
+            );
             if is_busy {
                 command(&world, words, "queued");
                 world.finish_update();
@@ -181,7 +196,7 @@ fn a_rollback_or_an_older_image_turns_away_from_what_was_approved_and_waits() {
             assert_runs(&world, &first, "aaaaaaa");
             assert_eq!(
                 world.headlines().last().map(String::as_str),
-                Some("web: the promotion of ccccccc was cancelled"),
+                Some("web → production: the promotion of ccccccc was cancelled"),
                 "{words}"
             );
             assert!(state(&world).hold.is_some());

@@ -13,7 +13,10 @@ fn an_older_requests_button_does_nothing_and_names_the_candidate() {
     let newer = pushed(&world, "bbbbbbb");
     assert_eq!(
         world.headlines(),
-        ["web: aaaaaaa was superseded", "web: bbbbbbb waits for approval"]
+        [
+            "web → production: aaaaaaa was superseded",
+            "web → production: bbbbbbb waits for approval"
+        ]
     );
     assert!(world.messages()[0].buttons().is_empty());
     for (button, trigger) in [(&approve, "1"), (&reject, "2")] {
@@ -84,7 +87,7 @@ fn what_came_to_production_another_way_needs_no_decision() {
     let digest = pushed(&world, "abc1234");
     let approve = button(&world, "approve");
     command(&world, "promote web", "promoted");
-    assert_eq!(world.headlines(), ["web: abc1234 is on its way to production"]);
+    assert_eq!(world.headlines(), ["web → production: abc1234 is on its way to production"]);
     assert_eq!(world.clicks(ALICE, &approve, "1"), None);
     world.finish_update();
     answers(&world, &stack_changed(), "deployed");
@@ -97,7 +100,7 @@ fn what_came_to_production_another_way_needs_no_decision() {
     world.foreign_update("production_bbbbbbb");
     world.finish_update();
     world.invoke(&stack_changed(), "request").expect("an answer");
-    assert_eq!(world.headlines()[1], "web: bbbbbbb is in production");
+    assert_eq!(world.headlines()[1], "web → production: bbbbbbb is in production");
 }
 
 #[test]

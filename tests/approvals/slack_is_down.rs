@@ -24,13 +24,13 @@ fn slack_being_down_stops_no_promotion_and_loses_no_question() {
     for _ in 0..3 {
         look(&world, &tick());
     }
-    assert_eq!(world.headlines(), ["web: abc1234 waits for approval"]);
+    assert_eq!(world.headlines(), ["web → production: abc1234 waits for approval"]);
     assert_eq!(look(&world, &tick()), None);
 
     world.get_mut().slack_is_down = true;
     command(&world, &format!("approve web {digest}"), "promoted");
     assert_runs(&world, &digest, "abc1234");
-    assert_eq!(world.headlines(), ["web: abc1234 waits for approval"]);
+    assert_eq!(world.headlines(), ["web → production: abc1234 waits for approval"]);
     world.finish_update();
     answers(&world, &stack_changed(), "deployed");
     assert_eq!(world.told(), [Outcome::ApprovalRequested, Outcome::Promoted, Outcome::Deployed]);
@@ -40,7 +40,7 @@ fn slack_being_down_stops_no_promotion_and_loses_no_question() {
     }
     assert_eq!(world.headlines().len(), 1, "no second message");
     assert!(
-        world.headlines()[0].starts_with("web: abc1234 is in production after"),
+        world.headlines()[0].starts_with("web → production: abc1234 is in production after"),
         "{:?}",
         world.headlines()
     );
@@ -50,8 +50,8 @@ fn slack_being_down_stops_no_promotion_and_loses_no_question() {
 #[test]
 fn what_was_decided_while_slack_was_down_is_shown_when_it_is_back() {
     for (words, headline) in [
-        ("approve web abc1234", "web: abc1234 is on its way to production"),
-        ("reject web abc1234", "web: abc1234 was rejected"),
+        ("approve web abc1234", "web → production: abc1234 is on its way to production"),
+        ("reject web abc1234", "web → production: abc1234 was rejected"),
     ] {
         let world = asking();
         world.get_mut().slack_is_down = true;
@@ -72,7 +72,7 @@ fn a_question_that_nobody_ever_saw_is_not_posted_once_it_is_superseded() {
     pushed(&world, "bbbbbbb");
     world.get_mut().slack_is_down = false;
     look(&world, &tick());
-    assert_eq!(world.headlines(), ["web: bbbbbbb waits for approval"]);
+    assert_eq!(world.headlines(), ["web → production: bbbbbbb waits for approval"]);
     assert_eq!(look(&world, &tick()), None);
 }
 
@@ -94,6 +94,6 @@ fn a_question_that_could_not_be_posted_goes_where_the_configuration_says_now() {
     pushed(&world, "abc1234");
     let world = world.in_slack(&json!({}));
     look(&world, &event("scheduled"));
-    assert_eq!(world.headlines(), ["web: abc1234 waits for approval"]);
+    assert_eq!(world.headlines(), ["web → production: abc1234 waits for approval"]);
     assert_eq!(world.told(), [Outcome::ApprovalRequested]);
 }

@@ -25,7 +25,7 @@ fn four_days_later_it_has_expired_and_asked_again_it_can_be_approved() {
         world.invoke(&payload, "request").expect("an answer");
     }
     assert_eq!(world.told(), [Outcome::ApprovalRequested, Outcome::Expired], "told once");
-    assert_eq!(world.headlines(), ["web: nobody decided on abc1234 in time"]);
+    assert_eq!(world.headlines(), ["web → production: nobody decided on abc1234 in time"]);
     assert_eq!(actions(&world), ["ask_again"]);
     assert_nothing_was_promoted(&world);
 
@@ -35,7 +35,10 @@ fn four_days_later_it_has_expired_and_asked_again_it_can_be_approved() {
     assert_eq!(world.told()[2..], [Outcome::ApprovalRequested], "two clicks are one question");
     assert_eq!(
         world.headlines(),
-        ["web: nobody decided on abc1234 in time", "web: abc1234 waits for approval"]
+        [
+            "web → production: nobody decided on abc1234 in time",
+            "web → production: abc1234 waits for approval"
+        ]
     );
     assert!(
         world.clicks(ALICE, &approve, "4").is_some_and(|said| said.contains(digest.as_str())),

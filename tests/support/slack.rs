@@ -93,10 +93,11 @@ impl Memory {
     /// The messages in the channel, oldest first, as they are now.
     pub(crate) fn messages(&self) -> Vec<Shown> {
         let app = self.app();
+        let environment = app.environment(None);
         let mut requests: Vec<_> = self.get().slack.clone().into_iter().collect();
         requests.sort_by_key(|(ts, _)| ts.parse::<u64>().expect("a message's time"));
         let shown = |request| {
-            let (headline, blocks) = card(&app, request, "production");
+            let (headline, blocks) = card(&app, request, &environment);
             Shown { headline, blocks }
         };
         requests.iter().map(|(_, request)| shown(request)).collect()

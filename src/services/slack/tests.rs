@@ -234,9 +234,9 @@ async fn a_notice_without_a_request_is_posted_as_plain_text() {
     let text = |text: &str| json!({ "type": "plain_text", "text": text, "emoji": false });
     let body = json!({
         "channel": "C024BE91L",
-        "text": "web: held",
+        "text": "web → production: held",
         "blocks": [
-            { "type": "section", "text": text("web: held\nfreeze &lt;!channel&gt; &amp; more") },
+            { "type": "section", "text": text("web → production: held\nfreeze &lt;!channel&gt; &amp; more") },
             { "type": "context", "elements": [text("by &lt;@UMALLORY&gt;")] },
         ],
     });

@@ -1,8 +1,10 @@
 use crate::model::Digest;
+use crate::model::approval::Posted;
 use crate::model::command::Via;
+use crate::model::notes::CommitNote;
 
 use super::*;
-use crate::samples::{self, COMMIT, at, vote};
+use crate::samples::{self, COMMIT, REQUEST, at, vote};
 
 const HOSTILE: &str = "<!channel> <script>alert(1)</script> & \u{0}\u{1b}[31m\u{202e} `*_~ <@U1|x>";
 
@@ -58,7 +60,7 @@ fn texts(blocks: &Value) -> Vec<(String, usize)> {
 
 #[track_caller]
 fn assert_within_limits(app: &App, request: &ApprovalRequest) {
-    let (text, blocks) = card(app, request);
+    let (text, blocks) = card(app, request, "production");
     assert!(!text.is_empty() && text.len() <= 3_000);
     for (text, most) in texts(&blocks) {
         assert!(
@@ -72,9 +74,11 @@ fn assert_within_limits(app: &App, request: &ApprovalRequest) {
 /// What a reader sees first: the headline, how it stands, who said what, and the buttons.
 fn essence(app: &App, request: &ApprovalRequest) -> String {
     assert_within_limits(app, request);
-    let (text, blocks) = card(app, request);
+    let (text, blocks) = card(app, request, "production");
     let mut lines = vec![text];
-    for block in blocks.as_array().expect("a list") {
+    let (last, blocks) = blocks.as_array().and_then(|blocks| blocks.split_last()).expect("a list");
+    assert_eq!(last["type"], "context", "the names for machines are at the end");
+    for block in blocks {
         match block["type"].as_str() {
             Some("section") => lines.extend(block["text"]["text"].as_str().map(str::to_owned)),
             Some("context") => {
@@ -102,19 +106,19 @@ fn a_request_without_an_approval_has_its_message() {
         ApprovalRequest { votes: Vec::new(), ..request(Progress::Expired) },
     ];
     insta::assert_snapshot!(all.map(|request| essence(&app, &request)).join("\n\n"), @r"
-    web: 9fceb02 waits for approval
+    web → production: 9fceb02 waits for approval
     Why: the app's mode is `approval`.
     [approve] [reject]
 
-    web: 9fceb02 was rejected
+    web → production: 9fceb02 was rejected
     Nothing was promoted. A promote command still works for this image.
     Rejected by <@UBOB>
 
-    web: 9fceb02 was superseded
+    web → production: 9fceb02 was superseded
     A newer image or a newer request took its place.
     Approved by <@UALICE>
 
-    web: nobody decided on 9fceb02 in time
+    web → production: nobody decided on 9fceb02 in time
     Approval can be requested again.
     [ask_again]
     ");
@@ -127,6 +131,8 @@ fn each_state_of_an_approved_request_has_its_message() {
         request(Progress::Approved),
         request(Progress::Waiting("stack `web` is in UPDATE_IN_PROGRESS".to_owned())),
         request(Progress::Deploying),
+        request(Progress::Verifying("1 of 2 tasks of ECS service `web` run it".to_owned())),
+        request(Progress::Baking("Baking until 11:00 UTC: `web-5xx` OK.".to_owned())),
         request(Progress::Deployed(Some(130))),
         request(Progress::Deployed(Some(9))),
         request(Progress::Deployed(None)),
@@ -134,38 +140,47 @@ fn each_state_of_an_approved_request_has_its_message() {
         request(Progress::Cancelled("cancelled by bob (Slack, UBOB)".to_owned())),
     ];
     insta::assert_snapshot!(all.map(|request| essence(&app, &request)).join("\n\n"), @r"
-    web: 9fceb02 was approved
+    web → production: 9fceb02 was approved
     The deployment starts now.
     Approved by <@UALICE>
 
-    web: 9fceb02 was approved and is waiting
+    web → production: 9fceb02 was approved and is waiting
     stack `web` is in UPDATE_IN_PROGRESS
     Approved by <@UALICE>
 
-    web: 9fceb02 is on its way to production
+    web → production: 9fceb02 is on its way to production
     CloudFormation is updating the stack.
     Approved by <@UALICE>
 
-    web: 9fceb02 is in production after 2 m 10 s
+    web → production: 9fceb02 is on its way in ECS
+    1 of 2 tasks of ECS service `web` run it
+    Approved by <@UALICE>
+
+    web → production: 9fceb02 is in production and bakes
+    Baking until 11:00 UTC: `web-5xx` OK.
+    Approved by <@UALICE>
+    [roll_back]
+
+    web → production: 9fceb02 is in production after 2 m 10 s
     CloudFormation finished the update.
     Approved by <@UALICE>
     [roll_back]
 
-    web: 9fceb02 is in production after 9 s
+    web → production: 9fceb02 is in production after 9 s
     CloudFormation finished the update.
     Approved by <@UALICE>
     [roll_back]
 
-    web: 9fceb02 is in production
+    web → production: 9fceb02 is in production
     CloudFormation finished the update.
     Approved by <@UALICE>
     [roll_back]
 
-    web: 9fceb02 did not reach production
+    web → production: 9fceb02 did not reach production
     Service (AWS::ECS::Service): circuit breaker
     Approved by <@UALICE>
 
-    web: the promotion of 9fceb02 was cancelled
+    web → production: the promotion of 9fceb02 was cancelled
     cancelled by bob (Slack, UBOB)
     Approved by <@UALICE>
     ");
@@ -174,7 +189,7 @@ fn each_state_of_an_approved_request_has_its_message() {
 #[test]
 fn a_question_names_what_would_run_and_what_runs() {
     let asked = ApprovalRequest { votes: Vec::new(), ..request(Progress::Pending) };
-    let (_, blocks) = card(&app(""), &asked);
+    let (_, blocks) = card(&app(""), &asked, "production");
     let fields: Vec<&str> = blocks[1]["fields"]
         .as_array()
         .expect("a list")
@@ -182,37 +197,166 @@ fn a_question_names_what_would_run_and_what_runs() {
         .filter_map(|field| field["text"].as_str())
         .collect();
     let fields = fields.join("\n").replace(COMMIT, "9fceb02…");
-    insta::assert_snapshot!(fields, @r"
-    *Commit*
-    `9fceb02…` (<https://github.com/acme/web/compare/e83c516...9fceb02…|compare>)
-    *Digest*
-    `sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881`
+    let end = blocks.as_array().and_then(|blocks| blocks.last()).expect("a block");
+    let end = end["elements"][0]["text"].as_str().expect("a text").replace(COMMIT, "9fceb02…");
+    insta::assert_snapshot!(format!("{fields}\n\n{end}"), @r"
     *Runs now*
     `production_e83c516` since <!date^1773654090^{date_short_pretty} {time}|2026-03-16T09:41:30Z>
-    *Stack*
-    `web-production` (`ProductionTag`)
+    *All changes*
+    <https://github.com/acme/web/compare/e83c516...9fceb02…|compare>
     *Can be approved until*
     <!date^1773999690^{date_short_pretty} {time}|2026-03-20T09:41:30Z>
+
+    `9fceb02…` · `production_9fceb02…` · `sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881` · stack `web-production` (`ProductionTag`)
     ");
-    for button in blocks.pointer("/3/elements").and_then(Value::as_array).expect("buttons") {
-        assert_eq!(button["value"], "req-0123456789abcdef0123456789abcdef");
-        assert_eq!(
-            button.get("confirm").is_some(),
-            button["action_id"] == "reject",
-            "only a rejection asks for confirmation"
-        );
+    for button in buttons(&blocks) {
+        assert_eq!(button["value"], REQUEST);
     }
 }
 
+/// The buttons of a message.
+fn buttons(blocks: &Value) -> Vec<Value> {
+    let blocks = blocks.as_array().expect("a list");
+    let actions = blocks.iter().filter(|block| block["type"] == "actions");
+    actions.flat_map(|block| block["elements"].as_array().cloned().unwrap_or_default()).collect()
+}
+
+/// What the dialogues of a message ask: title, text and the word of the button.
+fn dialogues(app: &App, request: &ApprovalRequest) -> String {
+    let (_, blocks) = card(app, request, "production");
+    let dialogue = |button: &Value| {
+        let part = |place: &str| button["confirm"][place]["text"].as_str().unwrap_or_default();
+        let value = button["value"].as_str().unwrap_or_default().replace(REQUEST, "<request>");
+        format!("{} / {} [{}] {value}", part("title"), part("text"), part("confirm"))
+    };
+    buttons(&blocks).iter().map(dialogue).collect::<Vec<_>>().join("\n")
+}
+
 #[test]
-fn a_roll_back_asks_for_confirmation() {
-    let (_, blocks) = card(&app(""), &request(Progress::Deployed(None)));
-    let button =
-        blocks.as_array().and_then(|blocks| blocks.last()).expect("a block")["elements"][0].clone();
-    assert_eq!(
-        (&button["action_id"], &button["confirm"]["title"]["text"]),
-        (&json!("roll_back"), &json!("Roll back?"))
-    );
+fn each_button_that_acts_asks_first_and_names_the_images() {
+    let back = |way_back_commit: Option<&str>| ApprovalRequest {
+        way_back: Some(Digest::of(b"b")),
+        way_back_commit: way_back_commit.map(|commit| commit.parse().expect("a commit")),
+        ..request(Progress::Deployed(None))
+    };
+    let two = app(r#","approval":{"slack_channel":"C1","required":2}"#);
+    let all = [
+        dialogues(&app(""), &request(Progress::Pending)),
+        dialogues(&two, &request(Progress::Pending)),
+        dialogues(&app(""), &request(Progress::Deployed(None))),
+        dialogues(&app(""), &back(None)),
+        dialogues(&app(""), &back(Some("bbbbbbb"))),
+        dialogues(
+            &app(""),
+            &ApprovalRequest {
+                progress: Progress::Baking("Baking until 11:00 UTC.".to_owned()),
+                ..back(Some("bbbbbbb"))
+            },
+        ),
+    ];
+    insta::assert_snapshot!(all.join("\n\n"), @r"
+    Deploy 9fceb02 to production? / web runs e83c516 now. [Approve] <request>
+    Reject 9fceb02? / web stays as it is, and nobody is asked about this image again. [Reject] <request>
+
+    Deploy 9fceb02 to production? / web runs e83c516 now. 2 people must approve. [Approve] <request>
+    Reject 9fceb02? / web stays as it is, and nobody is asked about this image again. [Reject] <request>
+
+    Roll back? / web goes back from 9fceb02 to the image before in production. From then on pushes ask for approval, until somebody resumes. [Roll back] <request>
+
+    Roll back? / web goes back from 9fceb02 to image 3e23e8160039 in production. From then on pushes ask for approval, until somebody resumes. [Roll back] <request> sha256:3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d
+
+    Roll back? / web goes back from 9fceb02 to bbbbbbb in production. From then on pushes ask for approval, until somebody resumes. [Roll back] <request> sha256:3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d
+
+    Roll back? / web goes back from 9fceb02 to bbbbbbb in production. From then on pushes ask for approval, until somebody resumes. [Roll back] <request> sha256:3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d
+    ");
+}
+
+#[test]
+fn approvers_are_mentioned_once_when_they_are_asked() {
+    let app = app(r#","approval":{"slack_channel":"C1","approvers":["UALICE","UBOB"]}"#);
+    let asks = |request: &ApprovalRequest| {
+        card(&app, request, "production").1.to_string().contains("<@UALICE>, <@UBOB>: please")
+    };
+    let asked = ApprovalRequest { votes: Vec::new(), ..request(Progress::Pending) };
+    assert!(asks(&asked));
+    let posted = Posted { channel: "C1".to_owned(), ts: "1".to_owned(), team: None };
+    assert!(!asks(&ApprovalRequest { posted: Some(posted), ..asked.clone() }));
+    assert!(!asks(&ApprovalRequest { progress: Progress::Superseded, ..asked }));
+}
+
+fn commit(n: usize, subject: &str) -> CommitNote {
+    CommitNote {
+        commit: Some(format!("{n:07x}").parse().expect("a commit")),
+        subject: Some(subject.to_owned()),
+        author: Some("alice".to_owned()),
+        at: Some(at("2026-03-17T08:00:00Z")),
+    }
+}
+
+/// The sections about commits, which stand between the headline and the facts.
+fn listed(request: &ApprovalRequest) -> Vec<String> {
+    assert_within_limits(&app(""), request);
+    let (_, blocks) = card(&app(""), request, "production");
+    let blocks = blocks.as_array().expect("a list").iter().skip(1);
+    let texts = blocks.map_while(|block| block["text"]["text"].as_str().map(str::to_owned));
+    texts.collect()
+}
+
+#[test]
+fn the_commits_are_listed_after_the_headline() {
+    let with = |notes: ChangeNotes| ApprovalRequest { notes: Some(notes), ..samples::request() };
+    let two = || [commit(2, "Fix checkout rounding"), commit(1, "Add *tax* <!here>")];
+    let alone = ApprovalRequest { note: Some(commit(3, "Alone")), ..samples::request() };
+    let bare = CommitNote { subject: None, author: None, at: None, commit: None };
+    let all = [
+        listed(&with(ChangeNotes::new(two(), Direction::Forward))),
+        listed(&with(ChangeNotes::new(two(), Direction::Back))),
+        listed(&with(ChangeNotes::new(two(), Direction::Diverged(3)))),
+        listed(&with(ChangeNotes::new([bare], Direction::Forward))),
+        listed(&with(ChangeNotes::new((0..22).map(|n| commit(n, "x")), Direction::Forward)))
+            .into_iter()
+            .map(|text| text.lines().last().unwrap_or_default().to_owned())
+            .collect(),
+        listed(&alone),
+        listed(&samples::request()),
+    ];
+    let all: Vec<String> = all.iter().map(|texts| texts.join("\n")).collect();
+    insta::assert_snapshot!(all.join("\n\n"), @r"
+    • 0000002 Fix checkout rounding (alice, 17 Mar 08:00 UTC)
+    • 0000001 Add *tax* &lt;!here&gt; (alice, 17 Mar 08:00 UTC)
+
+    Goes back 2 commits:
+    • 0000002 Fix checkout rounding (alice, 17 Mar 08:00 UTC)
+    • 0000001 Add *tax* &lt;!here&gt; (alice, 17 Mar 08:00 UTC)
+
+    The histories have diverged (another branch, or a force push): 2 commits come, 3 commits go:
+    • 0000002 Fix checkout rounding (alice, 17 Mar 08:00 UTC)
+    • 0000001 Add *tax* &lt;!here&gt; (alice, 17 Mar 08:00 UTC)
+
+    • (no commit)
+
+    and 2 more
+
+    • 0000003 Alone (alice, 17 Mar 08:00 UTC)
+    ");
+}
+
+#[test]
+fn twenty_long_commits_are_within_the_limits() {
+    for (c, most_left_out) in [('x', 0), ('é', 0), ('&', 20), ('<', 20), ('\u{1f600}', 15)] {
+        let subject = c.to_string().repeat(200);
+        let many = (0..32).map(|n| CommitNote {
+            subject: Some(subject.clone()),
+            author: Some(c.to_string().repeat(60)),
+            ..commit(n, "")
+        });
+        let notes = Some(ChangeNotes { more: 12, ..ChangeNotes::new(many, Direction::Forward) });
+        let texts = listed(&ApprovalRequest { notes, ..samples::request() });
+        let shown = texts.iter().flat_map(|text| text.lines()).count() - 1;
+        let more = format!("and {} more", 32 - shown);
+        assert!(texts.last().is_some_and(|text| text.ends_with(&more)), "{texts:?}");
+        assert!(texts.len() <= 2 && shown + most_left_out >= 20, "{c}: {shown}");
+    }
 }
 
 #[test]
@@ -239,8 +383,11 @@ fn votes_are_counted_where_several_are_needed() {
 #[test]
 fn an_image_without_a_commit_tells_how_to_add_the_label() {
     let unlabelled = ApprovalRequest { commit: None, ..request(Progress::Pending) };
-    let (text, blocks) = card(&app(""), &unlabelled);
-    assert_eq!(text, format!("web: image {} waits for approval", Digest::of(b"x").short()));
+    let (text, blocks) = card(&app(""), &unlabelled, "production");
+    assert_eq!(
+        text,
+        format!("web → production: image {} waits for approval", Digest::of(b"x").short())
+    );
     assert!(
         blocks.to_string().contains("--label org.opencontainers.image.revision=&lt;commit&gt;")
     );
@@ -260,6 +407,11 @@ fn hostile(progress: Progress) -> ApprovalRequest {
     };
     ApprovalRequest {
         why: words(),
+        note: Some(CommitNote { author: Some(words()), ..commit(1, HOSTILE) }),
+        notes: Some(ChangeNotes {
+            commits: vec![CommitNote { author: Some(words()), ..commit(1, HOSTILE) }],
+            ..ChangeNotes::default()
+        }),
         running_tag: Some(words()),
         changes: vec![words(), words()],
         votes: vec![said.clone(), Vote { approves: false, ..said }],
@@ -303,7 +455,7 @@ fn nothing_from_outside_is_markup() {
     ] {
         let hostile = hostile(progress);
         assert_within_limits(&app(""), &hostile);
-        let (text, blocks) = card(&app(""), &hostile);
+        let (text, blocks) = card(&app(""), &hostile, "production");
         for (text, _) in texts(&blocks).into_iter().chain([(text, 0)]) {
             assert_own_markup(&text);
         }
@@ -336,6 +488,10 @@ fn the_longest_of_everything_is_within_slacks_limits() {
                 why: long(c),
                 running_tag: Some(long(c)),
                 changes: vec![long(c); 500],
+                notes: Some(ChangeNotes {
+                    commits: vec![CommitNote { author: Some(long(c)), ..commit(1, &long(c)) }; 20],
+                    ..ChangeNotes::default()
+                }),
                 votes: votes.collect(),
                 ..request(progress)
             };
@@ -348,7 +504,7 @@ fn the_longest_of_everything_is_within_slacks_limits() {
             let app =
                 App::parse(&name.parse().expect("a name"), "test", &json).expect("a configuration");
             assert_within_limits(&app, &request);
-            let (headline, blocks) = card(&app, &request);
+            let (headline, blocks) = card(&app, &request, "production");
             assert!(
                 headline.ends_with(|c: char| c.is_ascii_alphanumeric()),
                 "how it stands is not cut off: {headline}"

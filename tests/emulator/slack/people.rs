@@ -46,7 +46,8 @@ async fn a_push_asks_once_a_click_promotes_and_the_message_says_who_and_how_it_e
         deployed.text()
     );
     assert_eq!(deployed.buttons().len(), 1, "Roll back");
-    assert_eq!(deployed.button("roll_back"), question.button("approve"));
+    let back = deployed.button("roll_back");
+    assert!(back.starts_with(&question.button("approve")), "the same request: {back}");
     assert_eq!(
         world.slack.count("chat.postMessage"),
         1,
@@ -70,22 +71,29 @@ async fn the_same_click_delivered_again_acts_once() {
 #[tokio::test]
 async fn the_message_of_an_update_that_rolled_back_says_why() {
     let Some((world, _)) = asked(json!({})).await else { return };
-    click(&world, "UALICE", "approve", &newest(&world)).await;
+    let question = newest(&world);
+    click(&world, "UALICE", "approve", &question).await;
     world.stack(|stack| {
         stack.fail_update("the service did not become stable: <!channel> & <script>")
     });
 
     assert_eq!(stack_changed(&world).await["outcome"], "failed");
 
-    let failed = newest(&world);
-    for said in [
-        "did not reach production",
-        "the service did not become stable: &lt;!channel&gt; &amp; &lt;script&gt;",
-        "<@UALICE>",
-    ] {
-        assert!(failed.text().contains(said), "{said}: {}", failed.text());
+    let messages = world.slack.messages();
+    assert_eq!(messages.len(), 2, "the question, and the bad end in its thread");
+    for failed in &messages {
+        for said in [
+            "did not reach production",
+            "the service did not become stable: &lt;!channel&gt; &amp; &lt;script&gt;",
+            "<@UALICE>",
+        ] {
+            assert!(failed.text().contains(said), "{said}: {}", failed.text());
+        }
     }
-    assert!(failed.buttons().is_empty());
+    assert!(messages[0].buttons().is_empty());
+    let told = &messages[1].body;
+    assert_eq!((&told["thread_ts"], &told["reply_broadcast"]), (&json!(question.ts), &json!(true)));
+    assert_eq!(messages[1].buttons().len(), 1, "Ask again");
 }
 
 #[tokio::test]
