@@ -13,7 +13,7 @@ use crate::model::approval::ApprovalLink;
 use crate::model::config::App;
 use crate::model::notice::Notice;
 use crate::notification::message;
-use crate::world::{Applied, Web};
+use crate::world::{Applied, Web, World};
 
 impl Clients {
     /// Publishes a notice, if there is a topic.
@@ -57,6 +57,28 @@ impl Clients {
 }
 
 impl Clients {
+    /// Tells whoever sent a message to the approval topic why nothing came of it, once for each
+    /// message however often Lambda delivers it.
+    pub(super) async fn answer_once(&self, message: &str, reason: &str) {
+        let answer = async {
+            if self.is_answered(message).await? {
+                return Ok(());
+            }
+            self.tell_commander(reason).await?;
+            self.note_answered(message, self.now()).await
+        };
+        let answered: Result<(), Error> = answer.await;
+        if let Err(error) = answered {
+            warn!(%error, "whoever commanded by SNS was not answered");
+        }
+    }
+
+    /// Publishes an answer that is about no app.
+    async fn tell_commander(&self, reason: &str) -> Result<(), Error> {
+        let _ = reason;
+        Ok(())
+    }
+
     /// The address of the page of a new approval request; `None` if links are not configured.
     async fn approval_link(&self, app: &App, notice: &Notice) -> Option<String> {
         let link =

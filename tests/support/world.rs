@@ -107,6 +107,8 @@ pub(crate) struct Inner {
     pub(crate) slack: BTreeMap<String, ApprovalRequest>,
     pub(crate) slack_is_down: bool,
     pub(crate) topic_is_down: bool,
+    /// What the senders of SNS messages were answered, by the message.
+    pub(crate) answered: BTreeMap<String, String>,
     pub(crate) whispered: Vec<String>,
     /// The stack's change sets; `None` is somebody else's.
     pub(crate) change_sets: BTreeMap<String, Option<MadeChangeSet>>,
