@@ -143,6 +143,9 @@ fn given_up(
     let stopped =
         stopped(draft, services, wanted)?.map_or_else(String::new, |why| format!(". {why}"));
     remember(draft, services, wanted);
+    if let Some(known) = &mut draft.state.services {
+        known.has_failed = true;
+    }
     let reason = format!(
         "{DONE}, but ECS does not run the image: {words}{stopped}. The stack still names `{}`: \
          `rollback {}` goes back to what ran before",
@@ -283,20 +286,35 @@ pub(super) fn compare(draft: &mut Draft<'_>) -> Decided<()> {
     }
     let Ok(services) = services(draft, false)? else { return Ok(()) };
     let before = draft.state.services.clone().unwrap_or_default();
-    let new: Vec<Service> =
-        services.iter().filter(|service| !before.has_seen(service)).cloned().collect();
+    let is_news = |service: &&Service| before.has_failed || !before.has_seen(service);
+    let new: Vec<Service> = services.iter().filter(is_news).cloned().collect();
     let digests = digests_of(draft, &digest, &new)?;
     let wanted = Wanted { digests: &digests, tag: &running.tag };
-    draft.state.services = Some(before.seen(draft.stack.updated_at, services, wanted));
-    tell_of_changes(draft, &before, &running.tag);
+    let mut now = before.seen(draft.stack.updated_at, services, wanted);
+    if before.has_failed
+        && let Verdict::Running { progress } = judge(services, wanted)
+    {
+        now.has_failed = false;
+        let reason = format!(
+            "ECS has come to run the image of `{}` after its promotion had failed: {progress}",
+            running.tag
+        );
+        draft.announce(Notice::new(Outcome::Unchanged, "schedule", reason, draft.now));
+    }
+    tell_of_changes(draft, &before, &now, &running.tag);
+    draft.state.services = Some(now);
     Ok(())
 }
 
-fn tell_of_changes(draft: &mut Draft<'_>, before: &KnownServices, tag: &str) {
-    let now = draft.state.services.clone().unwrap_or_default();
+fn tell_of_changes(draft: &mut Draft<'_>, before: &KnownServices, now: &KnownServices, tag: &str) {
     for service in &now.list {
         let known = before.list.iter().find(|known| known.arn == service.arn);
         let is_same = known.is_some_and(|known| known.digest == service.digest);
+        // After a failure, ECS itself goes back, or comes to run the image after all.
+        if before.has_failed && (service.is_promoted || known.is_none_or(|it| it.digest.is_none()))
+        {
+            continue;
+        }
         let was_promoted = known.is_none_or(|known| known.is_promoted || known.digest.is_none());
         let Some(digest) = service.digest.as_ref().filter(|_| !is_same) else { continue };
         let name = name_of(&service.arn);

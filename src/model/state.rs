@@ -333,7 +333,10 @@ impl State {
     /// promotion is being verified, that is not known.
     pub fn runs_elsewhere(&self) -> bool {
         self.verifying.is_none()
-            && self.services.as_ref().is_some_and(|known| known.elsewhere().next().is_some())
+            && self
+                .services
+                .as_ref()
+                .is_some_and(|known| known.has_failed || known.elsewhere().next().is_some())
     }
 
     /// Whether the state remembers anything besides trouble.
