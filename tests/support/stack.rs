@@ -32,6 +32,9 @@ impl Memory {
         let (token, _) = inner.in_flight.take().expect("an update is under way");
         inner.status = "UPDATE_COMPLETE".to_owned();
         inner.stack_event(&token, "UPDATE_COMPLETE", None);
+        if inner.ecs_follows {
+            inner.ecs_begins();
+        }
     }
 
     /// The stack's update fails and is rolled back.
@@ -145,6 +148,9 @@ impl Inner {
         self.stack_event(update.token.as_str(), "UPDATE_IN_PROGRESS", Some("User Initiated"));
         if self.finishes_at_once {
             self.stack_event(update.token.as_str(), "UPDATE_COMPLETE", None);
+            if self.ecs_follows {
+                self.ecs_begins();
+            }
         } else {
             self.status = "UPDATE_IN_PROGRESS".to_owned();
             self.in_flight = Some((update.token.to_string(), before));
