@@ -4,6 +4,7 @@
 use super::adopt::is_urgent;
 use super::draft::{Draft, Pace};
 use super::plan::{Decided, First};
+use super::send::accepted;
 use crate::model::Digest;
 use crate::model::answer::Outcome;
 use crate::model::approval::Progress;
@@ -25,6 +26,7 @@ const DONE: &str = "CloudFormation finished the update";
 /// Notes that CloudFormation has finished a promotion: it is verified from now on, or, where the
 /// stack does not name its tag any more or nothing is to be verified, it is deployed.
 pub(super) fn finished(draft: &mut Draft<'_>, open: &Promotion) {
+    say_why(draft, open);
     replace_verified(draft);
     let is_named = draft.stack.phase() == Phase::AtRest && draft.value() == open.tag.as_str();
     match draft.app.config.verify.minutes.filter(|_| is_named) {
@@ -36,6 +38,15 @@ pub(super) fn finished(draft: &mut Draft<'_>, open: &Promotion) {
             draft.state.services = None;
             deployed(draft, open, DONE.to_owned());
         }
+    }
+}
+
+/// Tells why a promotion was begun, if its sandbox died before it could: of what an alarm took back,
+/// nothing else tells.
+pub(super) fn say_why(draft: &mut Draft<'_>, open: &Promotion) {
+    if open.why.is_some() && open.accepted_at.is_none() {
+        let reason = accepted(open, &draft.app.config);
+        draft.announce(open.notice(Outcome::Promoted, reason, draft.now));
     }
 }
 

@@ -339,6 +339,12 @@ impl State {
                 .is_some_and(|known| known.has_failed || known.elsewhere().next().is_some())
     }
 
+    /// Whether CloudFormation has finished the promotion of this request, and ECS has not.
+    pub fn is_verifying(&self, request: &RequestId) -> bool {
+        let verifying = self.verifying.as_ref();
+        verifying.is_some_and(|verifying| verifying.promotion.request.as_ref() == Some(request))
+    }
+
     /// Whether the state remembers anything besides trouble.
     pub fn has_been_seen(&self) -> bool {
         self.running.is_some()

@@ -136,10 +136,12 @@ impl Inner {
     pub(super) fn ecs_begins(&mut self) {
         let target = self.named_by_the_stack(0);
         for service in &mut self.services {
-            let runs = service.workloads.first().map(|workload| &workload.revision);
-            if runs != Some(&target.revision) {
-                service.deployment = Some(deployment("IN_PROGRESS", target.clone()));
-            }
+            // What it runs already is no change.
+            let runs = service.workloads.iter().find(|its| its.revision == target.revision);
+            service.deployment = Some(match runs.filter(|its| its.tasks == TASKS) {
+                Some(runs) => deployment("SUCCESSFUL", runs.clone()),
+                None => deployment("IN_PROGRESS", target.clone()),
+            });
         }
     }
 

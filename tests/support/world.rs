@@ -83,6 +83,8 @@ pub(crate) struct Inner {
     pub(crate) unread_alarms: Option<Unread>,
     /// Whether ECS begins to deploy what an update of the stack brought.
     pub(crate) ecs_follows: bool,
+    /// Whether an alarm has taken something back since a person last did something.
+    pub(super) alarm_has_acted: bool,
     pub(crate) state: Option<(State, String)>,
     pub(crate) history: BTreeMap<u64, Ended>,
     pub(crate) roster: Option<(KnownApps, String)>,

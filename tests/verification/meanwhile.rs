@@ -1,6 +1,7 @@
 //! What happens while a promotion is being verified.
 
 use ecr_promoter::model::answer::Outcome;
+use ecr_promoter::model::approval::Progress;
 use ecr_promoter::model::promotion::End;
 
 use super::steps::{
@@ -8,6 +9,7 @@ use super::steps::{
     told_since, world,
 };
 use crate::support::payloads::{event, service_changed, stack_changed};
+use crate::support::slack::CHANNEL;
 use crate::support::steps::{answers, command, push, state, tick};
 use crate::support::world::{Memory, STACK_ID};
 
@@ -75,6 +77,56 @@ fn cancel_of_what_people_approved_and_is_verified_is_refused_too() {
     answers(&world, &stack_changed(), "promoted");
     command(&world, "cancel web", "refused");
     ecs_finishes(&world);
+    assert_eq!(state(&world).passed_over, None);
+}
+
+#[test]
+fn what_people_approved_and_is_verified_is_not_told_as_cancelled_by_another_choice() {
+    for choice in ["rollback web", "promote web aaaaaaa"] {
+        let world = Memory::new("approval").with_service();
+        world.get_mut().ecs_follows = true;
+        for commit in ["aaaaaaa", "bbbbbbb"] {
+            let digest = push(&world, commit, "approval_requested");
+            command(&world, &format!("approve web {digest}"), "promoted");
+            world.finish_update();
+            answers(&world, &stack_changed(), "promoted");
+            if commit == "aaaaaaa" {
+                ecs_finishes(&world);
+            }
+        }
+        let before = world.told().len();
+        let answer = command(&world, choice, "promoted");
+        assert_eq!(answer["tag"], "production_aaaaaaa", "{choice}");
+        world.finish_update();
+        world.invoke(&stack_changed(), "request").expect("an answer");
+        tick(&world);
+        let told = told_since(&world, before);
+        let is_wrong = |one: &Outcome| *one == Outcome::Cancelled || *one == Outcome::Superseded;
+        let told: Vec<Outcome> = told.iter().map(|one| one.outcome).collect();
+        assert!(!told.iter().any(is_wrong), "{choice}: {told:?}");
+        assert_eq!(history(&world)[1], ("bbbbbbb".to_owned(), End::Superseded));
+        // What a person rolled back from is not asked about again; a newer one than a choice is.
+        let request = state(&world).request.expect("a request");
+        let want = if choice == "rollback web" { Progress::Superseded } else { Progress::Pending };
+        assert_eq!(request.progress, want, "{choice}");
+    }
+}
+
+#[test]
+fn votes_that_a_stricter_policy_misses_take_nothing_back_from_ecs() {
+    let world = Memory::new("approval").with_service();
+    world.get_mut().ecs_follows = true;
+    let digest = push(&world, "aaaaaaa", "approval_requested");
+    command(&world, &format!("approve web {digest}"), "promoted");
+    world.finish_update();
+    answers(&world, &stack_changed(), "promoted");
+    world.get_mut().config["approval"] = serde_json::json!({
+        "slack_channel": CHANNEL, "required": 2,
+    });
+    tick(&world);
+    let shown = state(&world).request.expect("a request").progress;
+    assert!(matches!(shown, Progress::Verifying(_)), "{shown:?}");
+    ecs_finishes(&world);
 }
 
 #[test]
@@ -87,12 +139,7 @@ fn rollback_of_what_is_verified_goes_to_what_ran_before() {
     assert_eq!(answer["tag"], "production_aaaaaaa");
     // The service runs it still: nothing was replaced.
     world.finish_update();
-    world.in_ecs(|service| {
-        let target = service.workloads[0].clone();
-        service.deployment.as_mut().expect("a deployment").target = target;
-    });
-    answers(&world, &stack_changed(), "promoted");
-    ecs_finishes(&world);
+    answers(&world, &stack_changed(), "deployed");
     let told: Vec<Outcome> = told_since(&world, before).iter().map(|one| one.outcome).collect();
     assert_eq!(told, [Outcome::Promoted, Outcome::Deployed]);
     let ends = [End::Deployed, End::Superseded, End::Deployed];
@@ -116,13 +163,16 @@ fn while_the_stack_is_busy_nothing_is_judged() {
     let world = world();
     reaches_ecs(&world, "aaaaaaa");
     world.foreign_update("production_aaaaaaa");
+    let before = world.get().services.clone();
     world.ecs_goes_back();
     tick(&world);
-    assert_eq!(world.told(), [Outcome::Promoted]);
+    assert!(state(&world).verifying.is_some(), "{:?}", world.told());
+    world.get_mut().services = before;
     world.finish_update();
     world.ecs_is_done();
     tick(&world);
-    assert_eq!(world.told(), [Outcome::Promoted, Outcome::Deployed]);
+    assert!(!world.told().contains(&Outcome::Failed), "{:?}", world.told());
+    assert_eq!(world.told().last(), Some(&Outcome::Deployed));
 }
 
 #[test]
