@@ -74,7 +74,7 @@ pub(super) fn describe(world: &Memory) -> String {
 pub(super) fn assert_at_rest(world: &Memory) {
     let inner = world.get();
     let (state, _) = inner.state.as_ref().expect("a state");
-    assert_eq!(state.open, [], "nothing is left open");
+    assert_eq!(state.open, [], "nothing is left open: {}", describe(world));
     assert_eq!(state.untold, [], "nothing is left untold");
     assert_eq!(state.verifying, None, "nothing is left unverified");
     assert!(
