@@ -227,8 +227,8 @@ fn last_deployed(draft: &Draft<'_>) -> Decided<Result<Target, String>> {
     Ok(Err("nothing was deployed before what runs now: name an image".to_owned()))
 }
 
-/// The promotion that says what ran before this one: itself, or the one before it, if what the stack
-/// named before was not deployed. ECS did not come to run that, or was not seen to.
+/// The promotion that says what ran before this one: itself, or an earlier one, if what the stack
+/// named in between was not deployed. ECS did not come to run that, or was not seen to.
 fn ran_before<'d>(draft: &'d Draft<'_>, promotion: &'d Promotion) -> Decided<&'d Promotion> {
     let history = draft.seen.history.as_deref().ok_or(First::Read(Question::History))?;
     let ended = || draft.ended.iter().rev().chain(history);

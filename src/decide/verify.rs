@@ -41,8 +41,8 @@ pub(super) fn finished(draft: &mut Draft<'_>, open: &Promotion) {
     }
 }
 
-/// Tells why a promotion was begun, if its sandbox died before it could: of what an alarm took back,
-/// nothing else tells.
+/// Tells why a promotion was begun, if its sandbox died before it could: nothing else tells of what
+/// an alarm took back.
 pub(super) fn say_why(draft: &mut Draft<'_>, open: &Promotion) {
     if open.why.is_some() && open.accepted_at.is_none() {
         let reason = accepted(open, &draft.app.config);
@@ -184,8 +184,8 @@ fn unverified(draft: &mut Draft<'_>, mut verifying: Verification, unread: &Unrea
     draft.state.verifying = Some(verifying);
 }
 
-/// Whether there is time to ask ECS: a person in Slack waits three seconds, and a push that goes out
-/// does not wait at all.
+/// Whether there is time to ask ECS: a person in Slack waits three seconds, and a push that goes
+/// out does not wait at all.
 fn may_ask(draft: &Draft<'_>) -> Decided<bool> {
     Ok(match draft.pace {
         Pace::Script | Pace::Routine => true,

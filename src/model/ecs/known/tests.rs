@@ -147,3 +147,14 @@ fn what_an_older_version_did_not_write_is_read_as_unknown() {
             .expect("valid");
     assert_eq!(read, seen(&nothing(), &runs("1", &own())));
 }
+
+#[test]
+fn a_failed_promotion_is_remembered_whatever_is_seen_afterwards() {
+    let failed = KnownServices { has_failed: true, ..seen(&nothing(), &runs("1", &other())) };
+    assert!(seen(&failed, &runs("2", &own())).has_failed, "who compares them decides");
+    assert!(!seen(&nothing(), &runs("1", &other())).has_failed);
+    let json = serde_json::json!(failed);
+    assert_eq!(json["has_failed"], true);
+    assert_eq!(serde_json::from_value::<KnownServices>(json).expect("valid"), failed);
+    assert!(serde_json::json!(nothing()).get("has_failed").is_none());
+}
