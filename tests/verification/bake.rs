@@ -287,10 +287,8 @@ fn the_question_shows_the_bake_and_its_end() {
     command(&world, &format!("approve web {digest}"), "promoted");
     goes_through(&world);
     let shown = || state(&world).request.expect("a request").progress;
-    match shown() {
-        Progress::Baking(words) => says(&words, &["Baking until", "`web-5xx` OK"]),
-        other => panic!("{other:?}"),
-    }
+    let Progress::Baking(words) = shown() else { panic!("{:?}", shown()) };
+    says(&words, &["Baking until", "`web-5xx` OK"]);
     let status = world.invoke(&event("command-status"), "status").expect("a status");
     says(&status["bake"].to_string(), &["production_aaaaaaa", "web-5xx"]);
     minutes_pass(&world, 61);

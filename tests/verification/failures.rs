@@ -125,8 +125,10 @@ fn verify_minutes_is_the_limit() {
     assert_eq!(world.told(), [Outcome::Promoted, Outcome::Failed]);
 }
 
-/// Each way in which ECS can be left without the image.
-fn ways_to_fail() -> [(&'static str, fn(&Memory)); 5] {
+/// A way in which ECS can be left without the image.
+type WayToFail = (&'static str, fn(&Memory));
+
+fn ways_to_fail() -> [WayToFail; 5] {
     [
         ("it went back", Memory::ecs_goes_back),
         ("half", Memory::ecs_is_halfway),

@@ -192,13 +192,12 @@ fn only_a_traffic_shift_and_a_bake_in_progress_may_last() {
             stage: stage.map(str::to_owned),
             ..deployment(status, workload(&own(), 1))
         };
-        match verdict(&[service(Some(own), Vec::new())]) {
-            Verdict::NotYet { may_last, progress } => {
-                assert!(progress.contains(stage.unwrap_or("")), "{progress}");
-                may_last
-            }
-            other => panic!("{status}: {other:?}"),
-        }
+        let verdict = verdict(&[service(Some(own), Vec::new())]);
+        let Verdict::NotYet { may_last, progress } = verdict else {
+            panic!("{status}: {verdict:?}")
+        };
+        assert!(progress.contains(stage.unwrap_or("")), "{progress}");
+        may_last
     };
     for (stage, lasts) in STAGES {
         assert_eq!(may_last("IN_PROGRESS", Some(stage)), lasts, "{stage}");
