@@ -347,7 +347,16 @@ impl State {
     /// promotion is being verified, that is not known.
     pub fn runs_elsewhere(&self) -> bool {
         self.verifying.is_none()
-            && self.services.as_ref().is_some_and(|known| known.elsewhere().next().is_some())
+            && self
+                .services
+                .as_ref()
+                .is_some_and(|known| known.has_failed || known.elsewhere().next().is_some())
+    }
+
+    /// Whether CloudFormation has finished the promotion of this request, and ECS has not.
+    pub fn is_verifying(&self, request: &RequestId) -> bool {
+        let verifying = self.verifying.as_ref();
+        verifying.is_some_and(|verifying| verifying.promotion.request.as_ref() == Some(request))
     }
 
     /// Whether the state remembers anything besides trouble.
