@@ -144,7 +144,7 @@ fn carry_out(draft: Draft<'_>, command: &Command) -> Decided {
     if let Some(record) = &draft.seen.command {
         return repeated::repeat(draft, command, record);
     }
-    let draft = new_command(draft, command);
+    let draft = Draft { is_told: command.via == Via::Sns, ..new_command(draft, command) };
     if command.is_stale(draft.now) {
         return Ok(draft.refused(
             "it was sent more than 15 minutes ago and names no image: the newest image may \

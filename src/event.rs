@@ -100,13 +100,16 @@ impl Invocation {
 pub struct NotUnderstood {
     /// A sentence that describes the mistake and suggests the nearest right word.
     pub problem: String,
+    /// The id of the SNS message, whose sender hears of it.
+    pub message: Option<String>,
 }
 
 impl NotUnderstood {
     /// `problem` is a sentence; a full stop is added where it is missing.
     fn new(problem: impl Into<String>) -> Self {
         let problem: String = problem.into();
-        Self { problem: if problem.ends_with(['.', '?']) { problem } else { problem + "." } }
+        let problem = if problem.ends_with(['.', '?']) { problem } else { problem + "." };
+        Self { problem, message: None }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::event::{Event, Invocation, NotUnderstood};
 use crate::function_url::Request;
 use crate::model::answer::Answer;
 use crate::model::bake::alarm_name;
-use crate::model::command::Command;
+use crate::model::command::{Command, Via};
 use crate::model::config::{App, ConfigError};
 use crate::model::ecs::known::KnownServices;
 use crate::model::report::Reply;
@@ -66,7 +66,16 @@ async fn on_event<W: Web>(
     event: Result<Event, NotUnderstood>,
     deadline: Option<Timestamp>,
 ) -> Result<Reply, Error> {
-    match event? {
+    let event = match event {
+        Ok(event) => event,
+        Err(problem) => {
+            if let Some(message) = &problem.message {
+                world.answer_commander(message, &problem.to_string()).await;
+            }
+            return Err(problem.into());
+        }
+    };
+    match event {
         Event::Ignored { repository, reason } => {
             info!(%reason, "ignored");
             Ok(Answer::ignored(repository, reason).into())
@@ -203,6 +212,10 @@ async fn on_command<W: Web>(world: &W, command: Command) -> Result<Reply, Error>
         let problem = format!(
             "there is no such parameter: the repository `{repository}` is not configured{meant}"
         );
+        if command.via == Via::Sns {
+            let reason = format!("`{} {repository}`: {problem}", command.act);
+            world.answer_commander(&command.id, &reason).await;
+        }
         return Err(ConfigError { place, key: None, problem }.into());
     };
     let subject = Subject::of(&command);

@@ -131,6 +131,9 @@ pub trait Web: Apps {
     /// Reads the repository and digest of an approval request; `None` if there is no such request
     /// or it ended long ago.
     async fn request(&self, id: &RequestId) -> Result<Option<RequestIndex>, Error>;
+    /// Tells whoever sent this SNS message that it was not carried out, once for each message. A
+    /// topic that cannot be reached is logged and no error.
+    async fn answer_commander(&self, message: &str, reason: &str);
     /// Reads an app's stack, and its events as far back as they are wanted.
     async fn watch(
         &self,

@@ -7,6 +7,7 @@ mod scenarios {
     mod commands;
     mod crashes;
     mod guard;
+    mod notes;
     mod pushes;
     mod reports;
     mod rollbacks;

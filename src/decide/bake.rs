@@ -13,6 +13,7 @@ use crate::model::approval::Progress;
 use crate::model::bake::{Alarm, Bake, WatchedAlarm, alarm_name};
 use crate::model::config::after::{BakeRule, OnAlarm};
 use crate::model::limits::{VALUE, cut};
+use crate::model::promotion::Promotion;
 use crate::model::stack::Phase;
 use crate::model::state::Hold;
 use crate::world::snapshot::{Question, Unread};
@@ -29,10 +30,11 @@ pub(super) fn watch(mut draft: Draft<'_>) -> MayEnd<Draft<'_>> {
         draft.state.bake = None;
         return Ok(Continue(draft));
     };
-    // What a person promotes next ends the bake. While CloudFormation is at work, an alarm may go
-    // back to OK.
+    // What a person promotes next ends the bake, and what a person cancels is cancelled first. While
+    // CloudFormation is at work, an alarm may go back to OK.
     let is_at_rest = draft.stack.phase() == Phase::AtRest;
-    if draft.state.open.iter().any(|open| !open.via.is_automation()) {
+    let is_a_persons = |open: &Promotion| !open.via.is_automation() || open.cancelled_by.is_some();
+    if draft.state.open.iter().any(is_a_persons) {
         return Ok(Continue(draft));
     }
     if is_at_rest && !is_baking(&draft, &bake) {
@@ -89,12 +91,16 @@ fn alarms<'a>(draft: &Draft<'a>, rule: &BakeRule) -> Decided<Result<&'a [Alarm],
 fn note_failed_read(draft: &mut Draft<'_>, mut bake: Bake, unread: &Unread) {
     bake.failed_reads += 1;
     let lasts = bake.failed_reads >= FAILED_READS;
-    draft.state.bake = Some(bake.clone()).filter(|_| draft.now < bake.until || !lasts);
+    draft.state.bake = Some(bake.clone());
     if unread.is_denied || lasts {
         let words = format!("the alarms of the bake cannot be read: {}", unread.words);
         // The words of a failure differ from call to call.
         let what = if unread.is_denied { "denied" } else { "failing" };
         tell_once(draft, what, &words);
+    }
+    if lasts && draft.now >= bake.until {
+        draft.state.bake = None;
+        show(draft, &bake.digest);
     }
 }
 

@@ -8,7 +8,7 @@ use super::draft::{Draft, Pace};
 use super::plan::{Decided, First};
 use super::request::retire_request;
 use super::rights::objection_to;
-use super::verify::{compare, finished, reason_of_failure, verify};
+use super::verify::{compare, finished, reason_of_failure, say_why, verify};
 use crate::model::answer::Outcome;
 use crate::model::config::App;
 use crate::model::image::Tags;
@@ -102,6 +102,7 @@ fn close_ended(draft: &mut Draft<'_>) -> Decided<()> {
             Some(UpdateEnd::Complete) => finished(draft, &open),
             Some(UpdateEnd::Failed(reason)) => {
                 let reason = reason_of_failure(draft, &open, &reason)?;
+                say_why(draft, &open);
                 failed(draft, &open, &reason);
             }
             Some(UpdateEnd::Unknown) if open.sent_at.is_none() && open.accepted_at.is_none() => {}

@@ -76,6 +76,8 @@ pub(super) struct Draft<'a> {
     pub(super) is_plan: bool,
     /// The promotion whose change set is still needed.
     pub(super) in_review: Option<Token>,
+    /// Whoever commands hears nothing but notices: the command came by SNS.
+    pub(super) is_told: bool,
     /// Why ECS could not be read, where that is news.
     pub(super) unread: Option<String>,
     /// Change sets, by name, that cannot be used any more although their promotion waits: they are
@@ -118,6 +120,7 @@ impl<'a> Draft<'a> {
             command: None,
             subject: About::default(),
             pace: Pace::Person,
+            is_told: false,
             unread: None,
             is_look: false,
             is_stray: false,

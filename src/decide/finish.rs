@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::draft::Draft;
 use super::plan::{Plan, Stages};
 use crate::model::answer::{Answer, Outcome};
+use crate::model::notice::Notice;
 use crate::model::promotion::{End, Ended};
 use crate::model::state::{CommandRecord, KnownChangeSet, State};
 use crate::model::{RequestId, Token};
@@ -22,9 +23,28 @@ impl Draft<'_> {
             .command
             .clone()
             .map(|record| CommandRecord { answer: Some(answer.clone()), ..record });
-        let mut stages: Stages = self.save(command).map(|save| vec![save]).into_iter().collect();
-        stages.extend(tell_and_mark(&self.state, &self.spent_change_sets(), self.now));
+        let mut state = self.state.clone();
+        state.untold.extend(self.answer_to_commander(&answer));
+        let save = self.save_as(state.clone(), command);
+        let mut stages: Stages = save.map(|save| vec![save]).into_iter().collect();
+        stages.extend(tell_and_mark(&state, &self.spent_change_sets(), self.now));
         Plan { unread: self.unread.clone(), ..Plan::new(stages, answer) }
+    }
+
+    /// The notice to whoever commanded by SNS and got nothing for it. What was carried out is told
+    /// anyway.
+    fn answer_to_commander(&self, answer: &Answer) -> Option<Notice> {
+        let came_to_nothing = matches!(answer.outcome, Outcome::Refused | Outcome::Unchanged);
+        if !self.is_told || !came_to_nothing || self.is_plan {
+            return None;
+        }
+        Some(Notice {
+            digest: answer.digest.clone(),
+            commit: answer.commit.clone(),
+            tag: answer.tag.clone(),
+            previous_tag: answer.previous_tag.clone(),
+            ..Notice::new(answer.outcome, "SNS", answer.reason.clone(), self.now)
+        })
     }
 
     /// Change sets that no promotion needs any more, and that exist or may exist again.
@@ -44,9 +64,13 @@ impl Draft<'_> {
 
     /// The write that must come before everything else; `None` if there is nothing to write.
     pub(super) fn save(&self, command: Option<CommandRecord>) -> Option<Action> {
-        let state = self.state.clone().within_limits();
+        self.save_as(self.state.clone(), command)
+    }
+
+    fn save_as(&self, state: State, command: Option<CommandRecord>) -> Option<Action> {
+        let state = state.within_limits();
         let is_new = self.seen.state.as_ref() != Some(&state)
-            && (self.seen.state.is_some() || self.is_worth_keeping || self.has_substance());
+            && (self.seen.state.is_some() || self.is_worth_keeping || has_substance(&state));
         let known = |id: &RequestId| {
             self.seen
                 .state
@@ -69,16 +93,6 @@ impl Draft<'_> {
         Some(vec![Action::KeepAnswer(Box::new(record))])
     }
 
-    /// Whether a first state holds more than the next look would see by itself.
-    pub(super) fn has_substance(&self) -> bool {
-        let s = &self.state;
-        s.has_open_work()
-            || s.waiting.is_some()
-            || s.hold.is_some()
-            || s.request.is_some()
-            || s.ended > 0
-    }
-
     pub(super) fn answer(&self, outcome: Outcome, reason: String) -> Answer {
         let running = self.state.running.as_ref().map(|running| running.tag.clone());
         let mut answer = Answer {
@@ -91,6 +105,7 @@ impl Draft<'_> {
             stack: Some(self.stack.name.clone()),
             reason,
             token: self.subject.token.clone(),
+            rolls_back: None,
             request: self.subject.request.clone(),
             changes: self.subject.changes.clone(),
             closed: self.ended.iter().map(Ended::closed).collect(),
@@ -127,8 +142,26 @@ impl Draft<'_> {
             answer.outcome = Outcome::Held;
             answer.reason = hold.reason.clone();
         }
+        answer.rolls_back = answer.token.as_ref().and_then(|token| self.rolls_back(token));
         answer
     }
+
+    /// The tag that the promotion with this token rolls back from.
+    fn rolls_back(&self, token: &Token) -> Option<String> {
+        let verifying = self.state.verifying.iter().map(|verifying| &verifying.promotion);
+        let ended = self.ended.iter().map(|ended| &ended.promotion);
+        let mut all = self.state.open.iter().chain(verifying).chain(ended);
+        all.find(|promotion| promotion.token == *token)?.rolls_back.clone()
+    }
+}
+
+/// Whether a first state holds more than the next look would see by itself.
+fn has_substance(state: &State) -> bool {
+    state.has_open_work()
+        || state.waiting.is_some()
+        || state.hold.is_some()
+        || state.request.is_some()
+        || state.ended > 0
 }
 
 /// Notifies people, updates Slack and removes what is spent, then remembers that. At least once: a

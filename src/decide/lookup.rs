@@ -149,7 +149,9 @@ impl<'a> Draft<'a> {
     /// The commits between what runs and an image, as far as both were seen.
     pub(super) fn notes_of_seen(&self, digest: &Digest) -> Option<ChangeNotes> {
         let notes = self.state.candidates.between(self.running_digest().as_ref(), digest);
-        (!notes.commits.is_empty()).then_some(notes)
+        // The image alone, without a word about it, is nothing that the question does not say.
+        let says_more = notes.commits.len() > 1 || notes.commits.iter().any(CommitNote::is_telling);
+        says_more.then_some(notes)
     }
 
     /// Whether CloudFormation has accepted this promotion. The token in its events proves that; a

@@ -127,10 +127,19 @@ fn carry_on(draft: Draft<'_>) -> MayEnd<Draft<'_>> {
         return Ok(Break(send_cancel(draft, &under_way)));
     }
     let waiting = draft.state.open.iter().find(|open| !open.via.is_automation()).cloned();
-    match waiting.filter(|_| draft.stack.phase() == Phase::AtRest) {
-        Some(open) => promote(draft, &open.digest, &Cause::again(&open)).map(Break),
-        None => Ok(Continue(draft)),
+    let Some(open) = waiting else { return Ok(Continue(draft)) };
+    let goes_on = match draft.stack.phase() {
+        Phase::AtRest => true,
+        // Nobody repeats what an alarm began: this look tells that CloudFormation has accepted it.
+        Phase::Busy => {
+            open.via == Via::Alarm && open.accepted_at.is_none() && draft.is_accepted(&open)?
+        }
+        Phase::Broken | Phase::Leaving | Phase::Gone => false,
+    };
+    if !goes_on {
+        return Ok(Continue(draft));
     }
+    promote(draft, &open.digest, &Cause::again(&open)).map(Break)
 }
 
 /// An update that a newer promotion had replaced arrived after all. The newest image replaces it;

@@ -120,6 +120,8 @@ fn is_there_already(
     draft.state.running =
         Some(Running { tag: tag.to_string(), digest: digest_now, commit, note, since, by });
     note_choice(&mut draft, digest, cause)?;
+    // What was to undo it, for example.
+    supersede_others(&mut draft, None, cause.is_choice)?;
     Ok(draft.nothing(Outcome::Unchanged, "it runs already".to_owned()))
 }
 

@@ -197,6 +197,9 @@ pub(super) fn withdraw(
     let Some(request) = draft.state.request.clone().filter(ApprovalRequest::may_go) else {
         return Ok(None);
     };
+    if draft.state.is_verifying(&request.id) {
+        return Ok(None);
+    }
     for open in
         draft.state.open.clone().iter().filter(|open| open.request.as_ref() == Some(&request.id))
     {
@@ -313,7 +316,9 @@ fn recount_votes(draft: &mut Draft<'_>) -> Decided<()> {
         return Ok(());
     };
     let policy = draft.policy(Some(&request));
-    if request.approvers(&policy).len() >= policy.required as usize {
+    if request.approvers(&policy).len() >= policy.required as usize
+        || draft.state.is_verifying(&request.id)
+    {
         return Ok(());
     }
     let own = |open: &&Promotion| {

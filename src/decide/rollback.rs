@@ -15,7 +15,7 @@ use super::request::withdraw;
 use super::rights::{Permit, objection_to, permit};
 use crate::model::answer::Outcome;
 use crate::model::command::{Command, ImageRef, RollbackStep, Via};
-use crate::model::promotion::{Basis, Ended, Promotion};
+use crate::model::promotion::{Basis, End, Ended, Promotion};
 use crate::model::report::Reply;
 use crate::model::state::Hold;
 use crate::model::way_back::WayBack;
@@ -251,7 +251,8 @@ fn last_deployed(draft: &Draft<'_>) -> Decided<Result<Target, String>> {
     let deployed_ones = deployed[first..].iter().map(|ended| &ended.promotion);
     for promotion in unproven.into_iter().chain(deployed_ones) {
         let own = (promotion.tag.as_str(), Some(promotion.digest.clone()));
-        let before = (promotion.previous_tag.as_str(), promotion.previous_digest.clone());
+        let before = ran_before(draft, promotion)?;
+        let before = (before.previous_tag.as_str(), before.previous_digest.clone());
         for (tag, digest) in [own, before] {
             let digest = match digest {
                 None => of_tag(draft, &deployed, tag)?,
@@ -277,6 +278,29 @@ fn last_deployed(draft: &Draft<'_>) -> Decided<Result<Target, String>> {
         }
     }
     Ok(Err("nothing was deployed before what runs now: name an image".to_owned()))
+}
+
+/// The promotion that says what ran before this one: itself, or an earlier one, if what the stack
+/// named in between was not deployed. ECS did not come to run that, or was not seen to.
+fn ran_before<'d>(draft: &'d Draft<'_>, promotion: &'d Promotion) -> Decided<&'d Promotion> {
+    let history = draft.seen.history.as_deref().ok_or(First::Read(Question::History))?;
+    let ended = || draft.ended.iter().rev().chain(history);
+    let was_deployed = |digest: &Digest| {
+        ended().any(|ended| ended.end == End::Deployed && ended.promotion.digest == *digest)
+    };
+    // Its own image may have failed before, under another tag.
+    let is_no_way_back = |digest: &Digest| *digest == promotion.digest || !was_deployed(digest);
+    let mut last = promotion;
+    // Newest first: what was before another one comes after it.
+    for Ended { promotion: other, .. } in ended().filter(|ended| ended.end != End::Deployed) {
+        let is_before = last.previous_digest.as_ref() == Some(&other.digest)
+            && last.previous_tag == other.tag.as_str()
+            && other.token != last.token;
+        if is_before && other.sent_at.is_some() && is_no_way_back(&other.digest) {
+            last = other;
+        }
+    }
+    Ok(last)
 }
 
 /// The promotion to what the stack names, if it is not among the deployed ones: it is being

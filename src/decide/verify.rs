@@ -4,6 +4,7 @@
 use super::adopt::is_urgent;
 use super::draft::{Draft, Pace};
 use super::plan::{Decided, First};
+use super::send::accepted;
 use crate::model::Digest;
 use crate::model::answer::Outcome;
 use crate::model::approval::Progress;
@@ -25,6 +26,7 @@ const DONE: &str = "CloudFormation finished the update";
 /// Notes that CloudFormation has finished a promotion: it is verified from now on, or, where the
 /// stack does not name its tag any more or nothing is to be verified, it is deployed.
 pub(super) fn finished(draft: &mut Draft<'_>, open: &Promotion) {
+    say_why(draft, open);
     replace_verified(draft);
     let is_named = draft.stack.phase() == Phase::AtRest && draft.value() == open.tag.as_str();
     match draft.app.config.verify.minutes.filter(|_| is_named) {
@@ -36,6 +38,15 @@ pub(super) fn finished(draft: &mut Draft<'_>, open: &Promotion) {
             draft.state.services = None;
             deployed(draft, open, DONE.to_owned());
         }
+    }
+}
+
+/// Tells why a promotion was begun, if its sandbox died before it could: nothing else tells of what
+/// an alarm took back.
+pub(super) fn say_why(draft: &mut Draft<'_>, open: &Promotion) {
+    if open.why.is_some() && open.accepted_at.is_none() {
+        let reason = accepted(open, &draft.app.config);
+        draft.announce(open.notice(Outcome::Promoted, reason, draft.now));
     }
 }
 
@@ -153,6 +164,9 @@ fn given_up(
     let stopped =
         stopped(draft, services, wanted)?.map_or_else(String::new, |why| format!(". {why}"));
     remember(draft, services, wanted);
+    if let Some(known) = &mut draft.state.services {
+        known.has_failed = true;
+    }
     let reason = format!(
         "{DONE}, but ECS does not run the image: {words}{stopped}. The stack still names `{}`: \
          `rollback {}` goes back to what ran before",
@@ -181,8 +195,8 @@ fn unverified(draft: &mut Draft<'_>, mut verifying: Verification, unread: &Unrea
     draft.state.verifying = Some(verifying);
 }
 
-/// Whether there is time to ask ECS: a person in Slack waits three seconds, and a push that goes out
-/// does not wait at all.
+/// Whether there is time to ask ECS: a person in Slack waits three seconds, and a push that goes
+/// out does not wait at all.
 fn may_ask(draft: &Draft<'_>) -> Decided<bool> {
     Ok(match draft.pace {
         Pace::Script | Pace::Routine => true,
@@ -294,20 +308,36 @@ pub(super) fn compare(draft: &mut Draft<'_>) -> Decided<()> {
     }
     let Ok(services) = services(draft, false)? else { return Ok(()) };
     let before = draft.state.services.clone().unwrap_or_default();
-    let new: Vec<Service> =
-        services.iter().filter(|service| !before.has_seen(service)).cloned().collect();
+    let is_news = |service: &&Service| before.has_failed || !before.has_seen(service);
+    let new: Vec<Service> = services.iter().filter(is_news).cloned().collect();
     let digests = digests_of(draft, &digest, &new)?;
     let wanted = Wanted { digests: &digests, tag: &running.tag };
-    draft.state.services = Some(before.seen(draft.stack.updated_at, services, wanted));
-    tell_of_changes(draft, &before, &running.tag);
+    let mut now = before.seen(draft.stack.updated_at, services, wanted);
+    if before.has_failed
+        && let Verdict::Running { progress } = judge(services, wanted)
+    {
+        now.has_failed = false;
+        let reason = format!(
+            "ECS has come to run the image of `{}` after its promotion had failed: {progress}",
+            running.tag
+        );
+        let notice = Notice::new(Outcome::Unchanged, "schedule", reason, draft.now);
+        draft.announce(notice.about("ECS runs the image after all"));
+    }
+    tell_of_changes(draft, &before, &now, &running.tag);
+    draft.state.services = Some(now);
     Ok(())
 }
 
-fn tell_of_changes(draft: &mut Draft<'_>, before: &KnownServices, tag: &str) {
-    let now = draft.state.services.clone().unwrap_or_default();
+fn tell_of_changes(draft: &mut Draft<'_>, before: &KnownServices, now: &KnownServices, tag: &str) {
     for service in &now.list {
         let known = before.list.iter().find(|known| known.arn == service.arn);
         let is_same = known.is_some_and(|known| known.digest == service.digest);
+        // After a failure, ECS itself goes back, or comes to run the image after all.
+        if before.has_failed && (service.is_promoted || known.is_none_or(|it| it.digest.is_none()))
+        {
+            continue;
+        }
         let was_promoted = known.is_none_or(|known| known.is_promoted || known.digest.is_none());
         let Some(digest) = service.digest.as_ref().filter(|_| !is_same) else { continue };
         let name = name_of(&service.arn);

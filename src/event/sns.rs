@@ -48,7 +48,13 @@ pub(super) fn parse(raw: &Value) -> Result<Vec<Result<Event, NotUnderstood>>, No
             brief(&other.event_source)
         )));
     }
-    Ok(records.iter().map(|record| parse_message(&record.sns)).collect())
+    Ok(records
+        .iter()
+        .map(|record| {
+            let message = Some(record.sns.message_id.clone());
+            parse_message(&record.sns).map_err(|problem| NotUnderstood { message, ..problem })
+        })
+        .collect())
 }
 
 fn parse_message(sns: &Message) -> Result<Event, NotUnderstood> {

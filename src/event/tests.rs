@@ -117,6 +117,92 @@ fn a_schedule_and_a_change_of_a_stack_are_reasons_to_look() {
     assert!(matches!(parse_one(&elsewhere), Ok(Event::Ignored { .. })));
 }
 
+const SERVICE: &str = "arn:aws:ecs:us-east-1:012345678912:service/main/web";
+
+/// An event of ECS about this service.
+fn ecs(detail_type: &str, resources: Value) -> Value {
+    serde_json::json!({
+        "source": "aws.ecs", "detail-type": detail_type, "account": "012345678912",
+        "region": "us-east-1", "resources": resources, "detail": {
+            "eventType": "INFO", "eventName": "SERVICE_DEPLOYMENT_COMPLETED",
+            "deploymentId": "ecs-svc/123", "updatedAt": "2026-03-17T09:45:12Z", "reason": "done",
+        },
+    })
+}
+
+/// The event of an alarm.
+fn alarm(detail_type: &str) -> Value {
+    serde_json::json!({
+        "source": "aws.cloudwatch", "detail-type": detail_type, "account": "012345678912",
+        "region": "us-east-1",
+        "resources": ["arn:aws:cloudwatch:us-east-1:012345678912:alarm:web-5xx"],
+        "detail": {
+            "alarmName": "web-5xx", "state": { "value": "ALARM" }, "configuration": { "x": [] },
+        },
+    })
+}
+
+#[test]
+fn what_ecs_does_with_a_service_is_a_reason_to_look() {
+    let changed = Ok(Event::ServiceChanged { service: SERVICE.to_owned() });
+    for detail_type in ["ECS Deployment State Change", "ECS Service Action"] {
+        assert_eq!(parse_one(&ecs(detail_type, serde_json::json!([SERVICE]))), changed);
+        // The service is found among others, and only it is read.
+        let cluster = "arn:aws:ecs:us-east-1:012345678912:cluster/main";
+        let mut odd = ecs(detail_type, serde_json::json!([5, cluster, SERVICE]));
+        odd["detail"] = Value::Null;
+        assert_eq!(parse_one(&odd), changed);
+        for none in [serde_json::json!([]), serde_json::json!([cluster]), Value::Null] {
+            is_not_understood(ecs(detail_type, none), "names no service");
+        }
+    }
+    is_not_understood(serde_json::json!({ "source": "aws.ecs" }), "no `detail-type`");
+}
+
+#[test]
+fn a_change_of_an_alarms_state_is_a_reason_to_look() {
+    let changed = Ok(Event::AlarmChanged { alarm: "web-5xx".to_owned() });
+    let mut event = alarm("CloudWatch Alarm State Change");
+    assert_eq!(parse_one(&event), changed);
+    event["detail"]["state"] = Value::Null;
+    assert_eq!(parse_one(&event), changed, "the state may be outdated, and is not read");
+    for wrong in [Value::Null, serde_json::json!({}), serde_json::json!({ "alarmName": 5 })] {
+        event["detail"] = wrong;
+        is_not_understood(event.clone(), "a `CloudWatch Alarm State Change` did not parse");
+    }
+    is_not_understood(serde_json::json!({ "source": "aws.cloudwatch" }), "no `detail-type`");
+}
+
+#[test]
+fn other_events_of_ecs_and_of_cloudwatch_are_ignored_whatever_they_contain() {
+    for other in [
+        ecs("ECS Task State Change", serde_json::json!([])),
+        ecs("ECS Container Instance State Change", Value::Null),
+        alarm("CloudWatch Alarm Configuration Change"),
+        serde_json::json!({ "source": "aws.ecs", "detail-type": "x", "detail": 5 }),
+        serde_json::json!({ "source": "aws.cloudwatch", "detail-type": "x", "resources": {} }),
+    ] {
+        assert!(matches!(parse_one(&other), Ok(Event::Ignored { .. })), "{other}");
+    }
+    for mut event in [
+        ecs("ECS Service Action", serde_json::json!([SERVICE])),
+        ecs("ECS Deployment State Change", Value::Null),
+        alarm("CloudWatch Alarm State Change"),
+    ] {
+        for (key, value, why) in [
+            ("region", "eu-west-1", "another region: eu-west-1"),
+            ("account", "999999999999", "another account: 999999999999"),
+        ] {
+            event[key] = value.into();
+            event["detail"] = Value::Null;
+            match parse_one(&event) {
+                Ok(Event::Ignored { reason, .. }) => assert!(reason.contains(why), "{reason}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
 fn command(raw: &Value) -> Command {
     match parse_one(raw) {
         Ok(Event::Command(command)) => command,

@@ -89,6 +89,9 @@ pub struct Answer {
     /// The request token of the update.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Token>,
+    /// The tag that it rolls back from, if it is a rollback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolls_back: Option<String>,
     /// The request that this is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestId>,
@@ -128,6 +131,7 @@ impl Answer {
             stack: None,
             reason: reason.into(),
             token: None,
+            rolls_back: None,
             request: None,
             changes: Vec::new(),
             closed: Vec::new(),

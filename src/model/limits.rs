@@ -54,7 +54,7 @@ pub const AUTHOR: usize = 60;
 pub const UNTOLD_WITH_NOTES: usize = 4;
 
 /// The most ECS services of one stack whose images are remembered.
-pub const SERVICES: usize = 100;
+pub const SERVICES: usize = 60;
 
 /// The most lines that people were told about the alarms of one bake.
 pub const TOLD_OF_ALARMS: usize = 20;

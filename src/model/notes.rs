@@ -122,7 +122,7 @@ pub struct Candidate {
 pub struct Candidates(pub Vec<Candidate>);
 
 /// The most candidates that an app remembers.
-const CANDIDATES: usize = 40;
+const CANDIDATES: usize = 30;
 
 impl Candidates {
     /// Whether none was seen.

@@ -97,6 +97,7 @@ impl Notice {
         self.reason = kept_reason(&self.reason);
         self.previous_tag = self.previous_tag.as_deref().map(|tag| cut(tag, VALUE));
         self.rolls_back = self.rolls_back.as_deref().map(|from| cut(from, VALUE));
+        self.about = self.about.as_deref().map(|about| cut(about, VALUE));
         cut_changes(&mut self.changes, CHANGES_OF_A_NOTICE);
         self
     }
@@ -154,6 +155,8 @@ impl Notice {
     /// Counts another try that failed.
     pub fn tried_in_vain(mut self, now: Timestamp) -> Self {
         self.tries = self.tries.saturating_add(1);
+        // Slack was told at the first try.
+        self.thread = None;
         self.tried_at = Some(now);
         self
     }

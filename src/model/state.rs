@@ -234,9 +234,11 @@ impl State {
     pub fn within_limits(mut self) -> Self {
         keep_newest(&mut self.untold, UNTOLD);
         self.untold = self.untold.into_iter().map(Notice::within_limits).collect();
-        // Where many wait, the topic cannot be reached: the older ones go without their commits.
+        // Where many wait, the topic cannot be reached: the older ones go without their commits, and
+        // Slack was told of them.
         for notice in self.untold.iter_mut().rev().skip(UNTOLD_WITH_NOTES) {
             notice.notes = None;
+            notice.thread = None;
         }
         keep_newest(&mut self.earlier_requests, EARLIER);
         // The approved request that waits, at most one, keeps the lines that people were shown:
@@ -347,7 +349,16 @@ impl State {
     /// promotion is being verified, that is not known.
     pub fn runs_elsewhere(&self) -> bool {
         self.verifying.is_none()
-            && self.services.as_ref().is_some_and(|known| known.elsewhere().next().is_some())
+            && self
+                .services
+                .as_ref()
+                .is_some_and(|known| known.has_failed || known.elsewhere().next().is_some())
+    }
+
+    /// Whether CloudFormation has finished the promotion of this request, and ECS has not.
+    pub fn is_verifying(&self, request: &RequestId) -> bool {
+        let verifying = self.verifying.as_ref();
+        verifying.is_some_and(|verifying| verifying.promotion.request.as_ref() == Some(request))
     }
 
     /// Whether the state remembers anything besides trouble.

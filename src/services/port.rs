@@ -281,6 +281,10 @@ impl Web for Clients {
         self.asked(id).await
     }
 
+    async fn answer_commander(&self, message: &str, reason: &str) {
+        self.answer_once(message, reason).await;
+    }
+
     async fn watch(
         &self,
         app: &App,

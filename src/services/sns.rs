@@ -12,8 +12,8 @@ use crate::model::answer::Outcome;
 use crate::model::approval::ApprovalLink;
 use crate::model::config::App;
 use crate::model::notice::Notice;
-use crate::notification::{Message, message};
-use crate::world::{Applied, Web};
+use crate::notification::{Message, answer_to_commander, message};
+use crate::world::{Applied, Web, World};
 
 impl Clients {
     /// Publishes a notice, if there is a topic.
@@ -24,14 +24,6 @@ impl Clients {
         let message = message(app, notice, &environment, link.as_deref());
         self.publish(topic, message).await?;
         Ok(Applied::Done)
-    }
-
-    /// Publishes a message for whoever gave a command, if there is a topic.
-    pub async fn tell_commander(&self, message: Message) -> Result<(), Error> {
-        match &self.settings.notification_topic {
-            Some(topic) => self.publish(topic, message).await,
-            None => Ok(()),
-        }
     }
 
     async fn publish(&self, topic: &str, message: Message) -> Result<(), Error> {
@@ -77,6 +69,29 @@ fn attribute(value: &str) -> Result<MessageAttributeValue, Error> {
 }
 
 impl Clients {
+    /// Tells whoever sent a message to the approval topic why nothing came of it, once for each
+    /// message however often Lambda delivers it.
+    pub(super) async fn answer_once(&self, message: &str, reason: &str) {
+        let answer = async {
+            if self.is_answered(message).await? {
+                return Ok(());
+            }
+            self.tell_commander(reason).await?;
+            self.note_answered(message, self.now()).await
+        };
+        let answered: Result<(), Error> = answer.await;
+        if let Err(error) = answered {
+            warn!(%error, "whoever commanded by SNS was not answered");
+        }
+    }
+
+    /// Publishes an answer that is about no app, if there is a topic.
+    async fn tell_commander(&self, reason: &str) -> Result<(), Error> {
+        let Some(topic) = &self.settings.notification_topic else { return Ok(()) };
+        let environment = self.settings.environment.as_deref();
+        self.publish(topic, answer_to_commander(reason, self.now(), environment)).await
+    }
+
     /// The address of the page of a new approval request; `None` if links are not configured.
     async fn approval_link(&self, app: &App, notice: &Notice) -> Option<String> {
         let link =
@@ -100,7 +115,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::notification::answer_to_commander;
     use crate::samples::at;
     use crate::services::samples::{self, web_app};
     use crate::services::wire::{
@@ -200,13 +214,13 @@ mod tests {
     async fn an_answer_about_no_app_has_no_attribute_of_an_app() {
         let said = answer_to_commander("no such command", at("2026-03-17T09:41:30Z"), None);
         send_and_check(accepted(), &said, &[("outcome", "refused")], async |clients| {
-            clients.tell_commander(said.clone()).await
+            clients.publish(TOPIC, said.clone()).await
         })
         .await
         .expect("published");
         let (mut clients, wire) = connect([]);
         clients.settings.notification_topic = None;
-        clients.tell_commander(said).await.expect("not an error");
+        clients.tell_commander("no such command").await.expect("not an error");
         wire.relaxed_requests_match();
     }
 

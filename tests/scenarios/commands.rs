@@ -4,7 +4,7 @@ use ecr_promoter::model::Digest;
 use serde_json::json;
 
 use crate::support::payloads::{event, sns, stack_changed};
-use crate::support::steps::{answers, assert_runs, command, push, two_deployed};
+use crate::support::steps::{answers, assert_runs, command, deploy, push, two_deployed};
 use crate::support::world::Memory;
 
 #[test]
@@ -114,4 +114,43 @@ fn an_older_commit_that_was_promoted_on_purpose_survives_looks() {
     }
     assert_runs(&world, &first, "aaaaaaa");
     assert_eq!(world.updates(), 3);
+}
+
+#[test]
+fn whoever_commands_by_sns_hears_that_nothing_came_of_it_once() {
+    let world = Memory::new("auto");
+    deploy(&world, "aaaaaaa");
+    let now = world.get().now;
+    for (words, want) in [("promote web", "unchanged"), ("rollback web eeeeeee", "refused")] {
+        let told = world.told().len();
+        let message = sns(words, &format!("message of {words}"), now);
+        for _ in 0..3 {
+            let answer = answers(&world, &message, want);
+            assert_eq!(answer["outcome"], want);
+        }
+        let notices = world.get().told[told..].to_vec();
+        assert_eq!(notices.len(), 1, "{words}: {notices:?}");
+        assert_eq!(notices[0].outcome.to_string(), want);
+    }
+    let told = world.told().len();
+    answers(&world, &json!({"action": "promote", "repository": "web"}), "unchanged");
+    assert_eq!(world.told().len(), told, "whoever invokes has the answer");
+}
+
+#[test]
+fn whoever_misspells_a_command_or_an_app_by_sns_hears_what_may_have_been_meant() {
+    let world = Memory::new("auto");
+    let now = world.get().now;
+    let tells = |words: &str, id: &str, meant: &str| {
+        for attempt in 0..3 {
+            let error = world.invoke(&sns(words, id, now), &format!("attempt {attempt}"));
+            assert!(error.is_err(), "{words}: it is an error besides");
+        }
+        let answered = world.get().answered.values().cloned().collect::<Vec<_>>();
+        let own: Vec<_> = answered.iter().filter(|reason| reason.contains(meant)).collect();
+        assert_eq!(own.len(), 1, "{answered:?}");
+    };
+    tells("rollback wbe", "1", "did you mean `web`?");
+    tells("rolback web", "2", "did you mean `rollback`?");
+    assert_eq!(world.get().answered.len(), 2);
 }

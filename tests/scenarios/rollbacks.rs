@@ -159,9 +159,11 @@ fn a_rollback_to_what_cannot_be_pulled_is_refused_and_changes_nothing() {
             world.get_mut().images.remove(&first);
             world.get_mut().tags.retain(|_, on| *on != first);
         }
-        let before = world.get().state.clone();
+        let state = || world.get().state.clone().map(|(state, _)| state);
+        let before = state();
         command(&world, "rollback web", "refused");
-        assert_eq!(world.get().state, before);
+        assert_eq!(state(), before);
+        assert_eq!(world.told().last(), Some(&Outcome::Refused), "whoever commanded hears why");
         assert_runs(&world, &second, "bbbbbbb");
     }
 }

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::at_rest::{assert_at_rest, settle};
-use crate::support::interleave::{self, goes_on, run};
-use crate::support::payloads::{event, push_event, sns};
+use crate::support::interleave::{self, goes_on, random_interleavings, run};
+use crate::support::payloads::{alarm_changed, event, push_event, service_changed, sns};
 use crate::support::world::Memory;
 
 /// Every interleaving of what `start` makes, each to its rest.
@@ -106,6 +106,86 @@ fn every_interleaving_of_the_stacks_event_and_a_tick_tells_and_goes_on() {
     };
     every_interleaving(start, |world| {
         assert_eq!((world.updates(), world.value().as_str()), (4, "production_ddddddd"))
+    });
+}
+
+/// `aaaaaaa` and then `bbbbbbb` run in ECS, the second one bakes, and its alarm has gone off.
+fn gone_off() -> Memory {
+    let world = Memory::new("auto").with_service();
+    {
+        let mut inner = world.get_mut();
+        inner.ecs_follows = true;
+        inner.config["bake"] = serde_json::json!({ "minutes": 60, "alarms": ["web-5xx"] });
+    }
+    world.alarm("web-5xx", "OK");
+    for commit in ["aaaaaaa", "bbbbbbb"] {
+        let digest = world.push(commit);
+        world.invoke(&push_event(&digest), "request").expect("an answer");
+        settle(&world);
+    }
+    world.alarm("web-5xx", "ALARM");
+    world
+}
+
+/// Too many orders to try them all.
+#[test]
+fn an_alarm_and_a_tick_at_the_same_time_are_one_rollback() {
+    let new = |_| (gone_off(), vec![alarm_changed("web-5xx"), event("scheduled")]);
+    random_interleavings(new, |world| {
+        settle(world);
+        assert_at_rest(world);
+        assert_eq!((world.updates(), world.value().as_str()), (3, "production_aaaaaaa"));
+        assert!(world.get().state.as_ref().expect("a state").0.hold.is_some());
+    });
+}
+
+#[test]
+fn every_interleaving_of_an_alarm_and_a_push_goes_back_or_was_pushed_before() {
+    let start = {
+        let world = gone_off();
+        let digest = world.push("ccccccc");
+        (world, vec![push_event(&digest), alarm_changed("web-5xx")])
+    };
+    every_interleaving(start, |world| {
+        let is_held = world.get().state.as_ref().expect("a state").0.hold.is_some();
+        let want = if is_held { "production_aaaaaaa" } else { "production_ccccccc" };
+        assert_eq!(world.value(), want);
+    });
+}
+
+#[test]
+fn an_alarm_and_a_rollback_at_the_same_time_hold_what_a_person_or_an_alarm_went_back_to() {
+    let new = |_| {
+        let world = gone_off();
+        let rollback = sns("rollback web", "rollback", world.get().now);
+        (world, vec![rollback, alarm_changed("web-5xx")])
+    };
+    random_interleavings(new, |world| {
+        settle(world);
+        assert_at_rest(world);
+        assert!(world.get().state.as_ref().expect("a state").0.hold.is_some());
+        // A rollback while the alarm's own is under way cancels that one.
+        let is_cancelled = world.get().cancels == 1;
+        let want = if is_cancelled { "production_bbbbbbb" } else { "production_aaaaaaa" };
+        assert_eq!(world.value(), want);
+    });
+}
+
+#[test]
+fn every_interleaving_of_what_ecs_tells_and_a_newer_push_runs_the_newer() {
+    let start = {
+        let world = Memory::new("auto").with_service();
+        world.get_mut().ecs_follows = true;
+        let first = world.push("aaaaaaa");
+        world.invoke(&push_event(&first), "request").expect("an answer");
+        world.finish_update();
+        world.invoke(&event("cfn-update-complete"), "request").expect("an answer");
+        world.ecs_is_done();
+        let second = world.push("bbbbbbb");
+        (world, vec![service_changed(), push_event(&second)])
+    };
+    every_interleaving(start, |world| {
+        assert_eq!((world.updates(), world.value().as_str()), (2, "production_bbbbbbb"));
     });
 }
 

@@ -14,7 +14,7 @@ use super::at_rest::{
 };
 use crate::support::guard::{allowed, forbidden, guarded};
 use crate::support::interleave::first_failure;
-use crate::support::payloads::{event, push_event, sns, tag};
+use crate::support::payloads::{alarm_changed, event, push_event, service_changed, sns, tag};
 use crate::support::slack::CHANNEL;
 use crate::support::world::{Fault, Memory, STACK_ID};
 
@@ -26,6 +26,8 @@ struct Story {
     world: Memory,
     has_strangers: bool,
     is_guarded: bool,
+    /// The stack has an ECS service, and promotions bake.
+    has_ecs: bool,
     /// What was sent and not delivered yet.
     queue: Vec<Value>,
     /// What was delivered and answered.
@@ -53,11 +55,20 @@ impl Story {
         if is_guarded {
             world = guarded(world, allowed());
         }
+        let has_ecs = random.bool();
+        if has_ecs {
+            world = world.with_service();
+            world.get_mut().ecs_follows = true;
+            let bake = json!({ "minutes": 1440, "alarms": ["web-5xx"] });
+            world.get_mut().config["bake"] = bake;
+            world.alarm("web-5xx", "OK");
+        }
         Self {
             random,
             world,
             has_strangers,
             is_guarded,
+            has_ecs,
             queue: Vec::new(),
             delivered: Vec::new(),
             running: Vec::new(),
@@ -97,6 +108,7 @@ impl Story {
             }
             14 if goes_on && self.has_strangers => self.a_stranger(),
             8 if goes_on && self.is_guarded => self.around_the_guard(),
+            15..=16 if goes_on && self.has_ecs => self.around_ecs(),
             8..=10 if !self.queue.is_empty() && self.running.len() < 6 => self.deliver(),
             _ if !self.running.is_empty() => self.step(),
             _ => {}
@@ -214,6 +226,22 @@ impl Story {
                 inner.change_sets.insert("by-hand".to_owned(), None);
             }
             _ => queue.push(event("command-plan")),
+        }
+    }
+
+    /// ECS goes on with what the stack names, or goes back, and an alarm changes. The events of both
+    /// may be lost.
+    fn around_ecs(&mut self) {
+        let Self { world, random, queue, .. } = self;
+        match random.u8(..8) {
+            0..=3 => world.ecs_is_done(),
+            4 => world.ecs_goes_back(),
+            5 => world.alarm("web-5xx", "OK"),
+            _ => world.alarm("web-5xx", "ALARM"),
+        }
+        if random.u8(..4) > 0 {
+            queue.push(service_changed());
+            queue.push(alarm_changed("web-5xx"));
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use ecr_promoter::model::image::{Image, MEDIA_TYPES, TagMutability};
 use ecr_promoter::model::{Digest, Tag};
 use ecr_promoter::world::Applied;
+use serde_json::{Value, json};
 
 use super::payloads::tag;
 use super::world::{Inner, Memory};
@@ -12,11 +13,24 @@ use super::world::{Inner, Memory};
 impl Memory {
     /// Builds an image of this commit, without a tag.
     pub(crate) fn image(&self, commit: &str) -> Digest {
+        self.build(json!({ "org.opencontainers.image.revision": commit }))
+    }
+
+    /// CI pushes an image of this commit as `latest`, with its subject and author.
+    pub(crate) fn push_with_subject(&self, commit: &str, subject: &str, author: &str) -> Digest {
+        let digest = self.build(json!({
+            "org.opencontainers.image.revision": commit,
+            "org.opencontainers.image.description": subject,
+            "org.opencontainers.image.authors": author,
+        }));
+        self.get_mut().tags.insert(tag("latest"), digest.clone());
+        digest
+    }
+
+    fn build(&self, annotations: Value) -> Digest {
         let mut inner = self.get_mut();
         let build = inner.images.len();
-        let manifest = format!(
-            r#"{{"build":{build},"annotations":{{"org.opencontainers.image.revision":"{commit}"}}}}"#
-        );
+        let manifest = format!(r#"{{"build":{build},"annotations":{annotations}}}"#);
         let digest = Digest::of(manifest.as_bytes());
         let image =
             Image::parse(&digest, manifest, Some(MEDIA_TYPES[2].to_owned())).expect("an image");

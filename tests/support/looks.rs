@@ -157,15 +157,22 @@ impl Sandbox {
         if self.world.get().services.is_empty() {
             return Ok(Vec::new());
         }
-        self.call("DescribeServices", |w| w.services.clone()).await.map_err(unread)
+        let shown = |w: &mut Inner| match &w.unread_services {
+            Some(unread) => Err(unread.clone()),
+            None => Ok(w.services.clone()),
+        };
+        self.call("DescribeServices", shown).await.map_err(unread)?
     }
 
     async fn alarms(&self, names: &[String]) -> Result<Vec<Alarm>, Unread> {
         let named = |w: &mut Inner| {
             let named = w.alarms.iter().filter(|alarm| names.contains(&alarm.name));
-            named.cloned().collect()
+            match &w.unread_alarms {
+                Some(unread) => Err(unread.clone()),
+                None => Ok(named.cloned().collect()),
+            }
         };
-        self.call("DescribeAlarms", named).await.map_err(unread)
+        self.call("DescribeAlarms", named).await.map_err(unread)?
     }
 
     /// All images of this commit, as far as they are read.

@@ -4,6 +4,7 @@
 
 // The AWS in memory.
 mod change_sets;
+pub(crate) mod ecs;
 mod images;
 mod looks;
 mod notices;

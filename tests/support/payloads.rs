@@ -5,11 +5,32 @@ use std::collections::BTreeMap;
 
 use ecr_promoter::model::{Digest, Tag};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use super::ecs::SERVICE;
 
 /// The stack's own event that an operation has ended.
 pub(crate) fn stack_changed() -> Value {
     event("cfn-update-complete")
+}
+
+/// ECS has done something with the service.
+pub(crate) fn service_changed() -> Value {
+    from("aws.ecs", "ECS Deployment State Change", SERVICE, &json!({}))
+}
+
+/// The alarm has another state.
+pub(crate) fn alarm_changed(name: &str) -> Value {
+    let arn = format!("arn:aws:cloudwatch:us-east-1:012345678912:alarm:{name}");
+    let detail = json!({ "alarmName": name, "state": { "value": "ALARM" } });
+    from("aws.cloudwatch", "CloudWatch Alarm State Change", &arn, &detail)
+}
+
+fn from(source: &str, detail_type: &str, resource: &str, detail: &Value) -> Value {
+    json!({
+        "source": source, "detail-type": detail_type, "account": "012345678912",
+        "region": "us-east-1", "resources": [resource], "detail": detail,
+    })
 }
 
 /// A payload from `events/`, about this image.

@@ -322,6 +322,14 @@ impl Web for Sandbox {
         })
     }
 
+    async fn answer_commander(&self, message: &str, reason: &str) {
+        let (message, reason) = (message.to_owned(), reason.to_owned());
+        let answer = |w: &mut Inner| {
+            w.answered.entry(message).or_insert(reason);
+        };
+        let _ = self.call("Publish answer", answer).await;
+    }
+
     async fn request(&self, id: &RequestId) -> Result<Option<RequestIndex>, Error> {
         self.call("GetItem request", |w| w.asked.get(id).cloned()).await
     }

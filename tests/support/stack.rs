@@ -32,6 +32,9 @@ impl Memory {
         let (token, _) = inner.in_flight.take().expect("an update is under way");
         inner.status = "UPDATE_COMPLETE".to_owned();
         inner.stack_event(&token, "UPDATE_COMPLETE", None);
+        if inner.ecs_follows {
+            inner.ecs_begins();
+        }
     }
 
     /// The stack's update fails and is rolled back.
@@ -55,6 +58,7 @@ impl Memory {
             inner.parameters.insert("ProductionTag".to_owned(), value.to_owned()).expect("a value");
         inner.status = "UPDATE_IN_PROGRESS".to_owned();
         inner.in_flight = Some(("Console-1".to_owned(), before));
+        inner.alarm_has_acted = false;
         inner.outdate_change_sets();
         inner.stack_event("Console-1", "UPDATE_IN_PROGRESS", Some("User Initiated"));
     }
@@ -135,6 +139,11 @@ impl Inner {
         }
         self.assert_known_and_permitted(update);
         self.assert_complete(update);
+        let is_alarms = self.open(update).is_some_and(|open| open.via == Via::Alarm);
+        if is_alarms && !is_known {
+            assert!(!self.alarm_has_acted, "two rollbacks by alarms, and no person in between");
+            self.alarm_has_acted = true;
+        }
         self.ran.extend(self.open(update).map(|open| open.digest.clone()));
         let before = self.parameters["ProductionTag"].clone();
         if before == update.tag.as_str() {
@@ -145,6 +154,9 @@ impl Inner {
         self.stack_event(update.token.as_str(), "UPDATE_IN_PROGRESS", Some("User Initiated"));
         if self.finishes_at_once {
             self.stack_event(update.token.as_str(), "UPDATE_COMPLETE", None);
+            if self.ecs_follows {
+                self.ecs_begins();
+            }
         } else {
             self.status = "UPDATE_IN_PROGRESS".to_owned();
             self.in_flight = Some((update.token.to_string(), before));

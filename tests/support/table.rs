@@ -19,6 +19,7 @@ impl Inner {
                 return Applied::Conflict;
             }
             self.commands.insert(command.id.clone(), command.clone());
+            self.alarm_has_acted = false;
         }
         for ended in &records.history {
             let before = self.history.insert(ended.number, ended.clone());

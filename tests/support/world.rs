@@ -21,6 +21,7 @@ use ecr_promoter::model::state::{CommandRecord, State};
 use ecr_promoter::model::{Digest, Repository, RequestId, SessionId, Tag};
 use ecr_promoter::slack::team::Installation;
 use ecr_promoter::world::NotUpdated;
+use ecr_promoter::world::snapshot::Unread;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -80,6 +81,13 @@ pub(crate) struct Inner {
     pub(crate) alarms: Vec<Alarm>,
     /// What the Git host answers to every question.
     pub(crate) git_notes: Option<ChangeNotes>,
+    /// Why ECS, or CloudWatch, cannot be read.
+    pub(crate) unread_services: Option<Unread>,
+    pub(crate) unread_alarms: Option<Unread>,
+    /// Whether ECS begins to deploy what an update of the stack brought.
+    pub(crate) ecs_follows: bool,
+    /// Whether an alarm has taken something back since a person last did something.
+    pub(super) alarm_has_acted: bool,
     pub(crate) state: Option<(State, String)>,
     pub(crate) history: BTreeMap<u64, Ended>,
     pub(crate) roster: Option<(KnownApps, String)>,
@@ -107,6 +115,8 @@ pub(crate) struct Inner {
     pub(crate) slack: BTreeMap<String, ApprovalRequest>,
     pub(crate) slack_is_down: bool,
     pub(crate) topic_is_down: bool,
+    /// What the senders of SNS messages were answered, by the message.
+    pub(crate) answered: BTreeMap<String, String>,
     pub(crate) whispered: Vec<String>,
     /// The stack's change sets; `None` is somebody else's.
     pub(crate) change_sets: BTreeMap<String, Option<MadeChangeSet>>,

@@ -1,5 +1,6 @@
 //! Configurations and the errors about them.
 
+use super::after::OnAlarm;
 use super::examples::EXAMPLES;
 use super::*;
 use crate::samples::{STACK_ID, web};
@@ -193,4 +194,91 @@ fn approvals_that_can_never_be_given_are_refused() {
 fn a_stack_may_be_an_arn() {
     assert!(parse(&format!(r#"{{"stack":"{STACK_ID}"}}"#)).is_ok());
     assert!(parse(r#"{"stack":"arn:aws:s3:::web"}"#).is_err());
+}
+
+fn verify_minutes(verify: &str) -> Option<u32> {
+    let json = format!(r#"{{"stack":"web","verify":{verify}}}"#);
+    parse(&json).expect(verify).config.verify.minutes
+}
+
+#[test]
+fn ecs_is_verified_for_thirty_minutes_unless_the_configuration_says_otherwise() {
+    let silent = parse(r#"{"stack":"web"}"#).expect("valid").config;
+    assert_eq!((silent.verify.minutes, silent.bake), (Some(30), None));
+    assert_eq!(verify_minutes("true"), Some(30));
+    assert_eq!(verify_minutes("false"), None);
+    for minutes in [1, 1440] {
+        assert_eq!(verify_minutes(&format!(r#"{{"minutes":{minutes}}}"#)), Some(minutes));
+    }
+}
+
+#[test]
+fn a_wrong_verify_is_refused_with_its_key_and_what_was_expected() {
+    let with = |verify: &str| format!(r#"{{"stack":"web","verify":{verify}}}"#);
+    let choice = "`true`, `false` or an object with `minutes`";
+    for (wrong, found) in [
+        ("30", "found `30`"),
+        (r#""true""#, "found the text `true`"),
+        ("null", "null"),
+        ("[30]", "a list"),
+    ] {
+        refuses(&with(wrong), &["key `verify`", found, choice]);
+    }
+    for minutes in ["0", "1441"] {
+        let verify = format!(r#"{{"minutes":{minutes}}}"#);
+        refuses(&with(&verify), &["key `verify.minutes`", minutes, "1-1440 minutes"]);
+    }
+    refuses(&with(r#"{"minutes":"30"}"#), &["key `verify.minutes`", "the text `30`"]);
+    refuses(&with(r#"{"minutes":-1}"#), &["key `verify.minutes`", "found `-1`"]);
+    refuses(&with("{}"), &["key `verify.minutes`", "it is missing"]);
+    refuses(&with(r#"{"minuts":30}"#), &["key `verify.minuts`", "did you mean `minutes`?"]);
+}
+
+#[test]
+fn a_bake_has_its_time_its_alarms_and_what_an_alarm_does() {
+    let rule = |bake: &str| {
+        let json = format!(r#"{{"stack":"web","bake":{bake}}}"#);
+        parse(&json).expect(bake).config.bake.expect("a bake")
+    };
+    let arn = "arn:aws:cloudwatch:us-east-1:012345678912:alarm:web 5xx: rate";
+    let bake = rule(&format!(r#"{{"minutes":1440,"alarms":["web-5xx","{arn}"]}}"#));
+    assert_eq!((bake.minutes, bake.on_alarm), (1440, OnAlarm::Rollback));
+    assert_eq!(bake.alarms, ["web-5xx", arn]);
+    for (word, effect) in
+        [("rollback", OnAlarm::Rollback), ("hold", OnAlarm::Hold), ("tell", OnAlarm::Tell)]
+    {
+        let bake = rule(&format!(r#"{{"minutes":1,"alarms":["a"],"on_alarm":"{word}"}}"#));
+        assert_eq!(bake.on_alarm, effect);
+    }
+}
+
+#[test]
+fn a_wrong_bake_is_refused_with_its_key_and_what_was_expected() {
+    let with = |bake: &str| format!(r#"{{"stack":"web","bake":{bake}}}"#);
+    for (wrong, words) in [
+        ("true", ["key `bake`", "`true`"]),
+        (r#"{"alarms":["a"]}"#, ["key `bake.minutes`", "it is missing"]),
+        (r#"{"minutes":60}"#, ["key `bake.alarms`", "it is missing"]),
+        (r#"{"minutes":0,"alarms":["a"]}"#, ["key `bake.minutes`", "1-1440 minutes"]),
+        (r#"{"minutes":1441,"alarms":["a"]}"#, ["key `bake.minutes`", "1-1440 minutes"]),
+        (r#"{"minutes":60,"alarms":[]}"#, ["key `bake.alarms`", "1-10 alarms"]),
+        (r#"{"minutes":60,"alarms":"a"}"#, ["key `bake.alarms`", "the text `a`"]),
+        (r#"{"minutes":60,"alarms":[""]}"#, ["key `bake.alarms`", "CloudWatch alarms"]),
+        (
+            r#"{"minutes":60,"alarms":["arn:aws:sns:us-east-1:012345678912:x"]}"#,
+            ["key `bake.alarms`", "CloudWatch alarms"],
+        ),
+        (
+            r#"{"minutes":60,"alarms":["a"],"on_alarm":"roll back"}"#,
+            ["key `bake.on_alarm`", "did you mean `rollback`?"],
+        ),
+        (r#"{"minutes":60,"alarm":["a"]}"#, ["key `bake.alarm`", "did you mean `alarms`?"]),
+    ] {
+        refuses(&with(wrong), &words);
+    }
+    let eleven = (0..11).map(|n| format!("\"a{n}\"")).collect::<Vec<_>>().join(",");
+    refuses(
+        &with(&format!(r#"{{"minutes":60,"alarms":[{eleven}]}}"#)),
+        &["key `bake.alarms`", "1-10 alarms"],
+    );
 }

@@ -18,6 +18,14 @@ pub struct KnownServices {
     pub as_of: Option<Timestamp>,
     /// The services.
     pub list: Vec<KnownService>,
+    /// Whether the promotion of what the stack names has failed, since ECS did not come to run it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub has_failed: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(it: &bool) -> bool {
+    !it
 }
 
 /// One service, and what it was last seen running.
@@ -83,7 +91,7 @@ impl KnownServices {
                 }),
             }
         });
-        Self { as_of: stack_updated_at, list: list.collect() }
+        Self { as_of: stack_updated_at, list: list.collect(), has_failed: self.has_failed }
     }
 
     /// The services that run another image than the stack names.
@@ -115,3 +123,6 @@ fn runs(service: &Service) -> Option<&Workload> {
     let only = with_tasks.next()?;
     with_tasks.next().is_none().then_some(only)
 }
+
+#[cfg(test)]
+mod tests;

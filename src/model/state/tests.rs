@@ -8,8 +8,9 @@ use crate::model::bake::WatchedAlarm;
 use crate::model::command::{Trace, Via};
 use crate::model::config::Mode;
 use crate::model::ecs::known::KnownService;
-use crate::model::limits::{SERVICES, cut_changes};
+use crate::model::limits::{APPROVERS_OF_A_NOTICE, SERVICES, cut_changes};
 use crate::model::notes::{Candidate, ChangeNotes, Direction};
+use crate::model::notice::Thread;
 use crate::model::promotion::{Basis, End};
 use crate::samples;
 
@@ -68,7 +69,7 @@ fn services(many: usize) -> KnownServices {
         is_promoted: false,
     };
     let list = vec![service; many.min(SERVICES)];
-    KnownServices { as_of: Some(Timestamp::MAX), list }
+    KnownServices { as_of: Some(Timestamp::MAX), list, has_failed: true }
 }
 
 fn candidates(text: &str, many: usize) -> Candidates {
@@ -88,6 +89,7 @@ fn request(text: &str, many: usize) -> ApprovalRequest {
         note: Some(note(text)),
         notes: notes(text, many),
         way_back: Some(Digest::of(b"x")),
+        way_back_commit: longest_commit(),
         commit: longest_commit(),
         tag: Some(longest_tag()),
         running_tag: Some(text.to_owned()),
@@ -147,6 +149,15 @@ fn full(text: &str, many: usize) -> State {
     let notice = Notice {
         changes: vec![long(); many],
         expires_at: Some(at),
+        about: Some(long()),
+        thread: Some(Thread {
+            channel: "C".repeat(80),
+            ts: "1".repeat(40),
+            approvers: vec!["U".repeat(64); APPROVERS_OF_A_NOTICE],
+            runs: true,
+            way_back: Some(digest.clone()),
+            way_back_commit: longest_commit(),
+        }),
         ..promotion.notice(Outcome::ApprovalRequested, long(), at)
     };
     let change_set = KnownChangeSet {

@@ -3,6 +3,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
+use jiff::Timestamp;
+use serde::Serialize;
 
 use super::if_unchanged;
 use crate::error::Error;
@@ -19,6 +21,17 @@ const ASKED: &str = "request";
 const SESSION: &str = "session";
 /// The number of days after its end for which a request can still be found.
 const ASKED_DAYS: i64 = 90;
+
+/// The item of an SNS message in its own partition.
+const ANSWERED: &str = "answered";
+/// For how many days it is known that a message was answered. Lambda retries for some hours.
+const ANSWERED_DAYS: i64 = 7;
+
+/// The record of an SNS message whose sender was answered.
+#[derive(Serialize)]
+struct Answered {
+    at: Timestamp,
+}
 
 impl Clients {
     /// Reads the repository and digest of a request by the request's id.
@@ -41,6 +54,26 @@ impl Clients {
         let expires_at = request.expires_at.as_second() + ASKED_DAYS * 24 * 60 * 60;
         let put = self.put(&asked_partition(&request.id), ASKED, &asked, nonce)?;
         Ok(put.item("expires_at", AttributeValue::N(expires_at.to_string())))
+    }
+
+    /// Whether the sender of an SNS message was answered.
+    pub(in super::super) async fn is_answered(&self, message: &str) -> Result<bool, Error> {
+        Ok(self.item(&message_partition(message), ANSWERED).await?.is_some())
+    }
+
+    /// Notes that the sender of an SNS message was answered.
+    pub(in super::super) async fn note_answered(
+        &self,
+        message: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let nonce = (self.nonce)()?;
+        let partition = message_partition(message);
+        let resource = self.resource(&partition, ANSWERED);
+        let put = self.put(&partition, ANSWERED, &Answered { at: now }, &nonce)?;
+        let expires_at = now.as_second() + ANSWERED_DAYS * 24 * 60 * 60;
+        let put = put.item("expires_at", AttributeValue::N(expires_at.to_string()));
+        self.write(vec![put], &nonce, &resource).await.map(drop)
     }
 
     /// Reads a board's session. The read is strongly consistent, so a session is found right after
@@ -70,6 +103,11 @@ impl Clients {
             Applied::Conflict
         })
     }
+}
+
+/// The partition of an SNS message. No repository can have such a name.
+fn message_partition(id: &str) -> String {
+    format!("#message-{id}")
 }
 
 /// The partition of a session. No repository can have such a name.
