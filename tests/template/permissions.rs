@@ -266,6 +266,7 @@ fn the_role_may_read_each_parameter_that_the_code_reads_and_no_other() {
         settings.app_parameter(&web),
         settings.secret_parameter(Secret::SlackSigningSecret),
         settings.secret_parameter(Secret::SlackBotToken),
+        settings.secret_parameter(Secret::GitToken),
         format!("{DEFAULT_PREFIX}/link-secret"),
         format!("{DEFAULT_PREFIX}/public-url"),
     ];

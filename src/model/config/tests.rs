@@ -282,3 +282,17 @@ fn a_wrong_bake_is_refused_with_its_key_and_what_was_expected() {
         &["key `bake.alarms`", "1-10 alarms"],
     );
 }
+
+#[test]
+fn the_place_is_called_by_its_name_or_by_the_tags_prefix() {
+    let of = |prefix: &str, named: Option<&str>| {
+        let json = format!(r#"{{"stack":"web","tag_prefix":"{prefix}"}}"#);
+        parse(&json).expect("valid").environment(named)
+    };
+    assert_eq!(of("production_", None), "production");
+    assert_eq!(of("eu-west-", Some("")), "eu-west");
+    assert_eq!(of("live", None), "live");
+    assert_eq!(of("_", None), "production");
+    assert_eq!(of("production_", Some("Production EU <1>")), "Production EU 1");
+    assert_eq!(of(&"p".repeat(75), None).chars().count(), 40);
+}
