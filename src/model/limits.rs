@@ -18,7 +18,10 @@ pub const CHANGE: usize = 200;
 pub const CHANGES_OF_A_NOTICE: usize = 10;
 
 /// The most people who approved that a notice mentions.
-pub const APPROVERS_OF_A_NOTICE: usize = 10;
+pub const APPROVERS_OF_A_NOTICE: usize = 5;
+
+/// The most bytes of what a notice is about.
+pub const ABOUT: usize = 80;
 
 /// The most lines of changes in a request, which pages show for days.
 pub const CHANGES_OF_A_REQUEST: usize = 20;
@@ -50,8 +53,8 @@ pub const SUBJECT: usize = 200;
 /// The longest author of a commit, in characters and in bytes.
 pub const AUTHOR: usize = 60;
 
-/// The most notices that wait to be sent and keep their change notes.
-pub const UNTOLD_WITH_NOTES: usize = 4;
+/// The most notices that wait to be sent and keep their change notes and their thread in Slack.
+pub const UNTOLD_WITH_NOTES: usize = 3;
 
 /// The most ECS services of one stack whose images are remembered.
 pub const SERVICES: usize = 60;

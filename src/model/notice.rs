@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::answer::Outcome;
-use crate::model::limits::{BY, CHANGES_OF_A_NOTICE, VALUE, cut, cut_changes, kept_reason};
+use crate::model::limits::{ABOUT, BY, CHANGES_OF_A_NOTICE, VALUE, cut, cut_changes, kept_reason};
 use crate::model::notes::{ChangeNotes, CommitNote};
 use crate::model::{Commit, Digest, RequestId, Tag};
 
@@ -97,7 +97,7 @@ impl Notice {
         self.reason = kept_reason(&self.reason);
         self.previous_tag = self.previous_tag.as_deref().map(|tag| cut(tag, VALUE));
         self.rolls_back = self.rolls_back.as_deref().map(|from| cut(from, VALUE));
-        self.about = self.about.as_deref().map(|about| cut(about, VALUE));
+        self.about = self.about.as_deref().map(|about| cut(about, ABOUT));
         cut_changes(&mut self.changes, CHANGES_OF_A_NOTICE);
         self
     }

@@ -169,12 +169,15 @@ fn of_history(history: &History) -> String {
 /// What the command would come to. For a rollback: from what to what it would go.
 fn would_answer(plan: &PromotionPlan) -> String {
     let app = plan.repository.as_ref().map_or(UNKNOWN, Repository::as_str);
-    let would = outcome(plan.would, plan.of.is_some());
     match &plan.way_back {
-        Some(way) => format!("{app}: rollback would answer {would} ({})", way.words()),
+        Some(way) if plan.would == Outcome::Promoted => {
+            format!("{app}: rollback would go {}", way.words())
+        }
+        Some(way) => format!("{app}: rollback would answer {} ({})", plan.would, way.words()),
         None => format!(
-            "{app}: {} would answer {would} ({} → {})",
+            "{app}: {} would answer {} ({} → {})",
             plan.of.unwrap_or("promote"),
+            plan.would,
             plan.previous_tag.as_deref().unwrap_or(UNKNOWN),
             plan.tag.as_ref().map_or(UNKNOWN, Tag::as_str),
         ),

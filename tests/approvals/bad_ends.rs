@@ -49,8 +49,9 @@ fn a_failure_is_told_once_to_those_who_approved() {
 fn a_claimed_name_is_not_mentioned() {
     let world = asking();
     let digest = pushed(&world, "abc1234");
-    let words =
-        format!(r#"{{"action":"approve","app":"web","digest":"{digest}","by":"<@UALICE>"}}"#);
+    let words = format!(
+        r#"{{"action":"approve","repository":"web","digest":"{digest}","by":"<@UALICE>"}}"#
+    );
     command(&world, &words, "promoted");
     world.fail_update("no");
     answers(&world, &stack_changed(), "failed");

@@ -193,7 +193,7 @@ fn orders_need_one_listed_person() {
     assert!(world.writes(BOB, "resume web", "4").contains("resumed"));
     assert!(world.writes(MALLORY, "rollback web", "5").contains("refused"));
     assert_runs(&world, &second, "bbbbbbb");
-    assert!(world.writes(ALICE, "rollback web", "6").contains("promoted"));
+    assert!(world.writes(ALICE, "rollback web", "6").contains("rolling back"));
     assert!(world.writes(MALLORY, "cancel web", "7").contains("refused"));
     assert!(world.writes(BOB, "cancel web", "8").contains("cancelled"));
     world.fail_update("cancelled");

@@ -214,7 +214,23 @@ fn a_rollback_is_called_a_rollback_and_names_from_what_to_what() {
         words(&answer.into()),
         words(&Reply::Report(Report::Status(Box::new(under_way)))),
     ];
-    insta::assert_snapshot!(shortened(&all.join("\n\n")), @r"");
+    insta::assert_snapshot!(shortened(&all.join("\n\n")), @r"
+    web: rollback would go ccccccc → bbbbbbb, deployed Tue 17 Mar 14:02 UTC by alice, ran 3 days.
+
+    web: rollback would answer refused (ccccccc → bbbbbbb, deployed Tue 17 Mar 14:02 UTC by alice, ran 3 days). there is no such image any more
+
+    web: the last promotions, newest first
+    • production_9fceb02 queued by alice, 2026-03-17T09:41:30Z
+    • production_9fceb02 rolled back by alice, 2026-03-17T09:41:30Z
+
+    web: rolling back. CloudFormation accepted the update
+
+    web runs production_9fceb02 (mode auto)
+    • since 2026-03-17T09:41:30Z, by alice
+    • stack web is in UPDATE_COMPLETE
+    • newest: sha256:2 (latest)
+    • under way: rolling back from production_bad to production_9fceb02 by alice, since 2026-03-17T09:41:30Z
+    ");
 }
 
 #[test]
@@ -239,5 +255,26 @@ fn a_status_says_what_ecs_and_the_alarms_show() {
         [words(&status), words_for_outsiders(&status)].join("\n\n")
     });
     assert!(!all[0].split("\n\n").nth(1).unwrap_or_default().contains("ECS"));
-    insta::assert_snapshot!(shortened(&all.join("\n\n")), @r"");
+    insta::assert_snapshot!(shortened(&all.join("\n\n")), @r"
+    web runs production_9fceb02 (mode auto)
+    • since 2026-03-17T09:41:30Z, by alice
+    • stack web is in UPDATE_COMPLETE
+    • newest: sha256:2 (latest)
+    • on its way in ECS: production_9fceb02: 1 of 2 tasks of ECS service `web` run it
+
+    web runs production_9fceb02 (mode auto)
+    • since 2026-03-17T09:41:30Z, by alice
+    • under way: production_9fceb02, since 2026-03-17T09:41:30Z
+
+    web runs production_9fceb02 (mode auto)
+    • since 2026-03-17T09:41:30Z, by alice
+    • stack web is in UPDATE_COMPLETE
+    • newest: sha256:2 (latest)
+    • production_9fceb02 bakes until 11:00 UTC
+    • ECS service `web` runs sha256:7, not the image that the stack names
+
+    web runs production_9fceb02 (mode auto)
+    • since 2026-03-17T09:41:30Z, by alice
+    • production_9fceb02 bakes
+    ");
 }
