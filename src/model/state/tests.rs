@@ -68,7 +68,7 @@ fn services(many: usize) -> KnownServices {
         is_promoted: false,
     };
     let list = vec![service; many.min(SERVICES)];
-    KnownServices { as_of: Some(Timestamp::MAX), list }
+    KnownServices { as_of: Some(Timestamp::MAX), list, has_failed: true }
 }
 
 fn candidates(text: &str, many: usize) -> Candidates {
