@@ -228,10 +228,7 @@ fn last_deployed(draft: &Draft<'_>) -> Decided<Result<Target, String>> {
 
 /// The promotion to what the stack names, if it is not among the deployed ones: it is being
 /// verified, or ECS did not come to run it.
-fn unproven<'d>(
-    draft: &'d Draft<'_>,
-    present: Option<&Digest>,
-) -> Decided<Option<&'d Promotion>> {
+fn unproven<'d>(draft: &'d Draft<'_>, present: Option<&Digest>) -> Decided<Option<&'d Promotion>> {
     if let Some(verifying) = &draft.state.verifying {
         return Ok(Some(&verifying.promotion));
     }
