@@ -127,10 +127,20 @@ fn carry_on(draft: Draft<'_>) -> MayEnd<Draft<'_>> {
         return Ok(Break(send_cancel(draft, &under_way)));
     }
     let waiting = draft.state.open.iter().find(|open| !open.via.is_automation()).cloned();
-    match waiting.filter(|_| draft.stack.phase() == Phase::AtRest) {
+    match waiting.filter(|open| draft.stack.phase() == Phase::AtRest || is_untold(&draft, open)) {
         Some(open) => promote(draft, &open.digest, &Cause::again(&open)).map(Break),
         None => Ok(Continue(draft)),
     }
+}
+
+/// Whether CloudFormation is at a rollback of which nobody was told, since the process died right
+/// after it was sent. No command comes again for one that an alarm caused.
+fn is_untold(draft: &Draft<'_>, open: &Promotion) -> bool {
+    open.via == Via::Alarm
+        && open.sent_at.is_some()
+        && open.accepted_at.is_none()
+        && draft.stack.phase() == Phase::Busy
+        && draft.value() == open.tag.as_str()
 }
 
 /// An update that a newer promotion had replaced arrived after all. The newest image replaces it;

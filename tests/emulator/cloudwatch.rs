@@ -10,7 +10,7 @@ use super::http::Response;
 #[derive(Debug, Clone)]
 pub(crate) struct Alarm {
     pub(crate) name: String,
-    pub(crate) is_composite: bool,
+    is_composite: bool,
     state: &'static str,
     since: jiff::Timestamp,
 }
@@ -26,6 +26,11 @@ impl Alarm {
     pub(crate) fn new(name: &str) -> Alarm {
         let since = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24);
         Alarm { name: name.to_owned(), is_composite: false, state: "OK", since }
+    }
+
+    /// The same, of other alarms.
+    pub(crate) fn composite(name: &str) -> Alarm {
+        Alarm { is_composite: true, ..Alarm::new(name) }
     }
 
     /// Its state becomes another one now.

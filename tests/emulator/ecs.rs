@@ -49,6 +49,8 @@ pub(crate) struct Service {
     repository: String,
     revisions: Vec<Revision>,
     deployment: Deployment,
+    /// The revision of the last deployment that was complete.
+    stable: Option<usize>,
     /// Tasks that stopped: of which revision, and why.
     stopped: Vec<(usize, String)>,
 }
@@ -76,6 +78,7 @@ impl Service {
                 target: 0,
                 back_to: None,
             },
+            stable: None,
             stopped: vec![],
         };
         service.deploy(tag, &image.digest());
@@ -101,12 +104,12 @@ impl Service {
         };
     }
 
-    /// So many tasks of the deployment run, and so many fewer of the revision before.
+    /// So many tasks of the deployment run, and so many fewer of what was complete before.
     pub(crate) fn move_tasks(&mut self, tasks: u32) {
         let target = self.deployment.target;
         self.revisions.iter_mut().for_each(|revision| revision.tasks = 0);
         self.revisions[target].tasks = tasks;
-        if let Some(before) = target.checked_sub(1) {
+        if let Some(before) = self.stable.filter(|stable| *stable != target) {
             self.revisions[before].tasks = self.desired.saturating_sub(tasks);
         }
     }
@@ -115,12 +118,13 @@ impl Service {
     pub(crate) fn complete(&mut self) {
         self.move_tasks(self.desired);
         (self.deployment.status, self.deployment.stage) = ("SUCCESSFUL", "");
+        self.stable = Some(self.deployment.target);
     }
 
     /// The deployment's tasks stop again and again, and ECS's circuit breaker goes back.
     pub(crate) fn trip(&mut self, reason: &str) {
         let target = self.deployment.target;
-        let back_to = target.checked_sub(1).expect("a revision before");
+        let back_to = self.stable.expect("a deployment that was complete");
         self.move_tasks(0);
         self.stopped.push((target, "Essential container in task exited".to_owned()));
         self.deployment.status = "ROLLBACK_SUCCESSFUL";

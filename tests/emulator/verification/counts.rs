@@ -1,5 +1,7 @@
 //! What looks cost where there is nothing to do, and how much memory they take.
 
+use serde_json::Value;
+
 use super::{deploy, often, only_result};
 use crate::emulator::ecs::{Controller, Service};
 use crate::emulator::image::Image;
@@ -8,11 +10,12 @@ use crate::emulator::world::{FIRST_TAG, World};
 const MOST_MEMORY: u64 = 64 * 1024 * 1024;
 
 /// The calls of a look that are about the app, and not about all apps.
-fn own_calls(world: &World) -> Vec<String> {
+pub(super) fn own_calls(world: &World) -> Vec<String> {
     let calls = world.cloud.calls().into_iter().filter(|call| {
         let is_list = call.op == "ssm:GetParametersByPath";
-        let key = &call.body["Key"]["app"]["S"];
-        !is_list && !key.as_str().is_some_and(|key| key.starts_with('#'))
+        let keys = [&call.body["Key"]["app"]["S"], &call.body["Item"]["app"]["S"]];
+        let is_of_all = |key: &&Value| key.as_str().is_some_and(|key| key.starts_with('#'));
+        !is_list && !keys.iter().any(is_of_all)
     });
     calls.map(|call| call.op).collect()
 }

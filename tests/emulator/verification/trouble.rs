@@ -157,7 +157,7 @@ async fn what_people_named_goes_out_although_ecs_is_slow() {
         cloudformation_is_done(&world, &Image::build(0)).await;
         world.answer(&world.stack_changed("web")).await;
         for op in CALLS {
-            world.cloud.slow_down_only(op, Duration::from_millis(2_600));
+            world.cloud.slow_down_only(op, Duration::from_secs(3));
         }
         let newest = Image::build(1);
         world.push(&newest, &["latest"]).await;
