@@ -224,7 +224,7 @@ async fn a_process_that_dies_while_an_alarm_takes_a_promotion_back_makes_one_rol
 async fn the_status_shows_until_when_it_bakes_and_what_each_alarm_shows() {
     let Some((world, ..)) = world_that_bakes("rollback").await else { return };
     let answer = world.answer(&world.stack_changed("web")).await;
-    assert_eq!(reason(&answer).is_empty(), false, "{answer}");
+    assert!(reason(&answer).starts_with("it runs already"), "{answer}");
     let status = world.answer(&json!({ "action": "status", "repository": "web" })).await;
     let alarms = status["bake"]["alarms"].to_string();
     for words in ["web-5xx", "web-any", "OK"] {

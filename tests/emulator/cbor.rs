@@ -18,31 +18,30 @@ pub(crate) fn written(value: &Value) -> Vec<u8> {
 }
 
 fn value(from: &mut Decoder<'_>) -> Result<Value, DeserializeError> {
-    Ok(match from.datatype()? {
-        Type::Map | Type::MapIndef => {
-            let mut left = from.map()?;
-            let mut map = Map::new();
-            while has_more(from, &mut left)? {
-                let key = from.string()?;
-                map.insert(key, value(from)?);
-            }
-            Value::Object(map)
+    let kind = from.datatype()?;
+    if matches!(kind, Type::Map | Type::MapIndef) {
+        let mut left = from.map()?;
+        let mut map = Map::new();
+        while has_more(from, &mut left)? {
+            let key = from.string()?;
+            map.insert(key, value(from)?);
         }
-        Type::Array | Type::ArrayIndef => {
-            let mut left = from.list()?;
-            let mut list = vec![];
-            while has_more(from, &mut left)? {
-                list.push(value(from)?);
-            }
-            Value::Array(list)
+        return Ok(Value::Object(map));
+    }
+    if matches!(kind, Type::Array | Type::ArrayIndef) {
+        let mut left = from.list()?;
+        let mut list = vec![];
+        while has_more(from, &mut left)? {
+            list.push(value(from)?);
         }
-        Type::String | Type::StringIndef => Value::from(from.string()?),
-        Type::Bool => Value::from(from.boolean()?),
-        _ => {
-            from.skip()?;
-            Value::Null
-        }
-    })
+        return Ok(Value::Array(list));
+    }
+    if matches!(kind, Type::String | Type::StringIndef) {
+        return Ok(Value::from(from.string()?));
+    }
+    // Requests have nothing else.
+    from.skip()?;
+    Ok(Value::Null)
 }
 
 /// Whether another item follows in a list or map, which says how many it has or ends with a break.

@@ -51,7 +51,6 @@ async fn the_hourly_look_makes_one_more_call_for_each_ten_services() {
             let answer = world.answer(&world.event("scheduled.json")).await;
             assert_eq!(only_result(&answer)["outcome"], "unchanged", "{answer}");
             let own = own_calls(&world);
-            eprintln!("{services} services, {look} hourly look: {} calls {own:?}", own.len());
             assert!(own.len() <= most, "{services} services, {look} look: {own:?}");
             let asked = own.iter().filter(|op| op.starts_with("ecs:")).count();
             assert_eq!(asked, services.div_ceil(10), "{services} services: {own:?}");
@@ -61,6 +60,21 @@ async fn the_hourly_look_makes_one_more_call_for_each_ten_services() {
         world.answer(&often()).await;
         assert_eq!(own_calls(&world), ["dynamodb:BatchGetItem"], "the look of five minutes");
     }
+}
+
+#[tokio::test]
+async fn the_hourly_look_makes_two_more_calls_where_tasks_are_asked() {
+    let Some(world) = world_with_services(1).await else { return };
+    world.service("web", |service| service.controller = Controller::External);
+    // ECS shows no revision any more: what was known of it is replaced once.
+    world.answer(&world.event("scheduled.json")).await;
+    world.cloud.forget_calls();
+    let answer = world.answer(&world.event("scheduled.json")).await;
+    assert_eq!(only_result(&answer)["outcome"], "unchanged", "{answer}");
+    let own = own_calls(&world);
+    let asked: Vec<&String> = own.iter().filter(|op| op.starts_with("ecs:")).collect();
+    assert_eq!(asked, ["ecs:DescribeServices", "ecs:ListTasks", "ecs:DescribeTasks"]);
+    assert_eq!(own.len(), 6, "{own:?}");
 }
 
 #[tokio::test]
@@ -88,6 +102,5 @@ async fn a_look_at_many_services_and_tasks_takes_little_memory() {
     }
     assert_eq!(super::times_told(&world, "deployed"), 2);
     let peak = sandbox.peak_memory().expect("Linux says it");
-    eprintln!("40 services: {} MiB at the peak", peak >> 20);
     assert!(peak < MOST_MEMORY, "{} MiB", peak >> 20);
 }
