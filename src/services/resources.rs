@@ -57,3 +57,6 @@ fn exists(resource: &StackResourceSummary) -> bool {
     resource.resource_status() != Some(&ResourceStatus::DeleteComplete)
         && resource.physical_resource_id().is_some_and(|id| !id.is_empty())
 }
+
+#[cfg(test)]
+mod tests;
