@@ -57,7 +57,7 @@ fn known(names: &[&str]) -> KnownServices {
         digest: Some(DIGEST.parse().expect("a digest")),
         is_promoted: true,
     });
-    KnownServices { as_of: updated_stack().updated_at, list: list.collect() }
+    KnownServices { as_of: updated_stack().updated_at, list: list.collect(), has_failed: false }
 }
 
 async fn read(wanted: ServicesWanted, recordings: Vec<Recording>) -> Result<Vec<Service>, Error> {

@@ -103,7 +103,7 @@ async fn the_resources_are_listed_again_after_an_update_of_the_stack() {
 async fn a_stack_without_services_asks_ecs_nothing() {
     assert_eq!(glance(KnownServices::default(), vec![resources(&[])]).await, []);
     assert_eq!(verify(vec![resources(&[])]).await, []);
-    let none = KnownServices { as_of: updated_stack().updated_at, list: vec![] };
+    let none = KnownServices { as_of: updated_stack().updated_at, list: vec![], has_failed: false };
     assert_eq!(glance(none, vec![]).await, [], "and no list of resources where that is known");
 }
 
