@@ -5,15 +5,17 @@ mod carry_out;
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use tracing::{Instrument, info, info_span, warn};
 
 use crate::decide::{Plan, Stages, Step, Trigger, decide};
 use crate::error::Error;
 use crate::model::answer::Answer;
 use crate::model::config::{App, ConfigError};
+use crate::model::ecs::Service;
 use crate::model::report::Reply;
 use crate::world::action::Action;
-use crate::world::snapshot::{Learned, Question, Snapshot, Subject};
+use crate::world::snapshot::{Learned, Question, ServicesWanted, Snapshot, Subject};
 use crate::world::{NotUpdated, World};
 use carry_out::{CarriedOut, Interruption, carry_out};
 
@@ -99,6 +101,16 @@ struct Look<'a> {
     app: Cow<'a, App>,
     learned: Learned,
     lost_answers: u32,
+    services: Option<ServicesRead>,
+}
+
+/// Services that an earlier round read. They are kept, as a search is: the read may take longer
+/// than the time for which the other reads of a look are valid, and an update would never go out.
+struct ServicesRead {
+    with_deployments: bool,
+    /// Another update of the stack means another deployment.
+    stack_updated_at: Option<Timestamp>,
+    list: Vec<Service>,
 }
 
 /// What one round carries out.
@@ -117,7 +129,12 @@ impl Decision {
 
 impl<'a> Look<'a> {
     fn at(app: &'a App) -> Self {
-        Self { app: Cow::Borrowed(app), learned: Learned::default(), lost_answers: 0 }
+        Self {
+            app: Cow::Borrowed(app),
+            learned: Learned::default(),
+            lost_answers: 0,
+            services: None,
+        }
     }
 
     /// Observes, decides and applies once. Returns `None` if another round is needed.
@@ -178,6 +195,9 @@ impl<'a> Look<'a> {
                         None => return Ok(self.deleted()),
                     }
                 }
+                Step::Read(Question::Services(wanted)) => {
+                    self.read_services(world, wanted, seen).await?
+                }
                 Step::Read(question) => world.read(&self.app, &question, seen).await?,
                 Step::LookAgain(stages) => {
                     self.learned.vain_looks += u32::from(stages.is_empty());
@@ -192,6 +212,30 @@ impl<'a> Look<'a> {
             resource: format!("the decision about `{}`", self.app.repository),
             problem: format!("it asked for more than {MOST_READS} reads"),
         })
+    }
+
+    /// Reads the stack's services, if no earlier round did.
+    async fn read_services<W: World>(
+        &mut self,
+        world: &W,
+        wanted: ServicesWanted,
+        seen: &mut Snapshot,
+    ) -> Result<(), Error> {
+        let with_deployments = wanted.with_deployments;
+        let stack_updated_at = seen.stack.as_ref().and_then(|stack| stack.updated_at);
+        let is_same = |read: &&ServicesRead| {
+            read.with_deployments == with_deployments && read.stack_updated_at == stack_updated_at
+        };
+        if let Some(read) = self.services.as_ref().filter(is_same) {
+            seen.services = Some(Ok(read.list.clone()));
+            return Ok(());
+        }
+        world.read(&self.app, &Question::Services(wanted), seen).await?;
+        if let Some(Ok(list)) = &seen.services {
+            let list = list.clone();
+            self.services = Some(ServicesRead { with_deployments, stack_updated_at, list });
+        }
+        Ok(())
     }
 
     /// Answers about an app whose configuration was deleted in the meantime.

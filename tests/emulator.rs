@@ -9,9 +9,12 @@ mod signature;
 mod emulator {
     // The stage.
     mod backend;
+    mod cbor;
     mod cloud;
     mod cloudformation;
+    mod cloudwatch;
     mod ecr;
+    mod ecs;
     mod fake_slack;
     mod fault;
     mod http;
@@ -23,6 +26,7 @@ mod emulator {
 
     // The tests.
     mod a_minute;
+    mod bake;
     mod board;
     mod cancels;
     mod commands;
@@ -44,4 +48,5 @@ mod emulator {
     mod shared_stack;
     mod slack;
     mod speed;
+    mod verification;
 }

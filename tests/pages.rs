@@ -7,9 +7,12 @@
 #[expect(dead_code, reason = "the pages need a part of it")]
 mod emulator {
     pub(crate) mod backend;
+    pub(crate) mod cbor;
     pub(crate) mod cloud;
     pub(crate) mod cloudformation;
+    pub(crate) mod cloudwatch;
     pub(crate) mod ecr;
+    pub(crate) mod ecs;
     pub(crate) mod fake_slack;
     pub(crate) mod fault;
     pub(crate) mod http;

@@ -30,8 +30,8 @@ pub(super) fn watch(mut draft: Draft<'_>) -> MayEnd<Draft<'_>> {
         draft.state.bake = None;
         return Ok(Continue(draft));
     };
-    // What a person promotes next ends the bake, and what a person cancels is cancelled first. While
-    // CloudFormation is at work, an alarm may go back to OK.
+    // What a person promotes next ends the bake, and what a person cancels is cancelled first.
+    // While CloudFormation is at work, an alarm may go back to OK.
     let is_at_rest = draft.stack.phase() == Phase::AtRest;
     let is_a_persons = |open: &Promotion| !open.via.is_automation() || open.cancelled_by.is_some();
     if draft.state.open.iter().any(is_a_persons) {

@@ -172,10 +172,12 @@ fn send_now(
 }
 
 /// The stack is busy, and automation's promotion waits. People were already told of a promotion
-/// that a person had queued.
+/// that a person had queued, and of one that was deployed.
 fn wait_its_turn(draft: Draft<'_>, open: Option<&Promotion>, cause: &Cause<'_>) -> Plan {
     let reason = busy(&draft);
-    if open.is_some_and(|open| !open.via.is_automation()) {
+    // What the stack named before somebody else's update waits for nothing.
+    let is_named = draft.running_digest() == draft.subject.digest;
+    if is_named || open.is_some_and(|open| !open.via.is_automation()) {
         return draft.nothing(Outcome::Queued, reason);
     }
     wait(draft, Outcome::Queued, reason, cause)

@@ -63,6 +63,11 @@ fn aim(draft: &Draft<'_>, image: Option<&ImageRef>) -> Decided<Result<Aim, Strin
     let under_way = draft.under_way_now()?;
     let target = match (image, &under_way) {
         (Some(image), _) => named_before(draft, image)?,
+        // An alarm has begun to roll back: that is what a person means too.
+        (None, Some(open)) if open.via == Via::Alarm => {
+            let (digest, tag) = (open.digest.clone(), Some(open.tag.clone()));
+            return Ok(Ok(Aim { target: Target { digest, tag }, under_way, is_named: true }));
+        }
         // What the stack returns to when the update is cancelled.
         (None, Some(_)) => present(draft),
         (None, None) => last_deployed(draft)?,
@@ -328,17 +333,26 @@ fn of_tag(draft: &Draft<'_>, deployed: &[&Ended], tag: &str) -> Decided<Option<D
     })
 }
 
-/// The images that were rolled back from and not deployed again since.
+/// The images that were rolled back from and not deployed again since. Whoever rolled back did not
+/// want them, also where the rollback failed.
 fn left_behind(draft: &Draft<'_>, deployed: &[&Ended]) -> Decided<Vec<Digest>> {
     let mut left_behind: Vec<Digest> = Vec::new();
     let mut redeployed: Vec<&Digest> = Vec::new();
-    for Ended { promotion, .. } in deployed {
+    let history = draft.seen.history.as_deref().ok_or(First::Read(Question::History))?;
+    let ended = draft.ended.iter().rev().chain(history);
+    let counts = |ended: &&Ended| {
+        ended.end == End::Deployed
+            || ended.end == End::Failed && ended.promotion.rolls_back_digest.is_some()
+    };
+    for Ended { promotion, end, .. } in ended.filter(counts) {
         let from = match (&promotion.rolls_back_digest, &promotion.rolls_back) {
             (None, Some(from)) => of_tag(draft, deployed, from)?,
             (known, _) => known.clone(),
         };
         left_behind.extend(from.filter(|from| !redeployed.contains(&from)));
-        redeployed.push(&promotion.digest);
+        if *end == End::Deployed {
+            redeployed.push(&promotion.digest);
+        }
     }
     Ok(left_behind)
 }

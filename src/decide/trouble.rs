@@ -63,7 +63,8 @@ pub(super) fn usable<'a>(
     Ok((stack, tags))
 }
 
-/// An alarm that is named by its ARN must be where the stack is: CloudWatch is asked there, by name.
+/// An alarm that is named by its ARN must be where the stack is: CloudWatch is asked there, by
+/// name.
 fn check_alarms(app: &App, stack: &Stack) -> Result<(), ConfigError> {
     let place = |arn: &str| {
         let mut parts = arn.split(':').skip(3);

@@ -32,6 +32,7 @@ pub(super) fn finished(draft: &mut Draft<'_>, open: &Promotion) {
     match draft.app.config.verify.minutes.filter(|_| is_named) {
         Some(minutes) => {
             draft.state.verify(open, minutes, draft.now);
+            draft.state.services = None;
             show(draft, open);
         }
         None => {
@@ -142,6 +143,8 @@ fn judged(draft: &mut Draft<'_>, mut verifying: Verification, services: &[Servic
         Verdict::NotYet { progress, may_last } => (progress, may_last),
         Verdict::Elsewhere { progress } => (progress, false),
     };
+    // Events of a service that this update made are heard from now on.
+    remember(draft, services, wanted);
     verifying.note(&progress, may_last, draft.now);
     if verifying.is_over(draft.now) {
         let waited = draft.now.duration_since(verifying.since).as_mins();

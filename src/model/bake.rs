@@ -82,15 +82,22 @@ impl Bake {
 
     /// Finds the first alarm that went off during the bake and is still on.
     pub fn tripped<'a>(&self, alarms: &'a [Alarm]) -> Option<&'a Alarm> {
-        let in_time = |at: Timestamp| at > self.since && at <= self.until;
+        let in_time = |at: Timestamp| self.is_after_start(at) && at <= self.until;
         alarms.iter().find(|alarm| alarm.is_on() && alarm.since.is_some_and(in_time))
     }
 
     /// Finds the alarms that were on before the bake began, and are still on: they count for
     /// nothing.
-    pub fn on_before<'a>(&self, alarms: &'a [Alarm]) -> impl Iterator<Item = &'a Alarm> {
-        let since = self.since;
-        alarms.iter().filter(move |alarm| alarm.is_on() && alarm.since.is_none_or(|at| at <= since))
+    pub fn on_before<'a>(&'a self, alarms: &'a [Alarm]) -> impl Iterator<Item = &'a Alarm> {
+        let is_before = |at: Timestamp| !self.is_after_start(at);
+        alarms.iter().filter(move |alarm| alarm.is_on() && alarm.since.is_none_or(is_before))
+    }
+
+    /// Whether something happened after the bake began. A time in whole seconds may be up to a
+    /// second too early.
+    fn is_after_start(&self, at: Timestamp) -> bool {
+        let is_whole = at.subsec_nanosecond() == 0;
+        if is_whole { at.as_second() >= self.since.as_second() } else { at > self.since }
     }
 }
 
@@ -139,9 +146,9 @@ mod tests {
         }
     }
 
-    /// From 10:00 to 11:00.
+    /// From half a second after 10:00 to 11:00.
     fn bake() -> Bake {
-        Bake::begin(&samples::promotion(), 60, samples::at("2026-03-17T10:00:00Z"))
+        Bake::begin(&samples::promotion(), 60, samples::at("2026-03-17T10:00:00.5Z"))
     }
 
     #[test]
@@ -149,11 +156,12 @@ mod tests {
         let counts = |alarm: &Alarm| bake().tripped(std::slice::from_ref(alarm)).is_some();
         assert!(counts(&alarm("ALARM", "2026-03-17T10:30:00Z")));
         assert!(counts(&alarm("ALARM", "2026-03-17T11:00:00Z")));
+        assert!(counts(&alarm("ALARM", "2026-03-17T10:00:00Z")), "a time in whole seconds");
         for other in [
             alarm("OK", "2026-03-17T10:30:00Z"),
             alarm("INSUFFICIENT_DATA", "2026-03-17T10:30:00Z"),
             alarm("ALARM", "2026-03-17T09:59:00Z"),
-            alarm("ALARM", "2026-03-17T10:00:00Z"),
+            alarm("ALARM", "2026-03-17T10:00:00.2Z"),
             alarm("ALARM", "2026-03-17T11:00:01Z"),
             Alarm { since: None, ..alarm("ALARM", "2026-03-17T10:30:00Z") },
         ] {

@@ -191,8 +191,8 @@ pub enum Via {
 }
 
 impl Via {
-    /// Whether automation caused it, so that a newer image takes its place. A rollback because of an
-    /// alarm holds the app as a person's does, and goes out whatever is newest.
+    /// Whether automation caused it, so that a newer image takes its place. A rollback because of
+    /// an alarm holds the app as a person's does, and goes out whatever is newest.
     pub fn is_automation(self) -> bool {
         match self {
             Via::Push | Via::Schedule => true,

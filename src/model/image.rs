@@ -366,8 +366,8 @@ pub enum CommitOf {
     NeedsTags,
 }
 
-/// Looks for the commit in the configured order; `labels` are those of the image config, once it was
-/// read.
+/// Looks for the commit in the configured order; `labels` are those of the image config, once it
+/// was read.
 pub fn commit_of(
     image: &Image,
     tags: &Tags,

@@ -50,7 +50,8 @@ impl WayBack {
         }
     }
 
-    /// Says it in one line: `ccccccc → bbbbbbb, deployed Tue 17 Mar 14:02 UTC by alice, ran 3 days`.
+    /// Says it in one line: `ccccccc → bbbbbbb, deployed Tue 17 Mar 14:02 UTC by alice, ran 3
+    /// days`.
     pub fn words(&self) -> String {
         let name = |commit: Option<&Commit>, digest: Option<&Digest>| {
             let commit = commit.map(|commit| commit.short().to_owned());

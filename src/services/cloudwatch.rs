@@ -1,6 +1,7 @@
 //! Amazon CloudWatch: the alarms of a bake.
 
-use aws_sdk_cloudwatch::types::AlarmType;
+use aws_sdk_cloudwatch::types::{AlarmType, StateValue};
+use aws_smithy_types::DateTime;
 
 use super::clients::Clients;
 use super::cloudformation::timestamp;
@@ -22,29 +23,33 @@ impl Clients {
         let found = Box::pin(call.send()).await.map_err(|error| {
             failed("cloudwatch:DescribeAlarms", format!("alarm `{}`", names.join("`, `")), &error)
         })?;
-        let metric = found.metric_alarms.unwrap_or_default().into_iter().map(|alarm| Alarm {
-            name: alarm.alarm_name.unwrap_or_default(),
-            arn: alarm.alarm_arn.unwrap_or_default(),
-            state: alarm.state_value.map(|state| state.as_str().to_owned()).unwrap_or_default(),
-            reason: alarm.state_reason.unwrap_or_default(),
-            since: alarm
-                .state_transitioned_timestamp
-                .or(alarm.state_updated_timestamp)
-                .as_ref()
-                .and_then(timestamp),
+        let metric = found.metric_alarms.unwrap_or_default().into_iter().map(|it| {
+            let since = it.state_transitioned_timestamp;
+            alarm(it.alarm_name, it.alarm_arn, it.state_value, it.state_reason, since)
         });
-        let composite = found.composite_alarms.unwrap_or_default().into_iter().map(|alarm| Alarm {
-            name: alarm.alarm_name.unwrap_or_default(),
-            arn: alarm.alarm_arn.unwrap_or_default(),
-            state: alarm.state_value.map(|state| state.as_str().to_owned()).unwrap_or_default(),
-            reason: alarm.state_reason.unwrap_or_default(),
-            since: alarm
-                .state_transitioned_timestamp
-                .or(alarm.state_updated_timestamp)
-                .as_ref()
-                .and_then(timestamp),
+        let composite = found.composite_alarms.unwrap_or_default().into_iter().map(|it| {
+            let since = it.state_transitioned_timestamp;
+            alarm(it.alarm_name, it.alarm_arn, it.state_value, it.state_reason, since)
         });
         Ok(metric.chain(composite).collect())
+    }
+}
+
+/// Reads an alarm of either type. `StateUpdatedTimestamp` would not do for `since`: it also moves
+/// when only the reason of a state changes.
+fn alarm(
+    name: Option<String>,
+    arn: Option<String>,
+    state: Option<StateValue>,
+    reason: Option<String>,
+    since: Option<DateTime>,
+) -> Alarm {
+    Alarm {
+        name: name.unwrap_or_default(),
+        arn: arn.unwrap_or_default(),
+        state: state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+        reason: reason.unwrap_or_default(),
+        since: since.as_ref().and_then(timestamp),
     }
 }
 

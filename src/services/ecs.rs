@@ -57,20 +57,22 @@ impl Clients {
         let each = services.iter().map(|service| {
             let newest = service.current_service_deployment();
             let deployment = newest.and_then(|arn| deployments.get(arn));
-            self.service(&source, service, deployment, &revisions)
+            self.service(&source, service, deployment, &revisions, &wanted.known)
         });
         let services: Vec<Option<Service>> =
             stream::iter(each).buffered(SIDE_BY_SIDE).try_collect().await?;
         Ok(services.into_iter().flatten().collect())
     }
 
-    /// Puts together what a service runs; `None` if no container runs an image of the app.
+    /// Puts together what a service runs; `None` if no container runs an image of the app, now or
+    /// as far as is known: a service of another controller shows none while it has no task.
     async fn service(
         &self,
         source: &Source<'_>,
         service: &ecs::Service,
         deployment: Option<&ecs::ServiceDeployment>,
         revisions: &Revisions,
+        known: &KnownServices,
     ) -> Result<Option<Service>, Error> {
         let deployment = deployment.map(|deployment| deployment_of(deployment, revisions));
         let mut workloads: Vec<Workload> = service
@@ -78,9 +80,14 @@ impl Clients {
             .iter()
             .map(|own| workload_of(own.arn(), own.running_task_count, revisions))
             .collect();
-        let has_no_digest =
-            |workload: &Workload| workload.images.iter().any(|image| image.digest.is_none());
-        if workloads.is_empty() || workloads.iter().any(has_no_digest) {
+        // ECS knows no images of a revision from before 25 October 2024.
+        let is_unknown = |workload: &Workload| {
+            let is_described =
+                workload.revision.as_ref().is_some_and(|arn| revisions.contains_key(arn));
+            !is_described || workload.images.iter().any(|image| image.digest.is_none())
+        };
+        let tells = deployment.as_ref().is_some_and(|deployment| !is_unknown(&deployment.target));
+        if workloads.is_empty() && !tells || workloads.iter().any(is_unknown) {
             workloads = self.running_tasks(source, service).await?;
         }
         workloads.retain(|workload| !workload.images.is_empty());
@@ -88,9 +95,12 @@ impl Clients {
             let mut both = [&deployment.target].into_iter().chain(&deployment.back_to);
             both.any(|workload| !workload.images.is_empty())
         });
-        let is_own = is_deployed || !workloads.is_empty();
-        Ok(is_own.then(|| Service {
-            arn: service.service_arn().unwrap_or_default().to_owned(),
+        let arn = service.service_arn().unwrap_or_default();
+        let is_known = workloads.is_empty()
+            && service.current_service_revisions().is_empty()
+            && known.list.iter().any(|known| known.arn == arn);
+        Ok((is_deployed || is_known || !workloads.is_empty()).then(|| Service {
+            arn: arn.to_owned(),
             desired: service.desired_count.try_into().unwrap_or_default(),
             deployment,
             workloads,
@@ -181,9 +191,9 @@ impl Clients {
     }
 }
 
-/// Whether a service has tasks, or should have.
+/// Whether a service has not been deleted.
 fn is_active(service: &ecs::Service) -> bool {
-    service.status() == Some("ACTIVE")
+    !matches!(service.status(), Some("DRAINING" | "INACTIVE"))
 }
 
 /// The cluster in a service's ARN, `…:service/<cluster>/<name>`. An ARN in the old format has none:

@@ -32,8 +32,9 @@ const PAGE: usize = 100;
 const API_VERSION: &str = "2022-11-28";
 
 impl Clients {
-    /// Reads the commits from `base` to `head`. `None` if there is no token, if the app's repository
-    /// is not at GitHub, or if GitHub does not answer well in time: then others know less, but soon.
+    /// Reads the commits from `base` to `head`. `None` if there is no token, if the app's
+    /// repository is not at GitHub, or if GitHub does not answer well in time: then people know
+    /// less, but soon.
     pub(super) async fn compare(
         &self,
         app: &App,
@@ -69,7 +70,8 @@ impl Clients {
         }
     }
 
-    /// Reads the comparison, and its last page where the first answer leaves the newest commits out.
+    /// Reads the comparison, and its last page where the first answer leaves the newest commits
+    /// out.
     async fn comparison(
         &self,
         url: &str,

@@ -126,24 +126,10 @@ impl World for Clients {
                 let review = self.change_set(app, arn).await?;
                 seen.change_sets_read.insert(arn.clone(), review);
             }
-            Question::Services(wanted) => {
-                let services = match &seen.stack {
-                    Some(stack) => self.services(app, stack, wanted).await.map_err(unread),
-                    None => Ok(Vec::new()),
-                };
-                seen.services = Some(services);
-            }
-            Question::StoppedTasks(services) => {
-                seen.stopped = match &seen.stack {
-                    Some(stack) => Some(self.stopped_tasks(app, stack, services).await),
-                    None => Some(Vec::new()),
-                };
-            }
-            Question::Notes(base, head) => {
-                let notes = self.compare(app, base, head).await;
-                seen.notes.insert((base.clone(), head.clone()), notes);
-            }
-            Question::Alarms(names) => seen.alarms = Some(self.alarms(names).await.map_err(unread)),
+            Question::Services(_)
+            | Question::StoppedTasks(_)
+            | Question::Notes(..)
+            | Question::Alarms(_) => self.read_around(app, question, seen).await,
             Question::History => seen.history = Some(self.history(&app.repository).await?),
         }
         Ok(())
@@ -307,6 +293,43 @@ impl Web for Clients {
 
     async fn answer_privately(&self, to: &Listener, text: &str, within: Duration) {
         self.answer_privately_to(to, text, within).await;
+    }
+}
+
+impl Clients {
+    /// Reads what stands around a promotion: what ECS runs, alarms, commits. None of it fails the
+    /// look.
+    async fn read_around(&self, app: &App, question: &Question, seen: &mut Snapshot) {
+        match question {
+            Question::Services(wanted) => {
+                let services = match &seen.stack {
+                    Some(stack) => self.services(app, stack, wanted).await.map_err(unread),
+                    None => Ok(Vec::new()),
+                };
+                seen.services = Some(services);
+            }
+            Question::StoppedTasks(services) => {
+                seen.stopped = match &seen.stack {
+                    Some(stack) => Some(self.stopped_tasks(app, stack, services).await),
+                    None => Some(Vec::new()),
+                };
+            }
+            Question::Notes(base, head) => {
+                let notes = self.compare(app, base, head).await;
+                seen.notes.insert((base.clone(), head.clone()), notes);
+            }
+            Question::Alarms(names) => seen.alarms = Some(self.alarms(names).await.map_err(unread)),
+            Question::Image(_)
+            | Question::Availability(_)
+            | Question::Label(_)
+            | Question::Events(_)
+            | Question::Tags(_)
+            | Question::Mutability
+            | Question::Configuration
+            | Question::Matches(_)
+            | Question::ChangeSet(_)
+            | Question::History => {}
+        }
     }
 }
 

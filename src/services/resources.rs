@@ -1,4 +1,5 @@
 //! The resources of a stack and of the stacks nested in it.
+//! <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ListStackResources.html>
 
 use aws_sdk_cloudformation::types::{ResourceStatus, StackResourceSummary};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -15,7 +16,6 @@ const SIDE_BY_SIDE: usize = 4;
 impl Clients {
     /// Lists the ARNs of all ECS services of a stack and of its nested stacks, level by level.
     /// `DescribeStackResources` would stop at 100 resources, and `ListStackResources` has pages.
-    /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ListStackResources.html>
     pub(super) async fn service_arns(&self, stack: &str) -> Result<Vec<String>, Error> {
         let mut services = Vec::new();
         let mut level = vec![stack.to_owned()];
@@ -57,3 +57,6 @@ fn exists(resource: &StackResourceSummary) -> bool {
     resource.resource_status() != Some(&ResourceStatus::DeleteComplete)
         && resource.physical_resource_id().is_some_and(|id| !id.is_empty())
 }
+
+#[cfg(test)]
+mod tests;

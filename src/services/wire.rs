@@ -3,8 +3,10 @@
 //! request too many or too few fails it.
 
 pub(super) mod cloudformation;
+pub(super) mod cloudwatch;
 pub(super) mod dynamodb;
 pub(super) mod ecr;
+pub(super) mod ecs;
 pub(super) mod ssm;
 
 use std::time::Duration;
@@ -101,6 +103,7 @@ pub(super) fn nonce() -> String {
 pub(super) fn json_request(target: &str, body: &Value) -> Request<SdkBody> {
     let host = match target.split_once('.') {
         Some(("AmazonEC2ContainerRegistry_V20150921", _)) => "api.ecr",
+        Some(("AmazonEC2ContainerServiceV20141113", _)) => "ecs",
         Some(("AmazonSSM", _)) => "ssm",
         Some(("DynamoDB_20120810", _)) => "dynamodb",
         _ => panic!("no service has the target {target}"),

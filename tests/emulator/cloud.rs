@@ -1,6 +1,6 @@
 //! AWS as the function sees it: a reverse proxy that notes every call in order, lets chosen ones go
-//! wrong. Stacks are modelled in `cloudformation`; the rest is the emulator's, whose ECR is as strict
-//! as AWS's.
+//! wrong. Stacks are modelled in `cloudformation`, services in `ecs` and alarms in `cloudwatch`; the
+//! rest is the emulator's, whose ECR is as strict as AWS's.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -12,8 +12,11 @@ use serde_json::{Map, Value};
 use tokio::sync::{Notify, watch};
 
 use super::backend::Emulator;
+use super::cbor;
 use super::cloudformation::{self, CloudFormation};
+use super::cloudwatch::{self, CloudWatch};
 use super::ecr::Registry;
+use super::ecs::{self, Ecs};
 use super::fault::{self, At, Fault, Until, When};
 use super::http::{self, Request, Reset, Response};
 use super::large::{Fleet, LargeRepository, Rate};
@@ -46,6 +49,8 @@ pub(crate) struct Cloud {
     pub(crate) account: String,
     pub(crate) registry: Registry,
     pub(crate) cloudformation: Mutex<CloudFormation>,
+    pub(crate) cloudwatch: Mutex<CloudWatch>,
+    pub(crate) ecs: Mutex<Ecs>,
     emulator: Emulator,
     calls: Mutex<Vec<Call>>,
     clock: AtomicU64,
@@ -54,6 +59,8 @@ pub(crate) struct Cloud {
     faults: Mutex<Vec<(At, Fault)>>,
     fired: Mutex<usize>,
     delay: Mutex<Duration>,
+    /// How long calls of these operations take besides.
+    slow: Mutex<HashMap<String, Duration>>,
     /// What each of these operations is throttled above; several may share one.
     rates: Mutex<HashMap<String, Arc<Rate>>>,
     pub(crate) fleet: Mutex<Fleet>,
@@ -70,6 +77,8 @@ impl Cloud {
             account: account.to_owned(),
             registry: Registry::new(emulator.clone()),
             cloudformation: Mutex::new(CloudFormation::new(account)),
+            cloudwatch: Mutex::new(CloudWatch::new(account)),
+            ecs: Mutex::new(Ecs::new(account)),
             emulator,
             calls: Mutex::default(),
             clock: AtomicU64::new(0),
@@ -77,6 +86,7 @@ impl Cloud {
             faults: Mutex::default(),
             fired: Mutex::default(),
             delay: Mutex::default(),
+            slow: Mutex::default(),
             rates: Mutex::default(),
             fleet: Mutex::default(),
             large_repository: Mutex::default(),
@@ -112,6 +122,11 @@ impl Cloud {
     /// Every call takes this long, so that those that do not wait for each other overlap.
     pub(crate) fn slow_down(&self, delay: Duration) {
         *lock(&self.delay) = delay;
+    }
+
+    /// Calls of this operation take this long.
+    pub(crate) fn slow_down_only(&self, op: &str, delay: Duration) {
+        lock(&self.slow).insert(op.to_owned(), delay);
     }
 
     /// So many calls of these operations together are taken in a second.
@@ -157,7 +172,8 @@ impl Cloud {
                 self.wait(&until).await;
             }
         }
-        let delay = *lock(&self.delay);
+        let own = lock(&self.slow).get(&op).copied().unwrap_or_default();
+        let delay = *lock(&self.delay) + own;
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
@@ -204,6 +220,8 @@ impl Cloud {
         match op.split_once(':').unwrap_or_default() {
             ("ecr", action) => self.registry.answer(action, body, request).await,
             ("cloudformation", action) => lock(&self.cloudformation).answer(action, body),
+            ("cloudwatch", action) => lock(&self.cloudwatch).answer(action, body),
+            ("ecs", action) => lock(&self.ecs).answer(action, body),
             _ => self.emulator.forward(request).await,
         }
     }
@@ -271,6 +289,8 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn violations(op: &str, body: &Value) -> Vec<String> {
     match op.split_once(':').unwrap_or_default() {
         ("cloudformation", action) => cloudformation::violations(action, body),
+        ("cloudwatch", _) => cloudwatch::violations(body),
+        ("ecs", action) => ecs::violations(action, body),
         ("dynamodb", "GetItem" | "Query") if body["ConsistentRead"] != true => {
             vec![format!("{op} may read what is old: {body}")]
         }
@@ -278,8 +298,8 @@ fn violations(op: &str, body: &Value) -> Vec<String> {
     }
 }
 
-/// The operation, by the service that the signature names and `X-Amz-Target` or the form's
-/// `Action`.
+/// The operation, by the service that the signature names and `X-Amz-Target`, the path of a call in
+/// CBOR or the form's `Action`.
 fn identify(request: &Request) -> (String, Value) {
     let Some(service) = request.header("authorization").split('/').nth(3) else {
         return ("layer:Get".to_owned(), Value::from(request.path.clone()));
@@ -289,6 +309,10 @@ fn identify(request: &Request) -> (String, Value) {
             format!("{service}:{action}"),
             serde_json::from_slice(&request.body).unwrap_or_default(),
         );
+    }
+    if let Some((_, action)) = request.path.split_once("/operation/") {
+        // CloudWatch signs as `monitoring`.
+        return (format!("cloudwatch:{action}"), cbor::read(&request.body));
     }
     let fields: Map<String, Value> = form_urlencoded::parse(&request.body)
         .map(|(key, value)| (key.into_owned(), Value::from(value)))

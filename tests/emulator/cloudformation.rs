@@ -74,11 +74,15 @@ pub(crate) struct Stack {
     pub(crate) would_change: Vec<Change>,
     /// How often a new change set is still in the making when it is described.
     pub(crate) pending_describes: usize,
+    /// Its resources beside the task definitions: type and physical id.
+    pub(crate) resources: Vec<(&'static str, String)>,
     /// Whether the change set that was executed is still there afterwards. AWS does not say.
     pub(crate) keeps_executed: bool,
     change_sets: Vec<ChangeSet>,
     before: Vec<Parameter>,
     events: Vec<Event>,
+    /// The number of the event that began the newest update.
+    updated_at: Option<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -119,7 +123,9 @@ impl Stack {
                 Change::modify("AWS::ECS::Service", "Service", "False"),
             ],
             pending_describes: 0,
+            resources: vec![],
             keeps_executed: false,
+            updated_at: None,
             change_sets: vec![],
             events: vec![],
         };
@@ -185,6 +191,7 @@ impl Stack {
     fn start_update(&mut self, wanted: Vec<Parameter>, token: &str) {
         self.before = std::mem::replace(&mut self.parameters, wanted);
         self.updates.push(token.to_owned());
+        self.updated_at = Some(self.events.len());
         self.enter("UPDATE_IN_PROGRESS", "User Initiated", Some(token.to_owned()));
         self.resource("UPDATE_IN_PROGRESS", "", Some(token.to_owned()));
         self.outdate_change_sets();
@@ -267,6 +274,7 @@ impl CloudFormation {
         match action {
             "DescribeStacks" => self.describe(&self.stacks[index]),
             "DescribeStackEvents" => self.describe_events(&self.stacks[index], form),
+            "ListStackResources" => list_resources(&self.stacks[index], form),
             "UpdateStack" => {
                 done(update(stack, form).map(|()| format!("<StackId>{arn}</StackId>")))
             }
@@ -303,11 +311,14 @@ impl CloudFormation {
             format!("<ParentId>{arn}</ParentId><RootId>{arn}</RootId>")
         });
         let (id, name, status) = (self.arn(&stack.name), &stack.name, &stack.status);
+        let updated = stack.updated_at.map_or(String::new(), |event| {
+            format!("<LastUpdatedTime>{}</LastUpdatedTime>", time_of(event))
+        });
         xml(
             "DescribeStacks",
             &format!(
                 "<Stacks><member><StackId>{id}</StackId><StackName>{name}</StackName><StackStatus>{status}</StackStatus>\
-                 <CreationTime>2026-01-05T08:00:00.000Z</CreationTime><DisableRollback>false</DisableRollback>{parent}\
+                 <CreationTime>2026-01-05T08:00:00.000Z</CreationTime>{updated}<DisableRollback>false</DisableRollback>{parent}\
                  <Parameters>{parameters}</Parameters><Tags>{tags}</Tags><Capabilities>{capabilities}</Capabilities>\
                  <NotificationARNs/><EnableTerminationProtection>false</EnableTerminationProtection></member></Stacks>",
             ),
@@ -321,7 +332,7 @@ impl CloudFormation {
             field(form, "NextToken").map_or(0, |token| token.parse().expect("our own token"));
         let mut events = String::new();
         for event in stack.events.iter().rev().skip(from).take(PAGE) {
-            let time = format!("2026-03-17T09:{:02}:{:02}.000Z", event.id / 60, event.id % 60);
+            let time = time_of(event.id);
             let (id, reason) = (event.id.to_string(), escape(&event.reason));
             let arn = self.arn(&stack.name);
             let physical =
@@ -346,6 +357,37 @@ impl CloudFormation {
             if more { format!("<NextToken>{}</NextToken>", from + PAGE) } else { String::new() };
         xml("DescribeStackEvents", &format!("<StackEvents>{events}</StackEvents>{next}"))
     }
+}
+
+/// When an event happened: a second after the one before.
+fn time_of(event: usize) -> String {
+    format!("2026-03-17T09:{:02}:{:02}.000Z", event / 60, event % 60)
+}
+
+/// A task definition first, a few a page.
+fn list_resources(stack: &Stack, form: &Value) -> Response {
+    const PAGE: usize = 5;
+    let from = field(form, "NextToken").map_or(0, |token| token.parse().expect("our own token"));
+    let first = ("AWS::ECS::TaskDefinition", "web:1".to_owned());
+    let all: Vec<_> = [&first].into_iter().chain(&stack.resources).collect();
+    let mut resources = String::new();
+    for (kind, id) in all.iter().skip(from).take(PAGE) {
+        let fields = [
+            ("LogicalResourceId", "Any"),
+            ("PhysicalResourceId", id.as_str()),
+            ("ResourceType", kind),
+            ("LastUpdatedTimestamp", "2026-03-17T09:00:00.000Z"),
+            ("ResourceStatus", "UPDATE_COMPLETE"),
+        ];
+        member(&mut resources, &fields);
+    }
+    let next = if all.len() > from + PAGE {
+        format!("<NextToken>{}</NextToken>", from + PAGE)
+    } else {
+        String::new()
+    };
+    let list = format!("<StackResourceSummaries>{resources}</StackResourceSummaries>{next}");
+    xml("ListStackResources", &list)
 }
 
 fn validation_error(message: &str) -> Response {

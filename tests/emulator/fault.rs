@@ -1,5 +1,6 @@
 //! What can go wrong with a call, and how AWS words it.
 
+use super::cbor;
 use super::http::Response;
 
 /// Which calls of one operation: the n-th (from 1), or every one.
@@ -70,6 +71,7 @@ pub(crate) fn throttled(op: &str) -> Response {
         "dynamodb" => {
             json_error(400, "com.amazonaws.dynamodb.v20120810#ThrottlingException", "Rate exceeded")
         }
+        "cloudwatch" => cbor_error(400, "ThrottlingException", "Rate exceeded"),
         _ => json_error(400, "ThrottlingException", "Rate exceeded"),
     }
 }
@@ -82,7 +84,8 @@ pub(crate) fn server_error(op: &str) -> Response {
         "layer" => {
             Response::new(500, "application/xml", "<Error><Code>InternalError</Code></Error>")
         }
-        "ecr" => json_error(500, "ServerException", "Service call has failed"),
+        "ecr" | "ecs" => json_error(500, "ServerException", "Service call has failed"),
+        "cloudwatch" => cbor_error(500, "InternalServiceFault", "Service call has failed"),
         _ => json_error(500, "InternalServerError", "We encountered an internal error."),
     }
 }
@@ -102,6 +105,7 @@ pub(crate) fn denied(op: &str, account: &str) -> Response {
         "layer" => {
             Response::new(403, "application/xml", "<Error><Code>AccessDenied</Code></Error>")
         }
+        "cloudwatch" => cbor_error(403, "AccessDeniedException", &message),
         _ => json_error(400, "AccessDeniedException", &message),
     }
 }
@@ -119,6 +123,14 @@ pub(crate) fn missing_action(op: &str) -> &str {
 pub(crate) fn json_error(status: u16, code: &str, message: &str) -> Response {
     let body = serde_json::json!({ "__type": code, "message": message });
     Response::new(status, "application/x-amz-json-1.1", body.to_string())
+}
+
+pub(crate) fn cbor_error(status: u16, code: &str, message: &str) -> Response {
+    let code = format!("com.amazonaws.cloudwatch#{code}");
+    let body = serde_json::json!({ "__type": code, "message": message });
+    let mut answer = Response::new(status, "application/cbor", cbor::written(&body));
+    answer.headers.push(("smithy-protocol", "rpc-v2-cbor".to_owned()));
+    answer
 }
 
 pub(crate) fn xml_error(status: u16, code: &str, message: &str) -> Response {

@@ -14,6 +14,9 @@ use super::http::Response;
 use super::image::{OCI_MANIFEST, sha256};
 use super::world::FIRST_TAG;
 
+/// When the stacks of the fleet were made. They have no services.
+const CREATED: &str = "2026-01-05T08:00:00Z";
+
 /// So many calls a second, after a burst of as many.
 #[derive(Debug)]
 pub(crate) struct Rate {
@@ -127,7 +130,7 @@ fn parameter(name: &str) -> Value {
     })
 }
 
-/// As the function would have written it at first sight.
+/// As the function would have written it at its first looks.
 fn state(name: &str) -> Value {
     let text = |text: &str| json!({ "S": text });
     let running = json!({
@@ -152,6 +155,7 @@ fn state(name: &str) -> Value {
             },
         },
         "running": { "M": running },
+        "services": { "M": { "as_of": text(CREATED), "list": { "L": [] } } },
         "first_ran": text(&Fleet::digest(name)),
         "first_seen": text(&Fleet::digest(name)),
     })
@@ -170,7 +174,7 @@ fn stack(name: &str) -> Response {
     );
     let stack = format!(
         "<StackId>{id}</StackId><StackName>{name}</StackName><StackStatus>UPDATE_COMPLETE</StackStatus>\
-         <CreationTime>2026-01-05T08:00:00.000Z</CreationTime><Parameters>{parameter}</Parameters>",
+         <CreationTime>{CREATED}</CreationTime><Parameters>{parameter}</Parameters>",
     );
     let result = format!(
         "<DescribeStacksResult><Stacks><member>{stack}</member></Stacks></DescribeStacksResult>"

@@ -15,6 +15,7 @@ use super::backend::{Emulator, REGION};
 use super::cloud::{Call, Cloud, lock};
 use super::cloudformation::{Parameter, Stack};
 use super::ecr::{LAYER_SIGNATURE, Stored};
+use super::ecs::Service;
 use super::fake_slack::{BOT_TOKEN, CHANNEL, FakeSlack, RESPONSE_SECRET};
 use super::image::Image;
 use super::lambda::{FunctionError, Logs, Sandbox};
@@ -134,15 +135,18 @@ impl World {
 
     /// As if people had been asked four days before: the process has no clock but the machine's.
     pub(crate) async fn age_request(&self) {
-        let key = json!({ "app": { "S": "web" }, "item": { "S": "state" } });
-        let expires_at =
-            (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24)).to_string();
+        let then = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24);
+        self.set_time("request", "expires_at", then).await;
+    }
+
+    /// Gives a member of the state's member another time.
+    pub(crate) async fn set_time(&self, of: &str, member: &str, then: jiff::Timestamp) {
         let update = json!({
             "TableName": "state",
-            "Key": key,
-            "UpdateExpression": "SET #request.#expires_at = :then",
-            "ExpressionAttributeNames": { "#request": "request", "#expires_at": "expires_at" },
-            "ExpressionAttributeValues": { ":then": { "S": expires_at } },
+            "Key": { "app": { "S": "web" }, "item": { "S": "state" } },
+            "UpdateExpression": "SET #of.#member = :then",
+            "ExpressionAttributeNames": { "#of": of, "#member": member },
+            "ExpressionAttributeValues": { ":then": { "S": then.to_string() } },
         });
         self.emulator.must("dynamodb:UpdateItem", &update).await;
     }
@@ -188,6 +192,28 @@ impl World {
                 .find(|stack| stack.name == name)
                 .expect("a stack of that name"),
         )
+    }
+
+    /// The app's stack has this service too.
+    pub(crate) fn add_service(&self, service: Service) {
+        let mut ecs = lock(&self.cloud.ecs);
+        let arn = ecs.service_arn(&service);
+        ecs.services.push(service);
+        self.stack(|stack| stack.resources.push(("AWS::ECS::Service", arn)));
+    }
+
+    /// Reads or changes a service.
+    pub(crate) fn service<T>(&self, name: &str, use_it: impl FnOnce(&mut Service) -> T) -> T {
+        let mut ecs = lock(&self.cloud.ecs);
+        let found = ecs.services.iter_mut().find(|service| service.name == name);
+        use_it(found.expect("a service of that name"))
+    }
+
+    /// ECS's event for a change of this service.
+    pub(crate) fn service_changed(&self, name: &str) -> Value {
+        let ecs = lock(&self.cloud.ecs);
+        let found = ecs.services.iter().find(|service| service.name == name);
+        ecs.event(found.expect("a service of that name"))
     }
 
     /// The stack's update, if one is under way, goes through.

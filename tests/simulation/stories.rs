@@ -28,6 +28,8 @@ struct Story {
     is_guarded: bool,
     /// The stack has an ECS service, and promotions bake.
     has_ecs: bool,
+    /// People command, and change things by hand.
+    has_people: bool,
     /// What was sent and not delivered yet.
     queue: Vec<Value>,
     /// What was delivered and answered.
@@ -63,12 +65,15 @@ impl Story {
             world.get_mut().config["bake"] = bake;
             world.alarm("web-5xx", "OK");
         }
+        // What alarms do without people in between.
+        let has_people = !has_ecs || random.u8(..3) > 0;
         Self {
             random,
             world,
             has_strangers,
             is_guarded,
             has_ecs,
+            has_people,
             queue: Vec::new(),
             delivered: Vec::new(),
             running: Vec::new(),
@@ -87,14 +92,12 @@ impl Story {
         let goes_on = self.left > 0;
         match self.random.u8(..20) {
             0..=1 if goes_on => self.push(),
-            2 if goes_on => self.command(),
+            2 if goes_on && self.has_people => self.command(),
             3 if goes_on => self.queue.push(event("scheduled")),
             4..=5 if self.world.get().in_flight.is_some() => self.end_update(),
-            6 if goes_on && self.world.get().in_flight.is_none() && self.random.u8(..10) == 0 => {
-                self.world.foreign_update("production_old")
-            }
+            6 if goes_on && self.has_people => self.change_the_stack(),
             7 if goes_on && self.random.u8(..3) == 0 => self.fault(),
-            11 if goes_on && self.random.bool() => {
+            11 if goes_on && self.has_people && self.random.bool() => {
                 let words = self.a_word();
                 self.say(&words, "word", 1..3);
             }
@@ -106,12 +109,19 @@ impl Story {
             13 if goes_on && self.running.is_empty() && self.random.u8(..6) == 0 => {
                 self.world.get_mut().now += SignedDuration::from_hours(40)
             }
-            14 if goes_on && self.has_strangers => self.a_stranger(),
+            14 if goes_on && self.has_people && self.has_strangers => self.a_stranger(),
             8 if goes_on && self.is_guarded => self.around_the_guard(),
             15..=16 if goes_on && self.has_ecs => self.around_ecs(),
             8..=10 if !self.queue.is_empty() && self.running.len() < 6 => self.deliver(),
             _ if !self.running.is_empty() => self.step(),
             _ => {}
+        }
+    }
+
+    /// Now and then somebody else updates the stack.
+    fn change_the_stack(&mut self) {
+        if self.world.get().in_flight.is_none() && self.random.u8(..10) == 0 {
+            self.world.foreign_update("production_old");
         }
     }
 
@@ -286,7 +296,7 @@ impl Story {
 
     /// Everything comes to rest, in the right place, and late duplicates change nothing of it.
     fn end(self) {
-        let Self { world, is_guarded, delivered, .. } = self;
+        let Self { world, is_guarded, has_ecs, delivered, .. } = self;
         world.get_mut().fault = None;
         world.get_mut().slack_is_down = false;
         if !world.get().tags.contains_key(&tag("latest")) {
@@ -302,6 +312,9 @@ impl Story {
             settle(&world);
         }
         assert_at_rest(&world);
+        if has_ecs {
+            an_alarm_flaps(&world);
+        }
         // Pushes and commands again, and looks; a question may have been answered by nobody.
         assert_nothing_undoes_it(&world, &delivered);
         assert_at_rest(&world);
@@ -312,6 +325,18 @@ impl Story {
             assert_at_rest(&world);
         }
         assert_a_rollback_goes_back(&world);
+    }
+}
+
+/// What bakes is taken back, once.
+fn an_alarm_flaps(world: &Memory) {
+    for _ in 0..3 {
+        for state in ["OK", "ALARM"] {
+            world.alarm("web-5xx", state);
+            world.invoke(&alarm_changed("web-5xx"), "alarm").expect("an answer");
+            settle(world);
+            assert_at_rest(world);
+        }
     }
 }
 

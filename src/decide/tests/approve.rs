@@ -32,9 +32,8 @@ fn without_channel(mut app: App) -> App {
 }
 
 pub(super) fn in_channel() -> App {
-    app(
-        r#"{"stack":"web","commit_from":["annotation"],"verify":false,"approval":{"slack_channel":"C1"}}"#,
-    )
+    app(r#"{"stack":"web","commit_from":["annotation"],"verify":false,
+            "approval":{"slack_channel":"C1"}}"#)
 }
 
 pub(super) fn command(act: Act, from: From) -> Trigger {

@@ -26,7 +26,8 @@ impl State {
         self.verifying = Some(Verification::begin(promotion.clone(), minutes, now));
     }
 
-    /// Ends an open promotion, or one that is being verified: remembers its token, and returns the record for the history.
+    /// Ends an open promotion, or one that is being verified: remembers its token, and returns the
+    /// record for the history.
     pub fn end(
         &mut self,
         promotion: &Promotion,

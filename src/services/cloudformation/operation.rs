@@ -13,8 +13,8 @@ use crate::services::clients::Clients;
 const OPERATIONS: usize = 3;
 
 impl Clients {
-    /// Adds the events of the stack's last updates, back to the start of the wanted ones. Where they
-    /// cannot be read, the end of an update stays unknown, so a failure is no error.
+    /// Adds the events of the stack's last updates, back to the start of the wanted ones. Where
+    /// they cannot be read, the end of an update stays unknown, so a failure is no error.
     /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeEvents.html>
     pub(super) async fn with_operations(
         &self,

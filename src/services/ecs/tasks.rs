@@ -17,7 +17,8 @@ use crate::services::failure::failed;
 const PAGES: usize = 10;
 
 impl Clients {
-    /// Reads what the running tasks of a service run, grouped by the images.
+    /// Reads what the tasks of a service run, grouped by the images. One that has not started yet
+    /// is not counted; its images still show whose service it is.
     pub(in crate::services) async fn running_tasks(
         &self,
         source: &Source<'_>,
@@ -26,14 +27,14 @@ impl Clients {
         let arn = service.service_arn().unwrap_or_default();
         let tasks = self.tasks(arn, ecs::DesiredStatus::Running, PAGES).await?;
         let mut workloads: BTreeMap<Vec<(String, Option<String>)>, Workload> = BTreeMap::new();
-        for task in tasks.iter().filter(|task| task.last_status() == Some("RUNNING")) {
+        for task in &tasks {
             let images: Vec<_> =
                 task.containers().iter().filter_map(|container| image(source, container)).collect();
             let key = images.iter().map(|image| {
                 (image.container.clone(), image.digest.as_ref().map(ToString::to_string))
             });
             let workload = workloads.entry(key.collect()).or_default();
-            workload.tasks += 1;
+            workload.tasks += u32::from(task.last_status() == Some("RUNNING"));
             workload.images = images;
         }
         Ok(workloads.into_values().collect())

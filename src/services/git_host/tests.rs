@@ -60,7 +60,8 @@ async fn the_commits_come_newest_first_by_their_first_lines() {
     let body = json!({
         "status": "ahead", "ahead_by": 2, "behind_by": 0, "total_commits": 2,
         "commits": [
-            commit(&"a".repeat(40), "Fix rounding\n\nThe long story"), commit(COMMIT, "Add <b>x</b>\u{202e}"),
+            commit(&"a".repeat(40), "Fix rounding\n\nThe long story"),
+            commit(COMMIT, "Add <b>x</b>\u{202e}"),
         ],
         "files": [{ "filename": "src/lib.rs", "patch": "@@" }],
     });
