@@ -94,6 +94,13 @@ impl Draft<'_> {
     }
 
     pub(super) fn answer(&self, outcome: Outcome, reason: String) -> Answer {
+        let answer = self.found_or_started(outcome, reason);
+        let rolls_back = answer.token.as_ref().and_then(|token| self.rolls_back(token));
+        Answer { rolls_back, ..answer }
+    }
+
+    /// The answer with what the look started, or else with what it found.
+    fn found_or_started(&self, outcome: Outcome, reason: String) -> Answer {
         let running = self.state.running.as_ref().map(|running| running.tag.clone());
         let mut answer = Answer {
             outcome,
@@ -103,12 +110,11 @@ impl Draft<'_> {
             tag: self.subject.tag.clone(),
             previous_tag: self.subject.previous_tag.clone().or(running),
             stack: Some(self.stack.name.clone()),
-            reason,
             token: self.subject.token.clone(),
-            rolls_back: None,
             request: self.subject.request.clone(),
             changes: self.subject.changes.clone(),
             closed: self.ended.iter().map(Ended::closed).collect(),
+            ..Answer::ignored(None, reason)
         };
         // A look that started nothing answers with what it found ended.
         let started_nothing = matches!(
@@ -142,7 +148,6 @@ impl Draft<'_> {
             answer.outcome = Outcome::Held;
             answer.reason = hold.reason.clone();
         }
-        answer.rolls_back = answer.token.as_ref().and_then(|token| self.rolls_back(token));
         answer
     }
 

@@ -19,14 +19,10 @@ pub(super) fn next_step(app: &App, notice: &Notice) -> Vec<String> {
             "Nothing to do: you will be told how it ends. To stop it while the stack is updated,",
             "cancel",
         ),
-        Outcome::Deployed if notice.rolls_back.is_some() => {
-            ("Pushes ask for approval until somebody ends the hold. When a fix is there,", "resume")
+        Outcome::Deployed | Outcome::Failed if notice.rolls_back.is_some() => {
+            after_rollback(notice.outcome)
         }
         Outcome::Deployed => ("Nothing to do. To go back to what ran before,", "rollback"),
-        Outcome::Failed if notice.rolls_back.is_some() => (
-            "It is not retried automatically. Look at the stack's events; to try again,",
-            "rollback",
-        ),
         Outcome::Failed => {
             ("It is not retried automatically. Push a fixed image; to try this one again,", PROMOTE)
         }
@@ -47,20 +43,26 @@ pub(super) fn next_step(app: &App, notice: &Notice) -> Vec<String> {
         Outcome::Superseded => {
             ("Nothing to do: another promotion or request has its place. To see which,", "status")
         }
-        Outcome::Held => {
-            ("Pushes ask for approval instead of deploying. To end the hold,", "resume")
-        }
+        Outcome::Held => ("Pushes ask for approval instead of deploying. To end it,", "resume"),
         Outcome::Resumed => {
             ("Pushes do what the app's mode says again. To see how it stands,", "status")
         }
         Outcome::Unchanged | Outcome::Refused => {
-            ("Nothing was deployed. To see what runs and what waits,", "status")
+            ("ecr-promoter has changed nothing. To see what runs and what waits,", "status")
         }
         Outcome::Ignored => return gone(app),
     };
     let words =
         if words == PROMOTE { format!("promote {name}{image}") } else { format!("{words} {name}") };
     vec![format!("{meaning} {PUBLISH}"), format!("  {words}")]
+}
+
+fn after_rollback(outcome: Outcome) -> (&'static str, &'static str) {
+    if outcome == Outcome::Deployed {
+        ("Pushes ask for approval until somebody ends the hold. When a fix is there,", "resume")
+    } else {
+        ("It is not retried automatically. Look at the stack's events; to try again,", "rollback")
+    }
 }
 
 /// Marks a next step that promotes the image of the notice.

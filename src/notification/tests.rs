@@ -158,11 +158,11 @@ fn each_outcome_has_a_subject_and_a_next_step() {
       status web
 
     [production] web: a command changed nothing: "Fix checkout rounding" (alice)
-    Nothing was deployed. To see what runs and what waits, publish this to the approval topic:
+    ecr-promoter has changed nothing. To see what runs and what waits, publish this to the approval topic:
       status web
 
     [production] web: held: "Fix checkout rounding" (alice)
-    Pushes ask for approval instead of deploying. To end the hold, publish this to the approval topic:
+    Pushes ask for approval instead of deploying. To end it, publish this to the approval topic:
       resume web
 
     [production] web: 9fceb02 is blocked: "Fix checkout rounding" (alice)
@@ -178,7 +178,7 @@ fn each_outcome_has_a_subject_and_a_next_step() {
       aws ssm put-parameter --type String --name /ecr-promoter/apps/web --value '{"stack": "…"}'
 
     [production] web: a command was refused: "Fix checkout rounding" (alice)
-    Nothing was deployed. To see what runs and what waits, publish this to the approval topic:
+    ecr-promoter has changed nothing. To see what runs and what waits, publish this to the approval topic:
       status web
 
     [production] web: resumed: "Fix checkout rounding" (alice)
@@ -255,19 +255,19 @@ fn what_concerns_no_image_says_what_it_is_about() {
     ];
     insta::assert_snapshot!(all.map(|notice| ends(&sent(&app(), &notice))).join("\n\n"), @r"
     [production] web: its configuration has changed
-    Nothing was deployed. To see what runs and what waits, publish this to the approval topic:
+    ecr-promoter has changed nothing. To see what runs and what waits, publish this to the approval topic:
       status web
 
     [production] web: ECS runs another image than the stack names
-    Nothing was deployed. To see what runs and what waits, publish this to the approval topic:
+    ecr-promoter has changed nothing. To see what runs and what waits, publish this to the approval topic:
       status web
 
     [production] web: a command changed nothing
-    Nothing was deployed. To see what runs and what waits, publish this to the approval topic:
+    ecr-promoter has changed nothing. To see what runs and what waits, publish this to the approval topic:
       status web
 
     [production] web: a command was refused
-    Nothing was deployed. To see what runs and what waits, publish this to the approval topic:
+    ecr-promoter has changed nothing. To see what runs and what waits, publish this to the approval topic:
       status web
 
     [production] web: the app is blocked

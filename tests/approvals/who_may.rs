@@ -199,7 +199,7 @@ fn orders_need_one_listed_person() {
     world.fail_update("cancelled");
     answers(&world, &stack_changed(), "cancelled");
     assert_runs(&world, &second, "bbbbbbb");
-    assert!(world.writes(ALICE, "rollback web aaaaaaa", "9").contains("promoted"));
+    assert!(world.writes(ALICE, "rollback web aaaaaaa", "9").contains("rolling back"));
     assert_runs(&world, &first, "aaaaaaa");
 }
 
