@@ -126,3 +126,24 @@ pub(crate) fn request() -> ApprovalRequest {
         shown: None,
     }
 }
+
+/// Breaks long lines at spaces, so that a snapshot of them fits into a test.
+pub(crate) fn wrapped(text: &str) -> String {
+    const WIDTH: usize = 84;
+    let length = |text: &str| text.chars().count();
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let mut now = String::new();
+        for word in line.split(' ').filter(|_| length(line) > WIDTH) {
+            if now.is_empty() {
+                word.clone_into(&mut now);
+            } else if length(&now) + 1 + length(word) > WIDTH {
+                lines.push(std::mem::replace(&mut now, format!("    {word}")));
+            } else {
+                now += &format!(" {word}");
+            }
+        }
+        lines.push(if length(line) > WIDTH { now } else { line.to_owned() });
+    }
+    lines.join("\n")
+}

@@ -234,8 +234,8 @@ impl State {
     pub fn within_limits(mut self) -> Self {
         keep_newest(&mut self.untold, UNTOLD);
         self.untold = self.untold.into_iter().map(Notice::within_limits).collect();
-        // Where many wait, the topic cannot be reached: the older ones go without their commits, and
-        // Slack was told of them.
+        // Where many wait, the topic cannot be reached: the older ones go without their commits,
+        // and Slack was told of them.
         for notice in self.untold.iter_mut().rev().skip(UNTOLD_WITH_NOTES) {
             notice.notes = None;
             notice.thread = None;

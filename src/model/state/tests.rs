@@ -142,6 +142,18 @@ fn promotion(text: &str, many: usize) -> Promotion {
     }
 }
 
+/// The longest thread.
+fn thread() -> Thread {
+    Thread {
+        channel: "C".repeat(80),
+        ts: "1".repeat(40),
+        approvers: vec!["U".repeat(64); APPROVERS_OF_A_NOTICE],
+        runs: true,
+        way_back: Some(Digest::of(b"x")),
+        way_back_commit: longest_commit(),
+    }
+}
+
 /// A state in which each text is this one, and each list is as long as `many` says.
 fn full(text: &str, many: usize) -> State {
     let (at, digest, long) = (Timestamp::MAX, Digest::of(b"x"), || text.to_owned());
@@ -150,14 +162,7 @@ fn full(text: &str, many: usize) -> State {
         changes: vec![long(); many],
         expires_at: Some(at),
         about: Some(long()),
-        thread: Some(Thread {
-            channel: "C".repeat(80),
-            ts: "1".repeat(40),
-            approvers: vec!["U".repeat(64); APPROVERS_OF_A_NOTICE],
-            runs: true,
-            way_back: Some(digest.clone()),
-            way_back_commit: longest_commit(),
-        }),
+        thread: Some(thread()),
         ..promotion.notice(Outcome::ApprovalRequested, long(), at)
     };
     let change_set = KnownChangeSet {

@@ -236,7 +236,10 @@ async fn a_notice_without_a_request_is_posted_as_plain_text() {
         "channel": "C024BE91L",
         "text": "web → production: held",
         "blocks": [
-            { "type": "section", "text": text("web → production: held\nfreeze &lt;!channel&gt; &amp; more") },
+            {
+                "type": "section",
+                "text": text("web → production: held\nfreeze &lt;!channel&gt; &amp; more"),
+            },
             { "type": "context", "elements": [text("by &lt;@UMALLORY&gt;")] },
         ],
     });

@@ -3,7 +3,7 @@ use crate::model::approval::Posted;
 use crate::model::notes::CommitNote;
 
 use super::*;
-use crate::samples::{self, COMMIT, REQUEST, at, vote};
+use crate::samples::{self, COMMIT, REQUEST, at, vote, wrapped};
 
 mod limits;
 
@@ -124,7 +124,7 @@ fn a_request_without_an_approval_has_its_message() {
 }
 
 #[test]
-fn each_state_of_an_approved_request_has_its_message() {
+fn each_step_of_an_approved_request_has_its_message() {
     let app = app("");
     let all = [
         request(Progress::Approved),
@@ -132,11 +132,6 @@ fn each_state_of_an_approved_request_has_its_message() {
         request(Progress::Deploying),
         request(Progress::Verifying("1 of 2 tasks of ECS service `web` run it".to_owned())),
         request(Progress::Baking("Baking until 11:00 UTC: `web-5xx` OK.".to_owned())),
-        request(Progress::Deployed(Some(130))),
-        request(Progress::Deployed(Some(9))),
-        request(Progress::Deployed(None)),
-        request(Progress::Failed("Service (AWS::ECS::Service): circuit breaker".to_owned())),
-        request(Progress::Cancelled("cancelled by bob (Slack, UBOB)".to_owned())),
     ];
     insta::assert_snapshot!(all.map(|request| essence(&app, &request)).join("\n\n"), @r"
     web → production: 9fceb02 was approved
@@ -159,7 +154,20 @@ fn each_state_of_an_approved_request_has_its_message() {
     Baking until 11:00 UTC: `web-5xx` OK.
     Approved by <@UALICE>
     [roll_back]
+    ");
+}
 
+#[test]
+fn each_end_of_an_approved_request_has_its_message() {
+    let app = app("");
+    let all = [
+        request(Progress::Deployed(Some(130))),
+        request(Progress::Deployed(Some(9))),
+        request(Progress::Deployed(None)),
+        request(Progress::Failed("Service (AWS::ECS::Service): circuit breaker".to_owned())),
+        request(Progress::Cancelled("cancelled by bob (Slack, UBOB)".to_owned())),
+    ];
+    insta::assert_snapshot!(all.map(|request| essence(&app, &request)).join("\n\n"), @r"
     web → production: 9fceb02 is in production after 2 m 10 s
     CloudFormation finished the update.
     Approved by <@UALICE>
@@ -198,15 +206,18 @@ fn a_question_names_what_would_run_and_what_runs() {
     let fields = fields.join("\n").replace(COMMIT, "9fceb02…");
     let end = blocks.as_array().and_then(|blocks| blocks.last()).expect("a block");
     let end = end["elements"][0]["text"].as_str().expect("a text").replace(COMMIT, "9fceb02…");
-    insta::assert_snapshot!(format!("{fields}\n\n{end}"), @r"
+    insta::assert_snapshot!(wrapped(&format!("{fields}\n\n{end}")), @r"
     *Runs now*
-    `production_e83c516` since <!date^1773654090^{date_short_pretty} {time}|2026-03-16T09:41:30Z>
+    `production_e83c516` since <!date^1773654090^{date_short_pretty}
+        {time}|2026-03-16T09:41:30Z>
     *All changes*
     <https://github.com/acme/web/compare/e83c516...9fceb02…|compare>
     *Can be approved until*
     <!date^1773999690^{date_short_pretty} {time}|2026-03-20T09:41:30Z>
 
-    `9fceb02…` · `production_9fceb02…` · `sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881` · stack `web-production` (`ProductionTag`)
+    `9fceb02…` · `production_9fceb02…` ·
+        `sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881` ·
+        stack `web-production` (`ProductionTag`)
     ");
     for button in buttons(&blocks) {
         assert_eq!(button["value"], REQUEST);
@@ -253,20 +264,30 @@ fn each_button_that_acts_asks_first_and_names_the_images() {
             },
         ),
     ];
-    insta::assert_snapshot!(all.join("\n\n"), @r"
+    insta::assert_snapshot!(wrapped(&all.join("\n\n")), @r"
     Deploy 9fceb02 to production? / web runs e83c516 now. [Approve] <request>
-    Reject 9fceb02? / web stays as it is, and nobody is asked about this image again. [Reject] <request>
+    Reject 9fceb02? / web stays as it is, and nobody is asked about this image again.
+        [Reject] <request>
 
-    Deploy 9fceb02 to production? / web runs e83c516 now. 2 people must approve. [Approve] <request>
-    Reject 9fceb02? / web stays as it is, and nobody is asked about this image again. [Reject] <request>
+    Deploy 9fceb02 to production? / web runs e83c516 now. 2 people must approve.
+        [Approve] <request>
+    Reject 9fceb02? / web stays as it is, and nobody is asked about this image again.
+        [Reject] <request>
 
-    Roll back? / web goes back from 9fceb02 to the image before in production. From then on pushes ask for approval, until somebody resumes. [Roll back] <request>
+    Roll back? / web goes back from 9fceb02 to the image before in production. From then
+        on pushes ask for approval, until somebody resumes. [Roll back] <request>
 
-    Roll back? / web goes back from 9fceb02 to image 3e23e8160039 in production. From then on pushes ask for approval, until somebody resumes. [Roll back] <request> sha256:3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d
+    Roll back? / web goes back from 9fceb02 to image 3e23e8160039 in production. From
+        then on pushes ask for approval, until somebody resumes. [Roll back] <request>
+        sha256:3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d
 
-    Roll back? / web goes back from 9fceb02 to bbbbbbb in production. From then on pushes ask for approval, until somebody resumes. [Roll back] <request> sha256:3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d
+    Roll back? / web goes back from 9fceb02 to bbbbbbb in production. From then on
+        pushes ask for approval, until somebody resumes. [Roll back] <request>
+        sha256:3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d
 
-    Roll back? / web goes back from 9fceb02 to bbbbbbb in production. From then on pushes ask for approval, until somebody resumes. [Roll back] <request> sha256:3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d
+    Roll back? / web goes back from 9fceb02 to bbbbbbb in production. From then on
+        pushes ask for approval, until somebody resumes. [Roll back] <request>
+        sha256:3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d
     ");
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::Digest;
 use crate::model::notes::CommitNote;
-use crate::samples::{self, COMMIT, REQUEST, at};
+use crate::samples::{self, COMMIT, REQUEST, at, wrapped};
 
 fn app() -> App {
     samples::app(r#"{"stack":"web","approval":{"slack_channel":"C1"}}"#)
@@ -59,7 +59,7 @@ fn bad_ends_are_told_in_the_thread_and_in_the_channel() {
         read(&of_request(Outcome::Blocked, Some(thread(false)))),
         read(&of_request(Outcome::Expired, Some(nobody))),
     ];
-    insta::assert_snapshot!(all.join("\n\n"), @r#"
+    insta::assert_snapshot!(wrapped(&all.join("\n\n")), @r#"
     "C2" "1548261231.000200" true
     web → production: 9fceb02 did not reach production
     why
@@ -72,7 +72,8 @@ fn bad_ends_are_told_in_the_thread_and_in_the_channel() {
     why
     <@UALICE>, <@UBOB> approved it.
     by alice (Slack, UALICE)
-    ["roll_back"] web goes back from 9fceb02 to bbbbbbb in production. From then on pushes ask for approval, until somebody resumes.
+    ["roll_back"] web goes back from 9fceb02 to bbbbbbb in production. From then on
+        pushes ask for approval, until somebody resumes.
 
     "C2" "1548261231.000200" true
     web → production: 9fceb02 is blocked

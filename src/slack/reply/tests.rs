@@ -9,6 +9,7 @@ use crate::model::report::{HistoryEntry, Newest, StackStatus};
 use crate::model::state::{Hold, Running, Waiting};
 use crate::model::verification::Verification;
 use crate::model::way_back::WayBack;
+use crate::samples::wrapped;
 
 /// A value of a type that only JSON makes.
 fn parsed<T: serde::de::DeserializeOwned>(json: serde_json::Value) -> T {
@@ -166,10 +167,10 @@ fn a_history_and_a_plan_are_lists() {
     );
 }
 
-#[test]
-fn a_rollback_is_called_a_rollback_and_names_from_what_to_what() {
+/// The way back from `c` to `b`.
+fn way() -> WayBack {
     let letter = |c: &str| Some(c.repeat(7).parse::<Commit>().expect("a commit"));
-    let way = WayBack {
+    WayBack {
         from: Some(digest(3)),
         from_commit: letter("c"),
         to: digest(2),
@@ -177,15 +178,35 @@ fn a_rollback_is_called_a_rollback_and_names_from_what_to_what() {
         deployed_at: Some("2026-03-17T14:02:00Z".parse().expect("a time")),
         deployed_by: Some("alice".to_owned()),
         ran_seconds: Some(3 * 86_400),
-    };
+    }
+}
+
+#[test]
+fn a_plan_of_a_rollback_says_from_what_to_what_it_would_go() {
     let planned = |would, reason: &str| PromotionPlan {
         of: Some("rollback"),
-        way_back: Some(way.clone()),
+        way_back: Some(way()),
         would,
         changes: None,
         warnings: Vec::new(),
         ..plan(reason, &[])
     };
+    let all = [
+        planned(Outcome::Promoted, &way().words()),
+        planned(Outcome::Refused, "there is no such image any more"),
+    ];
+    let all = all.map(|plan| words(&Reply::Report(Report::Plan(Box::new(plan)))));
+    insta::assert_snapshot!(wrapped(&all.join("\n\n")), @r"
+    web: rollback would go ccccccc → bbbbbbb, deployed Tue 17 Mar 14:02 UTC by alice,
+        ran 3 days.
+
+    web: rollback would answer refused (ccccccc → bbbbbbb, deployed Tue 17 Mar 14:02 UTC
+        by alice, ran 3 days). there is no such image any more
+    ");
+}
+
+#[test]
+fn a_rollback_is_called_a_rollback() {
     let back = |it: Promotion| Promotion { rolls_back: Some("production_bad".to_owned()), ..it };
     let own = back(promotion("production_9fceb02", "alice", "2026-03-17T09:41:30Z"));
     let ended = Ended {
@@ -205,20 +226,13 @@ fn a_rollback_is_called_a_rollback_and_names_from_what_to_what() {
         repository: Some("web".parse().expect("a name")),
         ..Answer::ignored(None, "CloudFormation accepted the update")
     };
-    let of_plan = |plan| words(&Reply::Report(Report::Plan(Box::new(plan))));
     let under_way = Status { open: vec![own], hold: None, request: None, ..status("") };
     let all = [
-        of_plan(planned(Outcome::Promoted, &way.words())),
-        of_plan(planned(Outcome::Refused, "there is no such image any more")),
         words(&Reply::Report(Report::History(history))),
         words(&answer.into()),
         words(&Reply::Report(Report::Status(Box::new(under_way)))),
     ];
-    insta::assert_snapshot!(shortened(&all.join("\n\n")), @r"
-    web: rollback would go ccccccc → bbbbbbb, deployed Tue 17 Mar 14:02 UTC by alice, ran 3 days.
-
-    web: rollback would answer refused (ccccccc → bbbbbbb, deployed Tue 17 Mar 14:02 UTC by alice, ran 3 days). there is no such image any more
-
+    insta::assert_snapshot!(wrapped(&shortened(&all.join("\n\n"))), @r"
     web: the last promotions, newest first
     • production_9fceb02 queued by alice, 2026-03-17T09:41:30Z
     • production_9fceb02 rolled back by alice, 2026-03-17T09:41:30Z
@@ -229,7 +243,8 @@ fn a_rollback_is_called_a_rollback_and_names_from_what_to_what() {
     • since 2026-03-17T09:41:30Z, by alice
     • stack web is in UPDATE_COMPLETE
     • newest: sha256:2 (latest)
-    • under way: rolling back from production_bad to production_9fceb02 by alice, since 2026-03-17T09:41:30Z
+    • under way: rolling back from production_bad to production_9fceb02 by alice, since
+        2026-03-17T09:41:30Z
     ");
 }
 
