@@ -146,6 +146,18 @@ pub enum Progress {
 }
 
 impl Progress {
+    /// Cuts its words to the limits of what is kept.
+    fn limit(&mut self) {
+        if let Progress::Waiting(reason)
+        | Progress::Verifying(reason)
+        | Progress::Baking(reason)
+        | Progress::Failed(reason)
+        | Progress::Cancelled(reason) = self
+        {
+            *reason = kept_reason(reason);
+        }
+    }
+
     /// Whether it has ended for good.
     pub fn is_final(&self) -> bool {
         match self {
@@ -189,13 +201,9 @@ impl ApprovalRequest {
         self.promoted_by = self.promoted_by.as_deref().map(|by| cut(by, BY));
         self.votes.iter_mut().for_each(|vote| vote.by = cut(&vote.by, BY));
         cut_changes(&mut self.changes, CHANGES_OF_A_REQUEST);
-        if let Progress::Waiting(reason)
-        | Progress::Verifying(reason)
-        | Progress::Baking(reason)
-        | Progress::Failed(reason)
-        | Progress::Cancelled(reason) = &mut self.progress
-        {
-            *reason = kept_reason(reason);
+        self.progress.limit();
+        if let Some(shown) = &mut self.shown {
+            shown.progress.limit();
         }
     }
 

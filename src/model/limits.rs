@@ -54,7 +54,7 @@ pub const SUBJECT: usize = 200;
 pub const AUTHOR: usize = 60;
 
 /// The most notices that wait to be sent and keep their change notes and their thread in Slack.
-pub const UNTOLD_WITH_NOTES: usize = 2;
+pub const UNTOLD_WITH_NOTES: usize = 4;
 
 /// The most ECS services of one stack whose images are remembered.
 pub const SERVICES: usize = 60;

@@ -134,8 +134,8 @@ fn under_way(promotion: &Promotion) -> String {
     }
 }
 
-/// The services that run another image than the stack names. While a promotion is on its way in ECS,
-/// that is not known.
+/// The services that run another image than the stack names. While a promotion is on its way in
+/// ECS, that is not known.
 fn elsewhere(status: &Status) -> impl Iterator<Item = &KnownService> {
     let known = status.services.iter().filter(|_| status.verifying.is_none());
     known.filter(|service| service.digest.is_some() && !service.is_promoted)

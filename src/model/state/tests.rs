@@ -154,17 +154,32 @@ fn thread() -> Thread {
     }
 }
 
-/// A state in which each text is this one, and each list is as long as `many` says.
-fn full(text: &str, many: usize) -> State {
-    let (at, digest, long) = (Timestamp::MAX, Digest::of(b"x"), || text.to_owned());
-    let (request, promotion) = (request(text, many), promotion(text, many));
-    let notice = Notice {
+/// The longest notice about this promotion.
+fn notice(promotion: &Promotion, text: &str, many: usize) -> Notice {
+    let (at, long) = (Timestamp::MAX, || text.to_owned());
+    Notice {
         changes: vec![long(); many],
         expires_at: Some(at),
         about: Some(long()),
         thread: Some(thread()),
         ..promotion.notice(Outcome::ApprovalRequested, long(), at)
-    };
+    }
+}
+
+/// The longest bake of this promotion.
+fn bake(promotion: &Promotion, text: &str, many: usize) -> Bake {
+    Bake {
+        alarms: vec![WatchedAlarm { name: "a".repeat(255), state: Some("OK".to_owned()) }; 10],
+        told: vec![text.to_owned(); many],
+        ..Bake::begin(promotion, 1440, Timestamp::UNIX_EPOCH)
+    }
+}
+
+/// A state in which each text is this one, and each list is as long as `many` says.
+fn full(text: &str, many: usize) -> State {
+    let (at, digest, long) = (Timestamp::MAX, Digest::of(b"x"), || text.to_owned());
+    let (request, promotion) = (request(text, many), promotion(text, many));
+    let notice = notice(&promotion, text, many);
     let change_set = KnownChangeSet {
         token: longest_token(),
         name: Some("n".repeat(60)),
@@ -172,11 +187,7 @@ fn full(text: &str, many: usize) -> State {
         at,
         is_removed: false,
     };
-    let bake = Bake {
-        alarms: vec![WatchedAlarm { name: "a".repeat(255), state: Some("OK".to_owned()) }; 10],
-        told: vec![long(); many],
-        ..Bake::begin(&promotion, 1440, Timestamp::UNIX_EPOCH)
-    };
+    let bake = bake(&promotion, text, many);
     let mut verifying = Verification::begin(promotion.clone(), 1440, Timestamp::UNIX_EPOCH);
     verifying.progress = long();
     verifying.problem = Some(long());
