@@ -327,7 +327,7 @@ async fn tell<W: Apps>(
         if world.now() >= time.last_start {
             return (app.repository, Ok(false));
         }
-        let told = world.apply(&app, &Action::Tell(notice), &Version::default()).await;
+        let told = world.apply(&app, &Action::Tell(Box::new(notice)), &Version::default()).await;
         (app.repository, told.map(|_| true))
     };
     let results: Vec<_> =

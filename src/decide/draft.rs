@@ -323,7 +323,8 @@ impl<'a> Draft<'a> {
         let runs = notice.digest.as_ref().is_some_and(|digest| self.runs(digest));
         let about = notice.request.as_ref();
         let request = self.state.all_requests().find(|request| Some(&request.id) == about);
-        notice.thread = request.and_then(|request| request.thread(notice.outcome, runs));
+        notice.thread =
+            request.and_then(|request| request.thread(notice.outcome, runs)).map(Box::new);
         self.state.untold.push(notice);
     }
 }

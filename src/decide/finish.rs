@@ -190,7 +190,7 @@ pub(super) fn tell_and_mark(state: &State, spent: &[String], now: Timestamp) -> 
     for own in told.change_sets.iter_mut().filter(|own| is_spent(own)) {
         own.is_removed = true;
     }
-    let tells = due.into_iter().map(Action::Tell);
+    let tells = due.into_iter().map(|notice| Action::Tell(Box::new(notice)));
     let shows = unshown().cloned().map(|request| Action::Show(Box::new(request)));
     let stage: Vec<Action> =
         tells.chain(shows).chain(spent.iter().cloned().map(Action::DeleteChangeSet)).collect();

@@ -49,7 +49,7 @@ pub struct Notice {
     pub about: Option<String>,
     /// The message of its request, where people in Slack are told in a thread.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub thread: Option<Thread>,
+    pub thread: Option<Box<Thread>>,
     /// The request that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestId>,

@@ -128,7 +128,7 @@ impl StageResult {
     fn failed(&mut self, action: &Action, error: Error, left: &mut Left, seen: &Snapshot) {
         match action {
             Action::Tell(notice) => {
-                left.untold.push(notice.clone().tried_in_vain(seen.at).within_limits());
+                left.untold.push(Notice::clone(notice).tried_in_vain(seen.at).within_limits());
                 left.error.get_or_insert(error);
             }
             Action::DeleteChangeSet(id) => {

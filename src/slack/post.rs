@@ -63,17 +63,20 @@ fn approvers(thread: &Thread) -> Option<Value> {
 fn buttons(app: &App, notice: &Notice, thread: &Thread, environment: &str) -> Option<Value> {
     let request = notice.request.as_ref()?;
     let from = image_name(notice.commit.as_ref(), notice.digest.as_ref()).unwrap_or_default();
-    let button = match notice.outcome {
-        Outcome::Failed if thread.runs => roll_back(&RollBack {
-            app: app.repository.as_str(),
-            environment,
-            request,
-            from: &from,
-            to: thread.way_back.as_ref(),
-            to_commit: thread.way_back_commit.as_ref(),
-        }),
-        Outcome::Failed | Outcome::Expired => ask_again(request),
-        _ => return None,
+    let way = RollBack {
+        app: app.repository.as_str(),
+        environment,
+        request,
+        from: &from,
+        to: thread.way_back.as_ref(),
+        to_commit: thread.way_back_commit.as_ref(),
+    };
+    let button = if notice.outcome == Outcome::Failed && thread.runs {
+        roll_back(&way)
+    } else if matches!(notice.outcome, Outcome::Failed | Outcome::Expired) {
+        ask_again(request)
+    } else {
+        return None;
     };
     Some(json!({ "type": "actions", "elements": [button] }))
 }

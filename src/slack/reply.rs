@@ -69,10 +69,12 @@ fn of_answer(answer: &Answer) -> String {
 
 /// What an answer came to, as people call it: a rollback that has begun is no promotion to them.
 fn outcome(outcome: Outcome, goes_back: bool) -> String {
-    match outcome {
-        Outcome::Promoted if goes_back => "rolling back".to_owned(),
-        Outcome::Deployed if goes_back => "rolled back".to_owned(),
-        other => other.to_string(),
+    if goes_back && outcome == Outcome::Promoted {
+        "rolling back".to_owned()
+    } else if goes_back && outcome == Outcome::Deployed {
+        "rolled back".to_owned()
+    } else {
+        outcome.to_string()
     }
 }
 

@@ -47,7 +47,7 @@ pub enum Action {
     /// Cancels the running update of this promotion.
     CancelUpdate(Token),
     /// Sends a notice.
-    Tell(Notice),
+    Tell(Box<Notice>),
     /// Posts or updates the message of a request in Slack.
     Show(Box<ApprovalRequest>),
     /// Stores the answer to a command.

@@ -161,7 +161,7 @@ fn notice(promotion: &Promotion, text: &str, many: usize) -> Notice {
         changes: vec![long(); many],
         expires_at: Some(at),
         about: Some(long()),
-        thread: Some(thread()),
+        thread: Some(Box::new(thread())),
         ..promotion.notice(Outcome::ApprovalRequested, long(), at)
     }
 }

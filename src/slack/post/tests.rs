@@ -23,7 +23,7 @@ fn of_request(outcome: Outcome, thread: Option<Thread>) -> Notice {
         digest: Some(Digest::of(b"x")),
         commit: Some(COMMIT.parse().expect("a commit")),
         request: Some(REQUEST.parse().expect("an id")),
-        thread,
+        thread: thread.map(Box::new),
         ..Notice::new(outcome, "alice (Slack, UALICE)", "why", at("2026-03-17T09:41:30Z"))
     }
 }
@@ -157,7 +157,7 @@ fn the_longest_of_everything_is_within_slacks_limits() {
             by: long.clone(),
             reason: long.clone(),
             note: Some(note),
-            thread: Some(Thread { approvers, ..thread(true) }),
+            thread: Some(Box::new(Thread { approvers, ..thread(true) })),
             ..of_request(Outcome::Failed, None)
         };
         let body = post(&app(), &notice, "production").expect("it is posted");
