@@ -3,7 +3,6 @@
 
 use crate::model::Repository;
 use crate::model::config::ConfigError;
-use crate::text::plain;
 
 /// The root of the configuration in Parameter Store, unless `PARAMETER_PREFIX` says otherwise.
 pub const DEFAULT_PREFIX: &str = "/ecr-promoter";
@@ -65,7 +64,8 @@ impl Settings {
             notification_topic: set("NOTIFICATION_TOPIC_ARN"),
             slack_api_url: set("SLACK_API_URL").unwrap_or_else(|| DEFAULT_SLACK_API.to_owned()),
             github_api_url: set("GITHUB_API_URL").unwrap_or_else(|| DEFAULT_GITHUB_API.to_owned()),
-            environment: set("ENVIRONMENT_NAME").map(|name| plain(name.trim(), ENVIRONMENT)),
+            environment: set("ENVIRONMENT_NAME")
+                .map(|name| name.chars().take(ENVIRONMENT).collect()),
             endpoint_url: set("AWS_ENDPOINT_URL"),
         })
     }

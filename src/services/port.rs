@@ -94,10 +94,7 @@ impl World for Clients {
                 seen.unavailable.insert(digest.clone(), reason);
             }
             Question::Label(digest) => {
-                let labels = match seen.images.get(digest) {
-                    Some(Ok(image)) => self.labels(&app.repository, image).await?,
-                    Some(Err(_)) | None => BuildLabels::default(),
-                };
+                let labels = self.labels_seen(app, digest, seen).await?;
                 seen.labels.insert(digest.clone(), labels);
             }
             Question::Events(wanted) => {
@@ -105,15 +102,13 @@ impl World for Clients {
                 (seen.stack, seen.events) = (stack, Some(events));
             }
             Question::Tags(TagsWanted { named, of }) => {
-                let of = try_join_all(of.iter().map(async |digest| {
-                    Ok((digest, self.tags_of(&app.repository, digest).await?))
-                }));
+                let tags_of = async |digest: &Digest| {
+                    let its = self.tags_of(&app.repository, digest).await?;
+                    Ok((digest.clone(), its.unwrap_or_default()))
+                };
+                let of = try_join_all(of.iter().map(tags_of));
                 let (named, of) = try_join(self.tags_named(&app.repository, named), of).await?;
-                seen.note_tags(
-                    &app.config.source_tag,
-                    named,
-                    of.into_iter().map(|(digest, its)| (digest.clone(), its.unwrap_or_default())),
-                );
+                seen.note_tags(&app.config.source_tag, named, of);
             }
             Question::Mutability => seen.mutability = Some(self.mutability(&app.repository).await),
             // The caller has just read the configuration, and it has not changed.
@@ -126,10 +121,12 @@ impl World for Clients {
                 let review = self.change_set(app, arn).await?;
                 seen.change_sets_read.insert(arn.clone(), review);
             }
-            Question::Services(_)
-            | Question::StoppedTasks(_)
-            | Question::Notes(..)
-            | Question::Alarms(_) => self.read_around(app, question, seen).await,
+            Question::Services(_) | Question::StoppedTasks(_) => {
+                self.read_around(app, question, seen).await;
+            }
+            Question::Notes(..) | Question::Alarms(_) => {
+                self.read_around(app, question, seen).await;
+            }
             Question::History => seen.history = Some(self.history(&app.repository).await?),
         }
         Ok(())
@@ -297,6 +294,19 @@ impl Web for Clients {
 }
 
 impl Clients {
+    /// Reads the labels of an image whose manifest was read.
+    async fn labels_seen(
+        &self,
+        app: &App,
+        digest: &Digest,
+        seen: &Snapshot,
+    ) -> Result<BuildLabels, Error> {
+        match seen.images.get(digest) {
+            Some(Ok(image)) => self.labels(&app.repository, image).await,
+            Some(Err(_)) | None => Ok(BuildLabels::default()),
+        }
+    }
+
     /// Reads what stands around a promotion: what ECS runs, alarms, commits. None of it fails the
     /// look.
     async fn read_around(&self, app: &App, question: &Question, seen: &mut Snapshot) {

@@ -166,15 +166,6 @@ fn notice(promotion: &Promotion, text: &str, many: usize) -> Notice {
     }
 }
 
-/// The longest bake of this promotion.
-fn bake(promotion: &Promotion, text: &str, many: usize) -> Bake {
-    Bake {
-        alarms: vec![WatchedAlarm { name: "a".repeat(255), state: Some("OK".to_owned()) }; 10],
-        told: vec![text.to_owned(); many],
-        ..Bake::begin(promotion, 1440, Timestamp::UNIX_EPOCH)
-    }
-}
-
 /// A state in which each text is this one, and each list is as long as `many` says.
 fn full(text: &str, many: usize) -> State {
     let (at, digest, long) = (Timestamp::MAX, Digest::of(b"x"), || text.to_owned());
@@ -187,13 +178,7 @@ fn full(text: &str, many: usize) -> State {
         at,
         is_removed: false,
     };
-    let bake = bake(&promotion, text, many);
-    let mut verifying = Verification::begin(promotion.clone(), 1440, Timestamp::UNIX_EPOCH);
-    verifying.progress = long();
-    verifying.problem = Some(long());
     let mut state = State {
-        bake: Some(bake),
-        verifying: Some(verifying),
         services: Some(services(many)),
         candidates: candidates(text, many),
         running: Some(Running {
@@ -223,7 +208,20 @@ fn full(text: &str, many: usize) -> State {
     for request in state.request.iter_mut().chain(&mut state.earlier_requests) {
         request.shown = Some(request.to_show());
     }
-    state
+    after_cloudformation(state, &promotion, text, many)
+}
+
+/// What is kept once CloudFormation is done.
+fn after_cloudformation(state: State, promotion: &Promotion, text: &str, many: usize) -> State {
+    let bake = Bake {
+        alarms: vec![WatchedAlarm { name: "a".repeat(255), state: Some("OK".to_owned()) }; 10],
+        told: vec![text.to_owned(); many],
+        ..Bake::begin(promotion, 1440, Timestamp::UNIX_EPOCH)
+    };
+    let mut verifying = Verification::begin(promotion.clone(), 1440, Timestamp::UNIX_EPOCH);
+    verifying.progress = text.to_owned();
+    verifying.problem = Some(text.to_owned());
+    State { bake: Some(bake), verifying: Some(verifying), ..state }
 }
 
 proptest! {

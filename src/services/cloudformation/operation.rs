@@ -7,6 +7,7 @@ use tracing::warn;
 use super::{EVENT_PAGES, event_of};
 use crate::model::stack::{EventsWanted, StackEvent, StackEvents};
 use crate::services::clients::Clients;
+use crate::services::failure::failed;
 
 /// The most operations that are looked at. A stack runs one at a time, and few after another come
 /// between two looks.
@@ -65,7 +66,9 @@ impl Clients {
                     events.extend(page.operation_events.unwrap_or_default().iter().map(event));
                 }
                 Some(Err(error)) => {
-                    warn!(%error, operation, "the events of an operation could not be read");
+                    let resource = format!("operation `{operation}` of stack `{name}`");
+                    let error = failed("cloudformation:DescribeEvents", resource, &error);
+                    warn!(%error, "the start of a long update is not known");
                     break;
                 }
                 None => break,
