@@ -44,7 +44,7 @@ pub async fn handle<W: Web>(
     let all = events.len();
     for event in events {
         match Box::pin(on_event(world, event, invocation.deadline)).await {
-            Ok(reply) => replies.push(json!(reply)),
+            Ok(reply) => replies.push(with_app(json!(reply))),
             Err(error) => errors.push(error),
         }
     }
@@ -59,6 +59,19 @@ pub async fn handle<W: Web>(
     }
     let messages = errors.iter().map(Error::to_string).collect::<Vec<_>>().join("; ");
     Err(Error::Several { failed: errors.len(), all, messages })
+}
+
+/// Adds the app's name to each answer. `repository` is its older name.
+fn with_app(mut reply: Value) -> Value {
+    if let Some(results) = reply.get_mut("results").and_then(Value::as_array_mut) {
+        results.iter_mut().for_each(|result| *result = with_app(result.take()));
+    }
+    if let Some(answer) = reply.as_object_mut()
+        && let Some(app) = answer.get("repository").cloned()
+    {
+        answer.entry("app").or_insert(app);
+    }
+    reply
 }
 
 async fn on_event<W: Web>(
@@ -153,7 +166,7 @@ async fn on_service<W: Web>(
 ) -> Result<Reply, Error> {
     let is_verified = |app: &App| app.config.verify.minutes.is_some();
     let waits_for_it = |state: &State| {
-        let is_it = |known: &KnownServices| known.list.iter().any(|known| known.arn == service);
+        let is_it = |known: &KnownServices| known.may_have(service);
         state.verifying.is_some() && state.services.as_ref().is_none_or(is_it)
     };
     let nothing = format!("no promotion is being verified on {}", brief(service));

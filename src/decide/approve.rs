@@ -49,7 +49,7 @@ pub(super) fn decide_on(mut draft: Draft<'_>, command: &Command, choice: &Choice
 /// `approve`, and a vote by `promote` in Slack. With `is_explicit` it also counts if the request
 /// was rejected or has expired.
 fn approve(mut draft: Draft<'_>, command: &Command, digest: &Digest, is_explicit: bool) -> Decided {
-    if draft.runs(digest) {
+    if draft.runs(digest) && !draft.state.runs_elsewhere() {
         return promote_for(draft, command, digest);
     }
     let begun = draft.state.open.iter().find(|open| is_explicit && open.digest == *digest);

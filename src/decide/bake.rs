@@ -27,7 +27,7 @@ pub(super) fn watch(mut draft: Draft<'_>) -> MayEnd<Draft<'_>> {
     draft.subject.digest = Some(bake.digest.clone());
     draft.subject.tag = Some(bake.tag.clone());
     let Some(rule) = draft.app.config.bake.clone() else {
-        draft.state.bake = None;
+        draft.state.end_bake();
         return Ok(Continue(draft));
     };
     // What a person promotes next ends the bake, and what a person cancels is cancelled first.
@@ -38,7 +38,7 @@ pub(super) fn watch(mut draft: Draft<'_>) -> MayEnd<Draft<'_>> {
         return Ok(Continue(draft));
     }
     if is_at_rest && !is_baking(&draft, &bake) {
-        draft.state.bake = None;
+        draft.state.end_bake();
         return Ok(Continue(draft));
     }
     let alarms = match alarms(&draft, &rule)? {
@@ -56,13 +56,11 @@ pub(super) fn watch(mut draft: Draft<'_>) -> MayEnd<Draft<'_>> {
     }
     note_alarms(&mut draft, &bake, &rule, alarms);
     if let Some(alarm) = bake.tripped(alarms) {
-        draft.state.bake = None;
-        show(&mut draft, &bake.digest);
+        draft.state.end_bake();
         return act(draft, &rule, alarm);
     }
     if draft.now >= bake.until {
-        draft.state.bake = None;
-        show(&mut draft, &bake.digest);
+        draft.state.end_bake();
     }
     Ok(Continue(draft))
 }
@@ -99,8 +97,7 @@ fn note_failed_read(draft: &mut Draft<'_>, mut bake: Bake, unread: &Unread) {
         tell_once(draft, what, &words);
     }
     if lasts && draft.now >= bake.until {
-        draft.state.bake = None;
-        show(draft, &bake.digest);
+        draft.state.end_bake();
     }
 }
 
@@ -138,12 +135,13 @@ fn note_alarms(draft: &mut Draft<'_>, bake: &Bake, rule: &BakeRule, alarms: &[Al
 
 /// Shows in the message of its request how the promotion bakes.
 fn show(draft: &mut Draft<'_>, digest: &Digest) {
-    let progress = draft.state.bake.as_ref().map(|bake| format!("Baking {}.", bake.words()));
+    let Some(bake) = &draft.state.bake else { return };
+    let words = format!("Baking {}.", bake.words());
     let request = draft.state.request.as_mut().filter(|request| request.digest == *digest);
     if let Some(request) = request
         && matches!(request.progress, Progress::Deployed(_) | Progress::Baking(_))
     {
-        request.progress = progress.map_or(Progress::Deployed(None), Progress::Baking);
+        request.progress = Progress::Baking(words);
     }
 }
 

@@ -86,6 +86,9 @@ fn tell_of_policy(draft: &mut Draft<'_>) -> Decided<()> {
 /// Ends the open promotions that CloudFormation has ended.
 fn close_ended(draft: &mut Draft<'_>) -> Decided<()> {
     for open in draft.state.open.clone() {
+        if !draft.state.open.iter().any(|own| own.token == open.token) {
+            continue;
+        }
         if draft.stack.phase() == Phase::AtRest && draft.value() == open.tag.as_str() {
             finished(draft, &open);
             continue;

@@ -144,6 +144,7 @@ pub(super) fn wait(
     reason: String,
     cause: &Cause<'_>,
 ) -> Plan {
+    let reason = with_why(cause.why.as_deref(), reason);
     let is_kept = cause.is_standing(&draft) || outcome == Outcome::Queued;
     let before =
         draft.seen.state.as_ref().and_then(|state| state.waiting.clone()).filter(|_| is_kept);
@@ -163,6 +164,11 @@ pub(super) fn wait(
     draft.nothing(outcome, reason)
 }
 
+/// Says beside the reason why the promotion was begun: nobody else has told that.
+fn with_why(why: Option<&str>, reason: String) -> String {
+    why.map_or(reason.clone(), |why| format!("{why}; {reason}"))
+}
+
 pub(super) fn busy(draft: &Draft<'_>) -> String {
     format!(
         "stack `{}` is in {}: it goes on by itself when that has ended",
@@ -172,6 +178,7 @@ pub(super) fn busy(draft: &Draft<'_>) -> String {
 
 /// Ends a promotion that CloudFormation refused for good.
 pub(super) fn fail(mut draft: Draft<'_>, promotion: &Promotion, reason: String) -> Plan {
+    let reason = with_why(promotion.why.as_deref(), reason);
     draft.state.waiting = None;
     draft.end(promotion, End::Failed, reason.clone());
     draft.announce(promotion.notice(Outcome::Failed, reason.clone(), draft.now));

@@ -125,7 +125,8 @@ fn new_promotion(
 ) -> Promotion {
     let config = &draft.app.config;
     let running = draft.state.running.as_ref();
-    let ended = draft.state.ended;
+    // One that is being verified has not been counted yet, and has its token.
+    let ended = draft.state.ended + u64::from(draft.state.verifying.is_some());
     Promotion {
         token: Token::of(&draft.app.repository, &config.stack, digest, &tag, ended),
         digest: digest.clone(),

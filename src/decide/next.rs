@@ -6,7 +6,7 @@ use std::ops::ControlFlow::{Break, Continue};
 use super::adopt::adopt;
 use super::bake;
 use super::cancel::{send_cancel, unfinished_cancel};
-use super::cause::{Cause, supersede_others};
+use super::cause::{Cause, busy, supersede_others};
 use super::draft::{About, Draft};
 use super::plan::{Decided, First, MayEnd};
 use super::promote::promote;
@@ -188,6 +188,12 @@ fn go_on_with_what_is_in_hand<'a>(
     let is_in_hand = open.is_some_and(|open| !open.via.is_automation() || !is_at_rest);
     if is_in_hand || draft.runs(candidate.newest) {
         return candidate.promote(draft).map(Break);
+    }
+    // It ran before this operation of the stack, and nobody has to decide on it again.
+    let ran = draft.is_pinned() && draft.running_digest().as_ref() == Some(candidate.newest);
+    if ran && open.is_none() && draft.stack.phase() == Phase::Busy {
+        let reason = busy(&draft);
+        return Ok(Break(draft.nothing(Outcome::Queued, reason)));
     }
     Ok(Continue(draft))
 }

@@ -49,6 +49,13 @@ pub(super) fn promote(mut draft: Draft<'_>, digest: &Digest, cause: &Cause<'_>) 
     if draft.runs(digest) && !is_moved && !draft.runs_elsewhere_for(cause) {
         return runs_already(draft, digest, cause);
     }
+    if is_verified_while_busy(&draft, digest, cause)
+        && let Some(verifying) = &draft.state.verifying
+    {
+        let words = verifying.words();
+        draft.subject.token = Some(verifying.promotion.token.clone());
+        return Ok(draft.nothing(Outcome::Promoted, words));
+    }
     let (image, commit) = match draft.image(digest)? {
         Continue(found) => found,
         Break(plan) => return Ok(plan),
@@ -81,6 +88,15 @@ pub(super) fn promote(mut draft: Draft<'_>, digest: &Digest, cause: &Cause<'_>) 
             Ok(wait(draft, Outcome::Blocked, reason, cause))
         }
     }
+}
+
+/// Whether the image is being verified while somebody else, or a rollback, keeps the stack busy. An
+/// approval of it was carried out: it asks for nothing more.
+fn is_verified_while_busy(draft: &Draft<'_>, digest: &Digest, cause: &Cause<'_>) -> bool {
+    let verifying = draft.state.verifying.as_ref();
+    let is_its = verifying.is_some_and(|verifying| verifying.promotion.digest == *digest);
+    let is_asked_anew = cause.is_choice || cause.basis == Basis::GoingBack;
+    draft.stack.phase() == Phase::Busy && is_its && !is_asked_anew
 }
 
 /// Answers that the image runs already.

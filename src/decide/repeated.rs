@@ -53,6 +53,16 @@ fn go_on(mut draft: Draft<'_>, record: &CommandRecord) -> Decided {
     if let Some(open) = open.find(|open| Some(&open.token) == record.token.as_ref()).cloned() {
         return promote(draft, &open.digest, &Cause::again(&open));
     }
+    let verifying = draft.state.verifying.as_ref();
+    if let Some(own) = verifying.filter(|own| Some(&own.promotion.token) == record.token.as_ref()) {
+        let (promotion, words) = (own.promotion.clone(), own.words());
+        draft.subject.digest = Some(promotion.digest);
+        draft.subject.commit = promotion.commit;
+        draft.subject.previous_tag = Some(promotion.previous_tag);
+        draft.subject.tag = Some(promotion.tag);
+        draft.subject.token = Some(promotion.token);
+        return Ok(draft.nothing(Outcome::Promoted, words));
+    }
     let mut recent = draft.state.recent.iter().rev();
     let ended = recent.find(|recent| Some(&recent.token) == record.token.as_ref()).cloned();
     Ok(match ended {

@@ -334,15 +334,16 @@ fn of_tag(draft: &Draft<'_>, deployed: &[&Ended], tag: &str) -> Decided<Option<D
 }
 
 /// The images that were rolled back from and not deployed again since. Whoever rolled back did not
-/// want them, also where the rollback failed.
+/// want them, also where the rollback failed or another promotion replaced it.
 fn left_behind(draft: &Draft<'_>, deployed: &[&Ended]) -> Decided<Vec<Digest>> {
     let mut left_behind: Vec<Digest> = Vec::new();
     let mut redeployed: Vec<&Digest> = Vec::new();
     let history = draft.seen.history.as_deref().ok_or(First::Read(Question::History))?;
     let ended = draft.ended.iter().rev().chain(history);
     let counts = |ended: &&Ended| {
-        ended.end == End::Deployed
-            || ended.end == End::Failed && ended.promotion.rolls_back_digest.is_some()
+        let was_sent =
+            matches!(ended.end, End::Failed | End::Superseded) && ended.promotion.sent_at.is_some();
+        ended.end == End::Deployed || was_sent && ended.promotion.rolls_back_digest.is_some()
     };
     for Ended { promotion, end, .. } in ended.filter(counts) {
         let from = match (&promotion.rolls_back_digest, &promotion.rolls_back) {

@@ -32,7 +32,11 @@ pub(super) fn finished(draft: &mut Draft<'_>, open: &Promotion) {
     match draft.app.config.verify.minutes.filter(|_| is_named) {
         Some(minutes) => {
             draft.state.verify(open, minutes, draft.now);
-            draft.state.services = None;
+            // The update may have made other services. What is known tells of those that have no
+            // task just now.
+            let known = draft.state.services.take();
+            draft.state.services =
+                known.map(|known| KnownServices { as_of: None, has_failed: false, ..known });
             show(draft, open);
         }
         None => {
@@ -58,7 +62,7 @@ fn replace_verified(draft: &mut Draft<'_>) {
         let reason = "another promotion replaced it before ECS was seen to run it";
         draft.end(&verifying.promotion, End::Superseded, reason);
     }
-    draft.state.bake = None;
+    draft.state.end_bake();
 }
 
 fn deployed(draft: &mut Draft<'_>, promotion: &Promotion, reason: String) {
@@ -190,6 +194,7 @@ fn unverified(draft: &mut Draft<'_>, mut verifying: Verification, unread: &Unrea
         deployed(draft, &promotion, format!("{DONE}; not verified: {}", unread.words));
         return;
     }
+    verifying.cannot_be_read(draft.now);
     let problem = Some(kept_reason(&unread.words));
     if verifying.problem != problem {
         draft.unread = Some(unread.words.clone());
@@ -342,7 +347,9 @@ fn tell_of_changes(draft: &mut Draft<'_>, before: &KnownServices, now: &KnownSer
             continue;
         }
         let was_promoted = known.is_none_or(|known| known.is_promoted || known.digest.is_none());
-        let Some(digest) = service.digest.as_ref().filter(|_| !is_same) else { continue };
+        // What was not seen before has not changed. The board shows it.
+        let is_change = known.is_some() && !is_same;
+        let Some(digest) = service.digest.as_ref().filter(|_| is_change) else { continue };
         let name = name_of(&service.arn);
         let reason = if !service.is_promoted {
             format!(

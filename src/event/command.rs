@@ -50,6 +50,9 @@ pub enum Sender<'a> {
 struct Message {
     action: String,
     #[serde(default, deserialize_with = "not_null")]
+    app: Option<Repository>,
+    /// The older name of `app`.
+    #[serde(default, deserialize_with = "not_null")]
     repository: Option<Repository>,
     #[serde(default, deserialize_with = "not_null")]
     digest: Option<Digest>,
@@ -192,9 +195,17 @@ impl Message {
         if self.action == "board" {
             return Err(board_is_no_app_command(sender));
         }
-        let Some(repository) = self.repository.clone() else {
-            let problem = format!("the command `{}` names no repository", self.action);
-            return Err(NotUnderstood::new(problem));
+        let repository = match (&self.app, &self.repository) {
+            (Some(app), Some(other)) if app != other => {
+                let problem =
+                    format!("`app` is `{app}` and `repository` is `{other}`; one is enough");
+                return Err(NotUnderstood::new(problem));
+            }
+            (Some(app), _) | (None, Some(app)) => app.clone(),
+            (None, None) => {
+                let problem = format!("the command `{}` names no repository", self.action);
+                return Err(NotUnderstood::new(problem));
+            }
         };
         let act = self.act()?;
         if self.of.is_some() && self.action != "plan" {

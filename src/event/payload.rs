@@ -23,6 +23,7 @@ pub fn parse(
     }
     if fields.get("action").is_some_and(|action| action == "reconcile")
         && !fields.contains_key("repository")
+        && !fields.contains_key("app")
     {
         return Ok(vec![command::due(raw)]);
     }

@@ -183,7 +183,7 @@ impl<'a> Source<'a> {
     fn is_own(&self, host: &str) -> bool {
         let Self { account, region, .. } = self;
         let is_at = |service: &str| host.starts_with(&format!("{account}.{service}.{region}."));
-        is_at("dkr.ecr") || is_at("dkr-ecr")
+        ["dkr.ecr", "dkr-ecr", "dkr.ecr-fips", "dkr-ecr-fips"].into_iter().any(is_at)
     }
 }
 
@@ -200,7 +200,8 @@ mod tests {
         let source = Source::beside(STACK_ID, &web);
         let tag_of = |name: &str| source.image("app", name, None).map(|image| image.tag);
         let own = Some(Some("production_1".to_owned()));
-        for host in [HOME, "012345678912.dkr-ecr.us-east-1.on.aws"] {
+        let fips = "012345678912.dkr.ecr-fips.us-east-1.amazonaws.com";
+        for host in [HOME, fips, "012345678912.dkr-ecr.us-east-1.on.aws"] {
             assert_eq!(tag_of(&format!("{host}/web:production_1")), own, "{host}");
         }
         assert_eq!(tag_of(&format!("{HOME}/web:production_1@{DIGEST}")), own);

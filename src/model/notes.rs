@@ -81,7 +81,8 @@ impl ChangeNotes {
             Direction::Forward => None,
             Direction::Back => Some(format!("goes back {}", commits(self.count()))),
             Direction::Diverged(gone) => Some(format!(
-                "the histories have diverged (another branch, or a force push): {} come, {} go",
+                "the histories have diverged (another branch, or a force push): it brings {} and \
+                 takes away {}",
                 commits(self.count()),
                 commits(gone)
             )),

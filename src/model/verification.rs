@@ -67,6 +67,13 @@ impl Verification {
         }
     }
 
+    /// Notes that ECS could not be read: whether a stage lasts is not known any more.
+    pub fn cannot_be_read(&mut self, now: Timestamp) {
+        if let Some(since) = self.lasts_since.take() {
+            self.until += now.duration_since(since);
+        }
+    }
+
     /// Says how far ECS has come, or why it could not be asked.
     pub fn words(&self) -> String {
         match &self.problem {

@@ -120,9 +120,19 @@ impl Clients {
             .collect();
         let calls = batches.into_iter().map(|(cluster, arns)| async move {
             let resource = format!("ECS service `{}`", arns.join("`, `"));
+            let is_in_a_cluster = cluster.is_some();
             let call =
                 self.ecs.describe_services().set_cluster(cluster).set_services(Some(arns)).send();
             match Box::pin(call).await {
+                Ok(output) if !is_in_a_cluster && !output.failures().is_empty() => {
+                    Err(Error::Unexpected {
+                        resource,
+                        problem: "it is not in the cluster `default`, and its ARN in the old \
+                                  format names no other"
+                            .to_owned(),
+                    })
+                }
+                // A service that was deleted by hand is missing: it runs nothing.
                 Ok(output) => Ok(output.services.unwrap_or_default()),
                 Err(error) => Err(failed("ecs:DescribeServices", resource, &error)),
             }

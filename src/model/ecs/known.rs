@@ -91,7 +91,14 @@ impl KnownServices {
                 }),
             }
         });
-        Self { as_of: stack_updated_at, list: list.collect(), has_failed: self.has_failed }
+        // A list that was cut is read again each time.
+        let as_of = stack_updated_at.filter(|_| services.len() <= SERVICES);
+        Self { as_of, list: list.collect(), has_failed: self.has_failed }
+    }
+
+    /// Whether an event of this service may be about the stack. Of a list that was cut, any may be.
+    pub fn may_have(&self, service: &str) -> bool {
+        self.list.len() >= SERVICES || self.list.iter().any(|known| known.arn == service)
     }
 
     /// The services that run another image than the stack names.

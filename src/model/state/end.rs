@@ -73,6 +73,15 @@ impl State {
         ended
     }
 
+    /// Ends the bake. No message says any more that something bakes.
+    pub fn end_bake(&mut self) {
+        self.bake = None;
+        let requests = self.request.iter_mut().chain(&mut self.earlier_requests);
+        for request in requests.filter(|it| matches!(it.progress, Progress::Baking(_))) {
+            request.progress = Progress::Deployed(None);
+        }
+    }
+
     fn remember(&mut self, promotion: &Promotion, end: End, reason: String) {
         self.recent.retain(|recent| recent.token != promotion.token);
         self.recent.push(Recent {

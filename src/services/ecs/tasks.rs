@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ecs::types as ecs;
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 
 use crate::error::Error;
 use crate::model::config::App;
@@ -12,6 +12,9 @@ use crate::model::stack::Stack;
 use crate::services::clients::Clients;
 use crate::services::cloudformation::timestamp;
 use crate::services::failure::failed;
+
+/// The most services whose tasks are read at the same time.
+const SIDE_BY_SIDE: usize = 4;
 
 /// The most pages of tasks that are read of a service. A page has 100 tasks.
 const PAGES: usize = 10;
@@ -57,7 +60,7 @@ impl Clients {
             let tasks = tasks.unwrap_or_default();
             (arn.clone(), tasks.iter().map(|task| stopped(&source, task)).collect())
         });
-        join_all(each).await
+        stream::iter(each).buffered(SIDE_BY_SIDE).collect().await
     }
 
     /// Reads the tasks of a service that should have this status.

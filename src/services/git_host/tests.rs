@@ -109,7 +109,10 @@ async fn a_way_back_and_diverged_histories_are_said() {
         "commits": [commit(COMMIT, "Hotfix")],
     });
     let words = compared(&diverged).await.expect("notes").summary().expect("words");
-    assert!(words.contains("diverged") && words.contains("1 commit come, 2 commits go"), "{words}");
+    assert!(
+        words.contains("diverged") && words.contains("brings 1 commit and takes away 2"),
+        "{words}"
+    );
 }
 
 #[tokio::test]
