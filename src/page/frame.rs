@@ -103,16 +103,7 @@ impl<'a> Frame<'a> {
     /// A slim page that nobody is known to look at.
     pub(super) fn slim(place: &'a Place, now: Timestamp) -> Self {
         let foot = html! { "As of " (to_the_second(now)) ". All times in UTC." };
-        Self {
-            place,
-
-            home: None,
-            who: None,
-            width: Width::Slim,
-            worst: None,
-            refresh: None,
-            foot,
-        }
+        Self { place, home: None, who: None, width: Width::Slim, worst: None, refresh: None, foot }
     }
 
     /// The page with this title and content.
