@@ -35,5 +35,6 @@ mod browser {
     // The tests.
     mod approve;
     mod board;
+    mod many;
     mod pictures;
 }

@@ -89,11 +89,11 @@ const ALL: [Symbol; 15] = [
 
 /// The circle around several shapes.
 macro_rules! circle {
-    ($rest:literal) => {
+    ($($rest:literal),+ $(,)?) => {
         concat!(
             r#"<circle cx="8" cy="8" r="6.5" fill="none" stroke="currentColor" "#,
             r#"stroke-width="1.5""#,
-            $rest
+            $($rest),+
         )
     };
 }
@@ -133,12 +133,13 @@ impl Symbol {
     fn drawing(self) -> &'static str {
         match self {
             Symbol::Ask => concat!(
-                r#"<path d="M8 0l8 8-8 8-8-8z" fill="currentColor"/><path d="M6.1 6.4a1.9 1.9 0 1 1 "#,
-                r#"2.7 1.7q-.8.4-.8 1.2M8 10.7v1.5" class="k" fill="none" stroke-width="1.5"/>"#,
+                r#"<path d="M8 0l8 8-8 8-8-8z" fill="currentColor"/>"#,
+                r#"<path d="M6.1 6.4a1.9 1.9 0 1 1 2.7 1.7q-.8.4-.8 1.2M8 10.7v1.5" class="k" "#,
+                r#"fill="none" stroke-width="1.5"/>"#,
             ),
             Symbol::Back => concat!(
-                r#"<path d="M6.3 2.5L2.5 6.3l3.8 3.8M3 6.3h6.5a3.6 3.6 0 0 1 0 7.2H7" fill="none" "#,
-                r#"stroke="currentColor" stroke-width="1.6"/>"#,
+                r#"<path d="M6.3 2.5L2.5 6.3l3.8 3.8M3 6.3h6.5a3.6 3.6 0 0 1 0 7.2H7" "#,
+                r#"fill="none" stroke="currentColor" stroke-width="1.6"/>"#,
             ),
             Symbol::Bad => octagon!(
                 r#"<path d="M5.2 5.2l5.6 5.6M10.8 5.2l-5.6 5.6" class="k" stroke-width="1.8"/>"#
@@ -162,17 +163,22 @@ impl Symbol {
                 r#"<path d="M4.3 9l3.7-3.7L11.7 9M4.3 12h7.4" class="k" fill="none" "#,
                 r#"stroke-width="1.7"/>"#,
             ),
-            Symbol::Move => circle!(r#"/><path d="M8 3.6a4.4 4.4 0 0 1 0 8.8z" fill="currentColor"/>"#),
+            Symbol::Move => circle!(
+                r#"/><path d="M8 3.6a4.4 4.4 0 0 1 0 8.8z" fill="currentColor"/>"#,
+            ),
             Symbol::None => circle!(r#" stroke-dasharray="2.5 2.6"/>"#),
             Symbol::Ok => circle!(
-                r#"/><path d="M5 8.3l2.1 2.1L11 6" fill="none" stroke="currentColor" stroke-width="1.6"/>"#
+                r#"/><path d="M5 8.3l2.1 2.1L11 6" fill="none" stroke="currentColor" "#,
+                r#"stroke-width="1.6"/>"#,
             ),
             Symbol::Queue => circle!(
-                r#"/><path d="M4.3 8h1.5M7.25 8h1.5M10.2 8h1.5" stroke="currentColor" stroke-width="1.8"/>"#
+                r#"/><path d="M4.3 8h1.5M7.25 8h1.5M10.2 8h1.5" stroke="currentColor" "#,
+                r#"stroke-width="1.8"/>"#,
             ),
             Symbol::Stop => octagon!(r#"<path d="M4 8h8" class="k" stroke-width="2.2"/>"#),
             Symbol::Time => circle!(
-                r#"/><path d="M8 4.2V8l2.6 1.7" fill="none" stroke="currentColor" stroke-width="1.6"/>"#
+                r#"/><path d="M8 4.2V8l2.6 1.7" fill="none" stroke="currentColor" "#,
+                r#"stroke-width="1.6"/>"#,
             ),
             Symbol::ToDo => concat!(
                 r#"<circle cx="8" cy="8" r="4" fill="none" stroke="currentColor" "#,

@@ -177,8 +177,10 @@ async fn decide<W: Web>(
         let words = ("Something went wrong", "The function gave an unexpected answer.");
         return Ok(notice(world, 500, words, WayOn::TryAgain));
     };
-    let said = format!("{}: {}", answer.outcome, answer.reason);
-    show(world, request, link, status(decision, answer.outcome), Some(&said)).await
+    let status = status(decision, answer.outcome);
+    // The page of a decision that counts says how it goes on.
+    let said = (status != 200).then(|| format!("{}: {}", answer.outcome, answer.reason));
+    show(world, request, link, status, said.as_deref()).await
 }
 
 /// 200 if the decision counts, 409 if something else was decided.

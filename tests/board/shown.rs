@@ -71,7 +71,9 @@ fn the_list_shows_all_apps_and_what_waits_comes_first() {
         "nothing is under way"
     );
     assert_eq!(get(&world, &page.link("/app/team/held")).status, 200);
-    get(&world, &page.link("/app/wrong")).says("cannot be used").says("expected a text in quotes");
+    get(&world, &page.link("/app/wrong"))
+        .says("Configuration error")
+        .says("expected a text in quotes");
 }
 
 #[test]
@@ -80,18 +82,19 @@ fn what_is_under_way_is_shown_with_its_progress_and_looked_at_anew() {
     pushed(&world, "abc1234");
     let board = board_by_invocation(&world);
     let page = get(&world, &board);
-    page.says("on its way").says("UPDATE_IN_PROGRESS");
+    page.says("Updating").says("CloudFormation").says("abc1234");
     assert!(page.is_refreshed());
     let still = get(&world, &page.link("?still"));
     assert!(!still.is_refreshed());
     let app = get(&world, &format!("{board}/app/web"));
     assert!(app.is_refreshed());
-    app.says("Under way").says("Commit abc1234 is on its way: production_abc1234");
+    app.says("On its way: updating").says("CloudFormation updates the stack");
+    app.says("production_abc1234");
     world.finish_update();
     world.invoke(&event("scheduled"), "tick").expect("an answer");
     let page = get(&world, &board);
     assert!(!page.is_refreshed());
-    page.says("abc1234 since").says("deployed abc1234");
+    page.says("Running").says("abc1234");
 }
 
 #[test]
@@ -185,10 +188,10 @@ fn what_is_remembered_of_another_stack_is_not_shown_as_the_apps_own() {
     let world = Memory::new("auto");
     two_deployed(&world);
     let board = board_by_invocation(&world);
-    get(&world, &board).says("bbbbbbb since");
+    get(&world, &board).says("bbbbbbb");
     world.get_mut().config["parameter"] = json!("AppName");
-    get(&world, &board).says("not looked at yet");
-    get(&world, &format!("{board}/app/web")).says("not looked at yet");
+    get(&world, &board).says("Never looked at");
+    get(&world, &format!("{board}/app/web")).says("Never looked at");
 }
 
 #[test]
@@ -196,5 +199,5 @@ fn an_app_that_was_never_looked_at_has_a_page() {
     let world = Memory::new("auto");
     let page = get(&world, &format!("{}/app/web", board_by_invocation(&world)));
     assert_eq!(page.status, 200);
-    page.says("production_old").says("not looked at yet").says("No promotion has ended yet");
+    page.says("production_old").says("Never looked at").says("No promotion has ended yet");
 }

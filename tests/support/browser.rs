@@ -31,7 +31,7 @@ impl Page {
         let mut text = String::new();
         let blocks = [
             "<p", "<h", "<dt", "<li", "<tr", "<td", "<th", "<dd", "<button", "<section", "<label",
-            "<nav", "<header", "<summary", "<a", "<small",
+            "<nav", "<header", "<summary",
         ];
         for part in shown.split('<') {
             let (tag, words) = part.split_once('>').unwrap_or((part, ""));

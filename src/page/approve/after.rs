@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Asked, STILL};
+use super::asked::{Asked, STILL};
 use crate::function_url::Response;
 use crate::model::approval::Progress;
 use crate::model::promotion::Promotion;

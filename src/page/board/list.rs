@@ -176,9 +176,12 @@ fn tally(viewer: &Viewer<'_>, all: &[(&Row, Condition)]) -> Markup {
             ul class="tally" {
                 @for (group, tone, symbol, words) in tiles {
                     @let number = all.iter().filter(|(_, its)| its.kind.group() == group).count();
-                    @let words = if number == 1 && group == Group::Needs { "needs somebody" } else { words };
-                    li class=(tone.class()) {
-                        a href=(link(group)) { b { (symbol.draw()) (number) } (words) }
+                                        li class=(tone.class()) {
+                        a href=(link(group)) {
+                            b { (symbol.draw()) (number) }
+                            @if number == 1 && group == Group::Needs { "needs somebody" }
+                            @else { (words) }
+                        }
                     }
                 }
             }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Condition, Kind};
+use super::kind::{Condition, Kind};
 use crate::model::answer::Outcome;
 use crate::model::approval::Progress;
 use crate::model::config::App;

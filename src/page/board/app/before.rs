@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use maud::{Markup, html};
 
-use super::Sight;
+use super::sight::Sight;
 use crate::model::Digest;
 use crate::model::approval::Vote;
 use crate::model::command::Via;
@@ -133,7 +133,8 @@ fn how(sight: &Sight<'_>, ended: &Ended, next: Option<&Ended>, back: Option<&End
     html! {
         @match (ended.end, next, back) {
             (End::Deployed, Some(next), Some(back)) => {
-                b class="st" { "Rolled back" } " after " (ran) " by " (prose(&back.promotion.by, LONG))
+                b class="st" { "Rolled back" } " after " (ran) " by "
+                (prose(&back.promotion.by, LONG))
                 @if let Some(why) = &back.promotion.why { ": “" (prose(why, LONG)) "”" }
                 ". Ran " (at(ended.ended_at, now)) " to " (at(next.ended_at, now)) ". "
             }

@@ -2,7 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::{Part, Sight, acts};
+use super::before::traced;
+use super::sight::{Part, Sight, acts};
 use crate::model::Digest;
 use crate::model::approval::{ApprovalRequest, Progress, Vote};
 use crate::model::promotion::End;
@@ -179,7 +180,7 @@ fn one_vote(sight: &Sight<'_>, vote: &Vote) -> Markup {
     html! {
         li class=(tone.class()) {
             (symbol.draw())
-            span { (prose(&vote.by, LONG)) " " (words) (super::before::traced(vote)) }
+            span { (prose(&vote.by, LONG)) " " (words) (traced(vote)) }
             (ago(vote.at, sight.viewer.now))
         }
     }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Part, Sight, acts};
+use super::sight::{Part, Sight, acts};
 use crate::model::ecs::known::{KnownService, KnownServices};
 use crate::model::promotion::{End, Ended};
 use crate::model::state::{Running, State};

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Part, Sight, acts};
+use super::sight::{Part, Sight, acts};
 use crate::model::answer::Outcome;
 use crate::model::promotion::{End, Ended, Promotion};
 use crate::model::stack::{Phase, StackEvents};
