@@ -185,7 +185,7 @@ pub struct Recent {
     pub end: End,
     /// Why.
     pub reason: String,
-    /// When that was seen. An older version did not write it.
+    /// When that was seen; only of the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
 }

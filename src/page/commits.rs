@@ -135,7 +135,7 @@ fn one_note(commit: &CommitNote, now: Timestamp) -> Markup {
                 @if let Some(commit) = &commit.commit {
                     code title=(commit) { (commit.short()) } " "
                 }
-                (plain(commit.subject.as_deref().unwrap_or("no subject known"), SHORT))
+                @if let Some(subject) = &commit.subject { (plain(subject, SHORT)) }
             }
             " " small { (about.join(" · ")) }
         }

@@ -158,7 +158,7 @@ impl<'a> Frame<'a> {
                 }
                 p class=(if place.is_production() { "env" } else { "env other" }) {
                     b { (place.environment) }
-                    @if let Some(account) = &place.account { span class="num" { (account) } }
+                    @if let Some(account) = &place.account { " " span class="num" { (account) } }
                 }
                 @if let Some(who) = &self.who { p class="who" { (who) } }
             }

@@ -163,6 +163,22 @@ impl Symbol {
                 r#"<path d="M4.3 9l3.7-3.7L11.7 9M4.3 12h7.4" class="k" fill="none" "#,
                 r#"stroke-width="1.7"/>"#,
             ),
+            Symbol::Stop => octagon!(r#"<path d="M4 8h8" class="k" stroke-width="2.2"/>"#),
+            Symbol::ToDo => concat!(
+                r#"<circle cx="8" cy="8" r="4" fill="none" stroke="currentColor" "#,
+                r#"stroke-width="1.5"/>"#,
+            ),
+            Symbol::Was => r#"<circle cx="8" cy="8" r="3" fill="currentColor"/>"#,
+            Symbol::Move | Symbol::None | Symbol::Ok | Symbol::Queue | Symbol::Time => {
+                self.in_circle()
+            }
+        }
+    }
+
+    /// The shapes that are a circle with something in it.
+    #[rustfmt::skip]
+    fn in_circle(self) -> &'static str {
+        match self {
             Symbol::Move => circle!(
                 r#"/><path d="M8 3.6a4.4 4.4 0 0 1 0 8.8z" fill="currentColor"/>"#,
             ),
@@ -175,16 +191,11 @@ impl Symbol {
                 r#"/><path d="M4.3 8h1.5M7.25 8h1.5M10.2 8h1.5" stroke="currentColor" "#,
                 r#"stroke-width="1.8"/>"#,
             ),
-            Symbol::Stop => octagon!(r#"<path d="M4 8h8" class="k" stroke-width="2.2"/>"#),
             Symbol::Time => circle!(
                 r#"/><path d="M8 4.2V8l2.6 1.7" fill="none" stroke="currentColor" "#,
                 r#"stroke-width="1.6"/>"#,
             ),
-            Symbol::ToDo => concat!(
-                r#"<circle cx="8" cy="8" r="4" fill="none" stroke="currentColor" "#,
-                r#"stroke-width="1.5"/>"#,
-            ),
-            Symbol::Was => r#"<circle cx="8" cy="8" r="3" fill="currentColor"/>"#,
+            _ => "",
         }
     }
 

@@ -165,9 +165,20 @@ async fn decide<W: Web>(
         return show(world, request, link, 400, Some(words)).await;
     };
     let command = command.with_trace(access::trace(request));
+    carry_out(world, request, link, &app, (command, decision)).await
+}
+
+/// Carries out a decision, and shows what came of it.
+async fn carry_out<W: Web>(
+    world: &W,
+    request: &Request,
+    link: &ApprovalLink,
+    app: &App,
+    (command, decision): (Command, &str),
+) -> Result<Response, Error> {
     let (subject, trigger) = (Subject::of(&command), Trigger::Command(command));
     let Ok(looked) =
-        tokio::time::timeout(BUDGET, look_for_a_person(world, &app, &trigger, &subject)).await
+        tokio::time::timeout(BUDGET, look_for_a_person(world, app, &trigger, &subject)).await
     else {
         let words = "This takes longer than a page can wait. If the decision was recorded, it \
                      continues by itself within five minutes.";

@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::function_url::{Request, Response};
 use crate::link::Invalid;
 use crate::model::command::{Act, Command, ImageRef};
-use crate::model::config::App;
+use crate::model::config::{App, ConfigError};
 use crate::model::notes::ChangeNotes;
 use crate::model::report::{PromotionPlan, Reply, Report};
 use crate::model::session::{BoardLink, Session};
@@ -46,6 +46,9 @@ use crate::world::snapshot::{Question, Snapshot, Subject};
 
 /// What people read when only the log has the details.
 const UNREADABLE: &str = "it could not be read just now; the function's log says why";
+
+/// The most stacks that the list reads the progress of: it takes at most a second.
+const WATCHED: usize = 40;
 
 /// Answers a request for a board.
 pub(super) async fn answer<W: Web>(
@@ -111,15 +114,20 @@ async fn list<W: Web>(world: &W, viewer: &Viewer<'_>, filter: &Filter) -> Result
         .collect();
     let mut states =
         if usable.is_empty() { Default::default() } else { world.states(&usable).await? };
+    let mut watched = 0;
     let rows = apps.into_iter().map(|(repository, app)| {
         let state = states.remove(&repository).transpose();
+        let is_sent = |state: &State| state.open.iter().any(|open| open.sent_at.is_some());
+        let is_watched = state.as_ref().is_ok_and(|state| state.as_ref().is_some_and(is_sent));
+        watched += usize::from(is_watched);
+        let is_watched = is_watched && watched <= WATCHED;
         async move {
             let app = app.map_err(|error| words(&repository, &error));
             let state = state
                 .map_err(|error| words(&repository, &error))
                 .map(|state| app.as_ref().map_or(None, |app| of_this_stack(app, state)));
             let stack = match (&app, &state) {
-                (Ok(app), Ok(Some(state))) if board::is_under_way(state) => Some(
+                (Ok(app), Ok(Some(_))) if is_watched => Some(
                     world
                         .watch(app, &EventsWanted::default())
                         .await
@@ -152,7 +160,7 @@ fn of_this_stack(app: &App, state: Option<State>) -> Option<State> {
 /// has all others.
 fn words(repository: &Repository, error: &Error) -> String {
     match error {
-        Error::Config(error) => error.to_string(),
+        Error::Config(error) => mistake(error),
         Error::NotUnderstood(_)
         | Error::Denied { .. }
         | Error::Aws { .. }
@@ -165,6 +173,14 @@ fn words(repository: &Repository, error: &Error) -> String {
             warn!(%repository, %error, "the board shows less than there is");
             UNREADABLE.to_owned()
         }
+    }
+}
+
+/// Says what is wrong with a configuration. The key comes first: a narrow list shows only that.
+fn mistake(ConfigError { place, key, problem }: &ConfigError) -> String {
+    match key {
+        Some(key) => format!("Key `{key}`: {problem} (in {place})"),
+        None => format!("{problem} (in {place})"),
     }
 }
 
@@ -182,7 +198,7 @@ async fn find<W: Web>(
         }
         Err(Error::Config(error)) => {
             let place = Place::without_account(world.environment().as_deref());
-            Err(board::app::unusable(viewer, &place, repository, &error.to_string()))
+            Err(board::app::unusable(viewer, &place, repository, &mistake(&error)))
         }
         Err(error) => return Err(error),
     })

@@ -26,7 +26,7 @@ fn three_hundred_apps_are_shown_within_a_second() {
     let calls = world.get().now.duration_since(began);
     assert!(calls < SignedDuration::from_millis(800), "{calls:?} of calls of 20 ms each");
     let elapsed = clock.elapsed().as_millis();
-    assert!(elapsed < 200 || cfg!(debug_assertions) && elapsed < 1_000, "{elapsed} ms");
+    assert!(elapsed < 1_000, "{elapsed} ms");
     assert!(page.body.len() < 220_000, "{} bytes", page.body.len());
     assert_eq!(names(&page.body).len(), 301);
     page.says("301 apps").says("Needs somebody 31").says("Moving by itself 30");

@@ -113,7 +113,8 @@ fn a_guard_does_not_hide_where_a_rollback_leads() {
 fn a_rollback_without_a_target_says_so_and_has_no_form() {
     let world = Memory::new("auto");
     deployed(&world, "aaaaaaa");
-    world.get_mut().archived.extend(world.get().tags.values().cloned().collect::<Vec<_>>());
+    let images: Vec<Digest> = world.get().tags.values().cloned().collect();
+    world.get_mut().archived.extend(images);
     let page = get(&world, &format!("{}/act/rollback/web", board_by_invocation(&world)));
     page.says("This is not possible");
     assert!(!page.body.contains("<form"), "{}", page.text());

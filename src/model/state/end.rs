@@ -75,6 +75,7 @@ impl State {
 
     fn remember(&mut self, promotion: &Promotion, end: End, reason: String, now: Timestamp) {
         self.recent.retain(|recent| recent.token != promotion.token);
+        self.recent.iter_mut().for_each(|recent| recent.at = None);
         self.recent.push(Recent {
             token: promotion.token.clone(),
             tag: promotion.tag.clone(),

@@ -178,7 +178,7 @@ fn tally(viewer: &Viewer<'_>, all: &[(&Row, Condition)]) -> Markup {
                     @let number = all.iter().filter(|(_, its)| its.kind.group() == group).count();
                                         li class=(tone.class()) {
                         a href=(link(group)) {
-                            b { (symbol.draw()) (number) }
+                            b { (symbol.draw()) (number) } " "
                             @if number == 1 && group == Group::Needs { "needs somebody" }
                             @else { (words) }
                         }
@@ -219,11 +219,11 @@ fn line(viewer: &Viewer<'_>, row: &Row, condition: &Condition) -> Markup {
         li class={ "row " (condition.kind.tone().class()) } {
             (condition.kind.symbol().draw())
             div class="l1" {
-                a class="name" href=(viewer.app(&row.repository)) { (row.repository) }
+                a class="name" href=(viewer.app(&row.repository)) { (row.repository) } " "
                 span class="st" { (name(&condition.words)) }
             }
-            div class="l2" {
-                span class="what" { (what(condition)) (progress(row)) }
+            " " div class="l2" {
+                span class="what" { (what(condition)) (progress(row)) } " "
                 @match condition.since {
                     Some(since) => (age(since, viewer.now)),
                     None if condition.kind == Kind::Unseen => span { "new" },
@@ -255,8 +255,8 @@ fn what(condition: &Condition) -> Markup {
         },
         Kind::Baking | Kind::Running => at_rest(runs.as_ref(), reason),
         Kind::Held => html! {
-            @if let Some(reason) = reason { "“" (reason) "” · " }
-            @if let Some(runs) = runs { (runs.chip()) " runs" }
+            @if let Some(reason) = reason { "“" (reason) "”" }
+            @if let Some(runs) = runs { " · " (runs.chip()) " runs" }
         },
         Kind::RolledBack => html! {
             @if let Some(runs) = runs {

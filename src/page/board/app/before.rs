@@ -113,10 +113,8 @@ fn entry(sight: &Sight<'_>, history: &[Ended], index: usize) -> Markup {
             (symbol.draw())
             div {
                 p class="was" {
-                    (image.chip()) " "
-                    span class="s" {
-                        (image.subject().unwrap_or_else(|| "no subject known".to_owned()))
-                    }
+                    (image.chip())
+                    @if let Some(subject) = image.subject() { " " span class="s" { (subject) } }
                 }
                 p class="meta" { (how(sight, ended, next, back)) }
             }

@@ -128,5 +128,5 @@ impl Part {
 /// The links of a card; nothing if there are none.
 pub(super) fn acts(links: &[Markup]) -> Markup {
     let has_any = links.iter().any(|link| !link.0.is_empty());
-    html! { @if has_any { div class="acts" { @for link in links { (link) } } } }
+    html! { @if has_any { " " div class="acts" { @for link in links { (link) " " } } } }
 }
