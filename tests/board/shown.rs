@@ -141,7 +141,7 @@ fn an_app_is_shown_in_full() {
     ProductionTag: production_bbbbbbb
     Mode
     approval
-    Before last 1 of 2
+    Before 1 promotion
     aaaaaaa
     Ran 0 s, 09:41 to 09:41. Promoted by push of latest, through a push, took 0 s.
     Roll back to this: aaaaaaa

@@ -138,7 +138,7 @@ fn pages() -> [(&'static str, String); 5] {
     };
     world.get_mut().git_notes = Some(notes(&world, &BUILDS[1..2]));
     let rollback = board_page("/act/rollback/web");
-    world.get_mut().git_notes = Some(notes(&world, &BUILDS[1..]));
+    world.get_mut().git_notes = Some(notes(&world, &BUILDS[2..]));
     let candidate = push(&world, &BUILDS[2]);
     world.invoke(&push_event(&candidate), "push").expect("people are asked");
     later(&world, 3);

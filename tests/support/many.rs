@@ -32,7 +32,7 @@ pub(crate) fn add_apps(world: &Memory, count: usize) {
 }
 
 fn running(name: &str, number: usize, since: Timestamp) -> State {
-    let commit = format!("{:040x}", 0xabcd_0000 + number);
+    let commit = format!("{:07x}{:033x}", 0xabc_d000 + number * 0x1357, number);
     State {
         running: Some(Running {
             tag: format!("production_{commit}"),

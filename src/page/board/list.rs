@@ -251,7 +251,8 @@ fn what(condition: &Condition) -> Markup {
         }
         Kind::Waits | Kind::Expired | Kind::Updating | Kind::Verifying | Kind::Queued => html! {
             @if let Some(runs) = runs { span class="wide" { (runs.chip()) " " } }
-            "→ " (at_rest(next.as_ref(), reason))
+            @if next.is_some() { "→ " (at_rest(next.as_ref(), reason)) }
+            @else if let Some(reason) = reason { "· " (reason) }
         },
         Kind::Baking | Kind::Running => at_rest(runs.as_ref(), reason),
         Kind::Held => html! {

@@ -13,7 +13,7 @@ use crate::page::board::{named, running};
 use crate::page::moment::{at, long, time};
 use crate::page::steps::who_approved;
 use crate::page::symbol::{Symbol, Tone};
-use crate::page::words::{LONG, SHORT, prose, sentence};
+use crate::page::words::{LONG, SHORT, count, prose, sentence};
 use crate::text::plain;
 
 /// How many promotions are listed.
@@ -27,13 +27,13 @@ pub(super) fn part(sight: &Sight<'_>) -> Markup {
         .iter()
         .position(|ended| ended.end == End::Deployed && Some(&ended.promotion.digest) == present);
     let shown = failed_above(sight);
-    let listed: Vec<usize> = (0..history.len())
-        .filter(|at| Some(*at) != now && Some(*at) != shown)
-        .take(HISTORY)
-        .collect();
-    let beside = match (history.len(), listed.len()) {
-        (0, _) => "nothing yet".to_owned(),
-        (all, listed) => format!("last {listed} of {all}"),
+    let ended: Vec<usize> =
+        (0..history.len()).filter(|at| Some(*at) != now && Some(*at) != shown).collect();
+    let listed = &ended[..ended.len().min(HISTORY)];
+    let beside = match ended.len() {
+        0 => "nothing yet".to_owned(),
+        all if all > HISTORY => format!("last {HISTORY} of {all}"),
+        all => count(all, "promotion"),
     };
     html! {
         li class="none" {
@@ -45,7 +45,7 @@ pub(super) fn part(sight: &Sight<'_>) -> Markup {
                 }
                 @if !listed.is_empty() {
                     ol class="list hist" {
-                        @for at in listed { (entry(sight, history, at)) }
+                        @for at in listed { (entry(sight, history, *at)) }
                     }
                 }
             }
