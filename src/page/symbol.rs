@@ -195,7 +195,8 @@ impl Symbol {
                 r#"/><path d="M8 4.2V8l2.6 1.7" fill="none" stroke="currentColor" "#,
                 r#"stroke-width="1.6"/>"#,
             ),
-            _ => "",
+            Symbol::Ask | Symbol::Back | Symbol::Bad | Symbol::Bake | Symbol::Error => "",
+            Symbol::Held | Symbol::Logo | Symbol::Stop | Symbol::ToDo | Symbol::Was => "",
         }
     }
 

@@ -103,10 +103,11 @@ async fn show<W: Web>(
         }
         (kept, _) => kept.clone(),
     };
-    let stack = match &request.progress {
-        // The page also tells how it goes on if the stack cannot be read.
-        Progress::Deploying => world.watch(&app, &EventsWanted::default()).await.ok(),
-        _ => None,
+    // The page also tells how it goes on if the stack cannot be read.
+    let stack = if request.progress == Progress::Deploying {
+        world.watch(&app, &EventsWanted::default()).await.ok()
+    } else {
+        None
     };
     let asked = Asked {
         app: &app,

@@ -198,7 +198,7 @@ async fn a_promotion_is_seen_through_to_its_end_without_touching_the_page() {
         assert!(stage.world.finish());
         stack_changed(stage).await;
         // Nobody presses anything.
-        browser.wait_for("Now: running").await;
+        browser.wait_until_gone("On its way").await;
         browser.unfold().await;
         browser.says(&["UPDATE_COMPLETE", &tag(1)]).await;
         assert_eq!(

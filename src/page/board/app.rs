@@ -86,12 +86,16 @@ pub fn app(sight: &Sight<'_>) -> Response {
 }
 
 fn title(repository: &Repository, condition: &Condition) -> String {
+    // The seconds and the names stand on the page.
     let word = match condition.kind {
-        // The seconds and the names stand on the page.
-        Kind::Updating => condition.words.split(',').next().unwrap_or_default(),
         Kind::Held => "held",
         Kind::RolledBack => "rolled back",
-        _ => &condition.words,
+        Kind::Updating => condition.words.split(',').next().unwrap_or_default(),
+        Kind::Failed | Kind::Alarm | Kind::Blocked | Kind::Unusable | Kind::Elsewhere => {
+            &condition.words
+        }
+        Kind::Waits | Kind::Expired | Kind::Verifying => &condition.words,
+        Kind::Baking | Kind::Queued | Kind::Running | Kind::Unseen => &condition.words,
     };
     format!("{repository}: {}", in_a_sentence(word))
 }

@@ -250,9 +250,11 @@ fn what(condition: &Condition) -> Markup {
             html! { (reason.unwrap_or_default()) }
         }
         Kind::Waits | Kind::Expired | Kind::Updating | Kind::Verifying | Kind::Queued => html! {
-            @if let Some(runs) = runs { span class="wide" { (runs.chip()) " " } }
+            @if let Some(runs) = runs {
+                span class="wide" { (runs.chip()) @if next.is_none() { " ·" } " " }
+            }
             @if next.is_some() { "→ " (at_rest(next.as_ref(), reason)) }
-            @else if let Some(reason) = reason { "· " (reason) }
+            @else if let Some(reason) = reason { (reason) }
         },
         Kind::Baking | Kind::Running => at_rest(runs.as_ref(), reason),
         Kind::Held => html! {

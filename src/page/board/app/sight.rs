@@ -68,7 +68,7 @@ impl Sight<'_> {
         let symbol = match verb {
             Verb::RollBack => Some(Symbol::Back),
             Verb::Hold => Some(Symbol::Held),
-            _ => None,
+            Verb::Approve | Verb::Reject | Verb::Promote | Verb::Resume | Verb::Cancel => None,
         };
         html! {
             @if self.may(verb) {
