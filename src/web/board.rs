@@ -10,42 +10,35 @@
 
 mod acting;
 mod form;
+mod reads;
 pub(super) mod route;
 
 use futures_util::{StreamExt, stream};
 use http::Method;
 use jiff::Timestamp;
-use tracing::warn;
 
-use crate::decide::{Trigger, identity_objection, slack_objection};
 use crate::error::Error;
 use crate::function_url::{Request, Response};
 use crate::link::Invalid;
-use crate::model::command::{Act, Command, ImageRef};
-use crate::model::config::{App, ConfigError};
+use crate::model::config::App;
 use crate::model::notes::ChangeNotes;
-use crate::model::report::{PromotionPlan, Reply, Report};
 use crate::model::session::{BoardLink, Session};
-use crate::model::stack::{EventsWanted, Phase};
+use crate::model::stack::EventsWanted;
 use crate::model::state::State;
 use crate::model::{Digest, Repository};
 use crate::page::board::app::Sight;
 use crate::page::board::filter::Filter;
 use crate::page::board::list::Row;
-use crate::page::board::verb::{Rights, Verb};
+use crate::page::board::verb::Verb;
 use crate::page::board::{self, STILL, Viewer};
 use crate::page::frame::Place;
-use crate::page::notice::WayOn;
-use crate::reconcile::look_only;
 use crate::schedule::SIDE_BY_SIDE;
-use crate::web::access::{self, bad, failed, notice};
+use crate::web::access::{self, bad, failed};
+use crate::web::board::reads::{find, observe, of_this_stack, place, plan_rollback, rights, words};
 use crate::web::board::route::{Place as At, Route, filter, image};
 use crate::web::notes::notes_of_candidate;
 use crate::world::Web;
-use crate::world::snapshot::{Question, Snapshot, Subject};
-
-/// What people read when only the log has the details.
-const UNREADABLE: &str = "it could not be read just now; the function's log says why";
+use crate::world::snapshot::Snapshot;
 
 /// The most stacks that the list reads the progress of: it takes at most a second.
 const WATCHED: usize = 40;
@@ -147,90 +140,6 @@ async fn list<W: Web>(world: &W, viewer: &Viewer<'_>, filter: &Filter) -> Result
     Ok(board::list::list(viewer, &place, filter, &rows, &example))
 }
 
-/// Drops a state that is about another stack or parameter than the configured one.
-fn of_this_stack(app: &App, state: Option<State>) -> Option<State> {
-    let is_same = |state: &State| {
-        state.stack == app.config.stack
-            || state.stack_id.as_ref().is_some_and(|id| app.is_about(id))
-    };
-    state.filter(|state| is_same(state) && state.parameter == app.config.parameter)
-}
-
-/// Says why something cannot be shown. Everybody may read the errors of a configuration; the log
-/// has all others.
-fn words(repository: &Repository, error: &Error) -> String {
-    match error {
-        Error::Config(error) => mistake(error),
-        Error::NotUnderstood(_)
-        | Error::Denied { .. }
-        | Error::Aws { .. }
-        | Error::Unexpected { .. }
-        | Error::Contended { .. }
-        | Error::Untold { .. }
-        | Error::Unverified { .. }
-        | Error::OutOfTime { .. }
-        | Error::Several { .. } => {
-            warn!(%repository, %error, "the board shows less than there is");
-            UNREADABLE.to_owned()
-        }
-    }
-}
-
-/// Says what is wrong with a configuration. The key comes first: a narrow list shows only that.
-fn mistake(ConfigError { place, key, problem }: &ConfigError) -> String {
-    match key {
-        Some(key) => format!("Key `{key}`: {problem} (in {place})"),
-        None => format!("{problem} (in {place})"),
-    }
-}
-
-/// Returns the app, or the page that says why it cannot be used.
-async fn find<W: Web>(
-    world: &W,
-    viewer: &Viewer<'_>,
-    repository: &Repository,
-) -> Result<Result<App, Response>, Error> {
-    Ok(match world.app(repository).await {
-        Ok(Some(app)) => Ok(app),
-        Ok(None) => {
-            let words = ("Not found", "There is no app with this name.");
-            Err(notice(world, 404, words, WayOn::TryAgain))
-        }
-        Err(Error::Config(error)) => {
-            let place = Place::without_account(world.environment().as_deref());
-            Err(board::app::unusable(viewer, &place, repository, &mistake(&error)))
-        }
-        Err(error) => return Err(error),
-    })
-}
-
-/// Returns the app as it is now, for a page about it.
-async fn observe<W: Web>(world: &W, app: &App) -> Result<Snapshot, Error> {
-    let mut seen = world.observe(app, &Subject::default()).await?;
-    seen.state = of_this_stack(app, seen.state);
-    world.read(app, &Question::History, &mut seen).await?;
-    if seen.stack.as_ref().is_some_and(|stack| stack.phase() == Phase::Busy) {
-        world.read(app, &Question::Events(EventsWanted::default()), &mut seen).await?;
-    }
-    Ok(seen)
-}
-
-/// The place of a page about this app.
-fn place<W: Web>(world: &W, app: &App, seen: &Snapshot) -> Place {
-    let stack = seen.stack.as_ref().map(|stack| stack.id.as_str());
-    Place::of(world.environment().as_deref(), [app], stack)
-}
-
-fn rights(viewer: &Viewer<'_>, app: &App, state: Option<&State>) -> Rights {
-    let origin = viewer.session.slack.as_ref();
-    let asked = state.and_then(|state| state.request.as_ref());
-    let policy = asked.map_or_else(|| app.policy(), |request| request.policy(app.policy()));
-    Rights {
-        no_commands: origin.and_then(|origin| slack_objection(app, origin, &origin.user)),
-        no_decisions: identity_objection(&policy, origin).map(str::to_owned),
-    }
-}
-
 async fn show<W: Web>(
     world: &W,
     viewer: &Viewer<'_>,
@@ -272,30 +181,4 @@ async fn notes<W: Web>(world: &W, app: &App, seen: &mut Snapshot) -> Option<Chan
     }
     let commit = board::commit_of(app, seen, &newest);
     notes_of_candidate(world, app, &state, (&newest, commit.as_ref()), seen).await
-}
-
-/// Works out what a rollback would do, without changing anything. `None` if that is not possible:
-/// the function's log says why.
-async fn plan_rollback<W: Web>(
-    world: &W,
-    viewer: &Viewer<'_>,
-    app: &App,
-    chosen: Option<&Digest>,
-) -> Option<PromotionPlan> {
-    // Where a rollback leads does not depend on what it would change in the stack. To ask
-    // CloudFormation about that would make a change set.
-    let mut app = app.clone();
-    app.config.guard = None;
-    let act = Act::PlanRollback(chosen.cloned().map(ImageRef::Digest));
-    let by = &viewer.session.by;
-    let command = Command::from_board(String::new(), act, app.repository.clone(), by);
-    let (subject, trigger) = (Subject::of(&command), Trigger::Command(command));
-    match look_only(world, &app, &trigger, &subject).await {
-        Ok(Some(Reply::Report(Report::Plan(plan)))) => Some(*plan),
-        Ok(_) => None,
-        Err(error) => {
-            warn!(%error, "where a rollback leads could not be worked out");
-            None
-        }
-    }
 }

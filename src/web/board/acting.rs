@@ -18,7 +18,7 @@ use crate::page::frame::Place;
 use crate::reconcile::look_for_a_person;
 use crate::web::access::{self, BUDGET, bad};
 use crate::web::board::form::{Form, command};
-use crate::web::board::{find, observe, place, plan_rollback, rights};
+use crate::web::board::reads::{find, observe, place, plan_rollback, rights};
 use crate::web::notes::notes_between;
 use crate::world::Web;
 use crate::world::snapshot::{Snapshot, Subject};
