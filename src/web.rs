@@ -6,6 +6,7 @@ mod access;
 mod approve;
 mod board;
 pub mod board_link;
+mod notes;
 mod slack;
 
 use std::net::IpAddr;
@@ -54,7 +55,7 @@ async fn route<W: Web>(world: &W, request: &Request, now: Timestamp) -> Response
                 board::answer(world, request, &route, now).await
             }
             Some(route) => not_allowed(route.methods()),
-            None => not_found(),
+            None => access::not_found(world),
         };
     }
     match request.path.as_str() {
@@ -68,12 +69,8 @@ async fn route<W: Web>(world: &W, request: &Request, now: Timestamp) -> Response
             slack::command::answer(world, request, now).await
         }
         "/slack/interactions" | "/slack/commands" => not_allowed("POST"),
-        _ => not_found(),
+        _ => access::not_found(world),
     }
-}
-
-fn not_found() -> Response {
-    Response::text(404, "Not found.").because("there is no such address")
 }
 
 fn not_allowed(allow: &str) -> Response {

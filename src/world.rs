@@ -102,6 +102,8 @@ pub trait Apps: World {
     reason = "lambda_runtime::run has no Send bound on its handler's future"
 )]
 pub trait Web: Apps {
+    /// The configured name of the environment, if there is one.
+    fn environment(&self) -> Option<String>;
     /// The Parameter Store name of a secret.
     fn secret_source(&self, secret: Secret) -> String;
     /// The Parameter Store name of the function's own address.

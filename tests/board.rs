@@ -8,5 +8,7 @@ mod board {
     mod acts;
     mod addresses;
     mod link;
+    mod list;
+    mod rollback;
     mod shown;
 }

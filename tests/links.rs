@@ -98,15 +98,15 @@ fn the_form_decides_once_under_a_claimed_name() {
     says(
         &post(&world, &path, APPROVE),
         200,
-        &["promoted", "Alice (claimed, by the approval link)"],
+        &["On its way", "Alice (claimed, by the approval link)"],
     );
     assert_eq!((world.updates(), world.value().as_str()), (1, "production_abc1234"));
-    says(&post(&world, &path, APPROVE), 200, &["promoted"]);
+    says(&post(&world, &path, APPROVE), 200, &["Alice (claimed, by the approval link)"]);
     says(&post(&world, &path, REJECT), 409, &["approved it before"]);
     world.finish_update();
     world.invoke(&push_event(&digest), "request").expect("an answer");
     says(&get(&world, &path), 200, &["in production"]);
-    says(&post(&world, &path, APPROVE), 200, &["promoted"]);
+    says(&post(&world, &path, APPROVE), 200, &["Alice (claimed, by the approval link)"]);
     assert_eq!(world.updates(), 1);
 }
 
@@ -202,7 +202,7 @@ fn a_form_that_something_handed_on_is_our_own_by_the_written_address() {
     let (world, _) = asked(&json!({}));
     let own = format!("https://{HOST}");
     let through = [("host", "10.0.0.1:8080"), ("origin", own.as_str())];
-    says(&send(&world, "POST", &link(&world), &through, APPROVE), 200, &["promoted"]);
+    says(&send(&world, "POST", &link(&world), &through, APPROVE), 200, &["On its way"]);
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn a_link_of_another_deployment_with_the_same_secret_is_none_here() {
     }
     // Written down by hand, without its last `/`.
     world.get_mut().public_url = Some(format!("https://{HOST}"));
-    says(&post(&world, &path, APPROVE), 200, &["promoted"]);
+    says(&post(&world, &path, APPROVE), 200, &["Alice (claimed, by the approval link)"]);
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn a_link_of_a_secret_that_was_replaced_is_none() {
     says(&post(&world, &path, APPROVE), 404, &[]);
     world.get_mut().link_secret =
         Some(format!("another-secret-0123456789abcdef0123456789\n{LINK_SECRET}"));
-    says(&post(&world, &path, APPROVE), 200, &["promoted"]);
+    says(&post(&world, &path, APPROVE), 200, &["Alice (claimed, by the approval link)"]);
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn a_decision_keeps_where_it_came_from_and_that_its_name_is_claimed() {
         .append_pair("decision", "approve")
         .append_pair("name", &name)
         .finish();
-    says(&post(&world, &path, &body), 200, &["promoted"]);
+    says(&post(&world, &path, &body), 200, &["On its way"]);
     let status = world
         .invoke(&json!({ "action": "status", "repository": "web" }), "status")
         .expect("a report");

@@ -38,5 +38,6 @@ mod browser {
     // The tests.
     mod approve;
     mod board;
+    mod many;
     mod pictures;
 }

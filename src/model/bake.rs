@@ -80,6 +80,13 @@ impl Bake {
         if alarms.is_empty() { until.to_string() } else { format!("{until}: {alarms}") }
     }
 
+    /// The alarms that are on, as they were last seen. Those that people were told about were on
+    /// before the bake, and count for nothing.
+    pub fn counted(&self) -> impl Iterator<Item = &WatchedAlarm> {
+        let is_on = |alarm: &&WatchedAlarm| alarm.state.as_deref() == Some("ALARM");
+        self.alarms.iter().filter(is_on).filter(|alarm| !self.told.contains(&alarm.name))
+    }
+
     /// Finds the first alarm that went off during the bake and is still on.
     pub fn tripped<'a>(&self, alarms: &'a [Alarm]) -> Option<&'a Alarm> {
         let in_time = |at: Timestamp| self.is_after_start(at) && at <= self.until;

@@ -185,6 +185,9 @@ pub struct Recent {
     pub end: End,
     /// Why.
     pub reason: String,
+    /// When that was seen; only of the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
 }
 
 /// A person's order that automation must not deploy.
@@ -196,6 +199,18 @@ pub struct Hold {
     pub at: Timestamp,
     /// Why.
     pub reason: String,
+}
+
+impl Hold {
+    /// Whether a rollback holds the app, and nobody has held it since.
+    pub fn is_way_back(&self) -> bool {
+        self.reason.starts_with("rolled back from ")
+    }
+
+    /// Whether an alarm that went off in a bake holds the app.
+    pub fn is_by_alarm(&self) -> bool {
+        self.by.starts_with("alarm `")
+    }
 }
 
 /// The wait of automation for a stack.

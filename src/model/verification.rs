@@ -82,6 +82,26 @@ impl Verification {
         }
     }
 
+    /// How many tasks of all services run the image, and of how many, where ECS said so.
+    pub fn tasks(&self) -> Option<(u32, u32)> {
+        let of_service = |words: &str| -> Option<(u32, u32)> {
+            let (before, after) = words.split_once(" of ")?;
+            let own = before.rsplit(' ').next()?.parse().ok()?;
+            let (all, _) = after.split_once(" tasks")?;
+            Some((own, all.parse().ok()?))
+        };
+        let services = self.progress.split("; ").filter_map(of_service);
+        services.reduce(|(own, all), (its_own, its_all)| {
+            (own.saturating_add(its_own), all.saturating_add(its_all))
+        })
+    }
+
+    /// The share of the traffic that the image gets, in percent, where ECS said so.
+    pub fn traffic(&self) -> Option<u8> {
+        let (before, _) = self.progress.split_once(" % of the traffic")?;
+        before.rsplit(' ').next()?.parse().ok()
+    }
+
     /// Whether ECS has had its time.
     pub fn is_over(&self, now: Timestamp) -> bool {
         let is_too_long = now.duration_since(self.since) >= LONGEST;
@@ -93,6 +113,18 @@ impl Verification {
 mod tests {
     use super::*;
     use crate::samples;
+
+    #[test]
+    fn the_words_of_ecs_say_how_many_tasks_run_the_image() {
+        let start = samples::at("2026-03-17T10:00:00Z");
+        let mut verification = Verification::begin(samples::promotion(), 30, start);
+        assert_eq!((verification.tasks(), verification.traffic()), (None, None));
+        let words = "ECS service `web`: IN_PROGRESS, 2 of 3 tasks, 67 % of the traffic";
+        verification.note(words, false, start);
+        assert_eq!((verification.tasks(), verification.traffic()), (Some((2, 3)), Some(67)));
+        verification.note(&format!("{words}; ECS service `b`: 1 of 4 tasks"), false, start);
+        assert_eq!(verification.tasks(), Some((3, 7)));
+    }
 
     #[test]
     fn a_traffic_shift_does_not_count_and_a_day_is_the_most() {

@@ -1,21 +1,24 @@
-//! The page of an approval link: what would go to production, and the form that decides.
+//! The page of an approval link: what would go to production and the form that decides, and after
+//! that how the promotion comes along.
 
+mod after;
+mod asked;
+
+use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::{image, page, prose, time};
+use super::commits::{heading, notes};
+use super::frame::{Frame, Place};
+use super::moment::{ago, at, since};
+use super::notice::{WayOn, notice};
+use super::symbol::{Symbol, Tone};
+use super::words::{LONG, SHORT, prose};
 use crate::function_url::Response;
-use crate::model::approval::{ApprovalRequest, Progress};
+use crate::model::approval::Progress;
 use crate::model::config::App;
 use crate::text::plain;
 
-/// What a link lets its bearer do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Right {
-    /// Approve or reject.
-    Decide,
-    /// Only look: the decision needs an identity that a link cannot prove.
-    Look,
-}
+pub use asked::{Asked, Right, STILL};
 
 /// The form's field that carries the decision.
 pub const DECISION: &str = "decision";
@@ -25,165 +28,155 @@ pub const NAME: &str = "name";
 pub const APPROVE: &str = "approve";
 /// The value of [`DECISION`] that rejects.
 pub const REJECT: &str = "reject";
+/// How many commits are shown at once.
+const SHOWN: usize = 4;
 
 /// The page of a request. `said` is the result of a decision that was just made.
-pub fn request(
-    status: u16,
-    app: &App,
-    request: &ApprovalRequest,
-    right: Right,
-    said: Option<&str>,
-) -> Response {
-    let title = format!("{}: {}", app.repository, name(request));
-    let content = html! {
-        h1 { "Promote " (app.repository) "?" }
-        @if let Some(said) = said {
-            section role="status" { p { strong { (prose(said)) } } }
-        }
-        section aria-labelledby="what" {
-            h2 id="what" { (name(request)) " " (state(request)) }
-            (facts(app, request))
-        }
-        @if !request.changes.is_empty() {
-            section aria-labelledby="changes" {
-                h2 id="changes" { "What it would change in the stack" }
-                ul { @for change in &request.changes { li { (plain(change, 300)) } } }
-            }
-        }
-        section aria-labelledby="decision" {
-            h2 id="decision" { "Decision" }
-            (decision(app, request, right))
-        }
-    };
-    page(status, &title, None, &content)
-}
-
-/// The page of a request that the app has replaced and no longer remembers.
-pub fn gone(status: u16, app: &App) -> Response {
-    let title = format!("{}: superseded", app.repository);
-    let words = "A newer image took its place, or the request ended long ago, so this link was \
-                 superseded. The message about the newer image has its own link.";
-    super::notice(status, &title, words)
-}
-
-fn name(request: &ApprovalRequest) -> String {
-    image(request.commit.as_ref(), &request.digest)
-}
-
-fn state(request: &ApprovalRequest) -> Markup {
-    let (class, words) = match &request.progress {
-        Progress::Pending => ("wait", "waits for approval"),
-        Progress::Rejected => ("stop", "rejected"),
-        Progress::Approved => ("go", "approved"),
-        Progress::Waiting(_) => ("wait", "approved, waiting"),
-        Progress::Deploying => ("go", "on its way"),
-        Progress::Verifying(_) => ("go", "on its way in ECS"),
-        Progress::Baking(_) => ("go", "in production, baking"),
-        Progress::Deployed(_) => ("go", "in production"),
-        Progress::Failed(_) => ("stop", "failed"),
-        Progress::Cancelled(_) => ("stop", "cancelled"),
-        Progress::Superseded => ("wait", "superseded"),
-        Progress::Expired => ("wait", "expired"),
-    };
-    html! { span class={ "state " (class) } { (words) } }
-}
-
-fn facts(app: &App, request: &ApprovalRequest) -> Markup {
-    let compare = app.compare_url(request.running_commit.as_ref(), request.commit.as_ref());
-    html! {
-        dl {
-            dt { "App" } dd { (app.repository) }
-            dt { "Commit" }
-            dd {
-                @match &request.commit {
-                    Some(commit) => code { (commit) },
-                    None => "The image does not say which commit it was built from.",
-                }
-                @if let Some(url) = compare {
-                    " (" a href=(url) rel="noreferrer" { "compare with what runs" } ")"
-                }
-            }
-            dt { "Digest" } dd { code { (request.digest) } }
-            dt { "Runs now" }
-            dd {
-                code { (plain(request.running_tag.as_deref().unwrap_or("unknown"), 300)) }
-                @if let Some(since) = request.running_since { " since " (time(since)) }
-            }
-            dt { "Stack" } dd { (app.config.stack) " (" (app.config.parameter) ")" }
-            dt { "Asked" } dd { (time(request.at)) ", because " (prose(&request.why)) }
-            @if request.progress == Progress::Pending {
-                dt { "Open until" } dd { (time(request.expires_at)) }
-            }
-        }
+pub fn request(status: u16, asked: &Asked<'_>, said: Option<&str>) -> Response {
+    if asked.request.progress == Progress::Pending {
+        pending(status, asked, said)
+    } else {
+        after::page(status, asked, said)
     }
 }
 
-fn decision(app: &App, request: &ApprovalRequest, right: Right) -> Markup {
-    let decided = |words: &str| html! { p { (prose(words)) } };
-    match (&request.progress, right) {
-        (Progress::Pending, Right::Decide) => form(),
-        (Progress::Pending, Right::Look) => {
-            let need = request.policy(app.policy()).required;
-            let people = if need > 1 {
-                format!("{need} people decide")
-            } else {
-                "the app's approvers decide".to_owned()
-            };
-            decided(&format!(
-                "This link cannot decide, it only shows the request: {people} in Slack, which \
-                 knows who they are."
-            ))
+/// The page of a request that the app has replaced and no longer remembers.
+pub fn gone(status: u16, place: &Place, now: Timestamp, app: &App) -> Response {
+    let title = format!("{}: superseded", app.repository);
+    let words = "A newer image took its place, or the request ended long ago, so this link was \
+                 superseded. The message about the newer image has its own link.";
+    notice(status, place, now, (&title, words), WayOn::TryAgain)
+}
+
+fn pending(status: u16, asked: &Asked<'_>, said: Option<&str>) -> Response {
+    let Asked { app, request, place, now, .. } = asked;
+    let image = asked.named();
+    let policy = request.policy(app.policy());
+    let have = request.approvers(&policy).len();
+    let content = html! {
+        div class="head" {
+            div {
+                p class="tag ask" {
+                    (Symbol::Ask.draw())
+                    span {
+                        "Waits for approval"
+                        @if policy.required > 1 { ", " (have) " of " (policy.required) }
+                        ", asked " (ago(request.at, *now))
+                    }
+                }
+                h1 { "Put " (app.repository) " " (image.words()) " into production?" }
+                p class="meta" { (what_it_is(asked)) }
+            }
         }
-        (Progress::Rejected, _) => {
-            decided(&format!("Rejected by {}. Nothing was promoted.", request.who(false)))
+        @if let Some(said) = said {
+            div class="box bad" role="status" { p { b { (prose(said, LONG)) } } }
         }
-        (Progress::Approved, _) => {
-            decided(&format!("Approved by {}. The deployment starts now.", request.who(true)))
+        (what_changes(asked))
+        @match asked.right {
+            Right::Decide => (form()),
+            Right::Look => (only_look(policy.required)),
         }
-        (Progress::Waiting(reason), _) => {
-            decided(&format!("Approved by {}. It is waiting: {reason}.", request.who(true)))
+        (good_to_know(asked))
+    };
+    let title = format!("Approve {} {}?", app.repository, image.words());
+    Frame { worst: Some(Tone::Ask), ..Frame::slim(place, *now) }.page(status, &title, &content)
+}
+
+/// How many commits on top of what.
+fn what_it_is(asked: &Asked<'_>) -> Markup {
+    let Asked { request, now, .. } = asked;
+    let runs = asked.runs();
+    html! {
+        @match asked.notes.filter(|notes| notes.count() > 0) {
+            Some(notes) => (heading(notes, runs.as_ref())),
+            None => @if let Some(runs) = &runs { "Takes the place of " (runs.chip()) },
         }
-        (Progress::Deploying, _) => {
-            decided(&format!("{}CloudFormation is updating the stack.", by(request)))
-        }
-        (Progress::Verifying(how) | Progress::Baking(how), _) => {
-            decided(&format!("{}{how}.", by(request)))
-        }
-        (Progress::Deployed(_), _) => decided(&format!("{}It is in production.", by(request))),
-        (Progress::Failed(reason), _) => {
-            decided(&format!("{}It did not reach production: {reason}", by(request)))
-        }
-        (Progress::Cancelled(reason), _) => decided(&format!("{}{reason}.", by(request))),
-        (Progress::Superseded, _) => decided(
-            "It was superseded: a newer image took its place. The message about the newer image \
-             has its own link.",
-        ),
-        (Progress::Expired, _) => {
-            decided("It expired, because nobody decided in time. Approval can be requested again.")
+        @if let Some(from) = request.running_since { ", which runs " (since(from, *now)) }
+        ". Asked because " (prose(&request.why, LONG)) "."
+    }
+}
+
+fn what_changes(asked: &Asked<'_>) -> Markup {
+    let Asked { request, now, .. } = asked;
+    let (image, compare) = (asked.named(), asked.compare());
+    let its = asked.notes.filter(|notes| !notes.commits.is_empty());
+    html! {
+        section class="card" aria-labelledby="what" {
+            h2 id="what" { "What changes" }
+            @match its {
+                Some(its) => (notes(its, SHOWN, compare.as_deref(), *now)),
+                None => {
+                    (image.title())
+                    p class="meta" { (image.by_line()) }
+                }
+            }
+            @if !request.changes.is_empty() {
+                h3 { "In the stack" }
+                ul { @for change in &request.changes { li { (plain(change, SHORT)) } } }
+            }
         }
     }
 }
 
 fn form() -> Markup {
     html! {
-        form method="post" {
+        form class="card" method="post" {
             // The Enter key presses the form's first button. Typing a name must not approve.
             button type="submit" disabled hidden { "Nothing" }
             label for="name" { "Your name" }
             input type="text" id="name" name=(NAME) maxlength="80"
                 autocomplete="name" required aria-describedby="claimed";
-            p id="claimed" class="hint" {
+            p id="claimed" class="meta" {
                 "Stored and shown as “claimed”: a link cannot prove who you are."
             }
             div class="acts" {
                 button type="submit" class="go" name=(DECISION) value=(APPROVE) { "Approve" }
-                button type="submit" class="stop" name=(DECISION) value=(REJECT) { "Reject" }
+                button type="submit" name=(DECISION) value=(REJECT) { "Reject" }
             }
         }
     }
 }
 
-fn by(request: &ApprovalRequest) -> String {
-    let who = request.who(true);
-    if who.is_empty() { String::new() } else { format!("Approved by {who}. ") }
+fn only_look(required: u32) -> Markup {
+    let people = if required > 1 {
+        format!("{required} people decide")
+    } else {
+        "the app's approvers decide".to_owned()
+    };
+    html! {
+        section class="card" aria-labelledby="look" {
+            h2 id="look" { "Who decides" }
+            p class="meta" {
+                "This link cannot decide, it only shows the request: " (people)
+                " in Slack, which knows who they are."
+            }
+        }
+    }
+}
+
+fn good_to_know(asked: &Asked<'_>) -> Markup {
+    let Asked { request, now, .. } = asked;
+    html! {
+        section class="card" aria-labelledby="know" {
+            h2 id="know" { "Good to know" }
+            ul class="facts" {
+                @if asked.right == Right::Decide {
+                    li class="move" {
+                        (Symbol::Move.draw()) span { "Approve deploys at once." }
+                    }
+                }
+                li class="move" {
+                    (Symbol::Time.draw())
+                    span {
+                        "Open until " (at(request.expires_at, *now))
+                        ". A newer image closes it earlier."
+                    }
+                }
+            }
+            @if let Some(url) = asked.compare() {
+                p class="foot" { a href=(url) rel="noreferrer" { "Compare with what runs" } }
+            }
+            (asked.in_full())
+        }
+    }
 }

@@ -1,90 +1,254 @@
-//! The one stylesheet. Its hash is in the content security policy, so no other style is applied.
+//! The one stylesheet: every page carries it, and its hash is in the content security policy. The
+//! design decides what is in it; a page uses only its classes.
 
 /// Contrast is WCAG AA in light and dark mode. Sizes are relative, so that a page can be enlarged
-/// to 200 %. In the source a rule may take several lines; the browser gets it on one.
-pub(super) const STYLE: &str = "\
-:root{\
-    --ground:#f6f7f9;--card:#fff;--text:#1b1f24;--quiet:#57606a;--line:#d0d7de;--link:#0757b8;\
-    --go:#176f2c;--stop:#b3202c;--wait:#7a4b00;--on:#fff\
-}\
-@media(prefers-color-scheme:dark){\
-    :root{\
-        --ground:#0d1117;--card:#161b22;--text:#e6edf3;--quiet:#9aa4af;--line:#3a424c;\
-        --link:#6cb0ff;--go:#238636;--stop:#c9353f;--wait:#f0b429;--on:#fff\
-    }\
-}\
-*{box-sizing:border-box}\
-body{\
-    margin:0;background:var(--ground);color:var(--text);\
-    font:1rem/1.5 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;overflow-wrap:anywhere\
-}\
-main,footer{max-width:60rem;margin:0 auto;padding:1rem}\
-footer{color:var(--quiet);font-size:.875rem}\
-h1{font-size:1.5rem;line-height:1.25;margin:.5rem 0 1rem}\
-h2{font-size:1.15rem;margin:1.5rem 0 .5rem}\
-section>:first-child,article>:first-child{margin-top:0}\
-section>:last-child,article>:last-child{margin-bottom:0}\
-p{margin:.5rem 0}\
-a{color:var(--link)}\
-section,article{\
-    background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:1rem;\
-    margin:0 0 1rem\
-}\
-code{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:.9em}\
-dl{display:grid;grid-template-columns:minmax(0,1fr);gap:.15rem .75rem;margin:0}\
-dt{color:var(--quiet);font-size:.9rem}\
-dd{margin:0 0 .5rem}\
-@media(min-width:40rem){\
-    dl{grid-template-columns:minmax(7rem,max-content) minmax(0,1fr);align-items:baseline}\
-    dd{margin:0}\
-}\
-ul{margin:.25rem 0;padding-left:1.25rem}\
-table{width:100%;border-collapse:collapse;font-size:.95rem}\
-caption{text-align:left;color:var(--quiet);padding-bottom:.25rem}\
-th,td{\
-    text-align:left;vertical-align:top;padding:.4rem .6rem .4rem 0;\
-    border-top:1px solid var(--line)\
-}\
-thead th{border-top:0;color:var(--quiet);font-weight:600}\
-thead th,time{white-space:nowrap}\
-tbody th{min-width:8rem}\
-@media(min-width:56rem){\
-    .stack td{min-width:6.5rem}\
-    td[data-label=By]{min-width:11rem}\
-    td[data-label=Pending]{width:38%}\
-}\
-.state{overflow-wrap:normal}\
-td p{margin:0 0 .25rem}\
-@media(max-width:56rem){\
-    .stack thead{position:absolute;left:-100vw}\
-    .stack tr,.stack th,.stack td{display:block;border:0;padding:.1rem 0}\
-    .stack tr{border-top:1px solid var(--line);padding:.6rem 0}\
-    .stack td[data-label]::before{content:attr(data-label) ': ';color:var(--quiet)}\
-}\
-nav{margin:0 0 .5rem}\
-h3{font-size:1rem;margin:1rem 0 .25rem}\
-.state{\
-    display:inline-block;font-weight:600;border:1px solid currentColor;border-radius:1rem;\
-    padding:0 .6rem\
-}\
-.go{color:var(--go)}\
-.stop{color:var(--stop)}\
-.wait{color:var(--wait)}\
-@media(prefers-color-scheme:dark){.go{color:#56d364}.stop{color:#ff8a8a}}\
-label{display:block;font-weight:600;margin:.5rem 0 .25rem}\
-input[type=text]{\
-    width:100%;max-width:28rem;font:inherit;color:inherit;background:var(--ground);\
-    border:1px solid var(--quiet);border-radius:.4rem;padding:.5rem .6rem\
-}\
-.acts{display:flex;flex-wrap:wrap;gap:.6rem;margin:1rem 0 0;padding:0;list-style:none}\
-button,.act{\
-    font:inherit;font-weight:600;min-height:2.75rem;padding:.5rem 1.1rem;border-radius:.4rem;\
-    border:1px solid var(--quiet);background:var(--card);color:var(--text);cursor:pointer;\
-    text-decoration:none;display:inline-block\
-}\
-[hidden]{display:none}\
-button.go{background:var(--go);border-color:var(--go);color:var(--on)}\
-button.stop{background:var(--stop);border-color:var(--stop);color:var(--on)}\
-:focus-visible{outline:3px solid var(--link);outline-offset:2px}\
-.hint{color:var(--quiet);font-size:.9rem}\
-";
+/// to 200 %. The browser gets it on one line.
+#[rustfmt::skip]
+pub(super) const STYLE: &str = concat!(
+    ":root{color-scheme:light dark;--bg:#f5f4f0;--card:#fff;--ink:#1c1b19;--dim:#5d5952;",
+    "--line:#e1ddd5;--edge:#827d74;--hover:#faf8f4;--link:#174ea6;--ok:#17693a;--ask:#854900;",
+    "--askb:#fdf0d8;--move:#174ea6;--moveb:#e8f0fd;--bad:#ad1c22;--badb:#fdebea;",
+    "--held:#5a3ea3;--heldb:#f1ecfc;--go:#17693a;--stop:#ad1c22;--on:#fff}",
+    "@media(prefers-color-scheme:dark){",
+        ":root{--bg:#121315;--card:#1a1c1f;--ink:#edecea;--dim:#a6a49e;--line:#2d3034;",
+        "--edge:#7e8188;--hover:#202327;--link:#8ab6ff;--ok:#62cc8b;--ask:#f2b650;",
+        "--askb:#30240f;--move:#8ab6ff;--moveb:#17243b;--bad:#ff928a;--badb:#381a1b;",
+        "--held:#c0aaff;--heldb:#272040;--go:#1e7a45;--stop:#c2383c}",
+    "}",
+    "*{box-sizing:border-box}",
+    "html{scroll-padding:1rem}",
+    "body{margin:0;background:var(--bg);color:var(--ink);font:1rem/1.45 system-ui,",
+    r#"-apple-system,"Segoe UI",Roboto,sans-serif;overflow-wrap:anywhere;"#,
+    "-webkit-text-size-adjust:100%}",
+    "code,kbd,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;",
+    "font-size:.875em}",
+    "pre{background:var(--bg);border:1px solid var(--line);border-radius:.5rem;",
+    "white-space:pre-wrap;user-select:all}",
+    "h1,h2,h3,p,ul,ol,dl,dd,pre,fieldset,figure{margin:0;padding:0}",
+    "pre{padding:.75rem;margin-top:.5rem}",
+    "ul,ol{list-style:none}",
+    "a{color:var(--link);text-underline-offset:.15em}",
+    "p>a:not([class]),h3>a{padding:.25rem 0}",
+    "time,.num{font-variant-numeric:tabular-nums;white-space:nowrap}",
+    "small,.dim{color:var(--dim);font-weight:400}",
+    "small{font-size:.875rem}",
+    "[hidden]{display:none}",
+    ".vh{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);",
+    "white-space:nowrap}",
+    ".skip{position:absolute;left:-99rem}",
+    ".skip:focus{left:1rem;top:.5rem;z-index:9;background:var(--card);padding:.5rem 1rem}",
+    ":focus-visible{outline:3px solid var(--link);outline-offset:2px;border-radius:.25rem}",
+    ".sprite{position:absolute}",
+    ".i{width:1.125rem;height:1.125rem;flex:none;color:var(--c,var(--dim));",
+    "vertical-align:-.2em}",
+    ".k{stroke:var(--card)}",
+    ".ok{--c:var(--ok);--b:var(--card)}",
+    ".ask{--c:var(--ask);--b:var(--askb)}",
+    ".move{--c:var(--move);--b:var(--moveb)}",
+    ".bad{--c:var(--bad);--b:var(--badb)}",
+    ".held{--c:var(--held);--b:var(--heldb)}",
+    ".none{--c:var(--dim);--b:var(--card)}",
+    ".st{color:var(--c);font-weight:600}",
+    ".row.ok .st,.row.none .st{font-weight:400}",
+    ".top{display:flex;flex-wrap:wrap;align-items:center;gap:.25rem .75rem;padding:.6rem 1rem;",
+    "background:var(--card);border-bottom:1px solid var(--line);font-size:.875rem}",
+    ".brand{display:flex;padding:.15rem;color:var(--ink)}",
+    ".brand .i{width:1.5rem;height:1.5rem;color:inherit}",
+    ".env b{background:var(--ink);color:var(--card);border:1px solid var(--ink);",
+    "border-radius:.35rem;padding:.1rem .5rem;margin-right:.4rem}",
+    ".env.other b{background:none;color:var(--ink)}",
+    ".env{flex:1 1 14rem}",
+    ".who{margin-left:auto;color:var(--dim)}",
+    "main,footer{max-width:80rem;margin:0 auto;padding:1rem}",
+    ".slim main,.slim footer{max-width:46rem}",
+    ".mid main,.mid footer{max-width:62rem}",
+    ".slim main>*+*{margin-top:1rem}",
+    "footer{color:var(--dim);font-size:.875rem}",
+    "h1{font-size:1.5rem;line-height:1.2;letter-spacing:-.01em}",
+    "h2{font-size:1rem}",
+    "h3{font-size:1rem}",
+    ".head{display:grid;gap:.75rem;margin-bottom:1rem}",
+    ".crumb{font-size:.875rem;margin-bottom:.25rem}",
+    ".crumb a,footer a{display:inline-block;padding:.2rem 0}",
+    ".tally{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:.5rem}",
+    ".tally a{display:block;height:100%;padding:.4rem;background:var(--card);",
+    "border:1px solid var(--line);border-radius:.6rem;color:var(--dim);text-decoration:none;",
+    "font-size:.8125rem;line-height:1.2}",
+    ".tally b{display:flex;align-items:center;gap:.35rem;font-size:1.25rem;color:var(--c)}",
+    ".tally a:hover,.tally [aria-current]{border-color:var(--c)}",
+    ".wide{display:none}",
+    "@media(min-width:23rem){",
+        ".tally{grid-template-columns:repeat(4,minmax(0,1fr))}",
+    "}",
+    ".filter{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,.8fr) auto;gap:.5rem;",
+    "align-items:end}",
+    "label{display:block;font-size:.875rem;font-weight:600;margin-bottom:.2rem}",
+    "input[type=text],input[type=search],select{width:100%;min-height:2.75rem;font:inherit;",
+    "color:inherit;background:var(--card);border:1px solid var(--edge);border-radius:.5rem;",
+    "padding:.4rem .65rem}",
+    "button,.btn{display:inline-flex;align-items:center;justify-content:center;gap:.4rem;",
+    "min-height:2.75rem;font:inherit;font-weight:600;padding:.4rem 1rem;border-radius:.5rem;",
+    "border:1px solid var(--edge);background:var(--card);color:var(--ink);",
+    "text-decoration:none;cursor:pointer;text-align:center}",
+    "button:hover,.btn:hover{background:var(--hover);border-color:var(--ink)}",
+    ".btn .i{color:inherit}",
+    "button.go,button.stop,.btn.go{color:var(--on);background:var(--go);",
+    "border-color:var(--go)}",
+    "button.stop{background:var(--stop);border-color:var(--stop)}",
+    ".go:hover,.stop:hover{filter:brightness(.9)}",
+    ".acts{display:flex;flex-wrap:wrap;gap:.5rem;margin-top:1rem}",
+    ".acts>*{flex:1 1 9rem}",
+    ".one>*{flex-basis:100%}",
+    ".sec{margin-top:1.25rem}",
+    ".sec>h2{display:flex;flex-wrap:wrap;align-items:baseline;gap:.5rem;",
+    "margin:0 0 .4rem .15rem}",
+    ".n{color:var(--dim);font-weight:400}",
+    ".list,.card{background:var(--card);border:1px solid var(--line);border-radius:.75rem}",
+    ".list{overflow:clip}",
+    ".card{padding:1rem}",
+    ".row{position:relative;display:grid;grid-template-columns:1.125rem minmax(0,1fr);",
+    "gap:.05rem .65rem;padding:.5rem .85rem;line-height:1.3}",
+    ".row>.i{grid-row:1/3;margin-top:.1rem}",
+    ".list>*+*{border-top:1px solid var(--line)}",
+    ".row:hover{background:var(--hover)}",
+    ".l1,.l2{display:flex;justify-content:space-between;gap:0 .75rem;min-width:0}",
+    ".l1{flex-wrap:wrap}",
+    ".l1 .st{font-size:.9375rem}",
+    ".l2{font-size:.875rem;color:var(--dim)}",
+    ".name{color:var(--ink);font-weight:600;text-decoration:none;overflow-wrap:break-word}",
+    r#".name::after{content:"";position:absolute;inset:0}"#,
+    ".name:focus-visible{outline:0}",
+    ".name:focus-visible::after{outline:3px solid var(--link);outline-offset:-3px;",
+    "border-radius:.5rem}",
+    ".row:hover .name{text-decoration:underline}",
+    ".what{flex:1;min-width:0;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}",
+    ".hot>*{border-left:3px solid var(--c)}",
+    ".gname{padding:.5rem .85rem 0;font-size:.875rem;color:var(--dim)}",
+    ".gname b{color:var(--ink);font-size:1rem}",
+    r#".track .row::before{content:"";position:absolute;left:1.4rem;top:0;bottom:0;"#,
+    "border-left:1px solid var(--edge)}",
+    ".track .row:first-child::before{top:1.2rem}",
+    ".track .row:last-child::before{bottom:calc(100% - 1.2rem)}",
+    ".track .i{position:relative;background:var(--card);box-shadow:0 0 0 2px var(--card);",
+    "border-radius:50%}",
+    ".lead{background:var(--ink);color:var(--card);padding:0 .3em;border-radius:.25em}",
+    ".glance a{display:grid;grid-template-columns:1.125rem minmax(0,1fr);gap:0 .65rem;",
+    "padding:.45rem .85rem;color:inherit;text-decoration:none}",
+    ".glance a:hover{background:var(--hover)}",
+    ".glance b{color:var(--c)}",
+    ".glance .i{margin-top:.15rem}",
+    ".stages{display:flex;flex-wrap:wrap;gap:.4rem}",
+    ".stages a{display:flex;align-items:center;gap:.4rem;min-height:2.25rem;",
+    "padding:.2rem .7rem;border:1px solid var(--line);border-radius:2rem;",
+    "background:var(--card);color:var(--ink);text-decoration:none;font-size:.875rem}",
+    ".stages a:hover,.stages [aria-current]{border-color:var(--ink)}",
+    ".stages [aria-current]{font-weight:600;box-shadow:inset 0 0 0 1px var(--ink)}",
+    ".stages li{display:flex;align-items:center;gap:.4rem}",
+    r#".stages li:not(:last-child)::after{content:"→";color:var(--dim)}"#,
+    ".tl>li{position:relative;display:grid;grid-template-columns:1.5rem minmax(0,1fr);",
+    "gap:0 .75rem;padding-bottom:1.25rem}",
+    r#".tl>li::before{content:"";position:absolute;left:.7rem;top:1.5rem;bottom:-.3rem;"#,
+    "border-left:2px solid var(--edge)}",
+    ".tl>.soon::before{border-left-style:dashed}",
+    ".tl>li:last-child::before{display:none}",
+    ".tl>li>.i{width:1.5rem;height:1.5rem;margin-top:.05rem}",
+    ".tag{display:flex;align-items:center;gap:.4rem;font-size:.9375rem;font-weight:600;",
+    "color:var(--c);margin-bottom:.35rem}",
+    ".k2{font-size:.875rem;font-weight:600;color:var(--c);margin-bottom:.35rem;display:flex;",
+    "flex-wrap:wrap;gap:0 .75rem;justify-content:space-between;line-height:1.6}",
+    ".now{border:2px solid var(--ok)}",
+    ".subj{font-size:1.125rem;font-weight:600;line-height:1.3}",
+    ".meta{color:var(--dim);font-size:.9375rem;margin-top:.2rem}",
+    ".box{background:var(--b);border-radius:.5rem;padding:.6rem .75rem;margin-top:.75rem}",
+    ".card h3{margin:1rem 0 .25rem;font-size:.9375rem}",
+    "details{margin-top:.35rem}",
+    "summary{cursor:pointer;color:var(--link);font-size:.9375rem;padding:.15rem 0;",
+    "width:fit-content}",
+    ".full{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.15rem .75rem;",
+    "font-size:.875rem;margin-top:.25rem}",
+    ".full dt{color:var(--dim)}",
+    ".full code{user-select:all}",
+    ".notes li{position:relative;display:grid;grid-template-columns:minmax(0,1fr);",
+    "padding:.35rem 0 .35rem 1.1rem;border-top:1px solid var(--line);line-height:1.3}",
+    ".notes li:first-child{border-top:0}",
+    ".notes small{font-size:.8125rem}",
+    r#".notes li::before{content:"+";position:absolute;left:0;top:.5rem;line-height:1;"#,
+    "color:var(--ok);font-weight:600}",
+    r#".gone li::before{content:"−";color:var(--bad)}"#,
+    ".votes li,.steps li{display:grid;grid-template-columns:1.125rem minmax(0,1fr) auto;",
+    "gap:0 .6rem;padding:.25rem 0;line-height:1.35}",
+    ".steps .i,.votes .i{margin-top:.1rem}",
+    ".steps .todo{color:var(--dim);--c:var(--dim)}",
+    ".more{grid-column:2/-1}",
+    ".steps .cur b{color:var(--c)}",
+    ".found{display:flex;flex-wrap:wrap;align-items:baseline;gap:0 1rem;padding:.5rem .85rem;",
+    "border-radius:.5rem;background:var(--moveb)}",
+    "progress{display:block;width:100%;max-width:22rem;height:.6rem;margin:.3rem 0;",
+    "accent-color:var(--move)}",
+    ".hist>li{display:grid;grid-template-columns:1.125rem minmax(0,1fr);gap:0 .65rem;",
+    "padding:.6rem .85rem;line-height:1.35}",
+    ".hist .was,.was .subj{font-weight:600;font-size:1rem}",
+    ".hist .off .s{text-decoration:line-through;text-decoration-thickness:1px}",
+    ".hist>li>p{grid-column:2}",
+    ".hist .back{display:inline-block;padding:.2rem 0;font-size:.9375rem}",
+    ".swap{display:grid;gap:.5rem}",
+    ".swap .to{border:2px solid var(--ok)}",
+    ".swap .arrow{justify-self:center;font-size:1.5rem;line-height:1;color:var(--dim);",
+    "transform:rotate(90deg)}",
+    ".big{font-size:1.25rem;font-weight:600}",
+    ".facts li{display:grid;grid-template-columns:1.125rem minmax(0,1fr);gap:.6rem;",
+    "padding:.2rem 0}",
+    ".facts .i{margin-top:.15rem}",
+    ".to .facts{margin-top:.75rem}",
+    ".field{margin-top:1rem;max-width:28rem}",
+    ".lead-in{font-size:1.0625rem;margin-top:.35rem}",
+    ".foot{display:flex;flex-wrap:wrap;gap:0 1.25rem;align-items:baseline;margin-top:.35rem}",
+    ".plan{counter-reset:s}",
+    ".plan>li+li{margin-top:1.25rem}",
+    ".plan>li{counter-increment:s;padding-left:2.25rem;position:relative}",
+    ".plan>li::before{content:counter(s);position:absolute;left:0;top:0;width:1.6rem;",
+    "height:1.6rem;border:1px solid var(--edge);border-radius:50%;text-align:center;",
+    "line-height:1.55rem;font-weight:600;font-size:.875rem}",
+    "@media(min-width:48rem){",
+        ".tally a{display:flex;align-items:center;gap:.5rem;padding:.5rem .8rem;",
+        "font-size:.875rem}",
+        ".wide{display:inline}",
+        ".notes li{grid-template-columns:minmax(0,1fr) auto;gap:1rem;",
+        "padding:.25rem 0 .25rem 1.1rem}",
+        ".notes li::before{top:.4rem}",
+        ".swap{grid-template-columns:1fr auto 1fr;align-items:stretch}",
+        ".swap .arrow{transform:none;align-self:center}",
+        ".acts>*,.one>*{flex:0 0 auto}",
+        ".glance a span{display:grid;grid-template-columns:6.5rem minmax(0,1fr);gap:.5rem}",
+        ".hist>li{grid-template-columns:1.125rem minmax(0,1fr) auto}",
+        ".hist>li>p{grid-column:3}",
+        "main,footer{padding:1.5rem}",
+        ".top{padding:.6rem 1.5rem}",
+    "}",
+    "@media(min-width:62rem){",
+        ".head.two{grid-template-columns:1fr minmax(24rem,auto);align-items:end}",
+        ".list>.row{grid-template-columns:1.125rem 11rem 14rem minmax(0,1fr) 4.5rem;",
+        "align-items:center;padding:.4rem .85rem;min-height:2.5rem}",
+        ".list>.row>.i{grid-row:auto;margin:0}",
+        ".list>.row>div{display:contents}",
+        ".l2>:last-child{text-align:right}",
+        ".group{display:grid;grid-template-columns:13rem minmax(0,1fr)}",
+        ".gname{padding:.7rem .85rem}",
+        ".gname b{display:block}",
+        ".track{display:flex}",
+        ".track .wide{display:none}",
+        ".track .row{flex:1 1 0;min-width:0;padding-left:1.25rem}",
+        r#".track .row::before{border:0;content:"→";left:-.1rem;top:.45rem!important;"#,
+        "color:var(--dim)}",
+        ".track .row:first-child::before{content:none}",
+    "}",
+    "@media(prefers-reduced-motion:no-preference){",
+        ".spin{animation:p 2s ease-in-out infinite}",
+            "@keyframes p{50%{opacity:.45}",
+        "}",
+    "}",
+    "@media(forced-colors:active){",
+        ".i,.env b{forced-color-adjust:none}",
+        ".lead{border:1px solid}",
+    "}",
+);

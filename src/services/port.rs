@@ -234,6 +234,10 @@ impl Apps for Clients {
 }
 
 impl Web for Clients {
+    fn environment(&self) -> Option<String> {
+        self.settings.environment.clone()
+    }
+
     fn secret_source(&self, secret: Secret) -> String {
         self.settings.secret_parameter(secret)
     }

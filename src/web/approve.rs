@@ -9,16 +9,21 @@ use crate::error::Error;
 use crate::function_url::{Request, Response};
 use crate::link::Invalid;
 use crate::model::answer::Outcome;
-use crate::model::approval::{ApprovalLink, ApprovalRequest};
+use crate::model::approval::{ApprovalLink, ApprovalRequest, Progress};
 use crate::model::command::{Act, Choice, Command};
 use crate::model::config::App;
 use crate::model::report::Reply;
-use crate::page::approve::{APPROVE, DECISION, NAME, REJECT, Right};
-use crate::page::{self, notice};
+use crate::model::stack::EventsWanted;
+use crate::model::state::State;
+use crate::page;
+use crate::page::approve::{APPROVE, Asked, DECISION, NAME, REJECT, Right, STILL};
+use crate::page::frame::Place;
+use crate::page::notice::WayOn;
 use crate::reconcile::look_for_a_person;
-use crate::web::access::{self, BUDGET, failed, link};
+use crate::web::access::{self, BUDGET, bad, failed, link, notice};
+use crate::web::notes::notes_of_candidate;
 use crate::world::Web;
-use crate::world::snapshot::Subject;
+use crate::world::snapshot::{Snapshot, Subject};
 
 /// Answers a request for `/approve/<token>`.
 pub(super) async fn answer<W: Web>(
@@ -29,51 +34,94 @@ pub(super) async fn answer<W: Web>(
 ) -> Response {
     let link = match link::<W, ApprovalLink>(world, token, now).await {
         Ok(Ok((link, _))) => link,
-        Ok(Err(Invalid::Forged)) => return access::forged(),
+        Ok(Err(Invalid::Forged)) => return access::forged(world),
         Ok(Err(Invalid::Expired)) => {
             let words = "This link is too old to decide anything. Approval can be requested again.";
-            return notice(410, "Too old", words).because("the link is too old");
+            return access::expired(world, words);
         }
-        Err(failure) => return failed(&failure),
+        Err(failure) => return failed(world, &failure),
     };
     let answered = if request.method == Method::POST {
         decide(world, request, &link).await
     } else {
-        show(world, &link, 200, None).await
+        show(world, request, &link, 200, None).await
     };
-    answered.unwrap_or_else(|failure| failed(&failure))
+    answered.unwrap_or_else(|failure| failed(world, &failure))
 }
 
-/// Returns the app of a link and, while it is remembered, the request.
-async fn find<W: Web>(
-    world: &W,
-    link: &ApprovalLink,
-) -> Result<Option<(App, Option<ApprovalRequest>)>, Error> {
-    let Some(asked) =
-        world.request(&link.request).await?.filter(|asked| asked.digest == link.digest)
+/// What a link is about.
+struct Found {
+    app: App,
+    /// The state and the request in it, while it is remembered.
+    asked: Option<(State, ApprovalRequest)>,
+}
+
+/// Returns what a link is about; `None` if the request ended long ago.
+async fn find<W: Web>(world: &W, link: &ApprovalLink) -> Result<Option<Found>, Error> {
+    let Some(index) =
+        world.request(&link.request).await?.filter(|index| index.digest == link.digest)
     else {
         return Ok(None);
     };
-    let Some(app) = world.app(&asked.repository).await? else { return Ok(None) };
-    let state = world.state(&asked.repository).await?;
-    let request = state
-        .and_then(|state| state.all_requests().find(|request| request.id == link.request).cloned());
-    Ok(Some((app, request)))
+    let Some(app) = world.app(&index.repository).await? else { return Ok(None) };
+    let asked = world.state(&index.repository).await?.and_then(|state| {
+        let request = state.all_requests().find(|request| request.id == link.request).cloned();
+        request.map(|request| (state, request))
+    });
+    Ok(Some(Found { app, asked }))
+}
+
+fn ended_long_ago<W: Web>(world: &W) -> Response {
+    let words = ("Not found", "The request of this link ended long ago.");
+    notice(world, 404, words, WayOn::FreshLink)
+}
+
+fn place<W: Web>(world: &W, app: &App, state: Option<&State>) -> Place {
+    let stack = state.and_then(|state| state.stack_id.as_deref());
+    Place::of(world.environment().as_deref(), [app], stack)
 }
 
 async fn show<W: Web>(
     world: &W,
+    http: &Request,
     link: &ApprovalLink,
     status: u16,
     said: Option<&str>,
 ) -> Result<Response, Error> {
-    Ok(match find(world, link).await? {
-        None => notice(404, "Not found", "The request of this link ended long ago."),
-        Some((app, None)) => page::approve::gone(status, &app),
-        Some((app, Some(request))) => {
-            page::approve::request(status, &app, &request, right(&app, &request), said)
+    let Some(Found { app, asked }) = find(world, link).await? else {
+        return Ok(ended_long_ago(world));
+    };
+    let now = world.now();
+    let Some((state, request)) = asked else {
+        return Ok(page::approve::gone(status, &place(world, &app, None), now, &app));
+    };
+    let notes = match (&request.notes, &request.progress) {
+        (None, Progress::Pending) => {
+            let image = (&request.digest, request.commit.as_ref());
+            let mut seen = Snapshot::at(now, String::new());
+            notes_of_candidate(world, &app, &state, image, &mut seen).await
         }
-    })
+        (kept, _) => kept.clone(),
+    };
+    // The page also tells how it goes on if the stack cannot be read.
+    let stack = if request.progress == Progress::Deploying {
+        world.watch(&app, &EventsWanted::default()).await.ok()
+    } else {
+        None
+    };
+    let asked = Asked {
+        app: &app,
+        state: &state,
+        request: &request,
+        right: right(&app, &request),
+        notes: notes.as_ref(),
+        stack: stack.as_ref(),
+        place: &place(world, &app, Some(&state)),
+        address: &http.path,
+        is_still: http.query == STILL,
+        now,
+    };
+    Ok(page::approve::request(status, &asked, said))
 }
 
 /// What a link lets its bearer do, under the stricter of two policies: the one when people were
@@ -89,7 +137,7 @@ async fn decide<W: Web>(
     link: &ApprovalLink,
 ) -> Result<Response, Error> {
     if !access::is_own_form(world, request).await? {
-        return Ok(access::foreign_form());
+        return Ok(access::foreign_form(world));
     }
     let fields = request.form();
     let field =
@@ -98,37 +146,53 @@ async fn decide<W: Web>(
     let (act, decision) = match field(DECISION) {
         Some(APPROVE) => (Act::Approve(choice), APPROVE),
         Some(REJECT) => (Act::Reject(choice), REJECT),
-        _ => return Ok(notice(400, "No decision", "The form must say approve or reject.")),
+        _ => return Ok(bad(world, "The form must say approve or reject.")),
     };
-    let Some((app, asked)) = find(world, link).await? else {
-        return Ok(notice(404, "Not found", "The request of this link ended long ago."));
+    let Some(Found { app, asked }) = find(world, link).await? else {
+        return Ok(ended_long_ago(world));
     };
-    let Some(asked) = asked else { return Ok(page::approve::gone(409, &app)) };
+    let Some((_, asked)) = asked else {
+        return Ok(page::approve::gone(409, &place(world, &app, None), world.now(), &app));
+    };
     if right(&app, &asked) == Right::Look {
-        return show(world, link, 403, Some("This link cannot decide, it only shows the request."))
-            .await;
+        let words = "This link cannot decide, it only shows the request.";
+        return show(world, request, link, 403, Some(words)).await;
     }
     let id = format!("link#{}#{decision}", link.request);
     let name = field(NAME).unwrap_or_default();
     let Some(command) = Command::from_link(id, act, app.repository.clone(), name) else {
         let words = "Nothing was decided, because the name is missing. Enter your name and decide \
                      again.";
-        return show(world, link, 400, Some(words)).await;
+        return show(world, request, link, 400, Some(words)).await;
     };
     let command = command.with_trace(access::trace(request));
+    carry_out(world, request, link, &app, (command, decision)).await
+}
+
+/// Carries out a decision, and shows what came of it.
+async fn carry_out<W: Web>(
+    world: &W,
+    request: &Request,
+    link: &ApprovalLink,
+    app: &App,
+    (command, decision): (Command, &str),
+) -> Result<Response, Error> {
     let (subject, trigger) = (Subject::of(&command), Trigger::Command(command));
     let Ok(looked) =
-        tokio::time::timeout(BUDGET, look_for_a_person(world, &app, &trigger, &subject)).await
+        tokio::time::timeout(BUDGET, look_for_a_person(world, app, &trigger, &subject)).await
     else {
         let words = "This takes longer than a page can wait. If the decision was recorded, it \
                      continues by itself within five minutes.";
-        return show(world, link, 200, Some(words)).await;
+        return show(world, request, link, 200, Some(words)).await;
     };
     let Reply::Answer(answer) = looked? else {
-        return Ok(notice(500, "Something went wrong", "The function gave an unexpected answer."));
+        let words = ("Something went wrong", "The function gave an unexpected answer.");
+        return Ok(notice(world, 500, words, WayOn::TryAgain));
     };
-    let said = format!("{}: {}", answer.outcome, answer.reason);
-    show(world, link, status(decision, answer.outcome), Some(&said)).await
+    let status = status(decision, answer.outcome);
+    // The page of a decision that counts says how it goes on.
+    let said = (status != 200).then(|| format!("{}: {}", answer.outcome, answer.reason));
+    show(world, request, link, status, said.as_deref()).await
 }
 
 /// 200 if the decision counts, 409 if something else was decided.

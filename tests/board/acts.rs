@@ -4,7 +4,7 @@ use ecr_promoter::model::Digest;
 use serde_json::json;
 
 use super::steps::{
-    board_by_invocation, board_in_slack, does, everything, forces, pushed, with_approvers,
+    board_by_invocation, board_in_slack, does, everything, forces, pushed, sends, with_approvers,
 };
 use crate::support::browser::{HOST, browse, get, post};
 use crate::support::payloads::event;
@@ -13,7 +13,7 @@ use crate::support::world::Memory;
 
 #[test]
 fn a_listed_user_approves_and_rejects() {
-    for (act, want) in [("approve", "promoted"), ("reject", "rejected")] {
+    for (act, want) in [("approve", "On its way"), ("reject", "Rejected")] {
         let world = with_approvers("approval");
         let digest = pushed(&world, "abc1234");
         let app = get(&world, &format!("{}/app/web", board_in_slack(&world, "UALICE")));
@@ -46,20 +46,20 @@ fn a_listed_user_promotes_rolls_back_holds_resumes_and_cancels() {
     let app = format!("{board}/app/web");
 
     let held = does(&world, &get(&world, &app).link("/act/hold/"), &[("reason", "release freeze")]);
-    held.says("held");
+    held.says("Held");
     get(&world, &app).says("release freeze").says("someone (Slack, UALICE)");
-    does(&world, &get(&world, &app).link("/act/resume/"), &[]).says("resumed");
+    does(&world, &get(&world, &app).link("/act/resume/"), &[]).says("Resumed");
 
     let back =
         does(&world, &get(&world, &app).link(&format!("/act/rollback/web?image={first}")), &[]);
-    back.says("promoted");
+    back.says("Rolling back");
     assert_eq!(world.value(), "production_aaaaaaa");
-    does(&world, &get(&world, &app).link("/act/cancel/"), &[]).says("cancelled");
+    does(&world, &get(&world, &app).link("/act/cancel/"), &[]).says("Cancelled");
     world.fail_update("User Initiated rollback");
     world.invoke(&event("scheduled"), "tick").expect("an answer");
     assert_eq!(world.value(), "production_bbbbbbb");
 
-    does(&world, &get(&world, &app).link("/act/rollback/web"), &[]).says("promoted");
+    does(&world, &get(&world, &app).link("/act/rollback/web"), &[]).says("Rolling back");
     assert_eq!(world.value(), "production_aaaaaaa");
 }
 
@@ -73,14 +73,14 @@ fn a_rollback_that_names_nothing_goes_to_what_was_deployed_before() {
     world.finish_update();
     world.invoke(&event("scheduled"), "tick").expect("an answer");
     let again = does(&world, &get(&world, &format!("{board}/app/web")).link("/act/promote/"), &[]);
-    again.says("promoted");
+    again.says("On its way");
     assert_eq!(world.get().state.clone().expect("kept").0.open[0].digest, second);
 }
 
 #[test]
 fn another_ones_board_shows_and_cannot_act() {
     let world = with_approvers("approval");
-    let (first, _) = {
+    let (first, second) = {
         world.get_mut().config["mode"] = json!("auto");
         two_deployed(&world)
     };
@@ -111,9 +111,12 @@ fn another_ones_board_shows_and_cannot_act() {
         assert_eq!(page.status, 403, "{act}");
         page.says("You are not allowed to do this");
         assert!(!page.body.contains("<form"), "{act}");
-        let reason: &[(&str, &str)] =
-            if act.starts_with("hold") { &[("reason", "x")] } else { &[] };
-        let forced = forces(&world, &address, reason);
+        let more: &[(&str, &str)] = match act.split_once('/').expect("an app").0 {
+            "hold" => &[("reason", "x")],
+            "rollback" => &[("from", second.as_str()), ("to", first.as_str())],
+            _ => &[],
+        };
+        let forced = forces(&world, &address, more);
         assert_eq!(forced.status, 409, "{act}");
         forced.says("refused");
         assert_eq!(everything(&world), before, "{act}");
@@ -142,7 +145,7 @@ fn who_is_let_in_by_iam_may_do_all_but_decide_where_slack_proves_who_decides() {
         world.get_mut().commands.clear();
     }
     assert_eq!(everything(&world), before);
-    does(&world, &app.link("/act/promote/"), &[]).says("promoted");
+    does(&world, &app.link("/act/promote/"), &[]).says("On its way");
     let open = world.get().state.clone().expect("kept").0.open[0].clone();
     assert_eq!((open.digest, open.by.as_str()), (digest, "carol (claimed, by the board)"));
 }
@@ -152,7 +155,7 @@ fn who_is_let_in_by_iam_approves_where_nobody_asks_for_identities() {
     let world = Memory::new("approval");
     let digest = pushed(&world, "abc1234");
     let app = get(&world, &format!("{}/app/web", board_by_invocation(&world)));
-    does(&world, &app.link(&format!("/act/approve/web?image={digest}")), &[]).says("promoted");
+    does(&world, &app.link(&format!("/act/approve/web?image={digest}")), &[]).says("On its way");
     assert_eq!(world.value(), "production_abc1234");
 }
 
@@ -165,11 +168,11 @@ fn a_vote_on_the_board_is_one_of_several() {
         format!("{}/act/{act}/web?image={digest}", board_in_slack(&world, user))
     };
     get(&world, &address("UALICE", "promote"))
-        .says("This is your vote for commit abc1234: 2 people must approve it.");
-    does(&world, &address("UALICE", "approve"), &[]).says("approved").says("1 of 2 people");
+        .says("This is your vote for abc1234: 2 people must approve it.");
+    does(&world, &address("UALICE", "approve"), &[]).says("Approved").says("1 of 2 people");
     does(&world, &address("UALICE", "promote"), &[]).says("1 of 2 people");
     assert_eq!(world.updates(), 0);
-    does(&world, &address("UBOB", "approve"), &[]).says("promoted");
+    does(&world, &address("UBOB", "approve"), &[]).says("On its way");
     assert_eq!(world.updates(), 1);
 }
 
@@ -180,13 +183,13 @@ fn a_form_that_is_sent_twice_acts_once() {
     let address = format!("{}/act/rollback/web", board_by_invocation(&world));
     let page = get(&world, &address);
     let once = page.once();
-    post(&world, &address, &[("once", &once)]).says("promoted");
+    sends(&world, &address, &page, &[]).says("Rolling back");
     world.finish_update();
     world.invoke(&event("scheduled"), "tick").expect("an answer");
     let before = everything(&world);
-    let again = post(&world, &address, &[("once", &once)]);
+    let again = sends(&world, &address, &page, &[]);
     assert_eq!(again.status, 200);
-    again.says("promoted");
+    again.says("Rolling back");
     assert_eq!(everything(&world), before, "it does not go one further back");
     assert_ne!(get(&world, &address).once(), once, "a page that is opened anew is another wish");
 }
@@ -211,8 +214,8 @@ fn a_board_in_slack_is_for_its_reader_alone_and_carries_their_rights() {
     world.get_mut().config["approval"] = json!({ "slack_channel": "C9" });
     let digest = pushed(&world, "abc1234");
     let here = board_in_slack(&world, "UANYBODY");
-    get(&world, &here).says("You are viewing this as someone (UANYBODY) in Slack");
-    does(&world, &format!("{here}/act/approve/web?image={digest}"), &[]).says("promoted");
+    get(&world, &here).says("someone (UANYBODY) in Slack");
+    does(&world, &format!("{here}/act/approve/web?image={digest}"), &[]).says("On its way");
 
     let elsewhere = Memory::new("approval");
     elsewhere.get_mut().config["approval"] = json!({ "slack_channel": "C2" });

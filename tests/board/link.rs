@@ -22,10 +22,10 @@ fn a_board_is_given_for_fifteen_minutes_to_whoever_may_invoke() {
     assert_eq!(answer.as_object().map(|fields| fields.len()), Some(3), "{answer}");
     let board = path(&answer);
     assert_eq!(get(&world, &board).status, 200);
-    get(&world, &board)
-        .says("You are viewing this as somebody who may invoke the function, until 2026-03-17 09:56:30 UTC");
+    get(&world, &board).says("somebody who may invoke the function · 14 min left");
     get(&world, &board_by_invocation(&world))
-        .says("You are viewing this as carol (claimed), who may invoke the function");
+        .says("carol (claimed) · 14 min left")
+        .says("This address acts as you: do not pass it on.");
 }
 
 #[test]

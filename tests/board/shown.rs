@@ -31,33 +31,25 @@ fn the_list_shows_all_apps_and_what_waits_comes_first() {
     let calls = world.get().calls.len();
     let page = get(&world, &board_by_invocation(&world));
     insta::assert_snapshot!(page.text(), @r"
-    The board
-    You are viewing this as carol (claimed), who may invoke the function, until 2026-03-17 09:56:30 UTC. Anyone with this address can act as you.
-    Apps
-    4 apps; those that need somebody come first
-    App
-    Runs
-    Pending
-    Stack
-    Last promotion
-    wrong
-    cannot be used configuration error in Parameter Store /ecr-promoter/apps/wrong, key stack: found 5; expected a text in quotes. Write for example &quot;stack&quot;: &quot;web&quot;
-    web
-    production_old (before ecr-promoter)
-    waits for approval commit abc1234, until 2026-03-20 09:41:30 UTC
-    web
-    none yet
-    team/held
-    not looked at yet
-    held by alice: release freeze
-    held
-    none yet
-    a/quiet
-    not looked at yet
-    nothing
-    quiet
-    none yet
-    ecr-promoter
+    production 0123-4567-8912
+    carol (claimed) · 14 min left
+    Board
+    4 apps.
+    Find an app, commit or person
+    StateAllNeeds somebodyMoving by itselfHeld by a personRunning fineNever looked at
+    Filter
+    2 need somebody
+    0 moving
+    1 held
+    0 running fine
+    Needs somebody 2
+    wrong Configuration error Key stack: found 5; expected a text in quotes. Write for example &quot;stack&quot;: &quot;web&quot; (in Parameter Store /ecr-promoter/apps/wrong)
+    web Waits for approval 6c905feb9961 → abc1234 0 s
+    Held by a person 1
+    team/held Held by alice “release freeze” 0 s
+    Never looked at 1
+    a/quiet Never looked at The first look comes within five minutes new
+    As of 09:41:30 UTC. All times in UTC. This address acts as you: do not pass it on. ecr-promoter
     ");
     assert!(!page.is_refreshed(), "nothing is under way");
     let calls: Vec<String> = world.get().calls[calls..]
@@ -71,7 +63,9 @@ fn the_list_shows_all_apps_and_what_waits_comes_first() {
         "nothing is under way"
     );
     assert_eq!(get(&world, &page.link("/app/team/held")).status, 200);
-    get(&world, &page.link("/app/wrong")).says("cannot be used").says("expected a text in quotes");
+    get(&world, &page.link("/app/wrong"))
+        .says("Configuration error")
+        .says("expected a text in quotes");
 }
 
 #[test]
@@ -80,18 +74,19 @@ fn what_is_under_way_is_shown_with_its_progress_and_looked_at_anew() {
     pushed(&world, "abc1234");
     let board = board_by_invocation(&world);
     let page = get(&world, &board);
-    page.says("on its way").says("UPDATE_IN_PROGRESS");
+    page.says("Updating").says("CloudFormation").says("abc1234");
     assert!(page.is_refreshed());
     let still = get(&world, &page.link("?still"));
     assert!(!still.is_refreshed());
     let app = get(&world, &format!("{board}/app/web"));
     assert!(app.is_refreshed());
-    app.says("Under way").says("Commit abc1234 is on its way: production_abc1234");
+    app.says("On its way: updating").says("CloudFormation updates the stack");
+    app.says("production_abc1234");
     world.finish_update();
     world.invoke(&event("scheduled"), "tick").expect("an answer");
     let page = get(&world, &board);
     assert!(!page.is_refreshed());
-    page.says("abc1234 since").says("deployed abc1234");
+    page.says("Running").says("abc1234");
 }
 
 #[test]
@@ -112,62 +107,45 @@ fn an_app_is_shown_in_full() {
     pushed(&world, "abc1234");
     let page = get(&world, &format!("{}/app/web", board_in_slack(&world, "UALICE")));
     insta::assert_snapshot!(page.text(), @r"
-    All apps
+    production 0123-4567-8912
+    someone (UALICE) in Slack · 14 min left
+    Board
     web
-    You are viewing this as someone (UALICE) in Slack, until 2026-03-17 09:56:31 UTC. Anyone with this address can act as you.
-    Runs now
+    Now bbbbbbb running
+    Next abc1234 waits for approval
+    Next: waits for approval asked 0 s ago, open until Fri 09:41
+    abc1234
+    abc1234. Asked because the app's mode is approval
+    1 commit on top of bbbbbbb · compare with what runs
+    abc1234  0 s ago Approve… Reject… Promote abc1234…
+    Commit, tag and digest in full
+    Commit
+    abc1234
+    Tag
+    production_abc1234
+    Digest
+    sha256:0ea7a6e077dbcee6a4c9bde618d3c6af8137fad99f4954db7e059674cf17f9af
+    Now: running since 09:41, 0 s
+    bbbbbbb
+    bbbbbbb, promoted by push of latest. Roll back to aaaaaaa… Hold…
+    Commit, tag and digest in full
     Commit
     bbbbbbb
     Tag
     production_bbbbbbb
     Digest
     sha256:211096c9fbba0c9e3c88f92300c10a8b20e5d6ebb411ade5aaceb844910cfe29
-    Since
-    2026-03-17 09:41:30 UTC
-    By
-    push of `latest`
-    Mode
-    approval
     Stack
     web UPDATE_COMPLETE
     Parameter
     ProductionTag: production_bbbbbbb
-    Pending
-    waits for approval commit abc1234, until 2026-03-20 09:41:30 UTC
-    Candidate
-    Commit
-    abc1234 (compare with what runs)
-    Digest
-    sha256:0ea7a6e077dbcee6a4c9bde618d3c6af8137fad99f4954db7e059674cf17f9af
-    Asked
-    2026-03-17 09:41:30 UTC, because the app's mode is approval
-    Open until
-    2026-03-20 09:41:30 UTC
-    What you can do
-    Approve
-    Reject
-    Promote
-    Roll back
-    Hold
-    Each of these opens a page that asks you to confirm.
-    History
-    The last 2 promotions that ended, newest first
-    Image
-    Ended
-    How
-    By
-    Why
-    production_bbbbbbb
-    2026-03-17 09:41:30 UTC
-    deployed
-    push of `latest`, through a push
-    CloudFormation finished the update; no ECS service has a task to run it now: the next task uses it
-    production_aaaaaaa
-    2026-03-17 09:41:30 UTC
-    deployed
-    push of `latest`, through a push
-    CloudFormation finished the update; no ECS service has a task to run it now: the next task uses it Roll back to production_aaaaaaa
-    ecr-promoter
+    Mode
+    approval
+    Before 1 promotion
+    aaaaaaa
+    Ran 0 s, 09:41 to 09:41. Promoted by push of latest, through a push, took 0 s.
+    Roll back to this: aaaaaaa
+    As of 09:41:31 UTC. All times in UTC. This address acts as you: do not pass it on. ecr-promoter
     ");
     assert_eq!(page.link("compare"), "https://github.com/acme/web/compare/bbbbbbb...abc1234");
     let acts: Vec<String> = page
@@ -185,10 +163,10 @@ fn what_is_remembered_of_another_stack_is_not_shown_as_the_apps_own() {
     let world = Memory::new("auto");
     two_deployed(&world);
     let board = board_by_invocation(&world);
-    get(&world, &board).says("bbbbbbb since");
+    get(&world, &board).says("bbbbbbb");
     world.get_mut().config["parameter"] = json!("AppName");
-    get(&world, &board).says("not looked at yet");
-    get(&world, &format!("{board}/app/web")).says("not looked at yet");
+    get(&world, &board).says("Never looked at");
+    get(&world, &format!("{board}/app/web")).says("Never looked at");
 }
 
 #[test]
@@ -196,5 +174,5 @@ fn an_app_that_was_never_looked_at_has_a_page() {
     let world = Memory::new("auto");
     let page = get(&world, &format!("{}/app/web", board_by_invocation(&world)));
     assert_eq!(page.status, 200);
-    page.says("production_old").says("not looked at yet").says("No promotion has ended yet");
+    page.says("production_old").says("Never looked at").says("No promotion has ended yet");
 }

@@ -74,9 +74,15 @@ pub(super) fn does(world: &Memory, address: &str, more: &[(&str, &str)]) -> Page
     let page = get(world, address);
     assert_eq!(page.status, 200, "{}", page.text());
     assert!(!page.is_refreshed(), "a form that goes away while somebody types");
-    let once = page.once();
-    let fields: Vec<(&str, &str)> =
-        [("once", once.as_str())].into_iter().chain(more.iter().copied()).collect();
+    sends(world, address, &page, more)
+}
+
+/// Sends the form of this page.
+#[track_caller]
+pub(super) fn sends(world: &Memory, address: &str, page: &Page, more: &[(&str, &str)]) -> Page {
+    let kept = ["from", "to", "once"].map(|name| (name, page.hidden(name)));
+    let kept = kept.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
+    let fields: Vec<(&str, &str)> = kept.chain(more.iter().copied()).collect();
     post(world, address, &fields)
 }
 

@@ -39,26 +39,26 @@ async fn the_link_in_the_mail_shows_what_would_happen_and_changes_nothing() {
         for _ in 0..3 {
             assert_eq!(stage.send("HEAD", &link, &[], "").await, (200, String::new()));
             let (status, page) = stage.send("GET", &link, &[], "").await;
-            assert!(status == 200 && page.contains("waits for approval"), "{status}: {page}");
+            assert!(status == 200 && page.contains("Waits for approval"), "{status}: {page}");
             stage.browser.open(&link).await;
         }
 
         let digest = image.digest();
+        stage.browser.unfold().await;
         stage
             .browser
             .says(&[
-                "Promote web?",
-                "waits for approval",
+                &format!("Put web {} into production?", &COMMIT[..7]),
+                "Waits for approval",
                 COMMIT,
                 &digest,
                 FIRST_TAG,
                 "web (ProductionTag)",
             ])
             .await;
-        assert_eq!(
-            stage.browser.client.title().await.expect("a title"),
-            format!("web: commit {} · ecr-promoter", &COMMIT[..7])
-        );
+        let title = stage.browser.client.title().await.expect("a title");
+        let own = format!("Approve web {}? · production · ", &COMMIT[..7]);
+        assert!(title.starts_with(&own), "{title}");
         stage.browser.check().await;
         assert_eq!((stage.world.production().await, writes(stage)), (before, written));
     })
@@ -76,8 +76,8 @@ async fn who_approves_by_the_page_promotes_once_under_the_name_that_was_typed() 
         browser.fill("Your name", "Ada Lovelace").await;
         browser.press("Approve").await;
 
-        browser.wait_for("CloudFormation is updating the stack").await;
-        browser.says(&["promoted", "on its way", "Ada Lovelace (claimed"]).await;
+        browser.wait_for("CloudFormation updates the stack").await;
+        browser.says(&["On its way", "Ada Lovelace (claimed"]).await;
         assert_eq!(browser.count("form").await, 0, "nothing is left to decide");
         browser.check().await;
         stage.world.assert_runs(&image, "approved").await;
@@ -155,7 +155,7 @@ async fn without_a_name_and_by_the_enter_key_nothing_is_decided() {
         // Whoever has typed a name and hits Enter has not said yes.
         browser.fill("Your name", "Ada\u{e007}").await;
 
-        browser.says(&["waits for approval"]).await;
+        browser.says(&["Waits for approval"]).await;
         assert_eq!(stage.gateway.posts(), 0);
         assert_no_update(stage).await;
     })
@@ -184,8 +184,8 @@ async fn a_keyboard_reaches_all_that_a_mouse_does_and_shows_where_it_is() {
             seen.push(browser.run(focus).await);
         }
 
-        let expected = ["compare with what runs", "name", "Approve", "Reject"]
-            .map(|stop| json!([stop, "solid"]));
+        let expected =
+            ["Skip to content", "name", "Approve", "Reject"].map(|stop| json!([stop, "solid"]));
         assert_eq!(seen, expected);
         browser.find("#name").await.send_keys("Ada\u{e004} ").await.expect("keys");
         browser
@@ -234,7 +234,7 @@ async fn a_link_whose_time_is_over_says_so_and_decides_nothing() {
         stage.browser.open(&expired).await;
 
         assert_eq!((status, stage.gateway.last().status), (410, 410));
-        stage.browser.says(&["Too old"]).await;
+        stage.browser.says(&["This link has expired", "too old"]).await;
         stage.browser.check().await;
         assert_no_update(stage).await;
     })
@@ -262,7 +262,7 @@ async fn after_a_newer_push_the_link_says_superseded() {
         stage.browser.check().await;
         assert_no_update(stage).await;
         stage.browser.open(&newer).await;
-        stage.browser.says(&["waits for approval", COMMIT]).await;
+        stage.browser.says(&["Waits for approval", &COMMIT[..7]]).await;
     })
     .await;
 }
@@ -278,8 +278,8 @@ async fn where_approvers_are_named_the_link_shows_and_cannot_decide() {
         stage
             .browser
             .says(&[
-                "waits for approval",
-                COMMIT,
+                "Waits for approval",
+                &COMMIT[..7],
                 "This link cannot decide, it only shows the request",
             ])
             .await;
@@ -330,7 +330,7 @@ async fn markup_in_a_name_is_text() {
         browser.fill("Your name", name).await;
         browser.press("Approve").await;
 
-        browser.wait_for("CloudFormation is updating the stack").await;
+        browser.wait_for("CloudFormation updates the stack").await;
         browser.says(&[name]).await;
         assert_eq!(
             (browser.count("script, img").await, browser.run("return typeof window.hit").await),

@@ -67,13 +67,18 @@ async fn deploy(stage: &Stage, image: &Image) {
     stack_changed(stage).await;
 }
 
-/// Goes from the list to the app, presses this there, and presses it again where that is asked.
-async fn act(stage: &Stage, name: &str) {
+/// The short name of the n-th build, as pages show it.
+fn short(number: usize) -> &'static str {
+    &COMMITS[number][..7]
+}
+
+/// Goes from the list to the app, presses this there, and this where that is asked.
+async fn act(stage: &Stage, link: &str, button: &str) {
     stage.browser.press("web").await;
-    stage.browser.press(name).await;
+    stage.browser.press(link).await;
     stage.browser.says(&["Go back without changes"]).await;
     stage.browser.check().await;
-    stage.browser.press(name).await;
+    stage.browser.press(button).await;
     stage.browser.wait_until_gone("Go back without changes").await;
     assert_eq!(stage.gateway.last().method, "POST");
 }
@@ -99,34 +104,36 @@ async fn the_board_shows_every_app_and_one_in_full() {
                 "web",
                 "tools/mailer",
                 "broken",
-                "cannot be used",
+                "Configuration error",
                 "stac",
-                "waits for approval",
-                &COMMITS[1][..7],
+                "Waits for approval",
+                short(2),
                 "Grace",
             ])
             .await;
         assert_eq!(
-            browser.count("form, meta[http-equiv=refresh]").await,
+            browser.count("form[method=post], meta[http-equiv=refresh]").await,
             0,
             "nothing is under way"
         );
         browser.check().await;
         browser.press("web").await;
+        browser.check().await;
+        browser.unfold().await;
         browser
             .says(&[
                 "waits for approval",
                 COMMITS[2],
                 "compare with what runs",
-                &tag(0),
+                short(0),
                 &tag(1),
                 "UPDATE_COMPLETE",
             ])
             .await;
         browser.check().await;
-        browser.press("All apps").await;
+        browser.press("Board").await;
         browser.press("broken").await;
-        browser.says(&["cannot be used", "stac"]).await;
+        browser.says(&["Configuration error", "stac"]).await;
         browser.check().await;
     })
     .await;
@@ -140,9 +147,9 @@ async fn an_approval_on_the_board_of_a_listed_person_counts() {
         stage.ask(&image).await;
         stage.browser.open(&board_of(stage, "U0ADA0001").await).await;
 
-        act(stage, "Approve").await;
+        act(stage, "Approve…", &format!("Approve {}", short(1))).await;
 
-        stage.browser.says(&["promoted"]).await;
+        stage.browser.says(&["On its way"]).await;
         stage.browser.check().await;
         stage.world.assert_runs(&image, "approved").await;
     })
@@ -156,10 +163,10 @@ async fn a_rejection_on_the_board_stops_the_candidate() {
         stage.ask(&build(1)).await;
         stage.browser.open(&board(stage).await).await;
 
-        act(stage, "Reject").await;
+        act(stage, "Reject…", &format!("Reject {}", short(1))).await;
 
-        stage.browser.says(&["rejected"]).await;
-        stage.browser.press("web").await;
+        stage.browser.says(&["Rejected"]).await;
+        stage.browser.press("Follow web").await;
         stage.browser.says(&["rejected", "Grace"]).await;
         stage.browser.check().await;
         assert_eq!(stage.world.updates(), 0);
@@ -176,20 +183,24 @@ async fn a_promotion_is_seen_through_to_its_end_without_touching_the_page() {
         let browser = &stage.browser;
         browser.open(&board(stage).await).await;
 
-        act(stage, "Promote").await;
+        let promote = format!("Promote {}", short(1));
+        act(stage, &format!("{promote}…"), &promote).await;
 
-        browser.says(&["promoted"]).await;
-        browser.press("web").await;
-        browser.says(&["on its way", "UPDATE_IN_PROGRESS", "refreshes every"]).await;
+        browser.says(&["On its way"]).await;
+        browser.press("Follow web").await;
+        browser
+            .says(&["On its way: updating", "CloudFormation updates the stack", "Refreshes every"])
+            .await;
         browser.check().await;
-        browser.press("Pause refreshing").await;
+        browser.press("Pause").await;
         assert_eq!(browser.count("meta[http-equiv=refresh]").await, 0);
-        browser.press("Refresh this page every 5 seconds").await;
+        browser.press("Refresh every 5 s").await;
         assert!(stage.world.finish());
         stack_changed(stage).await;
         // Nobody presses anything.
-        browser.wait_for("is already running").await;
-        browser.says(&["UPDATE_COMPLETE", "deployed", &tag(1)]).await;
+        browser.wait_until_gone("On its way").await;
+        browser.unfold().await;
+        browser.says(&["UPDATE_COMPLETE", &tag(1)]).await;
         assert_eq!(
             browser.count("meta[http-equiv=refresh]").await,
             0,
@@ -209,12 +220,13 @@ async fn the_list_too_comes_to_rest_by_itself() {
         stage.world.push(&image, &["latest"]).await;
         stage.world.answer(&stage.world.pushed(&image)).await;
         stage.browser.open(&board(stage).await).await;
-        stage.browser.says(&["on its way", "UPDATE_IN_PROGRESS"]).await;
+        stage.browser.says(&["Updating", "CloudFormation"]).await;
 
         assert!(stage.world.finish());
         stack_changed(stage).await;
 
-        stage.browser.wait_for("deployed").await;
+        stage.browser.wait_until_gone("Updating").await;
+        stage.browser.says(&["Running"]).await;
         assert_eq!(stage.browser.count("meta[http-equiv=refresh]").await, 0);
     })
     .await;
@@ -229,15 +241,16 @@ async fn what_is_under_way_is_cancelled_on_the_board() {
         stage.world.answer(&stage.world.pushed(&newest)).await;
         stage.browser.open(&board(stage).await).await;
 
-        act(stage, "Cancel what is under way").await;
+        let cancel = format!("Cancel {}", short(1));
+        act(stage, &format!("{cancel}…"), &cancel).await;
 
-        stage.browser.says(&["cancelled"]).await;
+        stage.browser.says(&["Cancelled"]).await;
         assert_eq!(stage.world.stack(|stack| stack.cancels.len()), 1);
         stage.world.stack(Stack::finish_cancel);
         stack_changed(stage).await;
         stage.world.assert_in_production(&earlier).await;
-        stage.browser.press("web").await;
-        stage.browser.says(&["cancelled", "Grace"]).await;
+        stage.browser.press("Follow web").await;
+        stage.browser.says(&["Cancelled", "Grace"]).await;
         stage.browser.check().await;
     })
     .await;
@@ -253,17 +266,20 @@ async fn a_rollback_goes_to_the_one_that_was_chosen_from_the_history() {
         stage.browser.open(&board(stage).await).await;
 
         stage.browser.press("web").await;
-        stage.browser.press(&format!("Roll back to {}", tag(0))).await;
-        stage.browser.says(&["The stack goes back to"]).await;
         stage.browser.check().await;
-        stage.browser.press("Roll back").await;
+        stage.browser.press(&format!("Roll back to this: {}", short(0))).await;
+        stage.browser.says(&["Production goes from", short(2), short(0), "Will run"]).await;
+        stage.browser.check().await;
+        stage.browser.press(&format!("Roll back to {}", short(0))).await;
 
-        stage.browser.wait_until_gone("Go back without changes").await;
+        stage.browser.wait_until_gone("Will run").await;
+        stage.browser.says(&["Rolling back"]).await;
+        stage.browser.check().await;
         assert!(stage.world.finish());
         stack_changed(stage).await;
         stage.world.assert_in_production(&builds[0]).await;
-        stage.browser.press("web").await;
-        stage.browser.says(&["held", "a rollback", "Resume"]).await;
+        stage.browser.press("Follow web").await;
+        stage.browser.says(&["Held by", "Rolled back", "not offered again", "Resume…"]).await;
         stage.browser.check().await;
     })
     .await;
@@ -278,17 +294,17 @@ async fn a_hold_shows_its_reason_as_text_and_ends_by_resume() {
         let reason = "<script>window.hit=1</script><b>a freeze</b> & more";
 
         browser.press("web").await;
-        browser.press("Hold").await;
+        browser.press("Hold…").await;
         browser.fill("Why", reason).await;
-        browser.press("Hold").await;
+        browser.press("Hold web").await;
 
         browser.wait_until_gone("Go back without changes").await;
-        for page in ["web", "All apps"] {
+        for page in ["Follow web", "Board"] {
             browser.press(page).await;
-            browser.says(&["held", "Grace", reason]).await;
+            browser.says(&["Held by", "Grace", reason]).await;
             assert_eq!(
                 (
-                    browser.count("script, main b").await,
+                    browser.count("script, main .box b, main .what b").await,
                     browser.run("return typeof window.hit").await
                 ),
                 (0, json!("undefined"))
@@ -302,10 +318,10 @@ async fn a_hold_shows_its_reason_as_text_and_ends_by_resume() {
             "approval_requested"
         );
 
-        act(stage, "Resume").await;
+        act(stage, "Resume…", "Resume web").await;
 
-        stage.browser.press("web").await;
-        assert!(!browser.text().await.contains("Held since"));
+        stage.browser.press("Follow web").await;
+        assert!(!browser.text().await.contains("Held by"));
         stage.world.push(&after, &["latest"]).await;
         assert_eq!(stage.world.answer(&stage.world.pushed(&after)).await["outcome"], "promoted");
     })
@@ -321,12 +337,12 @@ async fn a_form_that_is_sent_twice_acts_once() {
         stage.browser.open(&board(stage).await).await;
         let browser = &stage.browser;
         browser.press("web").await;
-        browser.press("Promote").await;
+        browser.press(&format!("Promote {}…", short(1))).await;
         let address =
             browser.run("return location.href").await.as_str().expect("an address").to_owned();
         let form =
             browser.run("return `${new URLSearchParams(new FormData(document.forms[0]))}`").await;
-        browser.press("Promote").await;
+        browser.press(&format!("Promote {}", short(1))).await;
         browser.wait_until_gone("Go back without changes").await;
         let first = stage.gateway.last();
 
@@ -350,7 +366,7 @@ async fn the_board_of_somebody_else_shows_and_cannot_act() {
         browser.open(&strangers).await;
         browser.press("web").await;
         browser.says(&["waits for approval", "You can look, but not change anything"]).await;
-        assert_eq!(browser.count("a.act, form, button").await, 0);
+        assert_eq!(browser.count("main a.btn, form, button").await, 0);
         browser.check().await;
 
         for act in ["approve", "reject", "promote", "rollback", "hold", "resume", "cancel"] {

@@ -109,6 +109,12 @@ impl Browser {
         self.find("body").await.text().await.expect("text")
     }
 
+    /// Opens all parts of the page that can be opened, as a person does who wants to know more.
+    pub(crate) async fn unfold(&self) {
+        self.run("document.querySelectorAll('details').forEach((part) => { part.open = true })")
+            .await;
+    }
+
     /// The page says all of this.
     pub(crate) async fn says(&self, words: &[&str]) {
         let text = self.text().await;

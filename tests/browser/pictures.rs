@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ecr_promoter::link::Signer;
+use ecr_promoter::model::Digest as ImageDigest;
 use ecr_promoter::model::approval::ApprovalLink;
+use ecr_promoter::model::notes::{ChangeNotes, CommitNote, Direction};
 use jiff::SignedDuration;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -15,22 +17,27 @@ use sha2::{Digest, Sha256};
 
 use super::chromium::{Browser, Scheme};
 use crate::emulator::http::{self, Response};
+use crate::support::browser::post;
+use crate::support::many::add_apps;
 use crate::support::payloads::{push_event, stack_changed};
 use crate::support::world::{LINK_SECRET, Memory, PUBLIC_URL};
 
 /// A page, the width of the window, and whether it is light or dark.
-const PICTURES: [(&str, u32, Scheme); 5] = [
+const PICTURES: [(&str, u32, Scheme); 7] = [
     ("approve", 390, Scheme::Light),
-    ("approve", 1280, Scheme::Dark),
+    ("after", 390, Scheme::Dark),
     ("board", 390, Scheme::Dark),
     ("board", 1280, Scheme::Light),
     ("app", 1280, Scheme::Dark),
+    ("rollback", 390, Scheme::Dark),
+    ("rollback", 1280, Scheme::Light),
 ];
 
-const COMMITS: [&str; 3] = [
-    "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
-    "e83c5163316f89bfbde7d9ab23ca2e25604af290",
-    "9fceb02d0ae598e95dc970b74767f19372d61af8",
+/// What was built: commit, subject and author.
+const BUILDS: [(&str, &str, &str); 3] = [
+    ("4b825dc642cb6eb9a060e54bf8d69288fbee4904", "Round totals the way the invoice does", "dora"),
+    ("e83c5163316f89bfbde7d9ab23ca2e25604af290", "Cache prices per region", "bob"),
+    ("9fceb02d0ae598e95dc970b74767f19372d61af8", "Fix checkout rounding for JPY", "alice"),
 ];
 
 #[tokio::test]
@@ -107,40 +114,85 @@ async fn take_pictures(pages: &[(&'static str, String)]) {
 }
 
 /// The pages that are pictured, byte for byte the same in every run.
-fn pages() -> [(&'static str, String); 3] {
+fn pages() -> [(&'static str, String); 5] {
     let world = Memory::new("approval");
     world.get_mut().config["repository_url"] = "https://github.com/acme/web".into();
-    for (name, config) in [("tools/mailer", "stack"), ("broken", "stac")] {
-        let name = name.parse().expect("an app");
-        world.get_mut().others.insert(name, (json!({ config: "mailer" }), None));
+    world.get_mut().config["approval"] = json!({ "expires_hours": 72 });
+    add_apps(&world, 9);
+    let broken = "broken".parse().expect("an app");
+    world.get_mut().others.insert(broken, (json!({ "stac": "mailer" }), None));
+    for build in &BUILDS[..2] {
+        deploy(&world, build);
     }
-    deploy(&world, COMMITS[0]);
-    deploy(&world, COMMITS[1]);
-    let candidate = world.push(COMMITS[2]);
+    let board = board(&world);
+    let (_, token) = board.rsplit_once('/').expect("a token");
+    // The board's address and the ids of forms are the only random parts of these pages.
+    let board_page = |path: &str| {
+        let page = get(&world, &format!("{board}{path}")).replace(token, "TOKEN");
+        match page.split_once("name=\"once\" value=\"") {
+            Some((before, rest)) => {
+                format!("{before}name=\"once\" value=\"{:0>32}{}", "", &rest[32..])
+            }
+            None => page,
+        }
+    };
+    world.get_mut().git_notes = Some(notes(&world, &BUILDS[1..2]));
+    let rollback = board_page("/act/rollback/web");
+    world.get_mut().git_notes = Some(notes(&world, &BUILDS[2..]));
+    let candidate = push(&world, &BUILDS[2]);
     world.invoke(&push_event(&candidate), "push").expect("people are asked");
     later(&world, 3);
-
-    let answer = world.invoke(&json!({ "action": "board", "by": "Grace" }), "board");
-    let board = answer.expect("a link")["url"].as_str().expect("an address").to_owned();
-    // The board's address is the only random part of these pages.
-    let (_, token) = board.rsplit_once('/').expect("a token");
-    let board_page = |path: &str| get(&world, &format!("{board}{path}")).replace(token, "TOKEN");
-    [
-        ("approve", get(&world, &approval_link(&world))),
-        ("board", board_page("")),
-        ("app", board_page("/app/web")),
-    ]
+    let link = approval_link(&world);
+    let (approve, list, app) = (get(&world, &link), board_page(""), board_page("/app/web"));
+    decide(&world, &link);
+    later(&world, 1);
+    let after = get(&world, &link).replace(link.rsplit('/').next().expect("a token"), "TOKEN");
+    [("approve", approve), ("after", after), ("board", list), ("app", app), ("rollback", rollback)]
 }
 
-/// Promotes an image of this commit; CloudFormation takes two minutes for it.
-fn deploy(world: &Memory, commit: &str) {
-    world.push(commit);
+/// The address of a board that lasts as long as the story does.
+fn board(world: &Memory) -> String {
+    let answer = world.invoke(&json!({ "action": "board", "by": "Grace" }), "board");
+    answer.expect("a link")["url"].as_str().expect("an address").to_owned()
+}
+
+fn notes(world: &Memory, builds: &[(&str, &str, &str)]) -> ChangeNotes {
+    let now = world.get().now;
+    let note = |(age, (commit, subject, author)): (i64, &(&str, &str, &str))| CommitNote {
+        commit: commit.parse().ok(),
+        subject: Some((*subject).to_owned()),
+        author: Some((*author).to_owned()),
+        at: Some(now - SignedDuration::from_hours(age * 5 + 1)),
+    };
+    ChangeNotes::new((0..).zip(builds.iter().rev()).map(note), Direction::Forward)
+}
+
+/// Pushes an image that says which commit it was built from.
+fn push(world: &Memory, (commit, subject, author): &(&str, &str, &str)) -> ImageDigest {
+    let digest = world.push(commit);
+    let mut inner = world.get_mut();
+    let image = inner.images.get_mut(&digest).expect("the image");
+    image.description = Some((*subject).to_owned());
+    image.authors = Some((*author).to_owned());
+    digest
+}
+
+/// Promotes an image; CloudFormation takes two minutes for it.
+fn deploy(world: &Memory, build: &(&str, &str, &str)) {
+    push(world, build);
     let promote = json!({ "action": "promote", "repository": "web", "by": "Linus" });
-    world.invoke(&promote, commit).expect("an update");
+    world.invoke(&promote, build.0).expect("an update");
     later(world, 2);
     world.finish_update();
     world.invoke(&stack_changed(), "stack event").expect("a look");
     later(world, 23 * 60);
+}
+
+/// Approves by the link.
+fn decide(world: &Memory, address: &str) {
+    let path = address.strip_prefix(PUBLIC_URL).expect("an address of the function");
+    let fields = [("decision", "approve"), ("name", "Grace")];
+    assert_eq!(post(world, &format!("/{path}"), &fields).status, 200);
 }
 
 fn later(world: &Memory, minutes: i64) {

@@ -16,6 +16,7 @@ pub(crate) mod world;
 // What happens in it.
 pub(crate) mod browser;
 pub(crate) mod guard;
+pub(crate) mod many;
 pub(crate) mod payloads;
 pub(crate) mod signature;
 pub(crate) mod slack;

@@ -279,6 +279,10 @@ impl Apps for Sandbox {
 }
 
 impl Web for Sandbox {
+    fn environment(&self) -> Option<String> {
+        self.world.get().environment.clone()
+    }
+
     fn secret_source(&self, secret: Secret) -> String {
         match secret {
             Secret::SlackSigningSecret => "/ecr-promoter/slack/signing-secret".to_owned(),

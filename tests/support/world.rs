@@ -105,6 +105,8 @@ pub(crate) struct Inner {
     pub(crate) installation: Option<Installation>,
     pub(crate) link_secret: Option<String>,
     pub(crate) public_url: Option<String>,
+    /// `ENVIRONMENT_NAME`.
+    pub(crate) environment: Option<String>,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     /// Further apps, which nobody pushes to: their configuration and their state.
     pub(crate) others: BTreeMap<Repository, (Value, Option<State>)>,

@@ -21,7 +21,8 @@ impl State {
     pub fn verify(&mut self, promotion: &Promotion, minutes: u32, now: Timestamp) {
         self.open.retain(|open| open.token != promotion.token);
         self.forget_failure(&promotion.digest);
-        self.remember(promotion, End::Deployed, "CloudFormation finished the update".to_owned());
+        let reason = "CloudFormation finished the update".to_owned();
+        self.remember(promotion, End::Deployed, reason, now);
         self.now_runs(promotion, now);
         self.verifying = Some(Verification::begin(promotion.clone(), minutes, now));
     }
@@ -56,7 +57,7 @@ impl State {
         self.ended += 1;
         // CloudFormation finished what was verified, and that is what its token stands for.
         if !was_verified || end == End::Failed {
-            self.remember(promotion, end, reason);
+            self.remember(promotion, end, reason, now);
         }
         match end {
             End::Deployed => {
@@ -82,8 +83,9 @@ impl State {
         }
     }
 
-    fn remember(&mut self, promotion: &Promotion, end: End, reason: String) {
+    fn remember(&mut self, promotion: &Promotion, end: End, reason: String, now: Timestamp) {
         self.recent.retain(|recent| recent.token != promotion.token);
+        self.recent.iter_mut().for_each(|recent| recent.at = None);
         self.recent.push(Recent {
             token: promotion.token.clone(),
             tag: promotion.tag.clone(),
@@ -92,6 +94,7 @@ impl State {
             previous_tag: promotion.previous_tag.clone(),
             end,
             reason,
+            at: Some(now),
         });
         keep_newest(&mut self.recent, RECENT);
     }

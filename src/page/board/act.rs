@@ -1,15 +1,17 @@
-//! One act: the page that asks people to confirm it, and the page with its result.
+//! The pages that ask people to confirm an act. A rollback has a page of its own.
 
 use maud::{Markup, html};
 
 use super::verb::{Rights, Verb};
-use super::{LONG, SHORT, Viewer, commit_of, outcome, running, sentence, way_back};
+use super::{Viewer, commit_of, named, note_of, objection, running};
 use crate::function_url::Response;
-use crate::model::answer::Answer;
+use crate::model::Digest;
 use crate::model::config::App;
-use crate::model::{Digest, Repository};
-use crate::page::{image, page, prose};
-use crate::text::plain;
+use crate::page::commits::{Named, in_full};
+use crate::page::condition;
+use crate::page::frame::{Frame, Place, Width};
+use crate::page::moment::ago;
+use crate::page::words::sentence;
 use crate::world::snapshot::Snapshot;
 
 /// The form's field with an id, so that a form that is sent twice acts once.
@@ -18,85 +20,111 @@ pub const ONCE: &str = "once";
 pub const REASON: &str = "reason";
 /// The longest reason, in characters.
 pub const LONGEST_REASON: usize = 200;
-/// The query's name for the image that an act is about.
-pub const IMAGE: &str = "image";
 
-/// The page that asks people to confirm an act. `once` is the id of the command that the form
-/// makes.
-pub fn confirm(
-    viewer: &Viewer<'_>,
-    app: &App,
-    seen: &Snapshot,
-    rights: &Rights,
-    verb: Verb,
-    digest: Option<&Digest>,
-    once: &str,
-) -> Response {
-    let title = format!("{}: {}?", app.repository, verb.label());
-    let objection = rights.objection(verb);
-    let content = html! {
-        (way_back(viewer, Some(&app.repository)))
-        h1 { (title) }
-        section aria-labelledby="what" {
-            h2 id="what" { "What will happen" }
-            (facts(app, seen, digest))
-            p { strong { (sentence(&consequence(viewer, app, seen, verb, digest))) } }
-        }
-        section aria-labelledby="decision" {
-            h2 id="decision" { "Decision" }
-            @if let Some(objection) = objection {
-                p { "You are not allowed to do this: " (plain(objection, LONG)) "." }
-            } @else {
-                form method="post" {
-                    input type="hidden" name=(ONCE) value=(once);
-                    @if verb == Verb::Hold {
-                        label for="reason" { "Why" }
-                        input type="text" id="reason" name=(REASON)
-                            maxlength=(LONGEST_REASON) autocomplete="off" required;
-                    }
-                    div class="acts" {
-                        button type="submit" class=(verb.class()) { (verb.label()) }
-                        a class="act" href=(viewer.app(&app.repository)) {
-                            "Go back without changes"
-                        }
-                    }
-                }
-            }
-        }
-    };
-    page(if objection.is_some() { 403 } else { 200 }, &title, None, &content)
+/// What a page asks about.
+pub struct Question<'a> {
+    /// Who looks.
+    pub viewer: &'a Viewer<'a>,
+    /// The place.
+    pub place: &'a Place,
+    /// The app.
+    pub app: &'a App,
+    /// What was read, with the history.
+    pub seen: &'a Snapshot,
+    /// What the viewer may do.
+    pub rights: &'a Rights,
+    /// The id of the command that the form makes.
+    pub once: &'a str,
 }
 
-fn facts(app: &App, seen: &Snapshot, digest: Option<&Digest>) -> Markup {
-    let runs = seen.state.as_ref().and_then(|state| state.running.as_ref());
+/// The page that asks people to confirm an act about this image, or about none.
+pub fn confirm(question: &Question<'_>, verb: Verb, digest: Option<&Digest>) -> Response {
+    let Question { viewer, place, app, seen, rights, .. } = question;
+    let image = subject(question, verb, digest);
+    let what = match &image {
+        Some(image) => format!("{} {}", app.repository, image.words()),
+        None => app.repository.to_string(),
+    };
+    let title = format!("{} {what}?", verb.label());
+    let refusal = rights.objection(verb);
+    let content = html! {
+        div class="head" {
+            div {
+                (viewer.crumb(Some(&app.repository)))
+                h1 { (title) }
+                p class="lead-in" { (sentence(&consequence(question, verb, digest))) }
+            }
+        }
+        @if let Some(image) = &image { (card(question, image, digest)) }
+        @if let Some(words) = refusal {
+            (objection(&format!("You are not allowed to do this: {words}.")))
+        } @else {
+            (form(question, verb, image.as_ref()))
+        }
+    };
+    let state = seen.state.as_ref();
+    let tone = condition::of(Ok(app), Ok(state), viewer.now).kind.tone();
+    let frame = Frame { worst: Some(tone), ..viewer.frame(place, Width::Slim) };
+    frame.page(if refusal.is_some() { 403 } else { 200 }, &title, &content)
+}
+
+/// The image that an act is about: the one in the address, or what is under way.
+fn subject(question: &Question<'_>, verb: Verb, digest: Option<&Digest>) -> Option<Named> {
+    let Question { app, seen, .. } = question;
+    let open = || seen.state.as_ref()?.open.first().map(|open| &open.digest);
+    let digest = digest.or_else(|| open().filter(|_| verb == Verb::Cancel))?;
+    Some(named(app, seen, digest))
+}
+
+fn card(question: &Question<'_>, image: &Named, digest: Option<&Digest>) -> Markup {
+    let Question { app, seen, viewer, .. } = question;
+    let runs = seen.state.as_ref().and_then(condition::runs);
+    let commit = digest.and_then(|digest| commit_of(app, seen, digest));
+    let at = digest.and_then(|digest| note_of(seen, digest)).and_then(|note| note.at);
     html! {
-        dl {
-            dt { "App" } dd { (app.repository) }
-            @if let Some(digest) = digest {
-                @if let Some(commit) = commit_of(app, seen, digest) {
-                    dt { "Commit" } dd { code { (commit) } }
+        section class="card" aria-labelledby="what" {
+            h2 id="what" class="vh" { "What it is about" }
+            (image.title())
+            p class="meta" {
+                (image.by_line())
+                @if let Some(at) = at { ", " (ago(at, viewer.now)) }
+                @if let Some(runs) = &runs { ". " (runs.chip()) " runs now." }
+            }
+            (in_full(commit.as_ref(), None, digest, &[]))
+        }
+    }
+}
+
+fn form(question: &Question<'_>, verb: Verb, image: Option<&Named>) -> Markup {
+    let Question { viewer, app, once, .. } = question;
+    let label = match image {
+        Some(image) => format!("{} {}", verb.label(), image.words()),
+        None => format!("{} {}", verb.label(), app.repository),
+    };
+    html! {
+        form class="card" method="post" {
+            h2 { "Do it?" }
+            input type="hidden" name=(ONCE) value=(once);
+            @if verb == Verb::Hold {
+                div class="field" {
+                    label for="reason" { "Why" }
+                    input type="text" id="reason" name=(REASON) maxlength=(LONGEST_REASON)
+                        autocomplete="off" required;
                 }
-                dt { "Digest" } dd { code { (digest) } }
             }
-            @if let Some(runs) = runs {
-                dt { "Runs now" } dd { code { (plain(&runs.tag, SHORT)) } }
+            div class="acts one" {
+                button type="submit" class=(verb.class()) { (label) }
+                a class="btn" href=(viewer.app(&app.repository)) { "Go back without changes" }
             }
-            dt { "Stack" } dd { (app.config.stack) " (" (app.config.parameter) ")" }
         }
     }
 }
 
 /// What the act will do.
-fn consequence(
-    viewer: &Viewer<'_>,
-    app: &App,
-    seen: &Snapshot,
-    verb: Verb,
-    digest: Option<&Digest>,
-) -> String {
+fn consequence(question: &Question<'_>, verb: Verb, digest: Option<&Digest>) -> String {
+    let Question { app, seen, .. } = question;
     let is_newest = digest.is_some() && digest == seen.newest.as_ref();
-    let what = digest
-        .map_or_else(String::new, |digest| image(commit_of(app, seen, digest).as_ref(), digest));
+    let what = digest.map_or_else(String::new, |digest| named(app, seen, digest).words());
     let required = required(app, seen, digest);
     match verb {
         Verb::Approve | Verb::Reject | Verb::Promote
@@ -114,17 +142,11 @@ fn consequence(
         Verb::Reject => {
             format!("{what} does not go to production, and nobody is asked about it again.")
         }
-        Verb::Promote => promotion(viewer, &what, is_newest, required),
-        Verb::RollBack if digest.is_some() => {
-            format!("The stack goes back to {what}. From then on pushes ask for approval.")
-        }
-        Verb::RollBack => "The stack goes back to the image that was deployed before, except one \
-                           that was itself rolled back from. An update of ours that is still \
-                           under way is cancelled. From then on pushes ask for approval."
-            .to_owned(),
+        Verb::Promote => promotion(question.viewer, &what, is_newest, required),
+        Verb::RollBack => "The stack goes back to what ran before.".to_owned(),
         Verb::Hold => "From now on pushes ask for approval instead of deploying.".to_owned(),
         Verb::Resume => "The hold ends, and an image that was cancelled or rolled back from is a \
-                         candidate again. In mode `auto` the newest image is deployed within five \
+                         candidate again. In mode auto the newest image is deployed within five \
                          minutes."
             .to_owned(),
         Verb::Cancel => "An update of ours that is under way is cancelled. An update that was not \
@@ -160,50 +182,4 @@ fn required(app: &App, seen: &Snapshot, digest: Option<&Digest>) -> u32 {
         .and_then(|state| state.request.as_ref())
         .filter(|request| Some(&request.digest) == digest);
     asked.map_or(app.policy(), |request| request.policy(app.policy())).required
-}
-
-/// The page with the result of an act.
-pub fn result(
-    viewer: &Viewer<'_>,
-    status: u16,
-    answer: &Answer,
-    repository: &Repository,
-    verb: Verb,
-) -> Response {
-    let title = format!("{repository}: {}", verb.label());
-    let content = html! {
-        h1 { (title) }
-        section role="status" {
-            p { (outcome(answer.outcome)) " " (prose(&plain(&answer.reason, LONG))) }
-            @if let Some(digest) = &answer.digest {
-                p {
-                    (image(answer.commit.as_ref(), digest)) @if let Some(tag) = &answer.tag {
-                        ", " code { (tag) }
-                    }
-                }
-            }
-            @if !answer.changes.is_empty() {
-                ul { @for change in &answer.changes { li { (plain(change, SHORT)) } } }
-            }
-        }
-        (way_back(viewer, Some(repository)))
-    };
-    page(status, &title, None, &content)
-}
-
-/// The page for an act that was not done, or that nobody knows the result of yet.
-pub fn unfinished(
-    viewer: &Viewer<'_>,
-    status: u16,
-    repository: &Repository,
-    verb: Verb,
-    words: &str,
-) -> Response {
-    let title = format!("{repository}: {}", verb.label());
-    let content = html! {
-        h1 { (title) }
-        section role="status" { p { (plain(words, LONG)) } }
-        (way_back(viewer, Some(repository)))
-    };
-    page(status, &title, None, &content)
 }

@@ -73,7 +73,7 @@ impl Verb {
             Verb::RollBack => "Roll back",
             Verb::Hold => "Hold",
             Verb::Resume => "Resume",
-            Verb::Cancel => "Cancel what is under way",
+            Verb::Cancel => "Cancel",
         }
     }
 

@@ -2,9 +2,10 @@
 
 use crate::model::Digest;
 use crate::model::Repository;
-use crate::model::command::{Act, Choice, Command, ImageRef};
+use crate::model::command::{Act, Choice, Command, ImageRef, RollbackStep};
 use crate::page::board::Viewer;
 use crate::page::board::act::{LONGEST_REASON, ONCE, REASON};
+use crate::page::board::rollback::{FROM, TO};
 use crate::page::board::verb::Verb;
 use crate::text::plain;
 
@@ -12,15 +13,19 @@ use crate::text::plain;
 pub(super) struct Form {
     once: String,
     reason: Option<String>,
+    from: Option<Digest>,
+    to: Option<Digest>,
 }
 
 impl Form {
     pub(super) fn parse(fields: &[(String, String)], verb: Verb) -> Option<Self> {
-        let (mut once, mut reason) = (None, None);
+        let (mut once, mut reason, mut from, mut to) = (None, None, None, None);
         for (name, value) in fields {
             let field = match name.as_str() {
                 ONCE => &mut once,
                 REASON if verb == Verb::Hold => &mut reason,
+                FROM if verb == Verb::RollBack => &mut from,
+                TO if verb == Verb::RollBack => &mut to,
                 _ => return None,
             };
             if field.replace(value.clone()).is_some() {
@@ -34,7 +39,9 @@ impl Form {
         let reason = reason
             .map(|reason| plain(reason.trim(), LONGEST_REASON))
             .filter(|reason| !reason.is_empty());
-        Some(Self { once: once.filter(is_id)?, reason })
+        let digest = |text: Option<String>| text.map(|text| text.parse()).transpose().ok();
+        let (from, to) = (digest(from)?, digest(to)?);
+        Some(Self { once: once.filter(is_id)?, reason, from, to })
     }
 }
 
@@ -46,12 +53,11 @@ pub(super) fn command(
     image: Option<Digest>,
     form: Form,
 ) -> Option<Command> {
-    let image = image.map(ImageRef::Digest);
     let act = match verb {
-        Verb::Approve => Act::Approve(Choice::Image(image?)),
-        Verb::Reject => Act::Reject(Choice::Image(image?)),
-        Verb::Promote => Act::Promote(Some(image?)),
-        Verb::RollBack => Act::Rollback(image),
+        Verb::Approve => Act::Approve(Choice::Image(ImageRef::Digest(image?))),
+        Verb::Reject => Act::Reject(Choice::Image(ImageRef::Digest(image?))),
+        Verb::Promote => Act::Promote(Some(ImageRef::Digest(image?))),
+        Verb::RollBack => rollback(image, form.from, form.to)?,
         Verb::Hold => Act::Hold(form.reason?),
         Verb::Resume => Act::Resume,
         Verb::Cancel => Act::Cancel,
@@ -63,4 +69,17 @@ pub(super) fn command(
         }
         None => Command::from_board(id, act, repository.clone(), &viewer.session.by),
     })
+}
+
+/// The rollback that the form was about: bound to both images, as its reader saw them. Where it is
+/// not known what runs, it is bound to its target alone.
+fn rollback(chosen: Option<Digest>, from: Option<Digest>, to: Option<Digest>) -> Option<Act> {
+    let is_chosen = chosen.is_some();
+    if is_chosen && chosen != to {
+        return None;
+    }
+    match from {
+        Some(from) => Some(Act::RollBackStep(RollbackStep { from, to, is_chosen })),
+        None => Some(Act::Rollback(Some(ImageRef::Digest(to?)))),
+    }
 }

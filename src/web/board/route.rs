@@ -3,8 +3,11 @@
 use http::Method;
 
 use crate::model::{Digest, Repository};
-use crate::page::board::act::IMAGE;
+use crate::page::board::filter::{Filter, LONGEST_TEXT, STATE, TEXT};
 use crate::page::board::verb::{Names, Verb};
+use crate::page::board::{IMAGE, STILL};
+use crate::page::condition::Group;
+use crate::text::plain;
 
 /// An address under `/board/`, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +69,34 @@ impl Place {
     }
 }
 
+/// Reads the query of the list: a text, a state, and whether refreshing is paused, each at most
+/// once. `None` if the query is anything else.
+pub(super) fn filter(query: &str) -> Option<(Filter, bool)> {
+    let (mut text, mut state, mut still) = (None, None, None);
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let field = match name.as_ref() {
+            TEXT => &mut text,
+            STATE => &mut state,
+            STILL => &mut still,
+            _ => return None,
+        };
+        if field.replace(value.into_owned()).is_some() {
+            return None;
+        }
+    }
+    let text = text.unwrap_or_default();
+    let state = state.filter(|state| !state.is_empty());
+    let group = |name: String| Group::ALL.into_iter().find(|group| group.name() == name);
+    let group = match state {
+        Some(name) => Some(group(name)?),
+        None => None,
+    };
+    let is_valid =
+        text.chars().count() <= LONGEST_TEXT && still.as_ref().is_none_or(String::is_empty);
+    let text = plain(text.trim(), LONGEST_TEXT);
+    is_valid.then(|| (Filter { text, group }, still.is_some()))
+}
+
 /// Reads the image that the query of an act must or may name; `None` if the query is anything else.
 pub(super) fn image(verb: Verb, query: &str) -> Option<Option<Digest>> {
     let named = || query.strip_prefix(IMAGE)?.strip_prefix('=')?.parse().ok();
@@ -107,6 +138,22 @@ mod tests {
             "t/x/web",
         ] {
             assert_eq!(place(nowhere), None, "{nowhere}");
+        }
+    }
+
+    #[test]
+    fn the_query_of_the_list_is_a_filter_or_nothing() {
+        let read = |query: &str| filter(query).map(|(its, still)| (its.text, its.group, still));
+        assert_eq!(read(""), Some((String::new(), None, false)));
+        assert_eq!(read("still"), Some((String::new(), None, true)));
+        let all = read("q=a%20b+c&state=needs&still=");
+        assert_eq!(all, Some(("a b c".to_owned(), Some(Group::Needs), true)));
+        assert_eq!(read("q=&state="), Some((String::new(), None, false)));
+        let bidi = read("q=a%E2%80%AEb");
+        assert_eq!(bidi, Some(("a b".to_owned(), None, false)));
+        let long = format!("q={}", "x".repeat(LONGEST_TEXT + 1));
+        for bad in ["x", "q=a&q=b", "state=all", "state=needs&state=held", "still=1", &long] {
+            assert_eq!(read(bad), None, "{bad}");
         }
     }
 

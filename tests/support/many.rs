@@ -1,0 +1,56 @@
+//! Many apps on one board, in all states.
+
+use ecr_promoter::model::Digest;
+use ecr_promoter::model::answer::Outcome;
+use ecr_promoter::model::notes::CommitNote;
+use ecr_promoter::model::state::{Hold, Running, State, Waiting};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::world::Memory;
+
+/// Adds this many apps to the one that is there. Of ten, one is blocked, one queued, one held and
+/// one never looked at; the others run.
+pub(crate) fn add_apps(world: &Memory, count: usize) {
+    let now = world.get().now;
+    for number in 0..count {
+        let name = format!("team/service-{number:03}");
+        let mut state = running(&name, number, now - SignedDuration::from_hours(5));
+        match number % 10 {
+            0 => state.waiting = Some(waits(now, Outcome::Blocked, "the stack must be mended")),
+            1 => state.waiting = Some(waits(now, Outcome::Queued, "the stack is busy")),
+            2 => {
+                let reason = "release freeze until Monday".to_owned();
+                state.hold = Some(Hold { by: "dora".to_owned(), at: now, reason });
+            }
+            _ => {}
+        }
+        let state = (number % 10 != 3).then_some(state);
+        let config = json!({ "stack": name.replace('/', "-") });
+        world.get_mut().others.insert(name.parse().expect("a name"), (config, state));
+    }
+}
+
+fn running(name: &str, number: usize, since: Timestamp) -> State {
+    let commit = format!("{:07x}{:033x}", 0xabc_d000 + number * 0x1357, number);
+    State {
+        running: Some(Running {
+            tag: format!("production_{commit}"),
+            digest: Some(Digest::of(name.as_bytes())),
+            note: Some(CommitNote {
+                commit: commit.parse().ok(),
+                subject: Some(format!("Change number {number}, in words that fill a line or more")),
+                author: Some("alice".to_owned()),
+                at: Some(since),
+            }),
+            commit: commit.parse().ok(),
+            since: Some(since),
+            by: "push of `latest`".to_owned(),
+        }),
+        ..State::new(&name.replace('/', "-"), "ProductionTag")
+    }
+}
+
+fn waits(since: Timestamp, outcome: Outcome, reason: &str) -> Waiting {
+    Waiting { since, outcome, reason: reason.to_owned() }
+}
