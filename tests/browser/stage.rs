@@ -36,8 +36,6 @@ pub(crate) async fn on_stage(test: impl AsyncFnOnce(&Stage)) {
     let world = Arc::new(world);
     let gateway = Gateway::start(Arc::downgrade(&world)).await;
     let stage = Stage { world, gateway, browser };
-    // What ECS runs has tests of its own.
-    stage.world.configure("web", &json!({ "stack": "web", "mode": "auto", "verify": false })).await;
     stage.world.put_parameter("/ecr-promoter/public-url", "String", &stage.gateway.url()).await;
     stage.world.put_parameter("/ecr-promoter/link-secret", "SecureString", LINK_SECRET).await;
     stage.world.put_parameter("/ecr-promoter/slack/bot-token", "SecureString", BOT_TOKEN).await;
@@ -76,7 +74,7 @@ impl Stage {
     /// In mode `approval`, with links unless the configuration says otherwise.
     pub(crate) async fn configure(&self, approval: Value) {
         let configuration = json!({
-            "stack": "web", "repository_url": "https://github.com/acme/web", "approval": approval, "verify": false,
+            "stack": "web", "repository_url": "https://github.com/acme/web", "approval": approval,
         });
         self.world.configure("web", &configuration).await;
     }

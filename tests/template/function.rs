@@ -95,9 +95,8 @@ fn allowed_senders(deployment: &Deployment) -> BTreeSet<String> {
         .expect("statements")
         .iter()
         .map(|s| s["Condition"]["ArnEquals"]["aws:SourceArn"].clone());
-    let each = |source: Value| match source {
-        Value::Array(_) => deployment.chosen(&source),
-        one => vec![one],
+    let each = |source: Value| {
+        if source.is_array() { deployment.chosen(&source) } else { vec![source] }
     };
     sources.flat_map(each).map(|source| source.to_string()).collect()
 }

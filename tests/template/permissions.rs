@@ -142,10 +142,8 @@ fn services_are_read_in_the_clusters_that_are_named_and_in_no_other() {
                 .into_iter()
                 .find(|statement| statement["Action"] == format!("ecs:{action}"))
                 .expect("a statement");
-            let resources = match deployment.resolve(&statement["Resource"]) {
-                Value::Array(resources) => resources,
-                one => vec![one],
-            };
+            let resource = deployment.resolve(&statement["Resource"]);
+            let resources = resource.as_array().cloned().unwrap_or_else(|| vec![resource]);
             let wanted: Vec<Value> = kinds
                 .iter()
                 .map(|kind| json!(format!("arn:aws:ecs:us-east-1:012345678912:{kind}/{services}")))

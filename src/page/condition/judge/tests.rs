@@ -84,7 +84,7 @@ fn another_image(state: &mut State) {
         digest: Some(Digest::of(b"else")),
         is_promoted: false,
     };
-    state.services = Some(KnownServices { as_of: None, list: vec![known] });
+    state.services = Some(KnownServices { as_of: None, list: vec![known], has_failed: false });
 }
 
 /// What is done to an app that runs, and the section and words that follow.
