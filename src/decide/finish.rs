@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::draft::Draft;
 use super::plan::{Plan, Stages};
 use crate::model::answer::{Answer, Outcome};
-use crate::model::notice::Notice;
+use crate::model::notice::{COMMANDER, Notice};
 use crate::model::promotion::{End, Ended};
 use crate::model::state::{CommandRecord, KnownChangeSet, State};
 use crate::model::{RequestId, Token};
@@ -43,7 +43,7 @@ impl Draft<'_> {
             commit: answer.commit.clone(),
             tag: answer.tag.clone(),
             previous_tag: answer.previous_tag.clone(),
-            ..Notice::new(answer.outcome, "SNS", answer.reason.clone(), self.now)
+            ..Notice::new(answer.outcome, COMMANDER, answer.reason.clone(), self.now)
         })
     }
 

@@ -81,7 +81,7 @@ impl ChangeNotes {
             Direction::Forward => None,
             Direction::Back => Some(format!("goes back {}", commits(self.count()))),
             Direction::Diverged(gone) => Some(format!(
-                "the histories have diverged (another branch, or a force push): it brings {} and \
+                "diverged (another branch, or a force push): brings {}, \
                  takes away {}",
                 commits(self.count()),
                 commits(gone)

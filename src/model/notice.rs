@@ -86,6 +86,9 @@ pub struct Thread {
     pub way_back_commit: Option<Commit>,
 }
 
+/// Who is answered by a notice: whoever commanded by SNS.
+pub const COMMANDER: &str = "SNS";
+
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }
@@ -136,6 +139,11 @@ impl Notice {
     /// Says what it is about.
     pub fn about(self, what: impl Into<String>) -> Self {
         Self { about: Some(what.into()), ..self }
+    }
+
+    /// Whether it only answers somebody who commanded by SNS: others have nothing of it.
+    pub fn is_answer(&self) -> bool {
+        self.by == COMMANDER && matches!(self.outcome, Outcome::Refused | Outcome::Unchanged)
     }
 
     /// Whether to try sending it now: at each look for the first tries, then more and more rarely.

@@ -412,10 +412,10 @@ fn the_commits_are_listed_with_their_age() {
     Goes back 1 commit:
     - 9fceb02 Fix checkout rounding (alice, 3 hours ago)
 
-    The histories have diverged (another branch, or a force push): it brings 1 commit and takes away 2 commits:
+    Diverged (another branch, or a force push): brings 1 commit, takes away 2 commits:
     - 9fceb02 Fix checkout rounding (alice, 3 hours ago)
 
-    The histories have diverged (another branch, or a force push): it brings 0 commits and takes away 2 commits.
+    Diverged (another branch, or a force push): brings 0 commits, takes away 2 commits.
     ");
 }
 

@@ -78,6 +78,9 @@ impl Clients {
     /// Posts a notice to the app's channel. Of a notice about a request only a bad end is posted,
     /// in the thread of the request's message.
     pub(super) async fn post(&self, app: &App, notice: &Notice) {
+        if notice.is_answer() {
+            return;
+        }
         let environment = app.environment(self.settings.environment.as_deref());
         if let Some(body) = post(app, notice, &environment) {
             // One try. Only the notification topic is tried again.

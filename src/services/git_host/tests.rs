@@ -110,7 +110,7 @@ async fn a_way_back_and_diverged_histories_are_said() {
     });
     let words = compared(&diverged).await.expect("notes").summary().expect("words");
     assert!(
-        words.contains("diverged") && words.contains("brings 1 commit and takes away 2"),
+        words.contains("diverged") && words.contains("brings 1 commit, takes away 2 commits"),
         "{words}"
     );
 }

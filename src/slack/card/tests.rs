@@ -349,7 +349,7 @@ fn the_commits_are_listed_after_the_headline() {
     • 0000002 Fix checkout rounding (alice, 17 Mar 08:00 UTC)
     • 0000001 Add *tax* &lt;!here&gt; (alice, 17 Mar 08:00 UTC)
 
-    The histories have diverged (another branch, or a force push): it brings 2 commits and takes away 3 commits:
+    Diverged (another branch, or a force push): brings 2 commits, takes away 3 commits:
     • 0000002 Fix checkout rounding (alice, 17 Mar 08:00 UTC)
     • 0000001 Add *tax* &lt;!here&gt; (alice, 17 Mar 08:00 UTC)
 

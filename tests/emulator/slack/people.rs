@@ -217,7 +217,7 @@ async fn a_request_that_nobody_decided_on_expires_and_can_be_asked_again() {
     let expired = newest(&world);
     assert!(expired.text().contains("nobody decided"), "{}", expired.text());
     assert_eq!(click(&world, "UALICE", "ask_again", &expired).await, 200);
-    assert_eq!(world.slack.messages().len(), 2);
+    assert_eq!(world.slack.messages().len(), 3, "its end is told in its thread too");
     assert_eq!(click(&world, "UALICE", "approve", &newest(&world)).await, 200);
     world.assert_runs(&image, "asked again and approved").await;
 }

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::before::traced;
 use super::sight::{Part, Sight, acts};
 use crate::model::ecs::known::{KnownService, KnownServices};
 use crate::model::promotion::{End, Ended};
@@ -84,7 +85,12 @@ fn promoted_by(sight: &Sight<'_>, running: Option<&Running>) -> Markup {
     let approved = ended.and_then(|ended| who_approved(&ended.promotion.votes));
     html! {
         @match approved {
-            Some(who) => { ", approved by " (prose(&who, LONG)) }
+            Some(who) => {
+                ", approved by " (prose(&who, LONG))
+                @for vote in ended.iter().flat_map(|ended| &ended.promotion.votes) {
+                    (traced(vote))
+                }
+            }
             None => @if !running.by.is_empty() { ", promoted by " (prose(&running.by, LONG)) },
         }
         "."
