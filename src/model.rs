@@ -6,6 +6,7 @@ pub mod bake;
 pub mod change_set;
 pub mod command;
 pub mod config;
+pub mod console;
 pub mod ecs;
 pub mod image;
 pub mod known_apps;

@@ -105,6 +105,7 @@ pub(crate) fn request() -> ApprovalRequest {
         note: None,
         notes: None,
         way_back: None,
+        stack_id: None,
         way_back_commit: None,
         tag: Some(format!("production_{COMMIT}").parse().expect("a tag")),
         running_tag: Some("production_e83c516".to_owned()),

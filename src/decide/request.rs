@@ -93,6 +93,7 @@ pub(super) fn new_request(
         note,
         notes: None,
         way_back: None,
+        stack_id: Some(draft.stack.id.clone()),
         way_back_commit: None,
         repository: Some(draft.app.repository.clone()),
         digest: digest.clone(),

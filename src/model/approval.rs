@@ -43,6 +43,9 @@ pub struct ApprovalRequest {
     pub way_back_commit: Option<Commit>,
     /// The production tag that it would get.
     pub tag: Option<Tag>,
+    /// The ARN of the stack, for a link to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack_id: Option<String>,
     /// The tag that ran when people were asked.
     pub running_tag: Option<String>,
     /// Its commit, where known.

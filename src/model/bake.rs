@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::model::console;
 use crate::model::promotion::Promotion;
 use crate::model::{Digest, Tag, Token};
 
@@ -115,18 +116,7 @@ impl Alarm {
 
     /// The address of its page in the console.
     pub fn console_url(&self) -> Option<String> {
-        let mut parts = self.arn.split(':').skip(1);
-        let (partition, region) = (parts.next()?, parts.nth(1)?);
-        let host = match partition {
-            "aws-cn" => "console.amazonaws.cn",
-            "aws-us-gov" => "console.amazonaws-us-gov.com",
-            _ => "console.aws.amazon.com",
-        };
-        let name: String = form_urlencoded::byte_serialize(self.name.as_bytes()).collect();
-        let name = name.replace('+', "%20");
-        Some(format!(
-            "https://{region}.{host}/cloudwatch/home?region={region}#alarmsV2:alarm/{name}"
-        ))
+        console::alarm_page(&self.arn, &self.name)
     }
 }
 
@@ -176,16 +166,6 @@ mod tests {
         }
         let before = [alarm("ALARM", "2026-03-17T09:59:00Z"), alarm("OK", "2026-03-17T09:59:00Z")];
         assert_eq!(bake().on_before(&before).count(), 1);
-    }
-
-    #[test]
-    fn an_alarm_links_to_its_page_in_its_partition() {
-        let page = "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1\
-                    #alarmsV2:alarm/web%205xx%2Frate";
-        let own = alarm("ALARM", "2026-03-17T10:30:00Z");
-        assert_eq!(own.console_url().as_deref(), Some(page));
-        let china = Alarm { arn: own.arn.replace("arn:aws:", "arn:aws-cn:"), ..own };
-        assert!(china.console_url().expect("a page").contains("us-east-1.console.amazonaws.cn/"));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::interaction::Button;
 use crate::model::Commit;
 use crate::model::approval::{ApprovalRequest, Progress, Vote};
 use crate::model::config::App;
+use crate::model::console::stack_page;
 use crate::model::notes::{ChangeNotes, Direction};
 use crate::notification::{after, capitalized, commit_line, image_name};
 use crate::text::plain;
@@ -146,11 +147,15 @@ fn identity(app: &App, request: &ApprovalRequest) -> Value {
     let commit = request.commit.as_ref().map(|commit| code(commit.as_str(), 40));
     let tag = request.tag.as_ref().map(|tag| code(tag.as_str(), 130));
     let (stack, parameter) = (code(&app.config.stack, 200), code(&app.config.parameter, 255));
+    let page = request.stack_id.as_deref().and_then(stack_page);
+    let word =
+        page.map_or("stack".to_owned(), |url| format!("<{}|stack>", escape(&url, url.len())));
     let names = [
         commit,
         tag,
         Some(code(request.digest.as_str(), 80)),
-        Some(format!("stack {stack} ({parameter})")),
+        Some(format!("{word} {stack} ({parameter})")),
+        Some("the board: `/promote board`".to_owned()),
     ];
     let names = names.into_iter().flatten().collect::<Vec<_>>().join(" · ");
     json!({ "type": "context", "elements": [marked(&names)] })

@@ -82,6 +82,7 @@ pub(super) fn request(progress: Progress) -> ApprovalRequest {
         note: None,
         notes: None,
         way_back: None,
+        stack_id: None,
         way_back_commit: None,
         id: id(),
         digest: digest('b'),

@@ -217,8 +217,13 @@ fn a_question_names_what_would_run_and_what_runs() {
 
     `9fceb02…` · `production_9fceb02…` ·
         `sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881` ·
-        stack `web-production` (`ProductionTag`)
+        stack `web-production` (`ProductionTag`) · the board: `/promote board`
     ");
+    let linked =
+        ApprovalRequest { stack_id: Some(STACK_ID.to_owned()), ..request(Progress::Pending) };
+    let (_, blocks) = card(&app(""), &linked, "production");
+    let end = blocks.as_array().and_then(|blocks| blocks.last()).expect("a block").to_string();
+    assert!(end.contains("console.aws.amazon.com/cloudformation/home") && end.contains("|stack>"));
     for button in buttons(&blocks) {
         assert_eq!(button["value"], REQUEST);
     }
