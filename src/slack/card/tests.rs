@@ -3,7 +3,7 @@ use crate::model::approval::Posted;
 use crate::model::notes::CommitNote;
 
 use super::*;
-use crate::samples::{self, COMMIT, REQUEST, at, vote, wrapped};
+use crate::samples::{self, COMMIT, REQUEST, STACK_ID, at, vote, wrapped};
 
 mod limits;
 
@@ -219,14 +219,19 @@ fn a_question_names_what_would_run_and_what_runs() {
         `sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881` ·
         stack `web-production` (`ProductionTag`) · the board: `/promote board`
     ");
-    let linked =
-        ApprovalRequest { stack_id: Some(STACK_ID.to_owned()), ..request(Progress::Pending) };
-    let (_, blocks) = card(&app(""), &linked, "production");
-    let end = blocks.as_array().and_then(|blocks| blocks.last()).expect("a block").to_string();
-    assert!(end.contains("console.aws.amazon.com/cloudformation/home") && end.contains("|stack>"));
     for button in buttons(&blocks) {
         assert_eq!(button["value"], REQUEST);
     }
+}
+
+#[test]
+fn the_stack_links_to_its_page_in_the_console() {
+    let stack_id = Some(STACK_ID.to_owned());
+    let linked = ApprovalRequest { stack_id, ..request(Progress::Pending) };
+    let (_, blocks) = card(&app(""), &linked, "production");
+    let end = blocks.as_array().and_then(|blocks| blocks.last()).expect("a block").to_string();
+    assert!(end.contains("console.aws.amazon.com/cloudformation/home"), "{end}");
+    assert!(end.contains("|stack> `web-production`"), "{end}");
 }
 
 /// The buttons of a message.
