@@ -17,6 +17,7 @@ use crate::model::notice::Notice;
 use crate::model::promotion::{Basis, End, Promotion};
 use crate::model::stack::Phase;
 use crate::model::state::Running;
+use crate::model::verification::Verification;
 use crate::model::{Commit, Digest, Tag};
 
 /// How often CloudFormation says that it knows a token before that is believed although no event
@@ -50,11 +51,9 @@ pub(super) fn promote(mut draft: Draft<'_>, digest: &Digest, cause: &Cause<'_>) 
         return runs_already(draft, digest, cause);
     }
     if is_verified_while_busy(&draft, digest, cause)
-        && let Some(verifying) = &draft.state.verifying
+        && let Some(verifying) = draft.state.verifying.clone()
     {
-        let words = verifying.words();
-        draft.subject.token = Some(verifying.promotion.token.clone());
-        return Ok(draft.nothing(Outcome::Promoted, words));
+        return Ok(is_being_verified(draft, verifying));
     }
     let (image, commit) = match draft.image(digest)? {
         Continue(found) => found,
@@ -99,6 +98,13 @@ fn is_verified_while_busy(draft: &Draft<'_>, digest: &Digest, cause: &Cause<'_>)
     draft.stack.phase() == Phase::Busy && is_its && !is_asked_anew
 }
 
+/// Answers that the stack names the image, and that ECS does not run it everywhere yet.
+fn is_being_verified(mut draft: Draft<'_>, verifying: Verification) -> Plan {
+    let words = verifying.words();
+    draft.subject.token = Some(verifying.promotion.token);
+    draft.nothing(Outcome::Promoted, words)
+}
+
 /// Answers that the image runs already.
 fn runs_already(mut draft: Draft<'_>, digest: &Digest, cause: &Cause<'_>) -> Decided {
     draft.subject.digest = Some(digest.clone());
@@ -109,10 +115,8 @@ fn runs_already(mut draft: Draft<'_>, digest: &Digest, cause: &Cause<'_>) -> Dec
     draft.state.waiting = None;
     note_choice(&mut draft, digest, cause)?;
     supersede_others(&mut draft, None, cause.is_choice)?;
-    if let Some(verifying) = &draft.state.verifying {
-        let words = verifying.words();
-        draft.subject.token = Some(verifying.promotion.token.clone());
-        return Ok(draft.nothing(Outcome::Promoted, words));
+    if let Some(verifying) = draft.state.verifying.clone() {
+        return Ok(is_being_verified(draft, verifying));
     }
     Ok(draft.nothing(Outcome::Unchanged, "it runs already".to_owned()))
 }

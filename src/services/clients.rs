@@ -43,7 +43,7 @@ const OPERATION: Duration = Duration::from_secs(15);
 /// people who click wait for the answer.
 pub(super) const SILENCE_AGE: Duration = Duration::from_secs(3);
 
-/// The most image configs that are read at the same time.
+/// The most calls of one kind at the same time.
 pub(super) const SIDE_BY_SIDE: usize = 4;
 
 /// All apps, sorted by name.

@@ -9,7 +9,7 @@ use aws_sdk_ecs::types as ecs;
 use futures_util::future::try_join;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::clients::Clients;
+use super::clients::{Clients, SIDE_BY_SIDE};
 use super::failure::failed;
 use crate::error::Error;
 use crate::model::config::App;
@@ -23,8 +23,6 @@ use shown::{Revisions, deployment_of, images_of, revisions_of, workload_of};
 const SERVICES: usize = 10;
 /// The most revisions or deployments that one call describes.
 const ARNS: usize = 20;
-/// The most calls of one kind at the same time.
-const SIDE_BY_SIDE: usize = 4;
 
 impl Clients {
     /// Reads the services of a stack that run the app's images.

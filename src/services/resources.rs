@@ -4,14 +4,12 @@
 use aws_sdk_cloudformation::types::{ResourceStatus, StackResourceSummary};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::clients::Clients;
+use super::clients::{Clients, SIDE_BY_SIDE};
 use super::failure::failed;
 use crate::error::Error;
 
 /// The most nested stacks whose resources are listed.
 const STACKS: usize = 200;
-/// The most lists that are read at the same time.
-const SIDE_BY_SIDE: usize = 4;
 
 impl Clients {
     /// Lists the ARNs of all ECS services of a stack and of its nested stacks, level by level.

@@ -13,6 +13,22 @@ use crate::support::slack::CHANNEL;
 use crate::support::steps::{answers, command, push, state, tick};
 use crate::support::world::{Memory, STACK_ID};
 
+/// A world whose promotions people approve, and whose service follows the stack later.
+fn world_of_approvals() -> Memory {
+    let world = Memory::new("approval").with_service();
+    world.get_mut().ecs_follows = true;
+    world
+}
+
+/// Pushes and approves the image of this commit. The stack names it, and ECS does not run it yet.
+#[track_caller]
+fn approved_reaches_ecs(world: &Memory, commit: &str) {
+    let digest = push(world, commit, "approval_requested");
+    command(world, &format!("approve web {digest}"), "promoted");
+    world.finish_update();
+    answers(world, &stack_changed(), "promoted");
+}
+
 #[test]
 fn a_newer_promotion_does_not_wait_and_the_verified_one_ends_superseded_and_untold() {
     let world = world();
@@ -69,12 +85,8 @@ fn cancel_of_what_is_verified_is_refused_and_names_rollback() {
 
 #[test]
 fn cancel_of_what_people_approved_and_is_verified_is_refused_too() {
-    let world = Memory::new("approval").with_service();
-    world.get_mut().ecs_follows = true;
-    let digest = push(&world, "aaaaaaa", "approval_requested");
-    command(&world, &format!("approve web {digest}"), "promoted");
-    world.finish_update();
-    answers(&world, &stack_changed(), "promoted");
+    let world = world_of_approvals();
+    approved_reaches_ecs(&world, "aaaaaaa");
     command(&world, "cancel web", "refused");
     ecs_finishes(&world);
     assert_eq!(state(&world).passed_over, None);
@@ -83,13 +95,9 @@ fn cancel_of_what_people_approved_and_is_verified_is_refused_too() {
 #[test]
 fn what_people_approved_and_is_verified_is_not_told_as_cancelled_by_another_choice() {
     for choice in ["rollback web", "promote web aaaaaaa"] {
-        let world = Memory::new("approval").with_service();
-        world.get_mut().ecs_follows = true;
+        let world = world_of_approvals();
         for commit in ["aaaaaaa", "bbbbbbb"] {
-            let digest = push(&world, commit, "approval_requested");
-            command(&world, &format!("approve web {digest}"), "promoted");
-            world.finish_update();
-            answers(&world, &stack_changed(), "promoted");
+            approved_reaches_ecs(&world, commit);
             if commit == "aaaaaaa" {
                 ecs_finishes(&world);
             }
@@ -117,12 +125,8 @@ fn what_people_approved_and_is_verified_is_not_told_as_cancelled_by_another_choi
 
 #[test]
 fn votes_that_a_stricter_policy_misses_take_nothing_back_from_ecs() {
-    let world = Memory::new("approval").with_service();
-    world.get_mut().ecs_follows = true;
-    let digest = push(&world, "aaaaaaa", "approval_requested");
-    command(&world, &format!("approve web {digest}"), "promoted");
-    world.finish_update();
-    answers(&world, &stack_changed(), "promoted");
+    let world = world_of_approvals();
+    approved_reaches_ecs(&world, "aaaaaaa");
     world.get_mut().config["approval"] = serde_json::json!({
         "slack_channel": CHANNEL, "required": 2,
     });

@@ -9,12 +9,9 @@ use crate::error::Error;
 use crate::model::config::App;
 use crate::model::ecs::{Source, StoppedContainer, StoppedTask, Workload, name_of};
 use crate::model::stack::Stack;
-use crate::services::clients::Clients;
+use crate::services::clients::{Clients, SIDE_BY_SIDE};
 use crate::services::cloudformation::timestamp;
 use crate::services::failure::failed;
-
-/// The most services whose tasks are read at the same time.
-const SIDE_BY_SIDE: usize = 4;
 
 /// The most pages of tasks that are read of a service. A page has 100 tasks.
 const PAGES: usize = 10;

@@ -8,10 +8,9 @@ use http::Response;
 use serde_json::{Value, json};
 
 use crate::error::Error;
-use crate::model::command::Via;
 use crate::model::promotion::{End, Ended, Promotion};
 use crate::model::state::{CommandRecord, Running, State};
-use crate::samples::{DIGEST, web};
+use crate::samples::{self, DIGEST, web};
 use crate::services::wire::dynamodb::{get_item, put_item, put_over_read, text};
 use crate::services::wire::{Recording, nonce, replay};
 use crate::world::Applied;
@@ -109,30 +108,12 @@ fn answered_item(nonce: &str) -> Value {
 
 fn ended(number: u64) -> Ended {
     let promotion = Promotion {
-        note: None,
-        notes: None,
         token: "ecr-promoter-1".parse().expect("a token"),
-        digest: DIGEST.parse().expect("a digest"),
         commit: None,
         tag: "production_9fceb02".parse().expect("a tag"),
-        previous_tag: "production_e83c516".to_owned(),
-        previous_commit: None,
-        previous_digest: None,
-        stack: "web".to_owned(),
-        by: "push of `latest`".to_owned(),
-        via: Via::Push,
         basis: None,
-        at: "2026-03-17T09:41:30Z".parse().expect("a time"),
         sent_at: None,
-        accepted_at: None,
-        command: None,
-        rolls_back: None,
-        rolls_back_digest: None,
-        why: None,
-        cancelled_by: None,
-        request: None,
-        votes: Vec::new(),
-        deletes_change_sets: Vec::new(),
+        ..samples::promotion()
     };
     let ended_at = "2026-03-17T09:45:00Z".parse().expect("a time");
     Ended { number, promotion, end: End::Deployed, reason: "UPDATE_COMPLETE".to_owned(), ended_at }
