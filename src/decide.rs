@@ -73,6 +73,17 @@ fn decided(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided {
             return Ok(Plan { stages, reply: Err(error), unread: None });
         }
     };
+    if let Some(after) = &app.config.after {
+        match &seen.stage {
+            None => return Err(First::Read(Question::Earlier(after.clone()))),
+            Some(Err(problem)) if matches!(trigger, Trigger::Due(_)) => {
+                let error = app.error("after.app", problem);
+                let stages = trouble::told_once(app, trigger, seen, &error);
+                return Ok(Plan { stages, reply: Err(error), unread: None });
+            }
+            Some(_) => {}
+        }
+    }
     // The sandbox's configuration may be a minute old. Only a newer read shows whether the app has
     // really moved.
     if seen.state.as_ref().is_some_and(|state| !is_about(state, app, stack))
@@ -107,7 +118,7 @@ fn refused_stranger(app: &App, command: &Command) -> Option<Answer> {
         return None;
     }
     let objection = slack_objection(app, command.slack.as_ref()?, &command.by)?;
-    let answer = Answer::ignored(Some(app.repository.clone()), objection);
+    let answer = Answer::ignored(objection).about(app);
     Some(Answer { outcome: Outcome::Refused, ..answer })
 }
 

@@ -13,6 +13,7 @@ mod sns;
 use jiff::Timestamp;
 
 use crate::model::command::Command;
+use crate::model::place::Place;
 use crate::model::{Digest, Repository, Tag};
 
 /// An event, or a wish of a person or a script.
@@ -33,21 +34,29 @@ pub enum Event {
         digest: Digest,
         /// The tag it got.
         tag: Tag,
+        /// The account and region of the registry.
+        at: Place,
     },
     /// A stack changed its status.
     StackChanged {
         /// The stack's ARN.
         stack_id: String,
+        /// The account and region that the event comes from.
+        at: Place,
     },
     /// ECS deploys a service, or has done something with it.
     ServiceChanged {
         /// The service's ARN.
         service: String,
+        /// The account and region that the event comes from.
+        at: Place,
     },
     /// An alarm changed its state.
     AlarmChanged {
         /// The alarm's name.
         alarm: String,
+        /// The account and region that the event comes from.
+        at: Place,
     },
     /// It is time to look at the configured apps.
     Due {
@@ -69,10 +78,8 @@ pub enum Event {
 pub struct Invocation {
     /// The request id; the same when an asynchronous invocation is tried again.
     pub request_id: String,
-    /// The function's own account, if the ARN of the invocation contains it.
-    pub account: Option<String>,
-    /// The function's own region, likewise.
-    pub region: Option<String>,
+    /// The function's own account and region, if the ARN of the invocation contains them.
+    pub home: Place,
     /// The present time.
     pub now: Timestamp,
     /// When Lambda ends it, where that is known.
@@ -84,10 +91,11 @@ impl Invocation {
     /// `arn:aws:lambda:<region>:<account>:function:<name>`. A tool that runs the function locally
     /// may have none, and then there is nothing to compare an event with.
     pub fn new(request_id: String, function_arn: &str, now: Timestamp) -> Self {
-        let parts: Vec<&str> = function_arn.split(':').collect();
-        let part =
-            |at: usize| (parts.len() >= 7 && parts[2] == "lambda").then(|| parts[at].to_owned());
-        Self { request_id, account: part(4), region: part(3), now, deadline: None }
+        let is_whole = function_arn.split(':').count() >= 7
+            && function_arn.starts_with("arn:")
+            && function_arn.split(':').nth(2) == Some("lambda");
+        let home = if is_whole { Place::of_arn(function_arn) } else { Place::default() };
+        Self { request_id, home, now, deadline: None }
     }
 }
 
@@ -95,13 +103,15 @@ impl Invocation {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{problem} For example: `promote web 9fceb02`, or in JSON {{\"action\": \"promote\", \
-     \"repository\": \"web\", \"commit\": \"9fceb02\"}}"
+     \"app\": \"web\", \"commit\": \"9fceb02\"}}"
 )]
 pub struct NotUnderstood {
     /// A sentence that describes the mistake and suggests the nearest right word.
     pub problem: String,
     /// The id of the SNS message, whose sender hears of it.
     pub message: Option<String>,
+    /// Whether it can never succeed, so that no retry is needed: it is answered and no error.
+    pub is_refused: bool,
 }
 
 impl NotUnderstood {
@@ -109,7 +119,7 @@ impl NotUnderstood {
     fn new(problem: impl Into<String>) -> Self {
         let problem: String = problem.into();
         let problem = if problem.ends_with(['.', '?']) { problem } else { problem + "." };
-        Self { problem, message: None }
+        Self { problem, message: None, is_refused: false }
     }
 }
 

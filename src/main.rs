@@ -58,10 +58,10 @@ async fn run() -> Result<(), lambda_runtime::Error> {
         let span = info_span!("invocation", request_id = %context.request_id);
         // A tool that runs the function locally may set a deadline in the past.
         let time = context.deadline().duration_since(SystemTime::now()).ok();
-        clients.begin(time);
         let now = Timestamp::now();
         let mut invocation =
             Invocation::new(context.request_id, &context.invoked_function_arn, now);
+        clients.begin(&invocation.home, time);
         invocation.deadline = time.and_then(|time| now.checked_add(time).ok());
         let handled = handle::handle(clients, &payload, &invocation).instrument(span.clone());
         let result = match time {

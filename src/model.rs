@@ -13,10 +13,13 @@ pub mod known_apps;
 pub mod limits;
 pub mod notes;
 pub mod notice;
+pub mod place;
 pub mod promotion;
 pub mod report;
 pub mod session;
+pub mod soaking;
 pub mod stack;
+pub mod stage;
 pub mod state;
 pub mod verification;
 pub mod way_back;
@@ -85,21 +88,44 @@ macro_rules! text {
 }
 
 text!(
-    /// An ECR repository's name, slashes and all: the name of the app.
+    /// The name of an app: its Parameter Store parameter's name without the path.
+    AppName,
+    "the name of an app (1-256 characters: lower-case letters, digits, `.`, `_`, `-`, `/`)",
+    |text| is_name(text, 1)
+);
+
+text!(
+    /// An ECR repository's name, slashes and all.
     /// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html>
     Repository,
     "an ECR repository name (2-256 characters: lower-case letters, digits, `.`, `_`, `-`, `/`)",
-    |text| {
-        (2..=256).contains(&text.len())
-            && text.split('/').all(|part| {
-                part.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-                    && part.ends_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-                    && part.bytes().all(|b| {
-                        b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b)
-                    })
-            })
-    }
+    |text| is_name(text, 2)
 );
+
+impl AppName {
+    /// The repository of this name, which an app promotes by default; `None` if no repository can
+    /// have it.
+    pub fn repository(&self) -> Option<Repository> {
+        self.0.parse().ok()
+    }
+}
+
+impl From<Repository> for AppName {
+    fn from(repository: Repository) -> Self {
+        Self(repository.0)
+    }
+}
+
+/// Whether this is a name as ECR's repositories have it, of at least so many characters.
+fn is_name(text: &str, least: usize) -> bool {
+    let is_end = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    (least..=256).contains(&text.len())
+        && text.split('/').all(|part| {
+            part.starts_with(is_end)
+                && part.ends_with(is_end)
+                && part.chars().all(|c| is_end(c) || "._-".contains(c))
+        })
+}
 
 text!(
     /// The digest of a manifest or blob.
@@ -196,9 +222,8 @@ impl Commit {
 impl RequestId {
     /// The id of the app's n-th request. Derived, not random: two invocations that create the same
     /// request write the same id, and one wins.
-    pub fn of(repository: &Repository, stack: &str, digest: &Digest, number: u64) -> Self {
-        let hash =
-            hash_of(&["request", repository.as_str(), stack, digest.as_str(), &number.to_string()]);
+    pub fn of(app: &AppName, stack: &str, digest: &Digest, number: u64) -> Self {
+        let hash = hash_of(&["request", app.as_str(), stack, digest.as_str(), &number.to_string()]);
         Self(format!("req-{}", &hash[..32]))
     }
 }
@@ -222,20 +247,9 @@ impl Proof {
 impl Token {
     /// Derives the token of a promotion. A retry and a duplicate get the same token. A later
     /// promotion of the same image gets another one, since `ended` has grown by then.
-    pub fn of(
-        repository: &Repository,
-        stack: &str,
-        digest: &Digest,
-        tag: &Tag,
-        ended: u64,
-    ) -> Self {
-        let hash = hash_of(&[
-            repository.as_str(),
-            stack,
-            digest.as_str(),
-            tag.as_str(),
-            &ended.to_string(),
-        ]);
+    pub fn of(app: &AppName, stack: &str, digest: &Digest, tag: &Tag, ended: u64) -> Self {
+        let hash =
+            hash_of(&[app.as_str(), stack, digest.as_str(), tag.as_str(), &ended.to_string()]);
         Self(format!("ecr-promoter-{}", &hash[..40]))
     }
 

@@ -10,10 +10,10 @@ mod words;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::model::Repository;
 use crate::model::answer::Outcome;
 use crate::model::config::App;
 use crate::model::notice::Notice;
+use crate::model::{AppName, Repository};
 use crate::text::plain;
 
 pub(crate) use words::{after, capitalized, commit_line, headline, image_name, note_of};
@@ -22,7 +22,9 @@ pub(crate) use words::{after, capitalized, commit_line, headline, image_name, no
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// The app that it is about; `None` where no app is known.
-    pub app: Option<Repository>,
+    pub app: Option<AppName>,
+    /// The app's repository.
+    pub repository: Option<Repository>,
     /// The outcome that it tells.
     pub outcome: Outcome,
     /// The subject of the mail.
@@ -37,7 +39,8 @@ pub struct Message {
 /// of the page of the approval request; it is for people only.
 pub fn message(app: &App, notice: &Notice, environment: &str, link: Option<&str>) -> Message {
     Message {
-        app: Some(app.repository.clone()),
+        app: Some(app.name.clone()),
+        repository: Some(app.repository.clone()),
         outcome: notice.outcome,
         subject: mail::subject(app, notice, environment),
         text: mail::text(app, notice, environment, link),
@@ -55,6 +58,7 @@ pub fn answer_to_commander(reason: &str, at: Timestamp, environment: Option<&str
     let text = [headline.clone(), reason.clone(), next_step];
     Message {
         app: None,
+        repository: None,
         outcome: Outcome::Refused,
         subject: mail::ascii(&headline, mail::SUBJECT),
         text: text.join("\n\n"),

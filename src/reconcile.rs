@@ -36,7 +36,7 @@ pub async fn look<W: World>(
     trigger: &Trigger,
     subject: &Subject,
 ) -> Result<Reply, Error> {
-    let span = info_span!("look", repository = %app.repository);
+    let span = info_span!("look", repository = %app.name);
     async {
         let mut look = Look::at(app);
         for round in 0..ROUNDS {
@@ -47,7 +47,7 @@ pub async fn look<W: World>(
                 return Ok(reply);
             }
         }
-        Err(Error::Contended { repository: app.repository.to_string(), rounds: ROUNDS })
+        Err(Error::Contended { repository: app.name.to_string(), rounds: ROUNDS })
     }
     .instrument(span)
     .await
@@ -185,16 +185,14 @@ impl<'a> Look<'a> {
     ) -> Result<Decision, Error> {
         for _ in 0..MOST_READS {
             match decide(&self.app, trigger, seen) {
-                Step::Read(Question::Configuration) => {
-                    match world.app_now(&self.app.repository).await? {
-                        Some(now) if now == *self.app => seen.is_configuration_newer = true,
-                        Some(now) => {
-                            self.app = Cow::Owned(now);
-                            return Ok(Decision::LOOK_AGAIN);
-                        }
-                        None => return Ok(self.deleted()),
+                Step::Read(Question::Configuration) => match world.app_now(&self.app.name).await? {
+                    Some(now) if now == *self.app => seen.is_configuration_newer = true,
+                    Some(now) => {
+                        self.app = Cow::Owned(now);
+                        return Ok(Decision::LOOK_AGAIN);
                     }
-                }
+                    None => return Ok(self.deleted()),
+                },
                 Step::Read(Question::Services(wanted)) => {
                     self.read_services(world, wanted, seen).await?
                 }
@@ -209,7 +207,7 @@ impl<'a> Look<'a> {
             }
         }
         Err(Error::Unexpected {
-            resource: format!("the decision about `{}`", self.app.repository),
+            resource: format!("the decision about `{}`", self.app.name),
             problem: format!("it asked for more than {MOST_READS} reads"),
         })
     }
@@ -240,8 +238,7 @@ impl<'a> Look<'a> {
 
     /// Answers about an app whose configuration was deleted in the meantime.
     fn deleted(&self) -> Decision {
-        let repository = Some(self.app.repository.clone());
-        let answer = Answer::ignored(repository, "its configuration was deleted");
+        let answer = Answer::ignored("its configuration was deleted").about(&self.app);
         Decision { reply: Some(Ok(answer.into())), ..Decision::LOOK_AGAIN }
     }
 

@@ -7,7 +7,7 @@ use crate::model::command::Via;
 use crate::model::config::App;
 use crate::model::promotion::{Basis, Promotion};
 use crate::model::stack::Stack;
-use crate::model::{Digest, Repository};
+use crate::model::{AppName, Digest, Repository};
 
 /// The digest of `hello`.
 pub(crate) const DIGEST: &str =
@@ -27,7 +27,12 @@ pub(crate) const STACK_ID: &str = "arn:aws:cloudformation:us-east-1:012345678912
                                    6a1f4e30-b3f8-11f0-9d2c-0e7a5c2f9b41";
 
 /// The name of the app `web`.
-pub(crate) fn web() -> Repository {
+pub(crate) fn web() -> AppName {
+    "web".parse().expect("a name")
+}
+
+/// The repository `web`.
+pub(crate) fn repository() -> Repository {
     "web".parse().expect("a name")
 }
 
@@ -115,7 +120,7 @@ pub(crate) fn request() -> ApprovalRequest {
         expires_at: at("2026-03-20T09:41:30Z"),
         why: "the app's mode is `approval`".to_owned(),
         changes: Vec::new(),
-        repository: None,
+        app: None,
         shown_changes: None,
         policy: None,
         votes: vec![vote("UALICE", true)],

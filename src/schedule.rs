@@ -17,11 +17,13 @@ use tracing::info;
 
 use crate::decide::known_apps::{told, untold};
 use crate::error::Error;
-use crate::model::Repository;
+use crate::model::AppName;
 use crate::model::config::App;
 use crate::model::known_apps::Unfinished;
 use crate::model::notice::Notice;
 use crate::model::report::{ManyLooks, Reply, Report};
+use crate::model::soaking::SeenStage;
+use crate::model::state::State;
 use crate::world::action::Action;
 use crate::world::snapshot::Version;
 use crate::world::{Applied, Apps};
@@ -39,15 +41,15 @@ const MOST_TOLD: usize = 20;
 const ROUNDS: u32 = 4;
 
 /// An app to look at. `None`: its configuration is read when its turn comes.
-type Due = (Repository, Option<Result<App, Error>>);
+type Due = (AppName, Option<Result<App, Error>>);
 
 /// The results of looks at several apps.
 #[derive(Default)]
 struct Looks {
     /// The answer of each app; `None` for an app that is no longer configured.
-    done: Vec<(Repository, Result<Option<Reply>, Error>)>,
+    done: Vec<(AppName, Result<Option<Reply>, Error>)>,
     /// The apps that there was no time for, in the order of their turns.
-    left: Vec<Repository>,
+    left: Vec<AppName>,
     /// Failures that concern several apps.
     failures: Vec<Error>,
 }
@@ -122,25 +124,25 @@ async fn look_at_all<W: Apps>(
     };
     apps.sort_by(|(a, _), (b, _)| a.cmp(b));
     let words = words(&apps);
-    let due = apps.into_iter().map(|(repository, app)| (repository, Some(app))).collect();
+    let due = apps.into_iter().map(|(name, app)| (name, Some(app))).collect();
     let (told, all) =
         join(tell(world, &words, time), each(world, due, SIDE_BY_SIDE, time, look)).await;
     let after = all.left.first().map_or(seen.clone(), |left| seen.after(Some(left)));
     (after, vec![told.map(|()| Looks::default()), Ok(all)])
 }
 
-/// Looks at the apps of one stack. If there is no time for some of them, it fails, so that Lambda
-/// tries again.
+/// Looks at the apps that one event concerns. If there is no time for some of them, it fails, so
+/// that Lambda tries again.
 pub async fn look_at_several<W: Apps>(
     world: &W,
-    apps: Vec<App>,
+    apps: Vec<(AppName, Result<App, Error>)>,
     deadline: Option<Timestamp>,
     look: impl AsyncFn(&App) -> Result<Reply, Error>,
 ) -> Result<Reply, Error> {
     let time = Time::until(deadline, world.now());
-    let due = apps.into_iter().map(|app| (app.repository.clone(), Some(Ok(app)))).collect();
+    let due = apps.into_iter().map(|(name, app)| (name, Some(app))).collect();
     let mut looks = each(world, due, SIDE_BY_SIDE, time, &look).await;
-    looks.done.extend(looks.left.drain(..).map(|repository| (repository, Err(out_of_time()))));
+    looks.done.extend(looks.left.drain(..).map(|name| (name, Err(out_of_time()))));
     report(vec![Ok(looks)])
 }
 
@@ -154,39 +156,36 @@ async fn round<W: Apps>(
     look: &impl AsyncFn(&App) -> Result<Reply, Error>,
 ) -> Result<Looks, Error> {
     let (known, _) = world.remembered_apps().await?;
-    let mut names: Vec<Repository> = known.apps.into_keys().collect();
+    let mut names: Vec<AppName> = known.apps.into_keys().collect();
     if names.is_empty() {
-        names = world.known_apps().await?.into_iter().map(|(repository, _)| repository).collect();
+        names = world.known_apps().await?.into_iter().map(|(name, _)| name).collect();
     }
-    let due = unfinished.due(names).into_iter().map(|repository| (repository, None)).collect();
+    let due = unfinished.due(names).into_iter().map(|name| (name, None)).collect();
     Ok(each(world, due, side_by_side, time, look).await)
 }
 
 /// Looks at the apps with open work, beginning with `from`.
 async fn look_at_open<W: Apps>(
     world: &W,
-    from: Option<&Repository>,
+    from: Option<&AppName>,
     side_by_side: usize,
     time: Time,
     look: &impl AsyncFn(&App) -> Result<Reply, Error>,
 ) -> Result<Looks, Error> {
     let list = async {
         // The full look reports unusable configurations, once an hour. This look skips them.
-        let usable = world
-            .known_apps()
-            .await?
-            .into_iter()
-            .filter_map(|(repository, app)| Some((repository, app.ok()?)));
+        let usable =
+            world.known_apps().await?.into_iter().filter_map(|(name, app)| Some((name, app.ok()?)));
         let (mut apps, earlier): (Vec<_>, Vec<_>) =
-            usable.partition(|(repository, _)| from.is_none_or(|from| repository >= from));
+            usable.partition(|(name, _)| from.is_none_or(|from| name >= from));
         apps.extend(earlier);
-        let names: Vec<Repository> =
-            apps.iter().map(|(repository, _)| repository.clone()).collect();
+        let names: Vec<AppName> = apps.iter().map(|(name, _)| name.clone()).collect();
         Ok((apps, open_work(world, &names).await))
     };
     let (mut apps, mut found) = time.list(world.now(), list).await?;
-    apps.retain(|(repository, _)| found.open.contains(repository));
-    let due = apps.into_iter().map(|(repository, app)| (repository, Some(Ok(app)))).collect();
+    found.open_stages(world.now());
+    apps.retain(|(name, _)| found.open.contains(name));
+    let due = apps.into_iter().map(|(name, app)| (name, Some(Ok(app)))).collect();
     let mut looks = each(world, due, side_by_side, time, look).await;
     looks.done.append(&mut found.unreadable);
     looks.failures = found.failures;
@@ -196,23 +195,45 @@ async fn look_at_open<W: Apps>(
 /// The apps with open work, and the problems of finding them.
 #[derive(Default)]
 struct OpenWork {
-    open: BTreeSet<Repository>,
-    unreadable: Vec<(Repository, Result<Option<Reply>, Error>)>,
+    open: BTreeSet<AppName>,
+    /// How many promotions of each app have ended.
+    ended: BTreeMap<AppName, u64>,
+    /// What the stages remember of the app before them.
+    stages: Vec<(AppName, SeenStage)>,
+    unreadable: Vec<(AppName, Result<Option<Reply>, Error>)>,
     failures: Vec<Error>,
+}
+
+impl OpenWork {
+    fn note(&mut self, name: AppName, state: State) {
+        self.ended.insert(name.clone(), state.ended);
+        if state.has_open_work() {
+            self.open.insert(name);
+        } else if let Some(stage) = state.stage {
+            self.stages.push((name, stage));
+        }
+    }
+
+    /// Adds the stages for which something has changed in the app before them.
+    fn open_stages(&mut self, now: Timestamp) {
+        let stages = std::mem::take(&mut self.stages).into_iter();
+        let due =
+            stages.filter(|(_, stage)| stage.is_due(self.ended.get(&stage.after).copied(), now));
+        self.open.extend(due.map(|(name, _)| name));
+    }
 }
 
 /// Reads the states of these apps, a hundred in one call. States may be large, so only the names of
 /// the apps with open work are kept.
-async fn open_work<W: Apps>(world: &W, names: &[Repository]) -> OpenWork {
+async fn open_work<W: Apps>(world: &W, names: &[AppName]) -> OpenWork {
     let batches = stream::iter(names.chunks(STATES)).map(async |batch| {
         let mut found = OpenWork::default();
         match world.states(batch).await {
             Ok(states) => {
-                for (repository, state) in states {
+                for (name, state) in states {
                     match state {
-                        Ok(state) if state.has_open_work() => drop(found.open.insert(repository)),
-                        Ok(_) => {}
-                        Err(error) => found.unreadable.push((repository, Err(error))),
+                        Ok(state) => found.note(name, state),
+                        Err(error) => found.unreadable.push((name, Err(error))),
                     }
                 }
             }
@@ -222,6 +243,8 @@ async fn open_work<W: Apps>(world: &W, names: &[Repository]) -> OpenWork {
     });
     let and = |mut all: OpenWork, batch: OpenWork| {
         all.open.extend(batch.open);
+        all.ended.extend(batch.ended);
+        all.stages.extend(batch.stages);
         all.unreadable.extend(batch.unreadable);
         all.failures.extend(batch.failures);
         std::future::ready(all)
@@ -238,15 +261,15 @@ async fn each<W: Apps>(
     time: Time,
     look: &impl AsyncFn(&App) -> Result<Reply, Error>,
 ) -> Looks {
-    let looks = due.into_iter().enumerate().map(|(at, (repository, app))| async move {
+    let looks = due.into_iter().enumerate().map(|(at, (name, app))| async move {
         let began = world.now();
         if began >= time.last_start {
-            return (at, repository, None);
+            return (at, name, None);
         }
         let looked = async {
             let app = match app {
                 Some(app) => Some(app?),
-                None => world.app(&repository).await?,
+                None => world.app(&name).await?,
             };
             match app {
                 Some(app) => look(&app).await.map(Some),
@@ -257,15 +280,15 @@ async fn each<W: Apps>(
             None if began < time.first_half => Some(Err(out_of_time())),
             looked => looked,
         };
-        (at, repository, looked)
+        (at, name, looked)
     });
     let mut looks: Vec<_> = stream::iter(looks).buffer_unordered(side_by_side).collect().await;
     looks.sort_unstable_by_key(|(at, ..)| *at);
     let mut all = Looks::default();
-    for (_, repository, looked) in looks {
+    for (_, name, looked) in looks {
         match looked {
-            Some(looked) => all.done.push((repository, looked)),
-            None => all.left.push(repository),
+            Some(looked) => all.done.push((name, looked)),
+            None => all.left.push(name),
         }
     }
     all
@@ -308,9 +331,9 @@ async fn list_and_tell<W: Apps>(world: &W, time: Time) -> Result<(), Error> {
 }
 
 /// Maps each app to the reason why its configuration cannot be used; `None` if it can.
-fn words(apps: &[(Repository, Result<App, Error>)]) -> BTreeMap<Repository, Option<String>> {
+fn words(apps: &[(AppName, Result<App, Error>)]) -> BTreeMap<AppName, Option<String>> {
     apps.iter()
-        .map(|(repository, app)| (repository.clone(), app.as_ref().err().map(Error::to_string)))
+        .map(|(name, app)| (name.clone(), app.as_ref().err().map(Error::to_string)))
         .collect()
 }
 
@@ -318,24 +341,24 @@ fn words(apps: &[(Repository, Result<App, Error>)]) -> BTreeMap<Repository, Opti
 /// know.
 async fn tell<W: Apps>(
     world: &W,
-    apps: &BTreeMap<Repository, Option<String>>,
+    apps: &BTreeMap<AppName, Option<String>>,
     time: Time,
 ) -> Result<(), Error> {
     let (before, version) = world.remembered_apps().await?;
-    let notices = untold(&before, apps, |repository| world.source(repository), world.now());
+    let notices = untold(&before, apps, |name| world.source(name), world.now());
     let tell = async |(app, notice): (App, Notice)| {
         if world.now() >= time.last_start {
-            return (app.repository, Ok(false));
+            return (app.name, Ok(false));
         }
         let told = world.apply(&app, &Action::Tell(Box::new(notice)), &Version::default()).await;
-        (app.repository, told.map(|_| true))
+        (app.name, told.map(|_| true))
     };
     let results: Vec<_> =
         stream::iter(notices.into_iter().map(tell)).buffer_unordered(SIDE_BY_SIDE).collect().await;
     let untold = results
         .iter()
         .filter(|(_, told)| !matches!(told, Ok(true)))
-        .map(|(repository, _)| repository.clone())
+        .map(|(name, _)| name.clone())
         .collect();
     let after = told(&before, apps, &untold);
     if after != before {
@@ -362,8 +385,8 @@ fn report(looks: Vec<Result<Looks, Error>>) -> Result<Reply, Error> {
     if left > 0 {
         info!(looked_at = done.len(), left, "out of time: the next look continues");
     }
-    let failed = |(repository, looked): &(Repository, Result<Option<Reply>, Error>)| {
-        Some(format!("`{repository}`: {}", looked.as_ref().err()?))
+    let failed = |(name, looked): &(AppName, Result<Option<Reply>, Error>)| {
+        Some(format!("`{name}`: {}", looked.as_ref().err()?))
     };
     let messages: Vec<String> = done.iter().filter_map(failed).collect();
     let all = done.len();

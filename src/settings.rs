@@ -1,7 +1,7 @@
 //! The function's environment variables, and the names of its parameters in Parameter Store. No I/O
 //! here.
 
-use crate::model::Repository;
+use crate::model::AppName;
 use crate::model::config::ConfigError;
 
 /// The root of the configuration in Parameter Store, unless `PARAMETER_PREFIX` says otherwise.
@@ -92,7 +92,7 @@ impl Settings {
     }
 
     /// The Parameter Store name of an app's configuration.
-    pub fn app_parameter(&self, repository: &Repository) -> String {
+    pub fn app_parameter(&self, repository: &AppName) -> String {
         format!("{}{repository}", self.apps_path())
     }
 }

@@ -20,7 +20,7 @@ use crate::model::known_apps::{KnownApps, Unfinished};
 use crate::model::session::Session;
 use crate::model::stack::{EventsWanted, Stack, StackEvents};
 use crate::model::state::State;
-use crate::model::{Repository, RequestId, SessionId, Tag};
+use crate::model::{AppName, Repository, RequestId, SessionId, Tag};
 use crate::settings::Secret;
 use crate::slack::team::Installation;
 use crate::text::nearest::did_you_mean;
@@ -39,8 +39,8 @@ pub trait World {
     async fn observe(&self, app: &App, subject: &Subject) -> Result<Snapshot, Error>;
     /// Reads one more thing that a decision asked for, and adds it to the snapshot.
     async fn read(&self, app: &App, question: &Question, seen: &mut Snapshot) -> Result<(), Error>;
-    /// Reads an app's configuration again; `None` if the repository has none.
-    async fn app_now(&self, repository: &Repository) -> Result<Option<App>, Error>;
+    /// Reads an app's configuration again; `None` if there is none.
+    async fn app_now(&self, app: &AppName) -> Result<Option<App>, Error>;
     /// Carries out one action. Writes of the state are conditional on `version`.
     async fn apply(&self, app: &App, action: &Action, version: &Version) -> Result<Applied, Error>;
     /// Waits for a random time before the next round, so that other invocations can finish.
@@ -54,34 +54,47 @@ pub trait World {
 )]
 pub trait Apps: World {
     /// The Parameter Store name of an app's configuration.
-    fn source(&self, repository: &Repository) -> String;
-    /// Returns an app's configuration, at most 60 s old; `None` if the repository has none.
-    async fn app(&self, repository: &Repository) -> Result<Option<App>, Error>;
+    fn source(&self, app: &AppName) -> String;
+    /// Returns an app's configuration, at most 60 s old; `None` if there is none.
+    async fn app(&self, app: &AppName) -> Result<Option<App>, Error>;
     /// Reads the configurations of all apps. The inner `Err` says why one cannot be used.
-    async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error>;
+    async fn apps(&self) -> Result<Vec<(AppName, Result<App, Error>)>, Error>;
     /// Returns the same, at most 60 s old, for callers that ask every few seconds.
-    async fn known_apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error>;
-    /// Returns the names of the apps, to suggest one for a misspelt name; empty if they cannot be
-    /// read quickly.
-    async fn app_names(&self) -> Vec<String> {
+    async fn known_apps(&self) -> Result<Vec<(AppName, Result<App, Error>)>, Error>;
+    /// Returns the names of the apps and their repositories, to suggest one for a misspelt name;
+    /// empty if they cannot be read quickly.
+    async fn app_names(&self) -> Vec<(AppName, Option<Repository>)> {
         let apps = self.known_apps().await.unwrap_or_default();
-        apps.into_iter().map(|(repository, _)| repository.to_string()).collect()
+        apps.into_iter().map(|(name, app)| (name, app.ok().map(|app| app.repository))).collect()
     }
-    /// Ends a sentence about an app that is not configured: suggests a similar app, or one of these
-    /// words.
-    async fn did_you_mean(&self, repository: &Repository, words: &[&str]) -> String {
-        let apps = self.app_names().await;
-        let known = words.iter().copied().chain(apps.iter().map(String::as_str));
-        did_you_mean(repository.as_str(), known)
+    /// Returns the apps that promote this repository, at most 60 s old; a repository without one is
+    /// looked for again, since somebody may just have configured it. An app whose configuration
+    /// cannot be used counts if it has the repository's name.
+    async fn apps_of(
+        &self,
+        repository: &Repository,
+    ) -> Result<Vec<(AppName, Result<App, Error>)>, Error>;
+    /// Says that there is no such app, and which app, or which of these words, may have been meant.
+    async fn no_such_app(&self, name: &AppName, words: &[&str]) -> String {
+        let names = self.app_names().await;
+        let is_its = |its: &Repository| its.as_str() == name.as_str();
+        let own = names.iter().filter(|(_, its)| its.as_ref().is_some_and(is_its));
+        let own: Vec<String> = own.map(|(its, _)| format!("`{its}`")).collect();
+        if !own.is_empty() {
+            let own = own.join(", ");
+            return format!("`{name}` is a repository and no app: name one of its apps, {own}");
+        }
+        let known = words.iter().copied().chain(names.iter().map(|(its, _)| its.as_str()));
+        format!("the app `{name}` is not configured{}", did_you_mean(name.as_str(), known))
     }
     /// Reads an app's state alone.
-    async fn state(&self, repository: &Repository) -> Result<Option<State>, Error>;
+    async fn state(&self, app: &AppName) -> Result<Option<State>, Error>;
     /// Reads the states of these apps with as few calls as possible. The inner `Err` says why one
     /// cannot be read.
     async fn states(
         &self,
-        repositories: &[Repository],
-    ) -> Result<BTreeMap<Repository, Result<State, Error>>, Error>;
+        apps: &[AppName],
+    ) -> Result<BTreeMap<AppName, Result<State, Error>>, Error>;
     /// Reads the known apps, as the last full look of the schedule wrote them.
     async fn remembered_apps(&self) -> Result<(KnownApps, Version), Error>;
     /// Writes the known apps, unless another invocation has written them since.
@@ -130,7 +143,7 @@ pub trait Web: Apps {
     async fn session(&self, id: &SessionId) -> Result<Option<Session>, Error>;
     /// Writes a session, unless one with this id exists.
     async fn open_session(&self, session: &Session) -> Result<Applied, Error>;
-    /// Reads the repository and digest of an approval request; `None` if there is no such request
+    /// Reads the app and digest of an approval request; `None` if there is no such request
     /// or it ended long ago.
     async fn request(&self, id: &RequestId) -> Result<Option<RequestIndex>, Error>;
     /// Tells whoever sent this SNS message that it was not carried out, once for each message. A

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ecr_promoter::error::Error;
-use ecr_promoter::model::Repository;
+use ecr_promoter::model::AppName;
 use ecr_promoter::model::answer::Answer;
 use ecr_promoter::model::config::App;
 use ecr_promoter::model::known_apps::Unfinished;
@@ -144,12 +144,12 @@ impl Many {
 
     fn look_at(&self, app: &App) -> Result<Reply, Error> {
         self.world.get_mut().now += self.takes;
-        let name = app.repository.to_string();
+        let name = app.name.to_string();
         self.looked_at.borrow_mut().push(name.clone());
         if self.fails.contains(&name) {
             return Err(Error::Unexpected { resource: name, problem: "it is broken".to_owned() });
         }
-        Ok(Answer::ignored(Some(app.repository.clone()), "looked at").into())
+        Ok(Answer::ignored("looked at").about(app).into())
     }
 
     fn times(&self) -> BTreeMap<String, usize> {
@@ -175,7 +175,7 @@ impl Many {
                 reason: String::new(),
             };
             let state = State { waiting: Some(waiting), ..State::new("web", "ProductionTag") };
-            let name: Repository = format!("app-{n:04}").parse().expect("a name");
+            let name: AppName = format!("app-{n:04}").parse().expect("a name");
             self.world.get_mut().others.get_mut(&name).expect("an app").1 = Some(state);
         }
     }
@@ -362,11 +362,7 @@ fn of_many_failures_some_are_told_in_full() {
 fn apps_of_one_stack_that_there_is_no_time_for_fail_so_that_lambda_tries_again() {
     let many = Many::new(99, SignedDuration::from_secs(1));
     let sandbox = many.world.sandbox();
-    let apps = run(sandbox.apps())
-        .expect("read")
-        .into_iter()
-        .map(|(_, app)| app.expect("an app"))
-        .collect();
+    let apps = run(sandbox.apps()).expect("read");
     let deadline = many.world.get().now + SignedDuration::from_secs(60);
     let looked = run_in_time(look_at_several(&sandbox, apps, Some(deadline), async |app: &App| {
         many.look_at(app)
@@ -404,7 +400,7 @@ fn troubles_that_there_is_no_time_to_tell_are_told_by_the_next_look() {
 async fn a_look_that_never_ends_keeps_nobody_from_their_turn() {
     let many = Many::new(40, SignedDuration::ZERO);
     let sandbox = many.world.sandbox();
-    let look = async |app: &App| match app.repository.as_str() {
+    let look = async |app: &App| match app.name.as_str() {
         "app-0000" | "app-0001" => std::future::pending().await,
         _ => many.look_at(app),
     };

@@ -199,7 +199,11 @@ fn reject(mut draft: Draft<'_>, command: &Command, digest: &Digest) -> Decided {
 
 /// The candidate, if the command names it; otherwise ends the decision.
 fn chosen(draft: &mut Draft<'_>, command: &Command, choice: &Choice) -> MayEnd<Digest> {
-    let Some(newest) = draft.seen.newest.clone() else { return Ok(Break(no_candidate(draft))) };
+    let newest = match &draft.seen.newest {
+        Some(newest) => newest.clone(),
+        // What had been a candidate of a later stage may be named here.
+        None => return Ok(Break(no_candidate_any_more(draft, choice)?)),
+    };
     let is_present =
         |id: &RequestId| draft.state.request.as_ref().is_some_and(|request| request.id == *id);
     let is_known = |id: &RequestId| draft.state.all_requests().any(|request| request.id == *id);
@@ -221,6 +225,22 @@ fn chosen(draft: &mut Draft<'_>, command: &Command, choice: &Choice) -> MayEnd<D
             Err(reason) => Break(draft.refused(&reason)),
         },
     })
+}
+
+/// Ends a decision while there is no candidate: what the earlier app turned away from was
+/// superseded.
+fn no_candidate_any_more(draft: &mut Draft<'_>, choice: &Choice) -> Decided {
+    let is_out = match choice {
+        Choice::Request(_) => draft.stage().is_some(),
+        Choice::Image(image) => match named(draft, Some(image))? {
+            Ok(digest) => {
+                draft.subject.digest = Some(digest.clone());
+                draft.is_out(&digest)
+            }
+            Err(_) => false,
+        },
+    };
+    Ok(if is_out { not_the_candidate(draft) } else { no_candidate(draft) })
 }
 
 /// Whether a person in Slack names the candidate, or names no image and so means it.

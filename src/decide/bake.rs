@@ -160,6 +160,7 @@ fn tell_once(draft: &mut Draft<'_>, what: &str, words: &str) {
 
 /// Acts on an alarm that went off.
 fn act<'a>(mut draft: Draft<'a>, rule: &BakeRule, alarm: &Alarm) -> MayEnd<Draft<'a>> {
+    draft.state.alarmed.extend(draft.subject.digest.clone());
     let by = format!("alarm `{}`", alarm.name);
     let link = alarm.console_url().map_or_else(String::new, |url| format!(" {url}"));
     let why = format!("alarm `{}` went off: {}{link}", alarm.name, alarm.reason);

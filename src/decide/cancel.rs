@@ -35,7 +35,7 @@ pub(super) fn cancel(mut draft: Draft<'_>, command: &Command) -> Decided {
             let reason = format!(
                 "CloudFormation has finished the update to `{}`, so it cannot be cancelled any \
                  more: `rollback {}` goes back",
-                verifying.promotion.tag, draft.app.repository
+                verifying.promotion.tag, draft.app.name
             );
             return Ok(draft.refused(&reason));
         }

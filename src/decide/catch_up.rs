@@ -13,7 +13,7 @@ use crate::model::answer::Outcome;
 use crate::model::config::App;
 use crate::model::image::Tags;
 use crate::model::notice::Notice;
-use crate::model::promotion::{End, Promotion};
+use crate::model::promotion::{Basis, End, Promotion};
 use crate::model::stack::{Phase, Stack, UpdateEnd};
 use crate::model::state::{MovedTag, Recent, Running};
 use crate::model::{Digest, Tag};
@@ -267,15 +267,24 @@ fn close_hopeless(draft: &mut Draft<'_>) -> Decided<()> {
             continue;
         }
         if open.via.is_automation() {
-            // The newest image may have been read before the state that has this promotion.
-            if !draft.seen.asked_tags.contains(&draft.app.config.source_tag) {
-                return Err(draft.ask_about_tags([draft.app.config.source_tag.clone()], []));
+            // The newest image may have been read before the state that has this promotion. An
+            // earlier app is read after it.
+            if let Some(tag) = draft.app.candidate_tag()
+                && !draft.seen.asked_tags.contains(tag)
+            {
+                return Err(draft.ask_about_tags([tag.clone()], []));
             }
-            draft.end(
-                &open,
-                End::Superseded,
-                format!("`{}` is on another image now", draft.app.config.source_tag),
-            );
+            let reason = match &draft.app.config.after {
+                Some(after) => format!("it is not what comes after `{}` any more", after.app),
+                None => format!("`{}` is on another image now", draft.app.config.source_tag),
+            };
+            draft.end(&open, End::Superseded, reason);
+            continue;
+        }
+        if open.basis() == Basis::Votes && open.sent_at.is_none() && draft.is_out(&open.digest) {
+            let reason = "the app before it failed to run it, or went back from it".to_owned();
+            draft.end(&open, End::Superseded, reason.clone());
+            draft.announce(open.notice(Outcome::Superseded, reason, draft.now));
             continue;
         }
         let problem =

@@ -103,7 +103,7 @@ pub(super) fn ask_for_review(mut draft: Draft<'_>, update: &Update) -> First {
 }
 
 fn remember_change_set(draft: &mut Draft<'_>, update: &Update) -> String {
-    let name = format!("{}{}", name_prefix(&draft.app.repository), draft.seen.nonce);
+    let name = format!("{}{}", name_prefix(&draft.app.name), draft.seen.nonce);
     remember(&mut draft.state, update, &name, draft.now);
     name
 }
@@ -114,7 +114,7 @@ pub(super) fn ask_for_preview(draft: &Draft<'_>, update: &Update) -> First {
     let config = &draft.app.config;
     let mut state =
         draft.seen.state.clone().unwrap_or_else(|| State::new(&config.stack, &config.parameter));
-    let name = format!("{}{}", name_prefix(&draft.app.repository), draft.seen.nonce);
+    let name = format!("{}{}", name_prefix(&draft.app.name), draft.seen.nonce);
     remember(&mut state, update, &name, draft.now);
     let save =
         Action::SaveState(Box::new(Records { state: Some(state.clone()), ..Records::default() }));

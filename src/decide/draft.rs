@@ -10,7 +10,9 @@ use crate::model::config::{App, Policy, names_stack};
 use crate::model::image::Tags;
 use crate::model::notice::Notice;
 use crate::model::promotion::{End, Ended, Promotion};
+use crate::model::soaking::Soaking;
 use crate::model::stack::{Phase, Stack};
+use crate::model::stage::Stage;
 use crate::model::state::{CommandRecord, KnownChangeSet, Running, State};
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
 use crate::world::snapshot::Snapshot;
@@ -132,6 +134,9 @@ impl<'a> Draft<'a> {
             discarded: Vec::new(),
             stray_change_sets: Vec::new(),
         };
+        if let Some(Ok(stage)) = &seen.stage {
+            draft.state.stage = Some(stage.seen());
+        }
         if let Some(other) = left_behind {
             draft.leave(other);
         }
@@ -151,6 +156,41 @@ impl<'a> Draft<'a> {
         }
         self.state.request = other.request;
         self.replace_request(None);
+    }
+
+    /// What the earlier app says, where there is one.
+    pub(super) fn stage(&self) -> Option<&'a Stage> {
+        self.seen.stage.as_ref()?.as_ref().ok()
+    }
+
+    /// The image that must run in the earlier app for longer.
+    pub(super) fn soaking(&self) -> Option<&'a Soaking> {
+        self.stage()?.soaking.as_ref()
+    }
+
+    /// Whether the earlier app failed to run this image, or went back from it.
+    pub(super) fn is_out(&self, digest: &Digest) -> bool {
+        self.stage().is_some_and(|stage| stage.out.contains(digest))
+    }
+
+    /// Says why there is no candidate.
+    pub(super) fn no_candidate(&self) -> String {
+        match (&self.seen.stage, self.app.candidate_tag()) {
+            (Some(Ok(stage)), _) => stage.why_none(),
+            (Some(Err(problem)), _) => format!("it comes after another app, and {problem}"),
+            (None, Some(tag)) => {
+                format!("no image of `{}` has the tag `{tag}`", self.app.repository)
+            }
+            (None, None) => "it is not known what the app before it runs".to_owned(),
+        }
+    }
+
+    /// What the newest image is the newest of.
+    pub(super) fn newest_of(&self) -> String {
+        match &self.app.config.after {
+            Some(after) => format!("image that has run in `{}`", after.app),
+            None => format!("`{}`", self.app.config.source_tag),
+        }
     }
 
     /// The parameter's value: what runs, if the stack is at rest.

@@ -104,7 +104,6 @@ impl Draft<'_> {
         let running = self.state.running.as_ref().map(|running| running.tag.clone());
         let mut answer = Answer {
             outcome,
-            repository: Some(self.app.repository.clone()),
             digest: self.subject.digest.clone(),
             commit: self.subject.commit.clone(),
             tag: self.subject.tag.clone(),
@@ -114,7 +113,7 @@ impl Draft<'_> {
             request: self.subject.request.clone(),
             changes: self.subject.changes.clone(),
             closed: self.ended.iter().map(Ended::closed).collect(),
-            ..Answer::ignored(None, reason)
+            ..Answer::ignored(reason).about(self.app)
         };
         // A look that started nothing answers with what it found ended.
         let started_nothing = matches!(

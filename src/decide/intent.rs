@@ -56,9 +56,9 @@ pub(super) fn note_choice(
         let reason = format!("{} promoted another image on purpose", cause.by);
         withdraw(draft, &reason, &cause.by)?;
         let reason = format!(
-            "{} was promoted on purpose, and is not the newest `{}`",
+            "{} was promoted on purpose, and is not the newest {}",
             digest.short(),
-            draft.app.config.source_tag
+            draft.newest_of()
         );
         Some(Hold { by: cause.by.to_string(), at: draft.now, reason })
     };
@@ -128,7 +128,7 @@ fn new_promotion(
     // One that is being verified has not been counted yet, and has its token.
     let ended = draft.state.ended + u64::from(draft.state.verifying.is_some());
     Promotion {
-        token: Token::of(&draft.app.repository, &config.stack, digest, &tag, ended),
+        token: Token::of(&draft.app.name, &config.stack, digest, &tag, ended),
         digest: digest.clone(),
         note: draft.note_of_image(digest),
         notes: asked_notes(draft, digest).or_else(|| draft.notes_of_seen(digest)),

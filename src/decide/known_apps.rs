@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::model::Repository;
+use crate::model::AppName;
 use crate::model::answer::Outcome;
 use crate::model::config::App;
 use crate::model::known_apps::{KnownApps, Trouble};
@@ -15,17 +15,17 @@ use crate::model::notice::Notice;
 /// configuration cannot be used. `source` names a repository's parameter.
 pub fn untold(
     before: &KnownApps,
-    after: &BTreeMap<Repository, Option<String>>,
-    source: impl Fn(&Repository) -> String,
+    after: &BTreeMap<AppName, Option<String>>,
+    source: impl Fn(&AppName) -> String,
     now: Timestamp,
 ) -> Vec<(App, Notice)> {
-    let notice = |repository: &Repository, outcome: Outcome, reason: String| {
+    let notice = |repository: &AppName, outcome: Outcome, reason: String| {
         (
             App::without_configuration(repository, &source(repository)),
             Notice::new(outcome, "schedule", reason, now),
         )
     };
-    let is_told = |repository: &Repository, words: &str| {
+    let is_told = |repository: &AppName, words: &str| {
         before
             .apps
             .get(repository)
@@ -53,13 +53,13 @@ pub fn untold(
 /// the next full look tells about them.
 pub fn told(
     before: &KnownApps,
-    after: &BTreeMap<Repository, Option<String>>,
-    untold: &BTreeSet<Repository>,
+    after: &BTreeMap<AppName, Option<String>>,
+    untold: &BTreeSet<AppName>,
 ) -> KnownApps {
     let now = after
         .iter()
         .map(|(repository, words)| (repository.clone(), words.as_deref().map(Trouble::of)));
-    let mut apps: BTreeMap<Repository, Option<Trouble>> = now.collect();
+    let mut apps: BTreeMap<AppName, Option<Trouble>> = now.collect();
     for repository in untold {
         match before.apps.get(repository) {
             Some(known) => apps.insert(repository.clone(), known.clone()),
@@ -75,9 +75,9 @@ mod tests {
 
     #[test]
     fn a_configuration_that_became_unusable_or_is_gone_is_told_once() {
-        let [good, bad, gone]: [Repository; 3] =
+        let [good, bad, gone]: [AppName; 3] =
             ["good", "bad", "gone"].map(|name| name.parse().expect("a name"));
-        let look = |before: &KnownApps, apps: &[(&Repository, Option<&str>)]| {
+        let look = |before: &KnownApps, apps: &[(&AppName, Option<&str>)]| {
             let after = apps
                 .iter()
                 .map(|(app, trouble)| ((*app).clone(), trouble.map(str::to_owned)))
@@ -86,7 +86,7 @@ mod tests {
                 untold(before, &after, |app| format!("/apps/{app}"), Timestamp::UNIX_EPOCH);
             let words: Vec<String> = notices
                 .iter()
-                .map(|(app, n)| format!("{} {} {}", app.repository, n.outcome, n.reason))
+                .map(|(app, n)| format!("{} {} {}", app.name, n.outcome, n.reason))
                 .collect();
             (told(before, &after, &BTreeSet::new()), words)
         };
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn what_could_not_be_told_is_told_by_the_next_look() {
-        let [good, bad, gone]: [Repository; 3] =
+        let [good, bad, gone]: [AppName; 3] =
             ["good", "bad", "gone"].map(|name| name.parse().expect("a name"));
         let before = KnownApps { apps: [(good.clone(), None), (gone.clone(), None)].into() };
         let after = BTreeMap::from([
@@ -117,7 +117,7 @@ mod tests {
         let about = |before: &KnownApps| -> Vec<String> {
             let notices =
                 untold(before, &after, |app| format!("/apps/{app}"), Timestamp::UNIX_EPOCH);
-            notices.into_iter().map(|(app, _)| app.repository.to_string()).collect()
+            notices.into_iter().map(|(app, _)| app.name.to_string()).collect()
         };
         assert_eq!(about(&before), ["bad", "good", "gone"]);
         let nothing =

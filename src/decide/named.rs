@@ -17,14 +17,10 @@ pub(super) fn named(
     draft: &Draft<'_>,
     image: Option<&ImageRef>,
 ) -> Decided<Result<Digest, String>> {
-    let (repository, source_tag) = (&draft.app.repository, &draft.app.config.source_tag);
-    let newest = || {
-        let none = || format!("no image of `{repository}` has the tag `{source_tag}`");
-        draft.seen.newest.clone().ok_or_else(none)
-    };
+    let newest = || draft.seen.newest.clone().ok_or_else(|| draft.no_candidate());
     Ok(match image {
         None => newest(),
-        Some(ImageRef::Tag(tag)) if tag == source_tag => newest(),
+        Some(ImageRef::Tag(tag)) if Some(tag) == draft.app.candidate_tag() => newest(),
         Some(ImageRef::Tag(tag)) => tagged(draft, tag)?,
         Some(ImageRef::Digest(digest)) => Ok(digest.clone()),
         Some(ImageRef::Commit(commit)) => {

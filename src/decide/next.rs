@@ -8,16 +8,17 @@ use super::bake;
 use super::cancel::{send_cancel, unfinished_cancel};
 use super::cause::{Cause, busy, supersede_others};
 use super::draft::{About, Draft};
-use super::plan::{Decided, First, MayEnd};
+use super::plan::{Decided, First, MayEnd, Plan};
 use super::promote::promote;
 use super::request::ask;
 use super::rights::objection_to;
-use crate::model::Digest;
 use crate::model::answer::Outcome;
 use crate::model::approval::{ApprovalRequest, Progress};
 use crate::model::command::Via;
 use crate::model::promotion::{Basis, Promotion};
+use crate::model::report::Reply;
 use crate::model::stack::Phase;
+use crate::model::{AppName, Digest};
 use crate::world::snapshot::Question;
 
 /// The newest image, and what made us look at it.
@@ -73,8 +74,10 @@ pub(super) fn look(mut draft: Draft<'_>, by: &str) -> Decided {
         Break(plan) => return Ok(plan),
     };
     draft.subject = About::default();
+    let soaking = draft.soaking().map(|soaking| soaking.words(&soaks_in(&draft)));
     if let Some(newest) = newest {
-        return proceed(draft, &newest, by, Via::Schedule);
+        let plan = proceed(draft, &newest, by, Via::Schedule)?;
+        return Ok(or_soaks(plan, soaking));
     }
     // What was begun needs no candidate.
     let mut draft = match carry_on(draft)? {
@@ -85,8 +88,37 @@ pub(super) fn look(mut draft: Draft<'_>, by: &str) -> Decided {
         return undo(draft);
     }
     draft.state.waiting = None;
-    let reason = format!("no image has the tag `{}`", draft.app.config.source_tag);
-    Ok(draft.nothing(Outcome::Unchanged, reason))
+    if let Some(ended) = ended_candidacy(&draft) {
+        draft.about(&ended);
+        let reason =
+            format!("{} is no candidate any more: {}", ended.digest.short(), draft.no_candidate());
+        return Ok(draft.nothing(Outcome::Superseded, reason));
+    }
+    let reason = draft.no_candidate();
+    Ok(or_soaks(draft.nothing(Outcome::Unchanged, reason), soaking))
+}
+
+/// The name of the app before this one.
+fn soaks_in(draft: &Draft<'_>) -> AppName {
+    draft.stage().map_or_else(|| draft.app.name.clone(), |stage| stage.after.clone())
+}
+
+/// The request that this look ended, since the earlier app turned away from its image.
+fn ended_candidacy(draft: &Draft<'_>) -> Option<ApprovalRequest> {
+    let before = draft.seen.state.as_ref()?.request.as_ref()?;
+    let is_over = draft.state.request.is_none() && !before.progress.is_final();
+    (is_over && draft.is_out(&before.digest)).then(|| before.clone())
+}
+
+/// A look that found nothing to do, while an image soaks, answers until when.
+fn or_soaks(mut plan: Plan, soaking: Option<String>) -> Plan {
+    if let (Some(words), Ok(Reply::Answer(answer))) = (soaking, &mut plan.reply)
+        && answer.outcome == Outcome::Unchanged
+    {
+        answer.outcome = Outcome::Queued;
+        answer.reason = words;
+    }
+    plan
 }
 
 impl Candidate<'_> {

@@ -35,6 +35,7 @@ pub(super) fn plan(app: &App, seen: &Snapshot, promoted: Plan) -> Plan {
     let report = PromotionPlan {
         would: would.outcome,
         warnings: warnings(seen, &would),
+        app: would.app,
         repository: would.repository,
         digest: would.digest,
         commit: would.commit,
@@ -111,9 +112,12 @@ pub(super) fn status(draft: &Draft<'_>) -> Plan {
     let stack = StackStatus { name: draft.stack.name.clone(), status: draft.stack.status.clone() };
     let newest = Newest { tag: app.config.source_tag.clone(), digest: draft.seen.newest.clone() };
     let status = Status {
+        app: app.name.clone(),
         repository: app.repository.clone(),
         mode: app.config.mode,
         stack,
+        after: app.config.after.as_ref().map(|after| after.app.clone()),
+        soaking: draft.soaking().cloned(),
         parameter: app.config.parameter.clone(),
         value: draft.value().to_owned(),
         running: state.running.clone(),
@@ -140,6 +144,6 @@ pub(super) fn history(app: &App, seen: &Snapshot) -> Decided {
     let verifying = verifying.map(|it| HistoryEntry::verifying(it.promotion.clone()));
     let promotions =
         open.chain(verifying).chain(ended.iter().cloned().map(HistoryEntry::ended)).collect();
-    let history = History { repository: app.repository.clone(), promotions };
+    let history = History { app: app.name.clone(), repository: app.repository.clone(), promotions };
     Ok(reported(Vec::new(), Report::History(history)))
 }

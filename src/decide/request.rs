@@ -29,6 +29,12 @@ pub(super) fn ask(mut draft: Draft<'_>, digest: &Digest) -> Decided {
         Some(hold) => format!("the app is held by {} ({})", hold.by, hold.reason),
         None => "the app's mode is `approval`".to_owned(),
     };
+    let why = match draft.stage().and_then(|stage| Some((stage, stage.candidate.as_ref()?))) {
+        Some((stage, soaked)) if soaked.digest == *digest => {
+            format!("{why}; it has run in `{}` since {:.0}", stage.after, soaked.since)
+        }
+        Some(_) | None => why,
+    };
     ask_anew(draft, digest, why, "push")
 }
 
@@ -84,8 +90,7 @@ pub(super) fn new_request(
     }
     let running = draft.state.running.clone();
     let approval = &draft.app.config.approval;
-    let id =
-        RequestId::of(&draft.app.repository, &draft.app.config.stack, digest, draft.state.requests);
+    let id = RequestId::of(&draft.app.name, &draft.app.config.stack, digest, draft.state.requests);
     draft.state.requests += 1;
     let note = draft.note_of_image(digest);
     Ok(Continue(ApprovalRequest {
@@ -95,7 +100,7 @@ pub(super) fn new_request(
         way_back: None,
         stack_id: Some(draft.stack.id.clone()),
         way_back_commit: None,
-        repository: Some(draft.app.repository.clone()),
+        app: Some(draft.app.name.clone()),
         digest: digest.clone(),
         commit,
         tag,
@@ -129,7 +134,7 @@ fn preview(
         return Ok(Vec::new());
     };
     let token = Token::of(
-        &draft.app.repository,
+        &draft.app.name,
         &draft.app.config.stack,
         &request.digest,
         &tag,
@@ -222,12 +227,12 @@ fn how_to_approve(draft: &Draft<'_>, request: &ApprovalRequest) -> String {
     }
     format!(
         "nothing is promoted until somebody approves it (`approve {} {}`)",
-        draft.app.repository, request.digest
+        draft.app.name, request.digest
     )
 }
 
 pub(super) fn expired(draft: &Draft<'_>) -> String {
-    format!("nobody decided on it in time: `ask {}` asks again", draft.app.repository)
+    format!("nobody decided on it in time: `ask {}` asks again", draft.app.name)
 }
 
 pub(super) fn rejected(request: &ApprovalRequest) -> String {
@@ -235,10 +240,7 @@ pub(super) fn rejected(request: &ApprovalRequest) -> String {
 }
 
 pub(super) fn no_candidate(draft: &Draft<'_>) -> Plan {
-    draft.refused(&format!(
-        "no image of `{}` has the tag `{}`",
-        draft.app.repository, draft.app.config.source_tag
-    ))
+    draft.refused(&draft.no_candidate())
 }
 
 /// Refuses a decision about an image that is not the candidate, and names the candidate.
@@ -252,7 +254,10 @@ pub(super) fn not_the_candidate(draft: &Draft<'_>) -> Plan {
             format!("{commit}{}", request.digest)
         }
         (None, Some(newest)) => newest.to_string(),
-        (None, None) => "none".to_owned(),
+        (None, None) => {
+            let reason = format!("it is no candidate any more: {}", draft.no_candidate());
+            return draft.nothing(Outcome::Superseded, reason);
+        }
     };
     let reason =
         format!("something newer took its place: the candidate is {candidate}. Decide on that one");
@@ -262,9 +267,8 @@ pub(super) fn not_the_candidate(draft: &Draft<'_>) -> Plan {
 /// Ends the request if nobody decided in time, or if its image is not the newest any more.
 pub(super) fn retire_request(draft: &mut Draft<'_>) -> Decided<()> {
     // A request of another app, which somebody copied into this state, is dropped.
-    let is_foreign = |request: &ApprovalRequest| {
-        request.repository.as_ref().is_some_and(|its| *its != draft.app.repository)
-    };
+    let is_foreign =
+        |request: &ApprovalRequest| request.app.as_ref().is_some_and(|its| *its != draft.app.name);
     if draft.state.request.as_ref().is_some_and(is_foreign) {
         draft.state.request = None;
     }
@@ -288,7 +292,7 @@ pub(super) fn retire_request(draft: &mut Draft<'_>) -> Decided<()> {
     if request.has_expired(draft.now) {
         let reason = format!(
             "nobody decided on it until {:.0}: `ask {}` asks again",
-            request.expires_at, draft.app.repository
+            request.expires_at, draft.app.name
         );
         let notice = draft.notice_of(&request, Outcome::Expired, reason, "schedule");
         draft.announce(notice);
@@ -305,9 +309,20 @@ pub(super) fn retire_request(draft: &mut Draft<'_>) -> Decided<()> {
         request.progress = Progress::Deployed(None);
     }
     if Some(&request.digest) != draft.seen.newest.as_ref() {
+        if !request.progress.is_final() && draft.is_out(&request.digest) {
+            tell_that_it_is_out(draft, &request);
+        }
         draft.replace_request(None);
     }
     Ok(())
+}
+
+/// Tells people that the earlier app went back from the image that they were asked about.
+fn tell_that_it_is_out(draft: &mut Draft<'_>, request: &ApprovalRequest) {
+    let after = draft.stage().map_or(String::new(), |stage| format!(" in `{}`", stage.after));
+    let reason = format!("it failed or was rolled back from{after}: nothing is promoted");
+    let notice = draft.notice_of(request, Outcome::Superseded, reason, "the stage before");
+    draft.announce(notice);
 }
 
 /// Takes an approval back if the policy has become stricter since and votes are missing now,

@@ -175,11 +175,11 @@ pub fn slack_objection(app: &App, origin: &SlackOrigin, by: &str) -> Option<Stri
         return Some(format!(
             "`{}` has neither `approval.approvers` nor `approval.slack_channel`: nobody in Slack \
              may command it",
-            app.repository
+            app.name
         ));
     };
     (origin.channel.as_ref() != Some(channel))
-        .then(|| format!("`{}` is commanded from the channel {channel} only", app.repository))
+        .then(|| format!("`{}` is commanded from the channel {channel} only", app.name))
 }
 
 /// Why somebody may not approve or reject, if that is so: only Slack proves who somebody is.

@@ -107,11 +107,12 @@ fn push(letter: char) -> Trigger {
 }
 
 fn promote(image: Option<ImageRef>) -> Trigger {
-    let repository = "web".parse().expect("valid");
+    let app = "web".parse().expect("valid");
     Trigger::Command(Command {
         id: "1".to_owned(),
         act: Act::Promote(image),
-        repository,
+        app,
+        names_repository: false,
         by: "alice".to_owned(),
         via: Via::Direct,
         slack: None,

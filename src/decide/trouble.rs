@@ -24,7 +24,7 @@ pub(super) fn usable<'a>(
     let Some(tags) = &seen.tags else {
         return Err(app.whole(format!(
             "the ECR repository `{}` does not exist in this account and region",
-            app.repository
+            app.name
         )));
     };
     let Some(stack) = seen.stack.as_ref().filter(|stack| stack.phase() != Phase::Gone) else {

@@ -177,7 +177,7 @@ fn given_up(
     let reason = format!(
         "{DONE}, but ECS does not run the image: {words}{stopped}. The stack still names `{}`: \
          `rollback {}` goes back to what ran before",
-        promotion.tag, draft.app.repository
+        promotion.tag, draft.app.name
     );
     draft.end(promotion, End::Failed, reason.clone());
     name_way_back(draft, promotion);

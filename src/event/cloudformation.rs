@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::envelope::Envelope;
-use super::{Event, Invocation, NotUnderstood};
+use super::{Event, NotUnderstood};
 use crate::json::{self, Node};
 use crate::text::brief;
 
@@ -17,7 +17,7 @@ struct StackStatusChange {
     stack_id: String,
 }
 
-pub(super) fn parse(raw: &Value, invocation: &Invocation) -> Result<Event, NotUnderstood> {
+pub(super) fn parse(raw: &Value) -> Result<Event, NotUnderstood> {
     let event = Envelope::read(raw)?;
     let ignored = |reason: String| Ok(Event::Ignored { repository: None, reason });
     if event.detail_type != "CloudFormation Stack Status Change" {
@@ -26,14 +26,11 @@ pub(super) fn parse(raw: &Value, invocation: &Invocation) -> Result<Event, NotUn
             brief(event.detail_type)
         ));
     }
-    if let Some(reason) = event.is_elsewhere(invocation) {
-        return ignored(reason);
-    }
     let StackStatusChange { stack_id } =
         json::read(&Node::from(event.detail)).map_err(|mistake| {
             NotUnderstood::new(format!(
                 "a `CloudFormation Stack Status Change` did not parse: {mistake}"
             ))
         })?;
-    Ok(Event::StackChanged { stack_id })
+    Ok(Event::StackChanged { stack_id, at: event.at })
 }

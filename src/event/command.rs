@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::NotUnderstood;
 use crate::json::{self, Node};
 use crate::model::command::{Act, Choice, Command, ImageRef, SlackOrigin, Via};
-use crate::model::{Commit, Digest, Repository, RequestId, Tag};
+use crate::model::{AppName, Commit, Digest, RequestId, Tag};
 use crate::text::nearest::{did_you_mean, nearest};
 use crate::text::{brief, claimed};
 
@@ -50,10 +50,10 @@ pub enum Sender<'a> {
 struct Message {
     action: String,
     #[serde(default, deserialize_with = "not_null")]
-    app: Option<Repository>,
+    app: Option<AppName>,
     /// The older name of `app`.
     #[serde(default, deserialize_with = "not_null")]
-    repository: Option<Repository>,
+    repository: Option<AppName>,
     #[serde(default, deserialize_with = "not_null")]
     digest: Option<Digest>,
     #[serde(default, deserialize_with = "not_null")]
@@ -140,8 +140,8 @@ pub fn from_words(text: &str, sender: Sender<'_>) -> Result<Command, NotUndersto
     if of.is_some() {
         words.next();
     }
-    let repository = words.next().map(|word| repository(word, text)).transpose()?;
-    let mut message = Message { action, repository, of, ..Message::default() };
+    let app = words.next().map(|word| app_name(word, text)).transpose()?;
+    let mut message = Message { action, app, of, ..Message::default() };
     if message.action == "hold" {
         let reason: Vec<&str> = words.by_ref().collect();
         message.reason = (!reason.is_empty()).then(|| reason.join(" "));
@@ -160,10 +160,10 @@ pub fn from_words(text: &str, sender: Sender<'_>) -> Result<Command, NotUndersto
 }
 
 /// Reads the word that names the app. An error suggests the word in lower case, if that is a name.
-fn repository(word: &str, text: &str) -> Result<Repository, NotUnderstood> {
+fn app_name(word: &str, text: &str) -> Result<AppName, NotUnderstood> {
     word.parse().map_err(|error| {
         let lower = word.to_lowercase();
-        let meant = if lower.parse::<Repository>().is_ok() {
+        let meant = if lower.parse::<AppName>().is_ok() {
             did_you_mean(word, [lower.as_str()])
         } else {
             ".".to_owned()
@@ -195,15 +195,16 @@ impl Message {
         if self.action == "board" {
             return Err(board_is_no_app_command(sender));
         }
-        let repository = match (&self.app, &self.repository) {
+        let names_repository = self.app.is_none();
+        let app = match (&self.app, &self.repository) {
             (Some(app), Some(other)) if app != other => {
                 let problem =
                     format!("`app` is `{app}` and `repository` is `{other}`; one is enough");
-                return Err(NotUnderstood::new(problem));
+                return Err(NotUnderstood { is_refused: true, ..NotUnderstood::new(problem) });
             }
             (Some(app), _) | (None, Some(app)) => app.clone(),
             (None, None) => {
-                let problem = format!("the command `{}` names no repository", self.action);
+                let problem = format!("the command `{}` names no app", self.action);
                 return Err(NotUnderstood::new(problem));
             }
         };
@@ -215,7 +216,7 @@ impl Message {
             let problem = format!("`{}` takes no reason", self.action);
             return Err(NotUnderstood::new(problem));
         }
-        self.sent_by(sender, act, repository)
+        Ok(Command { names_repository, ..self.sent_by(sender, act, app)? })
     }
 
     /// Reads the image, which is named in one of three ways.
@@ -282,12 +283,7 @@ impl Message {
     }
 
     /// Adds who sent it, and the id that makes it act once.
-    fn sent_by(
-        self,
-        sender: Sender<'_>,
-        act: Act,
-        repository: Repository,
-    ) -> Result<Command, NotUnderstood> {
+    fn sent_by(self, sender: Sender<'_>, act: Act, app: AppName) -> Result<Command, NotUnderstood> {
         let (via, channel, own_id, sent_at) = match sender {
             Sender::Sns { message_id, sent_at } => {
                 (Via::Sns, "SNS", format!("sns#{message_id}"), Some(sent_at))
@@ -297,7 +293,7 @@ impl Message {
             }
             Sender::Slack { trigger_id, origin, name } => {
                 let id = format!("slack#{trigger_id}");
-                return Ok(Command::from_slack(id, act, repository, origin, name));
+                return Ok(Command::from_slack(id, act, app, origin, name));
             }
         };
         let id = match self.id.as_deref() {
@@ -312,7 +308,17 @@ impl Message {
         let mark = format!("claimed, by {channel}");
         let by = self.by.as_deref().and_then(|name| claimed(name, &mark));
         let by = by.unwrap_or_else(|| channel.to_owned());
-        Ok(Command { id, act, repository, by, via, slack: None, sent_at, trace: None })
+        Ok(Command {
+            id,
+            act,
+            app,
+            names_repository: false,
+            by,
+            via,
+            slack: None,
+            sent_at,
+            trace: None,
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::envelope::Envelope;
-use super::{Event, Invocation, NotUnderstood};
+use super::{Event, NotUnderstood};
 use crate::json::{self, Node};
 use crate::text::brief;
 
@@ -23,7 +23,7 @@ struct ImageAction {
     image_tag: Option<String>,
 }
 
-pub(super) fn parse(raw: &Value, invocation: &Invocation) -> Result<Event, NotUnderstood> {
+pub(super) fn parse(raw: &Value) -> Result<Event, NotUnderstood> {
     let wrong = |error: &dyn std::fmt::Display| {
         NotUnderstood::new(format!(
             "an `ECR Image Action` did not parse: {}",
@@ -34,9 +34,6 @@ pub(super) fn parse(raw: &Value, invocation: &Invocation) -> Result<Event, NotUn
     let ignored = |repository, reason: String| Ok(Event::Ignored { repository, reason });
     if event.detail_type != "ECR Image Action" {
         return ignored(None, format!("`{}` is not a push", brief(event.detail_type)));
-    }
-    if let Some(reason) = event.is_elsewhere(invocation) {
-        return ignored(None, reason);
     }
     let detail: ImageAction =
         json::read(&Node::from(event.detail)).map_err(|mistake| wrong(&mistake))?;
@@ -68,6 +65,7 @@ pub(super) fn parse(raw: &Value, invocation: &Invocation) -> Result<Event, NotUn
                 .parse()
                 .map_err(|e| wrong(&e))?,
             tag: tag.parse().map_err(|e| wrong(&e))?,
+            at: event.at,
         }),
     }
 }

@@ -5,24 +5,21 @@
 use serde_json::Value;
 
 use super::envelope::Envelope;
-use super::{Event, Invocation, NotUnderstood};
+use super::{Event, NotUnderstood};
 use crate::text::brief;
 
 const WANTED: [&str; 2] = ["ECS Deployment State Change", "ECS Service Action"];
 
-pub(super) fn parse(raw: &Value, invocation: &Invocation) -> Result<Event, NotUnderstood> {
+pub(super) fn parse(raw: &Value) -> Result<Event, NotUnderstood> {
     let event = Envelope::read(raw)?;
     let ignored = |reason: String| Ok(Event::Ignored { repository: None, reason });
     if !WANTED.contains(&event.detail_type) {
         return ignored(format!("`{}` is not about a service", brief(event.detail_type)));
     }
-    if let Some(reason) = event.is_elsewhere(invocation) {
-        return ignored(reason);
-    }
     let resources = raw["resources"].as_array();
     let mut arns = resources.into_iter().flatten().filter_map(Value::as_str);
     match arns.find(|arn| arn.contains(":service/")) {
-        Some(service) => Ok(Event::ServiceChanged { service: service.to_owned() }),
+        Some(service) => Ok(Event::ServiceChanged { service: service.to_owned(), at: event.at }),
         None => Err(NotUnderstood::new(format!(
             "an `{}` names no service in `resources`",
             event.detail_type

@@ -2,15 +2,15 @@
 
 use serde_json::Value;
 
-use super::{Invocation, NotUnderstood};
-use crate::text::brief;
+use super::NotUnderstood;
+use crate::model::place::Place;
 
 /// The part of an EventBridge event that is read. Its time is not read: nothing depends on it, and
 /// AWS's samples have impossible times.
 pub(super) struct Envelope<'a> {
     pub(super) detail_type: &'a str,
-    account: Option<&'a str>,
-    region: Option<&'a str>,
+    /// The account and region that it comes from.
+    pub(super) at: Place,
     pub(super) detail: &'a Value,
 }
 
@@ -21,23 +21,11 @@ impl<'a> Envelope<'a> {
             .ok_or_else(|| NotUnderstood::new("an event from EventBridge has no `detail-type`"))?;
         Ok(Self {
             detail_type,
-            account: raw["account"].as_str(),
-            region: raw["region"].as_str(),
+            at: Place {
+                account: raw["account"].as_str().map(str::to_owned),
+                region: raw["region"].as_str().map(str::to_owned),
+            },
             detail: &raw["detail"],
         })
-    }
-
-    /// Says from which other account or region the event comes; `None` if both are the function's
-    /// own.
-    pub(super) fn is_elsewhere(&self, invocation: &Invocation) -> Option<String> {
-        let differs =
-            |own: &Option<String>, its: Option<&str>| own.is_some() && own.as_deref() != its;
-        let other = |name: &str, its: Option<&str>| {
-            format!("it comes from another {name}: {}", brief(its.unwrap_or("none")))
-        };
-        if differs(&invocation.account, self.account) {
-            return Some(other("account", self.account));
-        }
-        differs(&invocation.region, self.region).then(|| other("region", self.region))
     }
 }

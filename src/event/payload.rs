@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use super::envelope::Envelope;
 use super::{Event, Invocation, NotUnderstood, cloudformation, cloudwatch, command, ecr, ecs, sns};
 use crate::text::brief;
 use crate::text::nearest::nearest;
@@ -45,20 +46,28 @@ fn from_event_bridge(
     raw: &Value,
     invocation: &Invocation,
 ) -> Result<Result<Event, NotUnderstood>, NotUnderstood> {
-    match source {
-        "aws.ecr" => Ok(ecr::parse(raw, invocation)),
-        "aws.cloudformation" => Ok(cloudformation::parse(raw, invocation)),
-        "aws.ecs" => Ok(ecs::parse(raw, invocation)),
-        "aws.cloudwatch" => Ok(cloudwatch::parse(raw, invocation)),
+    let event = match source {
+        "aws.ecr" => ecr::parse(raw),
+        "aws.cloudformation" => cloudformation::parse(raw),
+        "aws.ecs" => ecs::parse(raw),
+        "aws.cloudwatch" => cloudwatch::parse(raw),
         // EventBridge's own schedule, by a rule or by the Scheduler.
         "aws.events" | "aws.scheduler" if raw["detail-type"] == "Scheduled Event" => {
-            Ok(Ok(Event::Due { only_open_work: false }))
+            return Ok(Ok(Event::Due { only_open_work: false }));
         }
-        other => Err(NotUnderstood::new(format!(
-            "an event from source `{}` was not expected",
-            brief(other)
-        ))),
-    }
+        other => {
+            return Err(NotUnderstood::new(format!(
+                "an event from source `{}` was not expected",
+                brief(other)
+            )));
+        }
+    };
+    // What comes from elsewhere need not make sense here.
+    let elsewhere = || invocation.home.is_not_at(&Envelope::read(raw).ok()?.at);
+    Ok(event.or_else(|problem| match elsewhere() {
+        Some(reason) => Ok(Event::Ignored { repository: None, reason }),
+        None => Err(problem),
+    }))
 }
 
 /// An error about a payload with none of the expected keys.

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::payload::parse;
 use super::*;
 use crate::model::command::{Act, ImageRef, SlackOrigin, Standing, Via};
+use crate::model::place::Place;
 use crate::samples::{COMMIT, DIGEST};
 
 fn invocation() -> Invocation {
@@ -21,6 +22,11 @@ fn file(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(&path).expect(&path)).expect(&path)
 }
 
+/// Where the function is.
+fn home() -> Place {
+    Place { account: Some("012345678912".to_owned()), region: Some("us-east-1".to_owned()) }
+}
+
 fn parse_one(raw: &Value) -> Result<Event, String> {
     let mut events = parse(raw, &invocation()).map_err(|e| e.to_string())?;
     assert_eq!(events.len(), 1);
@@ -33,6 +39,7 @@ fn a_push_names_repository_digest_and_tag() {
         repository: "web".parse().expect("valid"),
         digest: DIGEST.parse().expect("valid"),
         tag: "latest".parse().expect("valid"),
+        at: home(),
     };
     assert_eq!(parse_one(&file("ecr-push")), Ok(push));
 }
@@ -111,10 +118,14 @@ fn a_schedule_and_a_change_of_a_stack_are_reasons_to_look() {
     is_not_understood(serde_json::json!({"action": "reconcile", "only_open": true}), "only_open");
     let stack_id =
         file("cfn-update-complete")["detail"]["stack-id"].as_str().expect("an ARN").to_owned();
-    assert_eq!(parse_one(&file("cfn-update-complete")), Ok(Event::StackChanged { stack_id }));
+    assert_eq!(
+        parse_one(&file("cfn-update-complete")),
+        Ok(Event::StackChanged { stack_id: stack_id.clone(), at: home() })
+    );
     let mut elsewhere = file("cfn-update-complete");
     elsewhere["region"] = "eu-west-1".into();
-    assert!(matches!(parse_one(&elsewhere), Ok(Event::Ignored { .. })));
+    let at = Place { region: Some("eu-west-1".to_owned()), ..home() };
+    assert_eq!(parse_one(&elsewhere), Ok(Event::StackChanged { stack_id, at }));
 }
 
 const SERVICE: &str = "arn:aws:ecs:us-east-1:012345678912:service/main/web";
@@ -144,7 +155,7 @@ fn alarm(detail_type: &str) -> Value {
 
 #[test]
 fn what_ecs_does_with_a_service_is_a_reason_to_look() {
-    let changed = Ok(Event::ServiceChanged { service: SERVICE.to_owned() });
+    let changed = Ok(Event::ServiceChanged { service: SERVICE.to_owned(), at: home() });
     for detail_type in ["ECS Deployment State Change", "ECS Service Action"] {
         assert_eq!(parse_one(&ecs(detail_type, serde_json::json!([SERVICE]))), changed);
         // The service is found among others, and only it is read.
@@ -161,7 +172,7 @@ fn what_ecs_does_with_a_service_is_a_reason_to_look() {
 
 #[test]
 fn a_change_of_an_alarms_state_is_a_reason_to_look() {
-    let changed = Ok(Event::AlarmChanged { alarm: "web-5xx".to_owned() });
+    let changed = Ok(Event::AlarmChanged { alarm: "web-5xx".to_owned(), at: home() });
     let mut event = alarm("CloudWatch Alarm State Change");
     assert_eq!(parse_one(&event), changed);
     event["detail"]["state"] = Value::Null;
@@ -214,7 +225,7 @@ fn command(raw: &Value) -> Command {
 fn words_and_json_mean_the_same() {
     let (words, json) = (command(&file("sns-promote")), command(&file("sns-promote-json")));
     assert_eq!(words.act, Act::Promote(None));
-    assert_eq!((words.act, words.repository, words.via), (json.act, json.repository, json.via));
+    assert_eq!((words.act, words.app, words.via), (json.act, json.app, json.via));
     assert_eq!(words.by, "SNS");
     assert!(words.id.starts_with("sns#"), "{}", words.id);
 }

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Commit, Digest, Repository, RequestId, Tag, Token};
+use crate::model::config::App;
+use crate::model::{AppName, Commit, Digest, Repository, RequestId, Tag, Token};
 
 /// The outcome of a look at an app: a closed set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -72,7 +73,10 @@ impl fmt::Display for Outcome {
 pub struct Answer {
     /// How it ended.
     pub outcome: Outcome,
-    /// The app; `None` where the event named none.
+    /// The app; `None` where the event named none. An older version did not store it.
+    #[serde(default)]
+    pub app: Option<AppName>,
+    /// The app's repository, or the one that the event named.
     pub repository: Option<Repository>,
     /// The image that this is about.
     pub digest: Option<Digest>,
@@ -120,10 +124,11 @@ pub struct Closed {
 
 impl Answer {
     /// Makes the answer to an event that is not for this function.
-    pub fn ignored(repository: Option<Repository>, reason: impl Into<String>) -> Self {
+    pub fn ignored(reason: impl Into<String>) -> Self {
         Self {
             outcome: Outcome::Ignored,
-            repository,
+            app: None,
+            repository: None,
             digest: None,
             commit: None,
             tag: None,
@@ -136,5 +141,11 @@ impl Answer {
             changes: Vec::new(),
             closed: Vec::new(),
         }
+    }
+
+    /// Says which app it is about.
+    pub fn about(self, app: &App) -> Self {
+        let (name, repository) = (app.name.clone(), app.repository.clone());
+        Self { app: Some(name), repository: Some(repository), ..self }
     }
 }

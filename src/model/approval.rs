@@ -15,7 +15,7 @@ use crate::model::limits::{
 };
 use crate::model::notes::{ChangeNotes, CommitNote};
 use crate::model::notice::{Notice, Thread};
-use crate::model::{Commit, Digest, Repository, RequestId, Tag};
+use crate::model::{AppName, Commit, Digest, RequestId, Tag};
 
 /// A question to people, with their votes and its progress.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,8 +23,8 @@ pub struct ApprovalRequest {
     /// Its id.
     pub id: RequestId,
     /// The app that it is about; absent in what an older version wrote.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub repository: Option<Repository>,
+    #[serde(default, rename = "repository", skip_serializing_if = "Option::is_none")]
+    pub app: Option<AppName>,
     /// The candidate.
     pub digest: Digest,
     /// Its commit, where it names one.
@@ -322,7 +322,8 @@ pub struct ApprovalLink {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestIndex {
     /// The app.
-    pub repository: Repository,
+    #[serde(rename = "repository")]
+    pub app: AppName,
     /// The image.
     pub digest: Digest,
 }

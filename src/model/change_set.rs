@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::model::config::Guard;
 use crate::model::promotion::Update;
 use crate::model::stack::{Parameter, Stack};
-use crate::model::{Digest, Repository};
+use crate::model::{AppName, Digest};
 
 /// The most changes that are listed.
 const LINES: usize = 500;
@@ -66,7 +66,7 @@ pub struct Listed {
 }
 
 /// The prefix of the names of an app's change sets.
-pub fn name_prefix(repository: &Repository) -> String {
+pub fn name_prefix(repository: &AppName) -> String {
     format!("ecr-promoter-{}-", &Digest::of(repository.as_str().as_bytes()).short()[..8])
 }
 

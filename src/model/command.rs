@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Commit, Digest, Repository, RequestId, Tag};
+use crate::model::{AppName, Commit, Digest, RequestId, Tag};
 use crate::text::{brief, claimed};
 
 /// One command, valid in itself.
@@ -16,7 +16,10 @@ pub struct Command {
     /// The action.
     pub act: Act,
     /// The app.
-    pub repository: Repository,
+    pub app: AppName,
+    /// Whether the sender named the app's repository, as was done before an app had a name of its
+    /// own.
+    pub names_repository: bool,
     /// Who asks. A name in the message is only claimed.
     pub by: String,
     /// The way that it came.
@@ -234,12 +237,13 @@ impl Command {
     }
 
     /// Makes a decision by an approval link. The name is only claimed; `None` without a name.
-    pub fn from_link(id: String, act: Act, repository: Repository, name: &str) -> Option<Self> {
+    pub fn from_link(id: String, act: Act, app: AppName, name: &str) -> Option<Self> {
         let by = claimed(name, "claimed, by the approval link")?;
         Some(Self {
             id,
             act,
-            repository,
+            app,
+            names_repository: false,
             by,
             via: Via::Link,
             slack: None,
@@ -249,9 +253,19 @@ impl Command {
     }
 
     /// Makes a command from a board whose link was asked for through IAM. The name is only claimed.
-    pub fn from_board(id: String, act: Act, repository: Repository, name: &str) -> Self {
+    pub fn from_board(id: String, act: Act, app: AppName, name: &str) -> Self {
         let by = claimed(name, "claimed, by the board").unwrap_or_else(|| "the board".to_owned());
-        Self { id, act, repository, by, via: Via::Direct, slack: None, sent_at: None, trace: None }
+        Self {
+            id,
+            act,
+            app,
+            names_repository: false,
+            by,
+            via: Via::Direct,
+            slack: None,
+            sent_at: None,
+            trace: None,
+        }
     }
 
     /// Adds where the command came from.
@@ -264,7 +278,7 @@ impl Command {
     pub fn from_slack(
         id: String,
         act: Act,
-        repository: Repository,
+        app: AppName,
         origin: &SlackOrigin,
         name: &str,
     ) -> Self {
@@ -276,7 +290,8 @@ impl Command {
         Self {
             id,
             act,
-            repository,
+            app,
+            names_repository: false,
             by,
             via: Via::Slack,
             slack: Some(Box::new(origin.clone())),

@@ -5,6 +5,8 @@ pub mod after;
 mod approval;
 mod check;
 mod examples;
+pub mod stage;
+pub mod target;
 
 use std::fmt;
 
@@ -16,18 +18,23 @@ use check::{
     Wrong, ensure, is_parameter, is_resource_type, is_stack, is_tag_prefix, is_web_address,
 };
 use examples::{EXAMPLE, example_of};
+use stage::After;
+use target::Target;
 
 use crate::json::{self, Mistake, Node};
-use crate::model::{Commit, Repository, Tag};
+use crate::model::place::Place;
+use crate::model::{AppName, Commit, Repository, Tag};
 use crate::text::plain;
 
 /// The longest name of an environment, in characters.
 const ENVIRONMENT: usize = 40;
 
-/// One app: an ECR repository and the stack that runs its images.
+/// One app: an ECR repository whose images are promoted to one parameter of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct App {
-    /// The ECR repository, which is the app's name.
+    /// Its name.
+    pub name: AppName,
+    /// The ECR repository. Several apps may promote the same one.
     pub repository: Repository,
     /// The name of the Parameter Store parameter this was read from, for messages.
     pub source: String,
@@ -40,6 +47,9 @@ pub struct App {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// The ECR repository; absent = the one of the app's name.
+    #[serde(default)]
+    pub repository: Option<Repository>,
     /// CloudFormation (root) stack, name or ARN.
     pub stack: String,
     /// The stack parameter that gets the tag.
@@ -75,6 +85,12 @@ pub struct Config {
     /// Alarms that are watched after a promotion; absent = none.
     #[serde(default)]
     pub bake: Option<BakeRule>,
+    /// The app in which an image must have run first; absent = a push makes the candidate.
+    #[serde(default)]
+    pub after: Option<After>,
+    /// The account and region of the stack; absent = the function's own.
+    #[serde(default)]
+    pub target: Option<Target>,
     /// The source repository's address, for compare links.
     #[serde(default)]
     pub repository_url: Option<String>,
@@ -314,6 +330,8 @@ impl Config {
         self.rollback.as_ref().map_or(Ok(()), Rollback::check)?;
         self.verify.check()?;
         self.bake.as_ref().map_or(Ok(()), BakeRule::check)?;
+        self.after.as_ref().map_or(Ok(()), After::check)?;
+        self.target.as_ref().map_or(Ok(()), |target| target.check(&self.stack))?;
         ensure(
             self.repository_url.as_deref().is_none_or(is_web_address),
             "repository_url",
@@ -324,7 +342,7 @@ impl Config {
 
 impl App {
     /// Reads one app's JSON; `source` is the parameter's name.
-    pub fn parse(repository: &Repository, source: &str, json: &str) -> Result<Self, ConfigError> {
+    pub fn parse(name: &AppName, source: &str, json: &str) -> Result<Self, ConfigError> {
         let wrong = |Mistake { key, problem }| {
             let example = key.as_deref().map_or_else(|| Some(EXAMPLE.to_owned()), example_of);
             let next_step =
@@ -347,13 +365,23 @@ impl App {
             let found = node.at(key).map(|value| format!("found {value}; ")).unwrap_or_default();
             wrong(Mistake { key: Some(key.to_owned()), problem: format!("{found}{expected}.") })
         })?;
-        Ok(Self { repository: repository.clone(), source: source.to_owned(), config })
+        let repository = config.repository.clone().or_else(|| name.repository());
+        let repository = repository.ok_or_else(|| {
+            let problem = format!("expected it, since no repository is called `{name}`.");
+            wrong(Mistake { key: Some("repository".to_owned()), problem })
+        })?;
+        if config.after.as_ref().is_some_and(|after| after.app == *name) {
+            let problem = format!("found `{name}`; expected another app than this one.");
+            return Err(wrong(Mistake { key: Some("after.app".to_owned()), problem }));
+        }
+        Ok(Self { name: name.clone(), repository, source: source.to_owned(), config })
     }
 
     /// Makes a stand-in for an app whose configuration cannot be used. It is enough to tell people
     /// about it.
-    pub fn without_configuration(repository: &Repository, source: &str) -> Self {
+    pub fn without_configuration(name: &AppName, source: &str) -> Self {
         let config = Config {
+            repository: None,
             stack: String::new(),
             parameter: default_parameter(),
             capabilities: Vec::new(),
@@ -366,9 +394,12 @@ impl App {
             rollback: None,
             verify: Verify { minutes: None },
             bake: None,
+            after: None,
+            target: None,
             repository_url: None,
         };
-        Self { repository: repository.clone(), source: source.to_owned(), config }
+        let repository = name.repository().unwrap_or_else(|| "unknown".parse().expect("a name"));
+        Self { name: name.clone(), repository, source: source.to_owned(), config }
     }
 
     /// Returns the rules for decisions about this app.
@@ -378,9 +409,26 @@ impl App {
         Policy { mode: self.config.mode, approvers: approvers.clone(), required: *required, links }
     }
 
-    /// Whether this app's stack is the one with this ARN.
-    pub fn is_about(&self, stack_id: &str) -> bool {
+    /// The tag whose push makes a candidate; `None` for an app that comes after another one.
+    pub fn candidate_tag(&self) -> Option<&Tag> {
+        self.config.after.is_none().then_some(&self.config.source_tag)
+    }
+
+    /// Whether this app's stack is the one with this ARN, where the function is at `home`.
+    pub fn is_about(&self, stack_id: &str, home: &Place) -> bool {
         names_stack(&self.config.stack, stack_id)
+            && self.place(home).is_at(&Place::of_arn(stack_id))
+    }
+
+    /// The account and region of the app's stack, where the function is at `home`.
+    pub fn place(&self, home: &Place) -> Place {
+        let target = self.config.target.as_ref();
+        let account = target.and_then(|target| target.account()).map(str::to_owned);
+        let region = target.and_then(|target| target.region.clone());
+        Place {
+            account: account.or_else(|| home.account.clone()),
+            region: region.or_else(|| home.region.clone()),
+        }
     }
 
     /// The address of a page that compares two commits.

@@ -7,6 +7,8 @@ pub mod verdict;
 
 use jiff::Timestamp;
 
+use crate::model::config::App;
+use crate::model::place::Place;
 use crate::model::{Digest, Repository, Tag};
 
 /// One ECS service that runs images of the app's repository.
@@ -133,21 +135,22 @@ pub struct StoppedContainer {
     pub reason: Option<String>,
 }
 
-/// The ECR registry and repository that an app's images come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The ECR registries and the repository that an app's images come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source<'a> {
-    account: &'a str,
-    region: &'a str,
+    /// The function's own registry, and the one that the stack pulls from.
+    registries: Vec<Place>,
     repository: &'a Repository,
 }
 
 impl<'a> Source<'a> {
-    /// The repository in the account and region of this stack.
-    pub fn beside(stack_id: &'a str, repository: &'a Repository) -> Self {
-        let mut parts = stack_id.split(':').skip(3);
-        let (region, account) =
-            (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        Self { account, region, repository }
+    /// The repository of an app, where the function is at `home` and the stack has this ARN.
+    pub fn of(app: &'a App, home: &Place, stack_id: &str) -> Self {
+        let registries = match &app.config.target {
+            None => vec![Place::of_arn(stack_id)],
+            Some(target) => [home.clone()].into_iter().chain(target.registry_place()).collect(),
+        };
+        Self { registries, repository: &app.repository }
     }
 
     /// Reads the image of a container, if it is of this repository. ECS names images as the task
@@ -181,23 +184,27 @@ impl<'a> Source<'a> {
     /// Whether this host is the registry's, in any partition and over IPv4 or both protocols.
     /// <https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html>
     fn is_own(&self, host: &str) -> bool {
-        let Self { account, region, .. } = self;
-        let is_at = |service: &str| host.starts_with(&format!("{account}.{service}.{region}."));
-        ["dkr.ecr", "dkr-ecr", "dkr.ecr-fips", "dkr-ecr-fips"].into_iter().any(is_at)
+        let services = [".dkr.ecr.", ".dkr-ecr.", ".dkr.ecr-fips.", ".dkr-ecr-fips."];
+        let Some((account, rest)) = services.into_iter().find_map(|it| host.split_once(it)) else {
+            return false;
+        };
+        let region = rest.split('.').next().map(str::to_owned);
+        let its = Place { account: Some(account.to_owned()), region };
+        self.registries.iter().any(|registry| registry.is_at(&its))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::{DIGEST, STACK_ID, web};
+    use crate::samples::{DIGEST, STACK_ID, app};
 
     const HOME: &str = "012345678912.dkr.ecr.us-east-1.amazonaws.com";
 
     #[test]
     fn only_images_of_the_repository_in_its_registry_count() {
-        let web = web();
-        let source = Source::beside(STACK_ID, &web);
+        let web = app(r#"{"stack": "web"}"#);
+        let source = Source::of(&web, &Place::default(), STACK_ID);
         let tag_of = |name: &str| source.image("app", name, None).map(|image| image.tag);
         let own = Some(Some("production_1".to_owned()));
         let fips = "012345678912.dkr.ecr-fips.us-east-1.amazonaws.com";
@@ -221,8 +228,8 @@ mod tests {
 
     #[test]
     fn the_digest_that_ecs_reports_counts_before_the_one_in_the_name() {
-        let web = web();
-        let source = Source::beside(STACK_ID, &web);
+        let web = app(r#"{"stack": "web"}"#);
+        let source = Source::of(&web, &Place::default(), STACK_ID);
         let other = Digest::of(b"other");
         let image = |digest| source.image("app", &format!("{HOME}/web@{DIGEST}"), digest);
         let digest_of = |digest| image(digest).and_then(|image| image.digest);

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Digest, Repository};
+use crate::model::{AppName, Digest};
 
 /// The configured apps, as the schedule last saw them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct KnownApps {
     /// Each app, with the problem of its configuration if people were notified about one.
-    pub apps: BTreeMap<Repository, Option<Trouble>>,
+    pub apps: BTreeMap<AppName, Option<Trouble>>,
 }
 
 /// A problem of a configuration, as a fingerprint of its words. That is enough to notify people
@@ -49,11 +49,11 @@ pub struct Unfinished {
     /// Counts the rounds through all apps that one invocation could not finish.
     pub round: u64,
     /// The app at which this round continues; `None` once the round is complete.
-    pub next: Option<Repository>,
+    pub next: Option<AppName>,
     /// Whether another round is due after this one, since the hourly look came meanwhile.
     pub again: bool,
     /// The app at which the next look at open work begins.
-    pub open: Option<Repository>,
+    pub open: Option<AppName>,
 }
 
 impl Unfinished {
@@ -64,7 +64,7 @@ impl Unfinished {
 
     /// The apps to look at, in order: from `next` to the last one, and, where another round is due,
     /// then from the first one up to `next`.
-    pub fn due(&self, names: impl IntoIterator<Item = Repository>) -> Vec<Repository> {
+    pub fn due(&self, names: impl IntoIterator<Item = AppName>) -> Vec<AppName> {
         let Some(next) = &self.next else {
             return if self.again { names.into_iter().collect() } else { Vec::new() };
         };
@@ -76,7 +76,7 @@ impl Unfinished {
     }
 
     /// Returns the place after a look that had no time for `left` and the apps after it.
-    pub fn after(&self, left: Option<&Repository>) -> Self {
+    pub fn after(&self, left: Option<&AppName>) -> Self {
         let open = self.open.clone();
         match left {
             None => Self { next: None, again: false, open, ..*self },
@@ -113,11 +113,11 @@ impl Unfinished {
 mod tests {
     use super::*;
 
-    fn name(text: &str) -> Repository {
+    fn name(text: &str) -> AppName {
         text.parse().expect("a name")
     }
 
-    fn names(texts: &[&str]) -> Vec<Repository> {
+    fn names(texts: &[&str]) -> Vec<AppName> {
         texts.iter().map(|text| name(text)).collect()
     }
 
@@ -177,7 +177,7 @@ mod tests {
     /// Whenever looks stop or overlap, all apps get their turn.
     #[test]
     fn nobody_starves() {
-        let all: Vec<Repository> = (0..50).map(|n| name(&format!("app-{n:02}"))).collect();
+        let all: Vec<AppName> = (0..50).map(|n| name(&format!("app-{n:02}"))).collect();
         let mut random = fastrand::Rng::with_seed(11);
         for _ in 0..200 {
             let mut kept = Unfinished::default();

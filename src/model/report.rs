@@ -11,10 +11,11 @@ use crate::model::bake::Bake;
 use crate::model::config::Mode;
 use crate::model::ecs::known::KnownService;
 use crate::model::promotion::{Ended, Promotion};
+use crate::model::soaking::Soaking;
 use crate::model::state::{Hold, Running, Waiting};
 use crate::model::verification::Verification;
 use crate::model::way_back::WayBack;
-use crate::model::{Commit, Digest, Repository, Tag};
+use crate::model::{AppName, Commit, Digest, Repository, Tag};
 
 /// What one trigger answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -65,11 +66,19 @@ pub enum Report {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Status {
     /// The app.
+    pub app: AppName,
+    /// Its repository.
     pub repository: Repository,
     /// What a push leads to.
     pub mode: Mode,
     /// The stack.
     pub stack: StackStatus,
+    /// The app in which an image must have run first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<AppName>,
+    /// The image that must run there for longer, and until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub soaking: Option<Soaking>,
     /// The stack's parameter.
     pub parameter: String,
     /// The parameter's value.
@@ -123,6 +132,8 @@ pub struct Newest {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct History {
     /// The app.
+    pub app: AppName,
+    /// Its repository.
     pub repository: Repository,
     /// What is under way, then what ended.
     pub promotions: Vec<HistoryEntry>,
@@ -178,6 +189,8 @@ pub struct PromotionPlan {
     /// The outcome that it would answer.
     pub would: Outcome,
     /// The app.
+    pub app: Option<AppName>,
+    /// Its repository.
     pub repository: Option<Repository>,
     /// The image.
     pub digest: Option<Digest>,

@@ -19,9 +19,12 @@ use crate::model::limits::{
 use crate::model::notes::{Candidates, CommitNote};
 use crate::model::notice::Notice;
 use crate::model::promotion::{End, Promotion};
+use crate::model::soaking::SeenStage;
 use crate::model::verification::Verification;
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
 
+/// The most images with an alarm that the state remembers.
+const ALARMED: usize = 20;
 /// Well above the function's own time limit.
 const LONGEST_STALL: SignedDuration = SignedDuration::from_mins(2);
 
@@ -64,6 +67,12 @@ pub struct State {
     /// The promotion that was deployed, while alarms are watched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bake: Option<Bake>,
+    /// Images for which an alarm went off in their bake. No later stage follows them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alarmed: Vec<Digest>,
+    /// The earlier stage, as this app last saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<SeenStage>,
     /// The last candidates, with what they say about their commits.
     #[serde(default, skip_serializing_if = "Candidates::is_empty")]
     pub candidates: Candidates,
@@ -272,6 +281,7 @@ impl State {
             request.limit();
         }
         keep_newest(&mut self.change_sets, CHANGE_SETS);
+        keep_newest(&mut self.alarmed, ALARMED);
         self.open = self.open.into_iter().map(Promotion::within_limits).collect();
         self.verifying = self.verifying.map(Verification::within_limits);
         if let Some(bake) = &mut self.bake {
@@ -312,6 +322,8 @@ impl State {
             verifying: None,
             services: None,
             bake: None,
+            alarmed: Vec::new(),
+            stage: None,
             candidates: Candidates::default(),
             recent: Vec::new(),
             failed: Vec::new(),

@@ -19,7 +19,7 @@ pub(super) fn machine(app: &App, notice: &Notice) -> Value {
     let changes = notice.changes.iter().take(CHANGES).map(|change| plain(change, 300));
     json!({
         "outcome": notice.outcome,
-        "app": app.repository,
+        "app": app.name,
         "repository": app.repository,
         "digest": notice.digest,
         "commit": notice.commit,

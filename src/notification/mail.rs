@@ -22,7 +22,7 @@ pub(super) fn subject(app: &App, notice: &Notice, environment: &str) -> String {
     let place = ascii(environment, PLACE);
     let outcome = format!(": {}", ascii(&headline(notice, &place), SUBJECT));
     let around = place.len() + "[] ".len() + outcome.len();
-    let name = ascii(app.repository.as_str(), SUBJECT.saturating_sub(around));
+    let name = ascii(app.name.as_str(), SUBJECT.saturating_sub(around));
     let subject = ascii(&format!("[{place}] {name}{outcome}"), SUBJECT);
     let room = SUBJECT - subject.len();
     subject + &commit_within(notice, room)
@@ -87,7 +87,7 @@ fn title(app: &App, notice: &Notice, environment: &str) -> String {
         subject.unwrap_or_default() + &author.unwrap_or_default()
     });
     let outcome = headline(notice, environment);
-    plain(&format!("[{environment}] {}: {outcome}{note}", app.repository), 700)
+    plain(&format!("[{environment}] {}: {outcome}{note}", app.name), 700)
 }
 
 fn page(link: Option<&str>) -> Vec<String> {

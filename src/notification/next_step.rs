@@ -8,7 +8,7 @@ const PUBLISH: &str = "publish this to the approval topic:";
 
 /// Says what comes next, and the words that somebody may publish.
 pub(super) fn next_step(app: &App, notice: &Notice) -> Vec<String> {
-    let name = app.repository.as_str();
+    let name = app.name.as_str();
     let image = notice.digest.as_ref().map(|digest| format!(" {digest}")).unwrap_or_default();
     let (meaning, words) = match notice.outcome {
         Outcome::ApprovalRequested => return decide(app, notice),
@@ -69,7 +69,7 @@ fn after_rollback(outcome: Outcome) -> (&'static str, &'static str) {
 const PROMOTE: &str = "promote";
 
 fn decide(app: &App, notice: &Notice) -> Vec<String> {
-    let name = app.repository.as_str();
+    let name = app.name.as_str();
     if app.config.approval.needs_identity() {
         let need = app.config.approval.required;
         let people = if need > 1 {

@@ -42,7 +42,7 @@ pub fn request(status: u16, asked: &Asked<'_>, said: Option<&str>) -> Response {
 
 /// The page of a request that the app has replaced and no longer remembers.
 pub fn gone(status: u16, place: &Place, now: Timestamp, app: &App) -> Response {
-    let title = format!("{}: superseded", app.repository);
+    let title = format!("{}: superseded", app.name);
     let words = "A newer image took its place, or the request ended long ago, so this link was \
                  superseded. The message about the newer image has its own link.";
     notice(status, place, now, (&title, words), WayOn::TryAgain)
@@ -64,7 +64,7 @@ fn pending(status: u16, asked: &Asked<'_>, said: Option<&str>) -> Response {
                         ", asked " (ago(request.at, *now))
                     }
                 }
-                h1 { "Put " (app.repository) " " (image.words()) " into production?" }
+                h1 { "Put " (app.name) " " (image.words()) " into production?" }
                 p class="meta" { (what_it_is(asked)) }
             }
         }
@@ -78,7 +78,7 @@ fn pending(status: u16, asked: &Asked<'_>, said: Option<&str>) -> Response {
         }
         (good_to_know(asked))
     };
-    let title = format!("Approve {} {}?", app.repository, image.words());
+    let title = format!("Approve {} {}?", app.name, image.words());
     Frame { worst: Some(Tone::Ask), ..Frame::slim(place, *now) }.page(status, &title, &content)
 }
 

@@ -25,7 +25,7 @@ use crate::model::notes::CommitNote;
 use crate::model::promotion::Promotion;
 use crate::model::session::Session;
 use crate::model::state::State;
-use crate::model::{Commit, Digest, Repository};
+use crate::model::{AppName, Commit, Digest};
 use crate::text::plain;
 use crate::world::snapshot::Snapshot;
 
@@ -52,11 +52,11 @@ impl<'a> Viewer<'a> {
         format!("/board/{}", self.token)
     }
 
-    fn app(&self, repository: &Repository) -> String {
+    fn app(&self, repository: &AppName) -> String {
         format!("/board/{}/app/{repository}", self.token)
     }
 
-    fn act(&self, verb: Verb, repository: &Repository, image: Option<&Digest>) -> String {
+    fn act(&self, verb: Verb, repository: &AppName, image: Option<&Digest>) -> String {
         let image = image.map(|digest| format!("?{IMAGE}={digest}")).unwrap_or_default();
         format!("/board/{}/act/{}/{repository}{image}", self.token, verb.name())
     }
@@ -102,7 +102,7 @@ impl<'a> Viewer<'a> {
     }
 
     /// The way back to the list and to an app's page.
-    fn crumb(&self, repository: Option<&Repository>) -> Markup {
+    fn crumb(&self, repository: Option<&AppName>) -> Markup {
         html! {
             p class="crumb" {
                 a href=(self.list()) { "Board" }

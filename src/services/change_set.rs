@@ -197,7 +197,7 @@ impl Clients {
     /// Lists the stack's change sets: the names of those that people made, and this app's own.
     async fn listed_change_sets(&self, app: &App) -> Result<(Vec<String>, Vec<Listed>), Error> {
         let stack = &app.config.stack;
-        let prefix = name_prefix(&app.repository);
+        let prefix = name_prefix(&app.name);
         let mut pages = self
             .cloudformation
             .list_change_sets()

@@ -22,9 +22,10 @@ use super::nonce::new_nonce;
 use super::slack_api::Api;
 use crate::error::Error;
 use crate::link::PublicUrl;
-use crate::model::Repository;
 use crate::model::config::{App, ConfigError};
 use crate::model::image::TagMutability;
+use crate::model::place::Place;
+use crate::model::{AppName, Repository};
 use crate::settings::Settings;
 use crate::slack::team::Installation;
 
@@ -47,7 +48,7 @@ pub(super) const SILENCE_AGE: Duration = Duration::from_secs(3);
 pub(super) const SIDE_BY_SIDE: usize = 4;
 
 /// All apps, sorted by name.
-pub(super) type AllApps = Arc<[(Repository, Result<App, ConfigError>)]>;
+pub(super) type AllApps = Arc<[(AppName, Result<App, ConfigError>)]>;
 
 /// The clients of one sandbox.
 #[derive(Debug)]
@@ -62,10 +63,12 @@ pub struct Clients {
     pub(super) ecs: aws_sdk_ecs::Client,
     pub(super) sns: aws_sdk_sns::Client,
     pub(super) ssm: aws_sdk_ssm::Client,
-    pub(super) apps: Mutex<HashMap<Repository, (Instant, App)>>,
+    pub(super) apps: Mutex<HashMap<AppName, (Instant, App)>>,
     pub(super) mutability: Caches<Repository, TagMutability>,
     /// All apps, and when the read of them began.
     pub(super) all_apps: Mutex<Option<(Instant, AllApps)>>,
+    /// The account and region of the function, as the invocation tells them.
+    pub(super) home: Mutex<Place>,
     /// The end of the current invocation.
     pub(super) deadline: Mutex<Option<Deadline>>,
     /// The callers that wait to repeat a throttled call, by action.
@@ -127,6 +130,7 @@ impl Clients {
             apps: Mutex::default(),
             mutability: Caches::default(),
             all_apps: Mutex::default(),
+            home: Mutex::default(),
             deadline: Mutex::default(),
             lines: Mutex::default(),
             secrets: Caches::default(),

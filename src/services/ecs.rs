@@ -43,7 +43,7 @@ impl Clients {
         // A deployment is judged by its images' tags too, which are not kept.
         let nothing = KnownServices::default();
         let known = if wanted.with_deployments { &nothing } else { known };
-        let source = Source::beside(&stack.id, &app.repository);
+        let source = Source::of(app, &self.home(), &stack.id);
         let (deployments, mut revisions) = try_join(
             self.deployments(&services, wanted.with_deployments),
             self.revisions(&source, current_revisions(&services), known),

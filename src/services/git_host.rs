@@ -56,7 +56,7 @@ impl Clients {
             match self.comparison(&url, &token, head).await {
                 Ok(compared) => Some(notes(compared)),
                 Err(problem) => {
-                    warn!(app = %app.repository, problem, "no change notes of the Git host");
+                    warn!(app = %app.name, problem, "no change notes of the Git host");
                     None
                 }
             }
@@ -64,7 +64,7 @@ impl Clients {
         match timeout(WITHIN, read).await {
             Ok(notes) => notes,
             Err(_) => {
-                warn!(app = %app.repository, "the Git host did not answer in time");
+                warn!(app = %app.name, "the Git host did not answer in time");
                 None
             }
         }

@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout_at};
 use super::cache::locked;
 use super::clients::{Clients, Deadline};
 use crate::error::Error;
+use crate::model::place::Place;
 
 /// The time that is kept back at the end of an invocation to report a throttled call. A short
 /// invocation keeps back a tenth of its time instead. Looks at many apps stop before that and
@@ -47,10 +48,16 @@ const THROTTLED: [&str; 10] = [
 ];
 
 impl Clients {
-    /// Begins an invocation that has this much time, if that is known.
-    pub fn begin(&self, time: Option<Duration>) {
+    /// Begins an invocation of the function at `home` that has this much time, if that is known.
+    pub fn begin(&self, home: &Place, time: Option<Duration>) {
         let deadline = time.map(|time| Deadline { at: Instant::now() + time, whole: time });
         *locked(&self.deadline) = deadline;
+        locked(&self.home).clone_from(home);
+    }
+
+    /// The account and region of the function.
+    pub(super) fn home(&self) -> Place {
+        locked(&self.home).clone()
     }
 
     fn deadline(&self) -> Option<Deadline> {
@@ -154,6 +161,7 @@ mod tests {
     use futures_util::future::join;
     use serde_json::json;
 
+    use crate::model::place::Place;
     use crate::model::stack::EventsWanted;
     use crate::services::samples::web_app;
     use crate::services::wire::cloudformation::{answered, ask};
@@ -176,7 +184,7 @@ mod tests {
     async fn a_call_that_is_throttled_several_times_succeeds_in_the_end() {
         let (clients, wire) =
             connect(std::iter::repeat_with(throttled).take(7).chain([found("{}")]));
-        clients.begin(Some(Duration::from_secs(60)));
+        clients.begin(&Place::default(), Some(Duration::from_secs(60)));
         assert_eq!(clients.parameter(NAME).await.expect("read"), Some("{}".to_owned()));
         wire.relaxed_requests_match();
     }
@@ -187,7 +195,7 @@ mod tests {
         let throttled = || (named(), form_error(400, "Throttling", "Rate exceeded"));
         let stack = (named(), answered("DescribeStacks", ""));
         let (clients, wire) = connect(std::iter::repeat_with(throttled).take(4).chain([stack]));
-        clients.begin(Some(Duration::from_secs(60)));
+        clients.begin(&Place::default(), Some(Duration::from_secs(60)));
         assert_eq!(clients.stack("web").await.expect("read"), None);
         wire.relaxed_requests_match();
     }
@@ -205,7 +213,7 @@ mod tests {
                 .chain(std::iter::repeat_with(throttled).take(4))
                 .chain([(events(), none)]),
         );
-        clients.begin(Some(Duration::from_secs(60)));
+        clients.begin(&Place::default(), Some(Duration::from_secs(60)));
         let (stack, events) =
             clients.watch(&web_app(), &EventsWanted::default()).await.expect("read");
         assert_eq!((stack, events.list.len()), (None, 0));
@@ -217,7 +225,7 @@ mod tests {
     async fn waiting_calls_queue_up() {
         let answers = ["1", "2", "3"].map(found);
         let (clients, wire) = connect(std::iter::repeat_with(throttled).take(6).chain(answers));
-        clients.begin(Some(Duration::from_secs(60)));
+        clients.begin(&Place::default(), Some(Duration::from_secs(60)));
         let first = clients.parameter(NAME);
         let others = async {
             while clients.line("ssm:GetParameter").try_lock().is_ok() {
@@ -234,7 +242,7 @@ mod tests {
     #[tokio::test]
     async fn repetitions_end_before_the_invocation_does() {
         let (clients, wire) = connect(std::iter::repeat_with(throttled).take(3));
-        clients.begin(Some(Duration::from_millis(20)));
+        clients.begin(&Place::default(), Some(Duration::from_millis(20)));
         let words = clients.parameter(NAME).await.expect_err("throttled to the end").to_string();
         assert_eq!(
             words,
@@ -249,7 +257,7 @@ mod tests {
     async fn a_call_that_fails_for_another_cause_is_not_repeated() {
         let (clients, wire) =
             connect([(get_parameter(NAME), json_error("InvalidKeyId", "no such key", &json!({})))]);
-        clients.begin(Some(Duration::from_secs(60)));
+        clients.begin(&Place::default(), Some(Duration::from_secs(60)));
         clients.parameter(NAME).await.expect_err("it failed");
         wire.relaxed_requests_match();
     }

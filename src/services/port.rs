@@ -19,8 +19,9 @@ use crate::model::image::{BuildLabels, Tags};
 use crate::model::known_apps::{KnownApps, Unfinished};
 use crate::model::session::Session;
 use crate::model::stack::{EventsWanted, Stack, StackEvents};
+use crate::model::stage::check_chain;
 use crate::model::state::State;
-use crate::model::{Digest, Repository, RequestId, SessionId};
+use crate::model::{AppName, Digest, Repository, RequestId, SessionId};
 use crate::settings::Secret;
 use crate::slack::response_url::is_response_url;
 use crate::slack::team::Installation;
@@ -42,8 +43,8 @@ impl World for Clients {
         }
         let at = self.now();
         let state = try_join(
-            self.versioned_state(&app.repository),
-            self.command(&app.repository, subject.command.as_deref()),
+            self.versioned_state(&app.name),
+            self.command(&app.name, subject.command.as_deref()),
         );
         let digest = subject.digest.as_ref();
         let tags_of = async {
@@ -77,7 +78,7 @@ impl World for Clients {
             stack,
             tags: images.is_there.then_some(tags),
             mutability: Some(mutability),
-            newest,
+            newest: newest.filter(|_| app.candidate_tag().is_some()),
             images: images.found,
             ..Snapshot::at(at, (self.nonce)()?)
         })
@@ -108,7 +109,7 @@ impl World for Clients {
                 };
                 let of = try_join_all(of.iter().map(tags_of));
                 let (named, of) = try_join(self.tags_named(&app.repository, named), of).await?;
-                seen.note_tags(&app.config.source_tag, named, of);
+                seen.note_tags(app.candidate_tag(), named, of);
             }
             Question::Mutability => seen.mutability = Some(self.mutability(&app.repository).await),
             // The caller has just read the configuration, and it has not changed.
@@ -127,12 +128,24 @@ impl World for Clients {
             Question::Notes(..) | Question::Alarms(_) => {
                 self.read_around(app, question, seen).await;
             }
-            Question::History => seen.history = Some(self.history(&app.repository).await?),
+            Question::History => seen.history = Some(self.history(&app.name).await?),
+            Question::Earlier(after) => {
+                let (app, all) = (app.clone(), self.known_apps().await?);
+                let find = |name: &AppName| {
+                    let it = all.iter().find(|(its, _)| its == name);
+                    it.map(|(_, app)| app.as_ref().ok())
+                };
+                let earlier = match check_chain(&app, find) {
+                    Ok(()) => Ok(self.state_and_history(&after.app).await?),
+                    Err(problem) => Err(problem),
+                };
+                seen.note_earlier(after, earlier);
+            }
         }
         Ok(())
     }
 
-    async fn app_now(&self, repository: &Repository) -> Result<Option<App>, Error> {
+    async fn app_now(&self, repository: &AppName) -> Result<Option<App>, Error> {
         let name = self.source(repository);
         let began = Instant::now();
         // A missing configuration is not remembered: somebody may add it before the next push.
@@ -145,7 +158,7 @@ impl World for Clients {
     async fn apply(&self, app: &App, action: &Action, version: &Version) -> Result<Applied, Error> {
         match action {
             Action::SaveState(records) | Action::MarkTold(records) => {
-                self.save(&app.repository, records, version).await
+                self.save(&app.name, records, version).await
             }
             Action::CheckTags(tags) => self.check_tags(&app.repository, tags).await,
             Action::PutTag { image, tag } => self.put_tag(&app.repository, image, tag).await,
@@ -162,7 +175,7 @@ impl World for Clients {
             Action::Tell(notice) if notice.tries > 0 => self.tell(app, notice).await,
             Action::Tell(notice) => join(self.tell(app, notice), self.post(app, notice)).await.0,
             Action::Show(request) => Ok(self.show(app, request).await),
-            Action::KeepAnswer(record) => self.keep_answer(&app.repository, record).await,
+            Action::KeepAnswer(record) => self.keep_answer(&app.name, record).await,
         }
     }
 
@@ -173,42 +186,58 @@ impl World for Clients {
 }
 
 impl Apps for Clients {
-    fn source(&self, repository: &Repository) -> String {
+    fn source(&self, repository: &AppName) -> String {
         self.settings.app_parameter(repository)
     }
 
-    async fn app(&self, repository: &Repository) -> Result<Option<App>, Error> {
+    async fn app(&self, repository: &AppName) -> Result<Option<App>, Error> {
         if let Some(app) = self.recent_app(repository) {
             return Ok(Some(app));
         }
         self.app_now(repository).await
     }
 
-    async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error> {
+    async fn apps(&self) -> Result<Vec<(AppName, Result<App, Error>)>, Error> {
         Ok(owned(&self.read_apps().await?))
     }
 
-    async fn known_apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error> {
+    async fn known_apps(&self) -> Result<Vec<(AppName, Result<App, Error>)>, Error> {
         match self.recent_apps() {
             Some(apps) => Ok(owned(&apps)),
             None => self.apps().await,
         }
     }
 
-    async fn app_names(&self) -> Vec<String> {
-        let apps = tokio::time::timeout(SUGGESTION, self.known_apps()).await;
-        let apps = apps.map(Result::unwrap_or_default).unwrap_or_default();
-        apps.into_iter().map(|(repository, _)| repository.to_string()).collect()
+    async fn apps_of(
+        &self,
+        repository: &Repository,
+    ) -> Result<Vec<(AppName, Result<App, Error>)>, Error> {
+        let is_its = |(name, app): &(AppName, Result<App, Error>)| match app {
+            Ok(app) => app.repository == *repository,
+            Err(_) => name.repository().as_ref() == Some(repository),
+        };
+        let known = self.recent_apps().map(|apps| owned(&apps)).unwrap_or_default();
+        let found: Vec<_> = known.into_iter().filter(is_its).collect();
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        Ok(self.apps().await?.into_iter().filter(is_its).collect())
     }
 
-    async fn state(&self, repository: &Repository) -> Result<Option<State>, Error> {
+    async fn app_names(&self) -> Vec<(AppName, Option<Repository>)> {
+        let apps = tokio::time::timeout(SUGGESTION, self.known_apps()).await;
+        let apps = apps.map(Result::unwrap_or_default).unwrap_or_default();
+        apps.into_iter().map(|(name, app)| (name, app.ok().map(|app| app.repository))).collect()
+    }
+
+    async fn state(&self, repository: &AppName) -> Result<Option<State>, Error> {
         Ok(self.versioned_state(repository).await?.0)
     }
 
     async fn states(
         &self,
-        repositories: &[Repository],
-    ) -> Result<BTreeMap<Repository, Result<State, Error>>, Error> {
+        repositories: &[AppName],
+    ) -> Result<BTreeMap<AppName, Result<State, Error>>, Error> {
         self.read_states(repositories).await
     }
 
@@ -342,7 +371,8 @@ impl Clients {
             | Question::Configuration
             | Question::Matches(_)
             | Question::ChangeSet(_)
-            | Question::History => {}
+            | Question::History
+            | Question::Earlier(_) => {}
         }
     }
 }
@@ -356,7 +386,7 @@ impl Clients {
         let mut apps = BTreeMap::new();
         let take = |name: String, json: String| {
             if let Some(repository) =
-                name.strip_prefix(&path).and_then(|app| app.parse::<Repository>().ok())
+                name.strip_prefix(&path).and_then(|app| app.parse::<AppName>().ok())
             {
                 let app = App::parse(&repository, &name, &json);
                 apps.insert(repository, app);
@@ -375,7 +405,7 @@ impl Clients {
     }
 
     /// Returns an app, if its configuration was read less than a minute ago and can be used.
-    fn recent_app(&self, repository: &Repository) -> Option<App> {
+    fn recent_app(&self, repository: &AppName) -> Option<App> {
         let own = locked(&self.apps).get(repository).cloned();
         if let Some((_, app)) = own.filter(|(read_at, _)| read_at.elapsed() < CONFIGURATION_AGE) {
             return Some(app);
@@ -409,7 +439,7 @@ impl Clients {
     async fn glance(&self, app: &App) -> Result<Snapshot, Error> {
         let at = self.now();
         let ((state, version), stack) =
-            try_join(self.versioned_state(&app.repository), self.stack(&app.config.stack)).await?;
+            try_join(self.versioned_state(&app.name), self.stack(&app.config.stack)).await?;
         let value = stack
             .as_ref()
             .and_then(|stack| stack.value(&app.config.parameter))
@@ -419,7 +449,7 @@ impl Clients {
         let holders = self.tags_if_there(&app.repository, &named).await?;
         let mut seen = Snapshot { state, version, stack, ..Snapshot::at(at, (self.nonce)()?) };
         if let Some(holders) = holders {
-            seen.note_tags(&app.config.source_tag, holders, []);
+            seen.note_tags(app.candidate_tag(), holders, []);
         }
         Ok(seen)
     }
@@ -431,7 +461,7 @@ fn unread(error: Error) -> Unread {
 }
 
 /// Copies the list of apps for a caller that keeps it.
-fn owned(apps: &[(Repository, Result<App, ConfigError>)]) -> Vec<(Repository, Result<App, Error>)> {
+fn owned(apps: &[(AppName, Result<App, ConfigError>)]) -> Vec<(AppName, Result<App, Error>)> {
     apps.iter()
         .map(|(repository, app)| (repository.clone(), app.clone().map_err(Error::from)))
         .collect()

@@ -66,7 +66,7 @@ impl Clients {
                     team: answer["message"]["team"].as_str().map(str::to_owned),
                 }),
                 _ => {
-                    warn!(repository = %app.repository, "Slack's answer does not say where the \
+                    warn!(repository = %app.name, "Slack's answer does not say where the \
                         message is");
                     Applied::PutOff
                 }
@@ -98,7 +98,7 @@ impl Clients {
         let token = self.bot_token(app).await?;
         let answer = self.slack.call(method, &token, body, WITHIN).await;
         if let Err(failure) = &answer {
-            warn!(repository = %app.repository, method, %failure, "the call to Slack failed");
+            warn!(repository = %app.name, method, %failure, "the call to Slack failed");
         }
         Some(answer)
     }
@@ -108,12 +108,12 @@ impl Clients {
         match self.secret_named(&name).await {
             Ok(Some(token)) => Some(token),
             Ok(None) => {
-                warn!(repository = %app.repository, "`approval.slack_channel` is set, but there \
+                warn!(repository = %app.name, "`approval.slack_channel` is set, but there \
                     is no bot token in Parameter Store {name}");
                 None
             }
             Err(error) => {
-                warn!(repository = %app.repository, %error, "the bot token cannot be read");
+                warn!(repository = %app.name, %error, "the bot token cannot be read");
                 None
             }
         }

@@ -38,6 +38,8 @@ impl Clients {
             "firehose": machine,
         });
         let app = message.app.as_ref().map(|app| attribute(app.as_str())).transpose()?;
+        let repository = message.repository.as_ref();
+        let repository = repository.map(|its| attribute(its.as_str())).transpose()?;
         self.sns
             .publish()
             .topic_arn(topic)
@@ -45,7 +47,7 @@ impl Clients {
             .message_structure("json")
             .message(by_protocol.to_string())
             .set_message_attributes(Some(
-                [("app", app.clone()), ("repository", app)]
+                [("app", app), ("repository", repository)]
                     .into_iter()
                     .filter_map(|(name, value)| Some((name.to_owned(), value?)))
                     .chain([("outcome".to_owned(), attribute(&message.outcome.to_string())?)])
@@ -101,7 +103,7 @@ impl Clients {
             Ok(signer) => signer?.address(&link, until),
             Err(error) => {
                 // The message is useful without the link.
-                warn!(repository = %app.repository, %error, "the message has no link");
+                warn!(repository = %app.name, %error, "the message has no link");
                 None
             }
         }

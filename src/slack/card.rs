@@ -62,7 +62,7 @@ pub fn card(app: &App, request: &ApprovalRequest, environment: &str) -> (String,
 fn headline(app: &App, request: &ApprovalRequest, environment: &str) -> String {
     let rest = format!(" → {environment}: {}", what_happens(request, environment));
     let room = HEADER.saturating_sub(rest.chars().count());
-    format!("{}{rest}", plain(app.repository.as_str(), room.min(NAME)))
+    format!("{}{rest}", plain(app.name.as_str(), room.min(NAME)))
 }
 
 fn name_of(request: &ApprovalRequest) -> String {
@@ -245,7 +245,7 @@ fn buttons(app: &App, request: &ApprovalRequest, environment: &str) -> Vec<Value
         Progress::Pending => vec![approve(app, request, environment), reject(app, request)],
         Progress::Expired => vec![ask_again(&request.id)],
         Progress::Deployed(_) | Progress::Baking(_) => vec![roll_back(&RollBack {
-            app: app.repository.as_str(),
+            app: app.name.as_str(),
             environment,
             request: &request.id,
             from: &name_of(request),
@@ -264,7 +264,7 @@ fn buttons(app: &App, request: &ApprovalRequest, environment: &str) -> Vec<Value
 }
 
 fn approve(app: &App, request: &ApprovalRequest, environment: &str) -> Value {
-    let name = plain(app.repository.as_str(), NAME);
+    let name = plain(app.name.as_str(), NAME);
     let commit = request.running_commit.as_ref().map(Commit::short);
     let runs = commit.or(request.running_tag.as_deref()).unwrap_or("an unknown image");
     // Escaped, it may be five times as long.
@@ -281,7 +281,7 @@ fn approve(app: &App, request: &ApprovalRequest, environment: &str) -> Value {
 }
 
 fn reject(app: &App, request: &ApprovalRequest) -> Value {
-    let name = plain(app.repository.as_str(), NAME);
+    let name = plain(app.name.as_str(), NAME);
     let confirm = Confirm {
         title: format!("Reject {}?", name_of(request)),
         text: format!("{name} stays as it is, and nobody is asked about this image again."),

@@ -27,7 +27,7 @@ pub fn post(app: &App, notice: &Notice, environment: &str) -> Option<Value> {
         (None, _) => app.config.approval.slack_channel.as_ref()?,
         (Some(_), thread) => &thread.as_ref()?.channel,
     };
-    let name = plain(app.repository.as_str(), NAME);
+    let name = plain(app.name.as_str(), NAME);
     let headline =
         escape(&format!("{name} → {environment}: {}", headline(notice, environment)), 300);
     let note = note_of(notice).map(|note| escape(&commit_line(note, None, SUBJECT), 300));
@@ -64,7 +64,7 @@ fn buttons(app: &App, notice: &Notice, thread: &Thread, environment: &str) -> Op
     let request = notice.request.as_ref()?;
     let from = image_name(notice.commit.as_ref(), notice.digest.as_ref()).unwrap_or_default();
     let way = RollBack {
-        app: app.repository.as_str(),
+        app: app.name.as_str(),
         environment,
         request,
         from: &from,

@@ -5,7 +5,7 @@ use crate::model::approval::{ApprovalRequest, Progress};
 use crate::model::ecs::known::KnownService;
 use crate::model::promotion::Promotion;
 use crate::model::report::{BoardLink, History, PromotionPlan, Reply, Report, Status};
-use crate::model::{Digest, Repository, Tag};
+use crate::model::{AppName, Digest, Tag};
 use crate::notification::image_name;
 
 /// The answer to `help`.
@@ -57,7 +57,7 @@ const NOT_SHOWN: &str = "Only people who may command the app can see that.";
 const UNKNOWN: &str = "unknown";
 
 fn of_answer(answer: &Answer) -> String {
-    let app = answer.repository.as_ref().map(ToString::to_string).unwrap_or_default();
+    let app = answer.app.as_ref().map(ToString::to_string).unwrap_or_default();
     let what = image_name(answer.commit.as_ref(), answer.digest.as_ref())
         .map(|name| format!(" {name}"))
         .unwrap_or_default();
@@ -82,7 +82,7 @@ fn outcome(outcome: Outcome, goes_back: bool) -> String {
 fn what_runs(status: &Status) -> Vec<String> {
     let running = status.running.as_ref();
     let tag = running.map_or(UNKNOWN, |running| running.tag.as_str());
-    let mut lines = vec![format!("{} runs {tag} (mode {})", status.repository, status.mode)];
+    let mut lines = vec![format!("{} runs {tag} (mode {})", status.app, status.mode)];
     lines.extend(
         running
             .and_then(|running| Some(format!("• since {:.0}, by {}", running.since?, running.by))),
@@ -158,7 +158,7 @@ fn status_for_outsiders(status: &Status) -> String {
 
 fn of_history(history: &History) -> String {
     const MOST: usize = 10;
-    let mut lines = vec![format!("{}: the last promotions, newest first", history.repository)];
+    let mut lines = vec![format!("{}: the last promotions, newest first", history.app)];
     lines.extend(history.promotions.iter().take(MOST).map(|entry| {
         let promotion = entry.promotion();
         let (tag, by, at) = (&promotion.tag, &promotion.by, promotion.at);
@@ -170,7 +170,7 @@ fn of_history(history: &History) -> String {
 
 /// What the command would come to. For a rollback: from what to what it would go.
 fn would_answer(plan: &PromotionPlan) -> String {
-    let app = plan.repository.as_ref().map_or(UNKNOWN, Repository::as_str);
+    let app = plan.app.as_ref().map_or(UNKNOWN, AppName::as_str);
     match &plan.way_back {
         Some(way) if plan.would == Outcome::Promoted => {
             format!("{app}: rollback would go {}", way.words())

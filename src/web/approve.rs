@@ -63,8 +63,8 @@ async fn find<W: Web>(world: &W, link: &ApprovalLink) -> Result<Option<Found>, E
     else {
         return Ok(None);
     };
-    let Some(app) = world.app(&index.repository).await? else { return Ok(None) };
-    let asked = world.state(&index.repository).await?.and_then(|state| {
+    let Some(app) = world.app(&index.app).await? else { return Ok(None) };
+    let asked = world.state(&index.app).await?.and_then(|state| {
         let request = state.all_requests().find(|request| request.id == link.request).cloned();
         request.map(|request| (state, request))
     });
@@ -160,7 +160,7 @@ async fn decide<W: Web>(
     }
     let id = format!("link#{}#{decision}", link.request);
     let name = field(NAME).unwrap_or_default();
-    let Some(command) = Command::from_link(id, act, app.repository.clone(), name) else {
+    let Some(command) = Command::from_link(id, act, app.name.clone(), name) else {
         let words = "Nothing was decided, because the name is missing. Enter your name and decide \
                      again.";
         return show(world, request, link, 400, Some(words)).await;

@@ -25,7 +25,7 @@ use crate::model::notes::ChangeNotes;
 use crate::model::session::{BoardLink, Session};
 use crate::model::stack::EventsWanted;
 use crate::model::state::State;
-use crate::model::{Digest, Repository};
+use crate::model::{AppName, Digest};
 use crate::page::board::app::Sight;
 use crate::page::board::filter::Filter;
 use crate::page::board::list::Row;
@@ -100,7 +100,7 @@ async fn session<W: Web>(
 
 async fn list<W: Web>(world: &W, viewer: &Viewer<'_>, filter: &Filter) -> Result<Response, Error> {
     let apps = world.known_apps().await?;
-    let usable: Vec<Repository> = apps
+    let usable: Vec<AppName> = apps
         .iter()
         .filter(|(_, app)| app.is_ok())
         .map(|(repository, _)| repository.clone())
@@ -143,7 +143,7 @@ async fn list<W: Web>(world: &W, viewer: &Viewer<'_>, filter: &Filter) -> Result
 async fn show<W: Web>(
     world: &W,
     viewer: &Viewer<'_>,
-    repository: &Repository,
+    repository: &AppName,
 ) -> Result<Response, Error> {
     let app = match find(world, viewer, repository).await? {
         Ok(app) => app,

@@ -59,7 +59,7 @@ pub async fn link<W: Web>(world: &W, asker: Asker) -> Result<Reply, Error> {
     if world.open_session(&session).await? == Applied::Conflict {
         let reason = "this command has already given its link, and it gives only one: ask again \
                       for a new one";
-        let answer = Answer { outcome: Outcome::Refused, ..Answer::ignored(None, reason) };
+        let answer = Answer { outcome: Outcome::Refused, ..Answer::ignored(reason) };
         return Ok(answer.into());
     }
     let Some(url) = signer.address(&session.link(), session.until) else {

@@ -55,6 +55,5 @@ fn left(began: Instant) -> Duration {
 
 /// The answer to somebody who may not command. Nothing is recorded, and the app is not looked at.
 fn refusal(app: &App, objection: String) -> Reply {
-    Answer { outcome: Outcome::Refused, ..Answer::ignored(Some(app.repository.clone()), objection) }
-        .into()
+    Answer { outcome: Outcome::Refused, ..Answer::ignored(objection).about(app) }.into()
 }

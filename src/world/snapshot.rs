@@ -7,12 +7,14 @@ use jiff::Timestamp;
 use crate::model::bake::Alarm;
 use crate::model::change_set::ChangeSet;
 use crate::model::command::{Act, Choice, Command, ImageRef};
+use crate::model::config::stage::After;
 use crate::model::ecs::known::KnownServices;
 use crate::model::ecs::{Service, StoppedTask};
 use crate::model::image::{BuildLabels, Image, TagMutability, Tags};
 use crate::model::notes::ChangeNotes;
 use crate::model::promotion::Ended;
 use crate::model::stack::{EventsWanted, Stack, StackEvents};
+use crate::model::stage::{Earlier, Stage};
 use crate::model::state::{CommandRecord, State};
 use crate::model::{Commit, Digest, Tag, Token};
 
@@ -100,6 +102,9 @@ pub struct Snapshot {
     pub alarms: Option<Result<Vec<Alarm>, Unread>>,
     /// Change notes of the Git host between two commits; `None` where it knows nothing.
     pub notes: BTreeMap<(Commit, Commit), Option<ChangeNotes>>,
+    /// What the earlier app says, for an app with one; `Err` says why its configuration does not fit
+    /// this one's.
+    pub stage: Option<Result<Stage, String>>,
     /// Random hex digits from the operating system, for names that nobody can guess.
     pub nonce: String,
     /// Answers to earlier rounds of this invocation.
@@ -140,15 +145,26 @@ impl Snapshot {
             stopped: None,
             alarms: None,
             notes: BTreeMap::new(),
+            stage: None,
             nonce,
             learned: Learned::default(),
         }
     }
 
-    /// Adds the images of tags, and the tags of images, that were just read.
+    /// Adds what the earlier app says. Its image that has run long enough is this app's candidate.
+    pub fn note_earlier(&mut self, after: &After, earlier: Result<Earlier, String>) {
+        let own = self.state.as_ref();
+        let stage = earlier.map(|earlier| Stage::of(after, &earlier, own, self.at));
+        let candidate = stage.as_ref().ok().and_then(|stage| stage.candidate.as_ref());
+        self.newest = candidate.map(|candidate| candidate.digest.clone());
+        self.stage = Some(stage);
+    }
+
+    /// Adds the images of tags, and the tags of images, that were just read. The image that
+    /// `source_tag` is on is the newest; `None` where no tag says which image comes next.
     pub fn note_tags(
         &mut self,
-        source_tag: &Tag,
+        source_tag: Option<&Tag>,
         named: impl IntoIterator<Item = (Tag, Option<Digest>)>,
         of: impl IntoIterator<Item = (Digest, BTreeSet<Tag>)>,
     ) {
@@ -157,7 +173,7 @@ impl Snapshot {
             tags.insert_all_of(&digest, its);
         }
         for (tag, holder) in named {
-            if tag == *source_tag {
+            if Some(&tag) == source_tag {
                 self.newest.clone_from(&holder);
             }
             tags.insert(tag.clone(), holder);
@@ -229,6 +245,8 @@ pub enum Question {
     ChangeSet(String),
     /// The promotions that ended.
     History,
+    /// The app before this one, in its present state: always read after this app's own state.
+    Earlier(After),
     /// The stack's services that run the app's images.
     Services(ServicesWanted),
     /// The stopped tasks of these services, which say why a deployment failed.

@@ -7,7 +7,9 @@ use ecr_promoter::model::bake::Alarm;
 use ecr_promoter::model::config::App;
 use ecr_promoter::model::ecs::Service;
 use ecr_promoter::model::image::{BuildLabels, Image, Tags};
-use ecr_promoter::model::{Commit, Tag};
+use ecr_promoter::model::stage::{Earlier, check_chain};
+use ecr_promoter::model::{AppName, Commit, Tag};
+use ecr_promoter::world::Apps;
 use ecr_promoter::world::Web;
 use ecr_promoter::world::World;
 use ecr_promoter::world::snapshot::{
@@ -21,7 +23,7 @@ use super::world::Inner;
 impl Sandbox {
     /// A look that most likely finds nothing to do: what runs is known before the tags are asked
     /// for.
-    pub(super) async fn glance(&self) -> Result<Snapshot, Error> {
+    pub(super) async fn glance(&self, app: &App) -> Result<Snapshot, Error> {
         let at = self.world.get().now;
         let state = self.call("GetItem state", |w| w.state.clone());
         let stack = self.call("DescribeStacks", |w| w.stack());
@@ -38,12 +40,12 @@ impl Sandbox {
             stack: Some(stack),
             ..Snapshot::at(at, nonce_for_names)
         };
-        seen.note_tags(&tag("latest"), holders, []);
+        seen.note_tags(app.candidate_tag(), holders, []);
         Ok(seen)
     }
 
     /// Everything that a command or a push may need.
-    pub(super) async fn look(&self, subject: &Subject) -> Result<Snapshot, Error> {
+    pub(super) async fn look(&self, app: &App, subject: &Subject) -> Result<Snapshot, Error> {
         let at = self.now();
         let state = self.call("GetItem state", |w| w.state.clone());
         let command = async {
@@ -85,7 +87,7 @@ impl Sandbox {
             stack: Some(stack),
             tags: Some(tags),
             mutability: Some(mutability),
-            newest,
+            newest: newest.filter(|_| app.candidate_tag().is_some()),
             images,
             ..seen
         })
@@ -117,7 +119,7 @@ impl Sandbox {
             Question::Tags(TagsWanted { named, of }) => {
                 let ask = |w: &mut Inner| (w.holders(named), w.tags_of_each(of));
                 let (named, of) = self.call("Tags", ask).await?;
-                seen.note_tags(&tag("latest"), named, of);
+                seen.note_tags(app.candidate_tag(), named, of);
             }
             Question::Mutability => {
                 seen.mutability = Some(self.call("DescribeRepositories", |w| w.mutability()).await?)
@@ -147,6 +149,23 @@ impl Sandbox {
             Question::History => {
                 seen.history =
                     Some(self.call("Query", |w| w.history.values().rev().cloned().collect()).await?)
+            }
+            Question::Earlier(after) => {
+                let apps = self.known_apps().await?;
+                let find = |name: &AppName| {
+                    apps.iter().find(|(its, _)| its == name).map(|(_, app)| app.as_ref().ok())
+                };
+                let earlier = match check_chain(app, find) {
+                    Ok(()) => {
+                        let read = |w: &mut Inner| Earlier {
+                            state: w.state.as_ref().map(|(state, _)| state.clone()),
+                            history: w.history.values().rev().cloned().collect(),
+                        };
+                        Ok(self.of(&after.app).call("Query stage", read).await?)
+                    }
+                    Err(problem) => Err(problem),
+                };
+                seen.note_earlier(after, earlier);
             }
         }
         Ok(())

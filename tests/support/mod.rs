@@ -8,6 +8,7 @@ pub(crate) mod ecs;
 mod images;
 mod looks;
 mod notices;
+mod parted;
 mod sandbox;
 mod stack;
 mod table;

@@ -2,9 +2,10 @@
 //! may run, and where a fault may come.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::LazyLock;
 use std::task::Poll;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use ecr_promoter::model::known_apps::{KnownApps, Unfinished};
 use ecr_promoter::model::session::Session;
 use ecr_promoter::model::stack::{EventsWanted, Stack, StackEvents};
 use ecr_promoter::model::state::State;
-use ecr_promoter::model::{Repository, RequestId, SessionId};
+use ecr_promoter::model::{AppName, Repository, RequestId, SessionId};
 use ecr_promoter::settings::Secret;
 use ecr_promoter::slack::team::Installation;
 use ecr_promoter::world::action::Action;
@@ -45,9 +46,14 @@ impl Memory {
         run(self.handler(payload.clone(), request_id)).expect("the sandbox lives")
     }
 
+    /// Delivers a payload to a new sandbox, which may die of a fault.
+    pub(crate) fn invoke_or_die(&self, payload: &Value) -> Option<Result<Value, Error>> {
+        run(self.handler(payload.clone(), "request"))
+    }
+
     /// What a handler sees of it.
     pub(crate) fn sandbox(&self) -> impl Web + use<> {
-        Sandbox { world: self.clone(), died: Cell::new(false) }
+        Sandbox::new(self.clone())
     }
 
     /// A handler's future; `Ready(None)` if its sandbox died.
@@ -59,7 +65,7 @@ impl Memory {
         let world = self.clone();
         let request_id = request_id.to_owned();
         async move {
-            let sandbox = Sandbox { world: world.clone(), died: Cell::new(false) };
+            let sandbox = Sandbox::new(world.clone());
             let invocation = Invocation::new(
                 request_id,
                 "arn:aws:lambda:us-east-1:012345678912:function:promoter",
@@ -82,7 +88,20 @@ impl Memory {
 /// One sandbox of the function: what [`World`] is to its handler.
 pub(super) struct Sandbox {
     pub(super) world: Memory,
-    died: Cell<bool>,
+    died: Rc<Cell<bool>>,
+    /// The app that the calls are about.
+    app: Option<AppName>,
+}
+
+impl Sandbox {
+    fn new(world: Memory) -> Self {
+        Self { world, died: Rc::default(), app: None }
+    }
+
+    /// The same sandbox, whose calls are about this app.
+    pub(super) fn of(&self, app: &AppName) -> Self {
+        Self { world: self.world.clone(), died: self.died.clone(), app: Some(app.clone()) }
+    }
 }
 
 impl Sandbox {
@@ -103,7 +122,11 @@ impl Sandbox {
             inner.now += SignedDuration::from_millis(20);
             let index = inner.calls.len() - 1;
             let fault = inner.fault.filter(|(at, _)| *at == index).map(|(_, fault)| fault);
-            (fault, (fault != Some(Fault::Before)).then(|| effect(&mut inner)))
+            let before = inner.turned_to();
+            inner.turn_to(self.app.as_ref().unwrap_or(&before));
+            let result = (fault != Some(Fault::Before)).then(|| effect(&mut inner));
+            inner.turn_to(&before);
+            (fault, result)
         };
         match (fault, result) {
             (None, Some(result)) => Ok(result),
@@ -137,19 +160,30 @@ impl World for Sandbox {
         self.world.get().now
     }
 
-    async fn observe(&self, _: &App, subject: &Subject) -> Result<Snapshot, Error> {
-        if subject.is_routine { self.glance().await } else { self.look(subject).await }
+    async fn observe(&self, app: &App, subject: &Subject) -> Result<Snapshot, Error> {
+        let of = self.of(&app.name);
+        if subject.is_routine { of.glance(app).await } else { of.look(app, subject).await }
     }
 
     async fn read(&self, app: &App, question: &Question, seen: &mut Snapshot) -> Result<(), Error> {
-        self.answer(app, question, seen).await
+        self.of(&app.name).answer(app, question, seen).await
     }
 
-    async fn app_now(&self, repository: &Repository) -> Result<Option<App>, Error> {
-        self.app(repository).await
+    async fn app_now(&self, app: &AppName) -> Result<Option<App>, Error> {
+        self.app(app).await
     }
 
-    async fn apply(&self, _: &App, action: &Action, version: &Version) -> Result<Applied, Error> {
+    async fn apply(&self, app: &App, action: &Action, version: &Version) -> Result<Applied, Error> {
+        self.of(&app.name).carry_out(action, version).await
+    }
+
+    async fn pause(&self, _: u32) {
+        yield_now().await;
+    }
+}
+
+impl Sandbox {
+    async fn carry_out(&self, action: &Action, version: &Version) -> Result<Applied, Error> {
         match action {
             Action::SaveState(records) | Action::MarkTold(records) => {
                 // A condition that failed on one's own first try is a success: the real world knows
@@ -187,66 +221,82 @@ impl World for Sandbox {
         }
     }
 
-    async fn pause(&self, _: u32) {
-        yield_now().await;
+    /// The app of this name, if it has a configuration.
+    fn configured(&self, name: &AppName) -> Option<Result<App, ConfigError>> {
+        let world = self.world.get();
+        let config = match world.others.get(name) {
+            Some((config, _)) => config,
+            None if world.turned_to() == *name => &world.config,
+            None => world.parts.get(name)?.config(),
+        };
+        (!config.is_null()).then(|| parsed(name, config))
+    }
+
+    /// All apps, by name.
+    fn all_configured(&self) -> Vec<(AppName, Result<App, Error>)> {
+        let names: BTreeSet<AppName> = {
+            let world = self.world.get();
+            let names = world.others.keys().chain(world.parts.keys()).cloned();
+            names.chain([world.turned_to()]).collect()
+        };
+        let app = |name: AppName| {
+            let app = self.configured(&name)?.map_err(Error::from);
+            Some((name, app))
+        };
+        names.into_iter().filter_map(app).collect()
     }
 }
 
 impl Apps for Sandbox {
-    fn source(&self, repository: &Repository) -> String {
+    fn source(&self, repository: &AppName) -> String {
         format!("/ecr-promoter/apps/{repository}")
     }
 
-    async fn app(&self, repository: &Repository) -> Result<Option<App>, Error> {
-        let config = self.call("GetParameter", |w| w.config.clone()).await?;
-        if let Some((config, _)) = self.world.get().others.get(repository) {
-            return Ok(Some(parsed(repository, config)?));
-        }
-        if repository.as_str() != "web" {
-            return Ok(None);
-        }
-        Ok(Some(parsed(repository, &config)?))
+    async fn app(&self, name: &AppName) -> Result<Option<App>, Error> {
+        self.call("GetParameter", |_| ()).await?;
+        Ok(self.configured(name).transpose()?)
     }
 
-    async fn apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error> {
-        let config = self.call("GetParametersByPath", |w| w.config.clone()).await?;
+    async fn apps(&self) -> Result<Vec<(AppName, Result<App, Error>)>, Error> {
+        self.call("GetParametersByPath", |_| ()).await?;
         if self.world.get().list_never_ends {
             std::future::pending().await
         }
-        if config.is_null() {
-            return Ok(Vec::new());
-        }
-        let web: Repository = "web".parse().expect("a repository");
-        let app = parsed(&web, &config).map_err(Error::from);
-        let parse = |(name, (config, _)): (&Repository, &(Value, Option<State>))| {
-            (name.clone(), parsed(name, config).map_err(Error::from))
-        };
-        let others: Vec<_> = self.world.get().others.iter().map(parse).collect();
-        Ok(std::iter::once((web, app)).chain(others).collect())
+        Ok(self.all_configured())
     }
 
-    async fn known_apps(&self) -> Result<Vec<(Repository, Result<App, Error>)>, Error> {
+    async fn apps_of(
+        &self,
+        repository: &Repository,
+    ) -> Result<Vec<(AppName, Result<App, Error>)>, Error> {
+        self.call("GetParametersByPath", |_| ()).await?;
+        let is_its = |(name, app): &(AppName, Result<App, Error>)| match app {
+            Ok(app) => app.repository == *repository,
+            Err(_) => name.repository().as_ref() == Some(repository),
+        };
+        Ok(self.all_configured().into_iter().filter(is_its).collect())
+    }
+
+    async fn known_apps(&self) -> Result<Vec<(AppName, Result<App, Error>)>, Error> {
         self.apps().await
     }
 
-    async fn state(&self, _: &Repository) -> Result<Option<State>, Error> {
-        self.call("GetItem state", |w| w.state.as_ref().map(|(state, _)| state.clone())).await
+    async fn state(&self, name: &AppName) -> Result<Option<State>, Error> {
+        let read = |w: &mut Inner| w.state.as_ref().map(|(state, _)| state.clone());
+        self.of(name).call("GetItem state", read).await
     }
 
     async fn states(
         &self,
-        repositories: &[Repository],
-    ) -> Result<BTreeMap<Repository, Result<State, Error>>, Error> {
+        names: &[AppName],
+    ) -> Result<BTreeMap<AppName, Result<State, Error>>, Error> {
         let read = |w: &mut Inner| {
-            let state = |name: &Repository| match w.others.get(name) {
+            let state = |name: &AppName| match w.others.get(name) {
                 Some((_, state)) => state.clone(),
-                None => w
-                    .state
-                    .as_ref()
-                    .filter(|_| name.as_str() == "web")
-                    .map(|(state, _)| state.clone()),
+                None if w.turned_to() == *name => w.state.as_ref().map(|(state, _)| state.clone()),
+                None => w.parts.get(name)?.state().cloned(),
             };
-            repositories.iter().filter_map(|name| Some((name.clone(), Ok(state(name)?)))).collect()
+            names.iter().filter_map(|name| Some((name.clone(), Ok(state(name)?)))).collect()
         };
         self.call("BatchGetItem", read).await
     }
@@ -364,8 +414,8 @@ impl Web for Sandbox {
 
 /// The app of this configuration. The last one is kept: the simulations read the same one a million
 /// times.
-fn parsed(repository: &Repository, config: &Value) -> Result<App, ConfigError> {
-    type Parsed = (Repository, Value, Result<App, ConfigError>);
+fn parsed(repository: &AppName, config: &Value) -> Result<App, ConfigError> {
+    type Parsed = (AppName, Value, Result<App, ConfigError>);
     thread_local! {
         static LAST: RefCell<Option<Parsed>> = const { RefCell::new(None) };
     }

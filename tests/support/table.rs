@@ -29,10 +29,7 @@ impl Inner {
         if let Some(request) = &records.request {
             self.asked.insert(
                 request.id.clone(),
-                RequestIndex {
-                    repository: "web".parse().expect("a name"),
-                    digest: request.digest.clone(),
-                },
+                RequestIndex { app: self.turned_to(), digest: request.digest.clone() },
             );
         }
         self.nonces += 1;

@@ -18,7 +18,7 @@ use ecr_promoter::model::promotion::Ended;
 use ecr_promoter::model::session::Session;
 use ecr_promoter::model::stack::StackEvent;
 use ecr_promoter::model::state::{CommandRecord, State};
-use ecr_promoter::model::{Digest, Repository, RequestId, SessionId, Tag};
+use ecr_promoter::model::{AppName, Digest, RequestId, SessionId, Tag};
 use ecr_promoter::slack::team::Installation;
 use ecr_promoter::world::NotUpdated;
 use ecr_promoter::world::snapshot::Unread;
@@ -26,6 +26,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::change_sets::MadeChangeSet;
+use super::parted::Part;
 use super::payloads::tag;
 use super::slack::{SIGNING_SECRET, TEAM};
 use super::stack::OtherStack;
@@ -109,7 +110,12 @@ pub(crate) struct Inner {
     pub(crate) environment: Option<String>,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     /// Further apps, which nobody pushes to: their configuration and their state.
-    pub(crate) others: BTreeMap<Repository, (Value, Option<State>)>,
+    pub(crate) others: BTreeMap<AppName, (Value, Option<State>)>,
+    /// Apps with stacks of their own, and the one of them that the fields are of; `web` at first.
+    pub(super) parts: BTreeMap<AppName, Part>,
+    pub(super) turned_to: Option<String>,
+    /// The tags in the registry that the app's stack pulls from.
+    pub(crate) replica: BTreeMap<Tag, Digest>,
     pub(crate) list_never_ends: bool,
     /// What each request is about.
     pub(crate) asked: BTreeMap<RequestId, RequestIndex>,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ecr_promoter::event::payload::parse;
 use ecr_promoter::event::{Event, Invocation};
 use ecr_promoter::function_url::Request;
+use ecr_promoter::model::place::Place;
 use ecr_promoter::slack::signature::{TIMESTAMP, signed};
 use ecr_promoter::slack::{interaction, slash};
 use secrecy::SecretString;
@@ -128,6 +129,11 @@ fn a_feature_that_is_off_has_no_rule() {
     assert_eq!(deployed([]).parameter("WatchAlarms"), "false");
 }
 
+/// Where the events of `events/` come from.
+fn home() -> Place {
+    Place { account: Some("012345678912".to_owned()), region: Some("us-east-1".to_owned()) }
+}
+
 #[test]
 fn what_these_rules_let_through_is_understood() {
     let invocation = Invocation::new("request".to_owned(), "", jiff::Timestamp::UNIX_EPOCH);
@@ -137,11 +143,11 @@ fn what_these_rules_let_through_is_understood() {
     };
     for name in through("ServiceChangeRule", &deployed([])) {
         let service = "arn:aws:ecs:us-east-1:012345678912:service/production/web".to_owned();
-        assert_eq!(understood(&name), Event::ServiceChanged { service }, "{name}");
+        assert_eq!(understood(&name), Event::ServiceChanged { service, at: home() }, "{name}");
     }
     for name in through("AlarmChangeRule", &deployed([("WatchAlarms", "true")])) {
         let alarm = "web-5xx".to_owned();
-        assert_eq!(understood(&name), Event::AlarmChanged { alarm }, "{name}");
+        assert_eq!(understood(&name), Event::AlarmChanged { alarm, at: home() }, "{name}");
     }
 }
 

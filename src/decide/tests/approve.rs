@@ -49,11 +49,12 @@ pub(super) fn command(act: Act, from: From) -> Trigger {
             })),
         ),
     };
-    let repository = "web".parse().expect("valid");
+    let app = "web".parse().expect("valid");
     Trigger::Command(Command {
         id: "1".to_owned(),
         act,
-        repository,
+        app,
+        names_repository: false,
         by: "somebody".to_owned(),
         via,
         slack,
@@ -95,7 +96,7 @@ pub(super) fn request(progress: Progress) -> ApprovalRequest {
         expires_at: seen().at + jiff::SignedDuration::from_hours(72),
         why: "mode".to_owned(),
         changes: Vec::new(),
-        repository: None,
+        app: None,
         shown_changes: None,
         policy: None,
         votes: is_decided.then_some(vote).into_iter().collect(),

@@ -5,6 +5,7 @@ pub(super) const EXAMPLE: &str = r#"{"stack": "web"}"#;
 
 /// A correct value of each key, for errors about that key.
 pub(super) const EXAMPLES: &[(&str, &str)] = &[
+    ("repository", r#""web""#),
     ("stack", r#""web""#),
     ("parameter", r#""ProductionTag""#),
     ("capabilities", r#"["CAPABILITY_AUTO_EXPAND"]"#),
@@ -29,6 +30,14 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("bake.minutes", "60"),
     ("bake.alarms", r#"["web-5xx"]"#),
     ("bake.on_alarm", r#""rollback""#),
+    ("after", r#"{"app": "web-staging", "soak_minutes": 60}"#),
+    ("after.app", r#""web-staging""#),
+    ("after.soak_minutes", "60"),
+    ("target", r#"{"role": "arn:aws:iam::222222222222:role/ecr-promoter-target"}"#),
+    ("target.role", r#""arn:aws:iam::222222222222:role/ecr-promoter-target""#),
+    ("target.external_id", r#""acme-7f3a""#),
+    ("target.region", r#""eu-west-1""#),
+    ("target.registry", r#""111111111111.dkr.ecr.eu-west-1.amazonaws.com""#),
     ("repository_url", r#""https://github.com/acme/web""#),
 ];
 

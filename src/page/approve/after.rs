@@ -34,7 +34,7 @@ pub(super) fn page(status: u16, asked: &Asked<'_>, said: Option<&str>) -> Respon
         div class="head" {
             div {
                 p class={ "tag " (tone.class()) } { (drawn) (tag) }
-                h1 { (app.repository) " " (image.words()) " " (title) }
+                h1 { (app.name) " " (image.words()) " " (title) }
                 @if let Some(subject) = image.subject() { p class="lead-in" { (subject) } }
                 @if !words.is_empty() { p class="lead-in" { (prose(&words, LONG)) } }
             }
@@ -50,7 +50,7 @@ pub(super) fn page(status: u16, asked: &Asked<'_>, said: Option<&str>) -> Respon
             (asked.in_full())
         }
     };
-    let title = format!("{} {} {title}", app.repository, image.words());
+    let title = format!("{} {} {title}", app.name, image.words());
     let refresh = (is_moving && !asked.is_still).then(|| asked.address.to_owned());
     let frame = Frame { worst: Some(tone), refresh, ..Frame::slim(place, *now) };
     frame.page(status, &title, &content)
@@ -199,7 +199,7 @@ fn if_wrong(asked: &Asked<'_>) -> Markup {
                 @if is_sent {
                     "Until it is done, " (before.chip()) " keeps serving. "
                 }
-                "To stop it, write " code { "/promote " (command) " " (app.repository) }
+                "To stop it, write " code { "/promote " (command) " " (app.name) }
                 " in Slack, or open the board."
             }
         }

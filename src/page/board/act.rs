@@ -42,15 +42,15 @@ pub fn confirm(question: &Question<'_>, verb: Verb, digest: Option<&Digest>) -> 
     let Question { viewer, place, app, seen, rights, .. } = question;
     let image = subject(question, verb, digest);
     let what = match &image {
-        Some(image) => format!("{} {}", app.repository, image.words()),
-        None => app.repository.to_string(),
+        Some(image) => format!("{} {}", app.name, image.words()),
+        None => app.name.to_string(),
     };
     let title = format!("{} {what}?", verb.label());
     let refusal = rights.objection(verb);
     let content = html! {
         div class="head" {
             div {
-                (viewer.crumb(Some(&app.repository)))
+                (viewer.crumb(Some(&app.name)))
                 h1 { (title) }
                 p class="lead-in" { (sentence(&consequence(question, verb, digest))) }
             }
@@ -99,7 +99,7 @@ fn form(question: &Question<'_>, verb: Verb, image: Option<&Named>) -> Markup {
     let Question { viewer, app, once, .. } = question;
     let label = match image {
         Some(image) => format!("{} {}", verb.label(), image.words()),
-        None => format!("{} {}", verb.label(), app.repository),
+        None => format!("{} {}", verb.label(), app.name),
     };
     html! {
         form class="card" method="post" {
@@ -114,7 +114,7 @@ fn form(question: &Question<'_>, verb: Verb, image: Option<&Named>) -> Markup {
             }
             div class="acts one" {
                 button type="submit" class=(verb.class()) { (label) }
-                a class="btn" href=(viewer.app(&app.repository)) { "Go back without changes" }
+                a class="btn" href=(viewer.app(&app.name)) { "Go back without changes" }
             }
         }
     }

@@ -11,7 +11,7 @@ use maud::html;
 
 use super::{STILL, Viewer, is_under_way, objection};
 use crate::function_url::Response;
-use crate::model::Repository;
+use crate::model::AppName;
 use crate::model::stack::Phase;
 use crate::page::condition::{self, Condition, Kind, worst};
 use crate::page::frame::{Frame, Place, Width};
@@ -23,7 +23,7 @@ pub use sight::Sight;
 pub fn unusable(
     viewer: &Viewer<'_>,
     place: &Place,
-    repository: &Repository,
+    repository: &AppName,
     trouble: &str,
 ) -> Response {
     let condition = condition::of(Err(trouble), Ok(None), viewer.now);
@@ -49,12 +49,12 @@ pub fn app(sight: &Sight<'_>) -> Response {
     let is_under_way = is_busy || state.is_some_and(is_under_way);
     let condition = sight.condition();
     let (next, way, now) = (next::part(sight), way::parts(sight), now::part(sight));
-    let own = viewer.app(&app.repository);
+    let own = viewer.app(&app.name);
     let content = html! {
         div class="head" {
             div {
                 (viewer.crumb(None))
-                h1 { (app.repository) }
+                h1 { (app.name) }
                 p class="meta" {
                     (viewer.pause(is_under_way, &own, &format!("{own}?{}", STILL)))
                 }
@@ -82,10 +82,10 @@ pub fn app(sight: &Sight<'_>) -> Response {
         refresh: viewer.refresh(is_under_way),
         ..viewer.frame(place, Width::Middle)
     };
-    frame.page(200, &title(&app.repository, &condition), &content)
+    frame.page(200, &title(&app.name, &condition), &content)
 }
 
-fn title(repository: &Repository, condition: &Condition) -> String {
+fn title(repository: &AppName, condition: &Condition) -> String {
     // The seconds and the names stand on the page.
     let word = match condition.kind {
         Kind::Held => "held",

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::filter::{Filter, LONGEST_TEXT, STATE, TEXT};
 use super::{STILL, Viewer, is_under_way};
 use crate::function_url::Response;
-use crate::model::Repository;
+use crate::model::AppName;
 use crate::model::config::App;
 use crate::model::stack::{Phase, Stack, StackEvents};
 use crate::model::state::State;
@@ -23,7 +23,7 @@ mod empty;
 /// One app of the list.
 pub struct Row {
     /// Its name.
-    pub repository: Repository,
+    pub repository: AppName,
     /// Its configuration, or why it cannot be used.
     pub app: Result<App, String>,
     /// What is remembered about it, or why that cannot be read.

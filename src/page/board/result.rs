@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::Viewer;
 use super::verb::Verb;
 use crate::function_url::Response;
-use crate::model::Repository;
+use crate::model::AppName;
 use crate::model::answer::{Answer, Outcome};
 use crate::page::commits::{Named, in_full};
 use crate::page::frame::{Frame, Place, Width};
@@ -19,7 +19,7 @@ pub fn result(
     place: &Place,
     status: u16,
     answer: &Answer,
-    (repository, verb): (&Repository, Verb),
+    (repository, verb): (&AppName, Verb),
 ) -> Response {
     let (tone, symbol, words) = outcome(answer.outcome, verb);
     let image = answer.digest.as_ref().map(|digest| {
@@ -55,7 +55,7 @@ pub fn unfinished(
     viewer: &Viewer<'_>,
     place: &Place,
     status: u16,
-    (repository, verb): (&Repository, Verb),
+    (repository, verb): (&AppName, Verb),
     words: &str,
 ) -> Response {
     let title = format!("{repository}: {}", verb.label());
@@ -71,7 +71,7 @@ pub fn unfinished(
     viewer.frame(place, Width::Slim).page(status, &title, &content)
 }
 
-fn way_on(viewer: &Viewer<'_>, repository: &Repository) -> Markup {
+fn way_on(viewer: &Viewer<'_>, repository: &AppName) -> Markup {
     html! {
         p class="acts" {
             a class="btn" href=(viewer.app(repository)) { "Follow " (repository) }

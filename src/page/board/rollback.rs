@@ -41,7 +41,7 @@ pub enum Lead<'a> {
 /// The page. The promotion that is under way, if there is one, is what the rollback leaves.
 pub fn confirm(question: &Question<'_>, lead: &Lead<'_>) -> Response {
     let Question { viewer, place, app, seen, rights, .. } = question;
-    let repository = &app.repository;
+    let repository = &app.name;
     let refusal = rights.objection(Verb::RollBack);
     let from = from(question);
     let title = match lead {
@@ -286,7 +286,7 @@ fn form(question: &Question<'_>, from: Option<&From<'_>>, lead: &Lead<'_>) -> Ma
             input type="hidden" name=(ONCE) value=(once);
             div class="acts one" {
                 button type="submit" class="stop" { (label) }
-                a class="btn" href=(viewer.app(&app.repository)) { (keep) }
+                a class="btn" href=(viewer.app(&app.name)) { (keep) }
             }
             @if let Some(to) = to {
                 (in_full(commit_of(app, seen, to).as_ref(), None, Some(to), &[]))

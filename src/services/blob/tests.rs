@@ -6,7 +6,7 @@ use super::{MOST_BYTES, is_trusted};
 use crate::error::Error;
 use crate::model::image::Image;
 use crate::model::{Commit, Digest};
-use crate::samples::{COMMIT, OTHER_COMMIT, web};
+use crate::samples::{COMMIT, OTHER_COMMIT, repository};
 use crate::services::wire::ecr::{OCI, ask, batch_get_image, images, row};
 use crate::services::wire::{Recording, answer, connect, denied, json_error, ok, ok_json, replay};
 
@@ -82,7 +82,8 @@ fn get(url: &str) -> Request<SdkBody> {
 }
 
 async fn label(recordings: Vec<Recording>, image: &Image) -> Result<Option<Commit>, Error> {
-    let labels = replay(recordings, async |clients| clients.labels(&web(), image).await).await?;
+    let labels =
+        replay(recordings, async |clients| clients.labels(&repository(), image).await).await?;
     Ok(labels.revision)
 }
 
@@ -137,7 +138,9 @@ async fn the_emulators_own_address_is_fetched() {
         (get(url), ok(config.clone())),
     ]);
     clients.settings.endpoint_url = Some("http://127.0.0.1:4566".to_owned());
-    assert!(clients.labels(&web(), &image_of(&config)).await.expect("read").revision.is_some());
+    assert!(
+        clients.labels(&repository(), &image_of(&config)).await.expect("read").revision.is_some()
+    );
     wire.relaxed_requests_match();
 }
 

@@ -10,7 +10,7 @@ use super::if_unchanged;
 use crate::error::Error;
 use crate::model::approval::{ApprovalRequest, RequestIndex};
 use crate::model::session::Session;
-use crate::model::{Repository, RequestId, SessionId};
+use crate::model::{AppName, RequestId, SessionId};
 use crate::services::clients::Clients;
 use crate::world::Applied;
 use crate::world::snapshot::Version;
@@ -46,11 +46,11 @@ impl Clients {
     /// approved, so that a click on an old button still gets an answer.
     pub(super) fn put_asked(
         &self,
-        repository: &Repository,
+        app: &AppName,
         request: &ApprovalRequest,
         nonce: &str,
     ) -> Result<PutBuilder, Error> {
-        let asked = RequestIndex { repository: repository.clone(), digest: request.digest.clone() };
+        let asked = RequestIndex { app: app.clone(), digest: request.digest.clone() };
         let expires_at = request.expires_at.as_second() + ASKED_DAYS * 24 * 60 * 60;
         let put = self.put(&asked_partition(&request.id), ASKED, &asked, nonce)?;
         Ok(put.item("expires_at", AttributeValue::N(expires_at.to_string())))

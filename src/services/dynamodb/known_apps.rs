@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{if_unchanged, nonce_of, read, unreadable};
 use crate::error::Error;
-use crate::model::Repository;
+use crate::model::AppName;
 use crate::model::known_apps::{KnownApps, Trouble, Unfinished};
 use crate::services::clients::Clients;
 use crate::world::Applied;
@@ -29,7 +29,7 @@ const UNFINISHED: &str = "#unfinished";
 /// One item of the roster. It holds the whole roster, unless there are thousands of apps.
 #[derive(Serialize, Deserialize)]
 struct Part {
-    apps: BTreeMap<Repository, Option<Trouble>>,
+    apps: BTreeMap<AppName, Option<Trouble>>,
     /// The number of items of the roster. Only the first item has it.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     parts: usize,

@@ -10,8 +10,9 @@ use futures_util::future::try_join_all;
 
 use super::{if_unchanged, read, unreadable};
 use crate::error::Error;
-use crate::model::Repository;
+use crate::model::AppName;
 use crate::model::promotion::Ended;
+use crate::model::stage::Earlier;
 use crate::model::state::{CommandRecord, State};
 use crate::services::clients::Clients;
 use crate::services::failure::failed;
@@ -34,28 +35,25 @@ impl Clients {
     /// Reads an app's state and its version.
     pub(in super::super) async fn versioned_state(
         &self,
-        repository: &Repository,
+        app: &AppName,
     ) -> Result<(Option<State>, Version), Error> {
-        let (state, version) = self.versioned(repository.as_str(), STATE).await?.unzip();
+        let (state, version) = self.versioned(app.as_str(), STATE).await?.unzip();
         Ok((state, version.unwrap_or_default()))
     }
 
     /// Reads the states of these apps, 100 in one call.
     pub(in super::super) async fn read_states(
         &self,
-        repositories: &[Repository],
-    ) -> Result<BTreeMap<Repository, Result<State, Error>>, Error> {
-        let reads = repositories.chunks(BATCH).map(|batch| self.batch(batch));
+        apps: &[AppName],
+    ) -> Result<BTreeMap<AppName, Result<State, Error>>, Error> {
+        let reads = apps.chunks(BATCH).map(|batch| self.batch(batch));
         Ok(try_join_all(reads).await?.into_iter().flatten().collect())
     }
 
-    async fn batch(
-        &self,
-        repositories: &[Repository],
-    ) -> Result<Vec<(Repository, Result<State, Error>)>, Error> {
+    async fn batch(&self, apps: &[AppName]) -> Result<Vec<(AppName, Result<State, Error>)>, Error> {
         let resource = || format!("items `{STATE}` in table `{}`", self.settings.state_table);
-        let keys = repositories.iter().map(|repository| {
-            let key = [("app", repository.to_string()), ("item", STATE.to_owned())];
+        let keys = apps.iter().map(|app| {
+            let key = [("app", app.to_string()), ("item", STATE.to_owned())];
             key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value))).into()
         });
         let asked =
@@ -75,7 +73,7 @@ impl Clients {
                 let app = item
                     .get("app")
                     .and_then(|app| app.as_s().ok())
-                    .and_then(|app| app.parse::<Repository>().ok());
+                    .and_then(|app| app.parse::<AppName>().ok());
                 let app = app.ok_or_else(|| unreadable(resource(), &"an item has no app"))?;
                 let state = read(app.as_str(), STATE, item);
                 states.push((app, state));
@@ -92,25 +90,57 @@ impl Clients {
     /// Reads the record of a command that was carried out before.
     pub(in super::super) async fn command(
         &self,
-        repository: &Repository,
+        app: &AppName,
         id: Option<&str>,
     ) -> Result<Option<CommandRecord>, Error> {
         let Some(id) = id else { return Ok(None) };
-        self.record(repository.as_str(), &command_key(id)).await
+        self.record(app.as_str(), &command_key(id)).await
+    }
+
+    /// Reads an app's state and its last promotions that ended, newest first, in one call: the sort
+    /// key `state` comes right after the keys of the history.
+    pub(in super::super) async fn state_and_history(
+        &self,
+        app: &AppName,
+    ) -> Result<Earlier, Error> {
+        let resource = || self.resource(app.as_str(), "history#");
+        let query = self
+            .dynamodb
+            .query()
+            .table_name(&self.settings.state_table)
+            .key_condition_expression("app = :app AND #item BETWEEN :history AND :state")
+            .expression_attribute_names("#item", "item")
+            .expression_attribute_values(":app", AttributeValue::S(app.to_string()))
+            .expression_attribute_values(":history", AttributeValue::S("history#".to_owned()))
+            .expression_attribute_values(":state", AttributeValue::S(STATE.to_owned()))
+            .scan_index_forward(false)
+            .consistent_read(true)
+            .limit(1 + HISTORY as i32);
+        let answer = self.patiently("dynamodb:Query", || query.clone().send()).await;
+        let answer = answer.map_err(|error| failed("dynamodb:Query", resource(), &error))?;
+        let mut earlier = Earlier { state: None, history: Vec::new() };
+        for item in answer.items.unwrap_or_default() {
+            let key = item.get("item").and_then(|key| key.as_s().ok()).cloned();
+            match key.as_deref() {
+                Some(STATE) => earlier.state = Some(read(app.as_str(), STATE, item)?),
+                Some(key) if key.starts_with("history#") => {
+                    earlier.history.push(read(app.as_str(), "history#", item)?);
+                }
+                Some(_) | None => {}
+            }
+        }
+        Ok(earlier)
     }
 
     /// Reads the last promotions that ended, newest first.
-    pub(in super::super) async fn history(
-        &self,
-        repository: &Repository,
-    ) -> Result<Vec<Ended>, Error> {
+    pub(in super::super) async fn history(&self, app: &AppName) -> Result<Vec<Ended>, Error> {
         let mut pages = self
             .dynamodb
             .query()
             .table_name(&self.settings.state_table)
             .key_condition_expression("app = :app AND begins_with(#item, :history)")
             .expression_attribute_names("#item", "item")
-            .expression_attribute_values(":app", AttributeValue::S(repository.to_string()))
+            .expression_attribute_values(":app", AttributeValue::S(app.to_string()))
             .expression_attribute_values(":history", AttributeValue::S("history#".to_owned()))
             .scan_index_forward(false)
             .consistent_read(true)
@@ -123,9 +153,9 @@ impl Clients {
             && let Some(item) = pages.next().await
         {
             let item = item.map_err(|error| {
-                failed("dynamodb:Query", self.resource(repository.as_str(), "history#"), &error)
+                failed("dynamodb:Query", self.resource(app.as_str(), "history#"), &error)
             })?;
-            ended.push(read(repository.as_str(), "history#", item)?);
+            ended.push(read(app.as_str(), "history#", item)?);
         }
         Ok(ended)
     }
@@ -134,28 +164,28 @@ impl Clients {
     /// been carried out before.
     pub(in super::super) async fn save(
         &self,
-        repository: &Repository,
+        app: &AppName,
         records: &Records,
         version: &Version,
     ) -> Result<Applied, Error> {
         let nonce = (self.nonce)()?;
         let mut puts = Vec::new();
         if let Some(state) = &records.state {
-            puts.push(if_unchanged(self.put(repository.as_str(), STATE, state, &nonce)?, version));
+            puts.push(if_unchanged(self.put(app.as_str(), STATE, state, &nonce)?, version));
         }
         if let Some(request) = &records.request {
-            puts.push(self.put_asked(repository, request, &nonce)?);
+            puts.push(self.put_asked(app, request, &nonce)?);
         }
         for ended in &records.history {
             puts.push(self.put(
-                repository.as_str(),
+                app.as_str(),
                 &format!("history#{:010}", ended.number),
                 ended,
                 &nonce,
             )?);
         }
         if let Some(command) = &records.command {
-            let put = self.put_command(repository, command, &nonce)?;
+            let put = self.put_command(app, command, &nonce)?;
             puts.push(
                 put.condition_expression(
                     "attribute_not_exists(app) OR attribute_not_exists(answer)",
@@ -165,7 +195,7 @@ impl Clients {
                 ),
             );
         }
-        let resource = self.resource(repository.as_str(), STATE);
+        let resource = self.resource(app.as_str(), STATE);
         let written = self.write(puts, &nonce, &resource).await?;
         Ok(match (written, &records.state) {
             (false, _) => Applied::Conflict,
@@ -177,23 +207,23 @@ impl Clients {
     /// Stores the answer to a command with the command's id.
     pub(in super::super) async fn keep_answer(
         &self,
-        repository: &Repository,
+        app: &AppName,
         record: &CommandRecord,
     ) -> Result<Applied, Error> {
         let nonce = (self.nonce)()?;
-        let resource = self.resource(repository.as_str(), &command_key(&record.id));
-        self.write(vec![self.put_command(repository, record, &nonce)?], &nonce, &resource).await?;
+        let resource = self.resource(app.as_str(), &command_key(&record.id));
+        self.write(vec![self.put_command(app, record, &nonce)?], &nonce, &resource).await?;
         Ok(Applied::Done)
     }
 
     fn put_command(
         &self,
-        repository: &Repository,
+        app: &AppName,
         command: &CommandRecord,
         nonce: &str,
     ) -> Result<PutBuilder, Error> {
         let expires_at = command.at.as_second() + COMMAND_DAYS * 24 * 60 * 60;
-        let put = self.put(repository.as_str(), &command_key(&command.id), command, nonce)?;
+        let put = self.put(app.as_str(), &command_key(&command.id), command, nonce)?;
         Ok(put.item("expires_at", AttributeValue::N(expires_at.to_string())))
     }
 }

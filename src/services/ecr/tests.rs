@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::error::Error;
 use crate::model::Digest;
-use crate::samples::web;
+use crate::samples::repository;
 use crate::services::wire::ecr::{
     MANIFEST, MEDIA_TYPE, batch_get_image, describe_images, image, images, row,
 };
@@ -19,7 +19,7 @@ async fn an_image_is_read_by_digest_with_the_bytes_as_they_are() {
     ];
     let asked = batch_get_image(&json!([{ "imageDigest": image.digest }]));
     let found = replay([(asked, images(&rows, &[]))], async |clients| {
-        clients.image(&web(), &image.digest).await
+        clients.image(&repository(), &image.digest).await
     })
     .await;
     assert_eq!(found.expect("read"), Ok(image));
@@ -30,9 +30,10 @@ async fn other_bytes_than_those_of_the_digest_are_an_error() {
     let digest = Digest::of(b"other bytes");
     let asked = batch_get_image(&json!([{ "imageDigest": digest }]));
     let answer = images(&[row(&digest, None, MANIFEST, MEDIA_TYPE)], &[]);
-    let error = replay([(asked, answer)], async |clients| clients.image(&web(), &digest).await)
-        .await
-        .expect_err("other bytes");
+    let error =
+        replay([(asked, answer)], async |clients| clients.image(&repository(), &digest).await)
+            .await
+            .expect_err("other bytes");
     assert_eq!(
         error.to_string(),
         format!("manifest {digest} of `web`: ECR answered bytes with another sha256")
@@ -44,14 +45,16 @@ async fn a_denied_read_names_the_action_that_is_missing() {
     let digest = image().digest;
     let asked = batch_get_image(&json!([{ "imageDigest": digest }]));
     let recordings = [(asked, json_denied("ecr:BatchGetImage"))];
-    let result = replay(recordings, async |clients| clients.image(&web(), &digest).await).await;
+    let result =
+        replay(recordings, async |clients| clients.image(&repository(), &digest).await).await;
     assert_eq!(denied(result), ("ecr:BatchGetImage".to_owned(), "repository `web`".to_owned()));
 }
 
 async fn unavailable(answer: Response<SdkBody>) -> Result<Option<String>, Error> {
     let digest = image().digest;
     let asked = describe_images(&json!({ "imageDigest": digest }));
-    replay([(asked, answer)], async |clients| clients.unavailable(&web(), &digest).await).await
+    replay([(asked, answer)], async |clients| clients.unavailable(&repository(), &digest).await)
+        .await
 }
 
 #[tokio::test]

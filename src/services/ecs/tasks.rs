@@ -48,7 +48,7 @@ impl Clients {
         stack: &Stack,
         services: &[String],
     ) -> Vec<(String, Vec<StoppedTask>)> {
-        let source = Source::beside(&stack.id, &app.repository);
+        let source = Source::of(app, &self.home(), &stack.id);
         let each = services.iter().map(async |arn| {
             let tasks = self.tasks(arn, ecs::DesiredStatus::Stopped, 1).await;
             let tasks = tasks.inspect_err(|error| {

@@ -51,9 +51,12 @@ fn status(reason: &str) -> Status {
         by: "alice".to_owned(),
     };
     Status {
+        app: "web".parse().expect("a name"),
         repository: "web".parse().expect("a name"),
         mode: Mode::Auto,
         stack: StackStatus { name: "web".to_owned(), status: "UPDATE_COMPLETE".to_owned() },
+        after: None,
+        soaking: None,
         parameter: "ProductionTag".to_owned(),
         value: "production_9fceb02".to_owned(),
         running: Some(running),
@@ -75,6 +78,7 @@ fn plan(reason: &str, changes: &[&str]) -> PromotionPlan {
         of: None,
         way_back: None,
         would: Outcome::Blocked,
+        app: Some("web".parse().expect("a name")),
         repository: Some("web".parse().expect("a name")),
         digest: None,
         commit: None,
@@ -126,7 +130,7 @@ fn outsiders_see_what_runs_and_nothing_from_aws() {
         "web: promote would answer blocked (production_e83c516 → production_9fceb02). Only \
          people who may command the app can see why."
     );
-    let refused = Answer { reason: secret.to_owned(), ..Answer::ignored(None, "") };
+    let refused = Answer { reason: secret.to_owned(), ..Answer::ignored("") };
     assert!(!words_for_outsiders(&refused.into()).contains("arn:"));
 }
 
@@ -150,8 +154,8 @@ fn a_history_and_a_plan_are_lists() {
         reason: String::new(),
         ended_at: "2026-03-17T09:45:00Z".parse().expect("a time"),
     };
-    let repository = "web".parse().expect("a name");
-    let history = History { repository, promotions: vec![HistoryEntry::ended(ended)] };
+    let (app, repository) = ("web".parse().expect("a name"), "web".parse().expect("a name"));
+    let history = History { app, repository, promotions: vec![HistoryEntry::ended(ended)] };
     assert_eq!(
         words(&Reply::Report(Report::History(history))),
         "web: the last promotions, newest first\n• production_9fceb02 deployed by alice, \
@@ -217,6 +221,7 @@ fn a_rollback_is_called_a_rollback() {
         ended_at: "2026-03-17T09:45:00Z".parse().expect("a time"),
     };
     let history = History {
+        app: "web".parse().expect("a name"),
         repository: "web".parse().expect("a name"),
         promotions: vec![HistoryEntry::open(own.clone()), HistoryEntry::ended(ended)],
     };
@@ -224,7 +229,7 @@ fn a_rollback_is_called_a_rollback() {
         outcome: Outcome::Promoted,
         rolls_back: Some("production_bad".to_owned()),
         repository: Some("web".parse().expect("a name")),
-        ..Answer::ignored(None, "CloudFormation accepted the update")
+        ..Answer::ignored("CloudFormation accepted the update")
     };
     let under_way = Status { open: vec![own], hold: None, request: None, ..status("") };
     let all = [

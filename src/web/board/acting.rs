@@ -8,7 +8,7 @@ use crate::model::config::App;
 use crate::model::notes::{ChangeNotes, Direction};
 use crate::model::report::Reply;
 use crate::model::way_back::WayBack;
-use crate::model::{Digest, Repository};
+use crate::model::{AppName, Digest};
 use crate::page::board::act::{self, Question};
 use crate::page::board::result::{result, unfinished};
 use crate::page::board::rollback::{self, Lead};
@@ -27,7 +27,7 @@ use crate::world::snapshot::{Snapshot, Subject};
 pub(super) async fn confirm<W: Web>(
     world: &W,
     viewer: &Viewer<'_>,
-    (repository, verb): (&Repository, Verb),
+    (repository, verb): (&AppName, Verb),
     image: Option<&Digest>,
 ) -> Result<Response, Error> {
     let app = match find(world, viewer, repository).await? {
@@ -94,7 +94,7 @@ pub(super) async fn act<W: Web>(
     world: &W,
     request: &Request,
     viewer: &Viewer<'_>,
-    about: (&Repository, Verb),
+    about: (&AppName, Verb),
     image: Option<Digest>,
 ) -> Result<Response, Error> {
     let (repository, verb) = about;

@@ -1,7 +1,7 @@
 //! The form of a page that confirms an act, and the command that it becomes.
 
+use crate::model::AppName;
 use crate::model::Digest;
-use crate::model::Repository;
 use crate::model::command::{Act, Choice, Command, ImageRef, RollbackStep};
 use crate::page::board::Viewer;
 use crate::page::board::act::{LONGEST_REASON, ONCE, REASON};
@@ -48,7 +48,7 @@ impl Form {
 /// The command that the form makes; `None` if something that the act needs is missing.
 pub(super) fn command(
     viewer: &Viewer<'_>,
-    repository: &Repository,
+    repository: &AppName,
     verb: Verb,
     image: Option<Digest>,
     form: Form,

@@ -10,7 +10,7 @@ use crate::model::config::{App, ConfigError};
 use crate::model::report::{PromotionPlan, Reply, Report};
 use crate::model::stack::{EventsWanted, Phase};
 use crate::model::state::State;
-use crate::model::{Digest, Repository};
+use crate::model::{AppName, Digest};
 use crate::page::board::verb::Rights;
 use crate::page::board::{self, Viewer};
 use crate::page::frame::Place;
@@ -27,14 +27,17 @@ const UNREADABLE: &str = "it could not be read just now; the function's log says
 pub(super) fn of_this_stack(app: &App, state: Option<State>) -> Option<State> {
     let is_same = |state: &State| {
         state.stack == app.config.stack
-            || state.stack_id.as_ref().is_some_and(|id| app.is_about(id))
+            || state
+                .stack_id
+                .as_ref()
+                .is_some_and(|id| app.is_about(id, &crate::model::place::Place::default()))
     };
     state.filter(|state| is_same(state) && state.parameter == app.config.parameter)
 }
 
 /// Says why something cannot be shown. Everybody may read the errors of a configuration; the log
 /// has all others.
-pub(super) fn words(repository: &Repository, error: &Error) -> String {
+pub(super) fn words(repository: &AppName, error: &Error) -> String {
     match error {
         Error::Config(error) => mistake(error),
         Error::NotUnderstood(_)
@@ -64,7 +67,7 @@ pub(super) fn mistake(ConfigError { place, key, problem }: &ConfigError) -> Stri
 pub(super) async fn find<W: Web>(
     world: &W,
     viewer: &Viewer<'_>,
-    repository: &Repository,
+    repository: &AppName,
 ) -> Result<Result<App, Response>, Error> {
     Ok(match world.app(repository).await {
         Ok(Some(app)) => Ok(app),
@@ -121,7 +124,7 @@ pub(super) async fn plan_rollback<W: Web>(
     app.config.guard = None;
     let act = Act::PlanRollback(chosen.cloned().map(ImageRef::Digest));
     let by = &viewer.session.by;
-    let command = Command::from_board(String::new(), act, app.repository.clone(), by);
+    let command = Command::from_board(String::new(), act, app.name.clone(), by);
     let (subject, trigger) = (Subject::of(&command), Trigger::Command(command));
     match look_only(world, &app, &trigger, &subject).await {
         Ok(Some(Reply::Report(Report::Plan(plan)))) => Some(*plan),

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::model::{Digest, Repository};
+use crate::model::{AppName, Digest};
 use crate::page::board::filter::{Filter, LONGEST_TEXT, STATE, TEXT};
 use crate::page::board::verb::{Names, Verb};
 use crate::page::board::{IMAGE, STILL};
@@ -23,9 +23,9 @@ pub(super) enum Place {
     /// All apps.
     List,
     /// One app.
-    App(Repository),
+    App(AppName),
     /// The page of one act.
-    Act(Verb, Repository),
+    Act(Verb, AppName),
 }
 
 impl<'a> Route<'a> {
@@ -115,7 +115,7 @@ mod tests {
     fn an_address_is_a_place_or_nothing() {
         let place =
             |rest: &str| Route::parse(rest).map(|route| (route.token.to_owned(), route.place));
-        let web = || "team/web".parse::<Repository>().expect("a name");
+        let web = || "team/web".parse::<AppName>().expect("a name");
         assert_eq!(place("t"), Some(("t".to_owned(), Place::List)));
         assert_eq!(place("t/app/team/web"), Some(("t".to_owned(), Place::App(web()))));
         for verb in Verb::ALL {

@@ -108,7 +108,7 @@ async fn answer_click<W: Web>(
     let command = Command::from_slack(
         format!("slack#{}", click.trigger_id),
         act,
-        app.repository.clone(),
+        app.name.clone(),
         &origin,
         &click.user.name,
     );
@@ -128,7 +128,7 @@ async fn find<W: Web>(world: &W, click: &Click) -> Result<Option<(App, Act)>, Er
     };
     let Ok(id) = id.parse::<RequestId>() else { return Ok(None) };
     let Some(asked) = world.request(&id).await? else { return Ok(None) };
-    let Some(app) = world.app(&asked.repository).await? else { return Ok(None) };
+    let Some(app) = world.app(&asked.app).await? else { return Ok(None) };
     let act = match click.button {
         Button::Approve => Act::Approve(Choice::Request(id)),
         Button::Reject => Act::Reject(Choice::Request(id)),

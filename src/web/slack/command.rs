@@ -15,7 +15,7 @@ use crate::decide::{Trigger, slack_objection};
 use crate::error::Error;
 use crate::event::command::{ACTIONS, Sender, from_slash};
 use crate::function_url::{Request, Response};
-use crate::model::Repository;
+use crate::model::AppName;
 use crate::model::command::{Act, Command, SlackOrigin, Standing};
 use crate::model::config::App;
 use crate::model::report::Reply;
@@ -130,9 +130,9 @@ async fn order<W: Web>(
             return ephemeral(&format!("{} `help` lists the commands.", problem.problem));
         }
     };
-    let app = match world.app(&command.repository).await {
+    let app = match world.app(&command.app).await {
         Ok(Some(app)) => app,
-        Ok(None) => return not_configured(world, text, &command.repository).await,
+        Ok(None) => return not_configured(world, text, &command.app).await,
         Err(failure) => return failed(&failure),
     };
     if !counts(&app, origin.standing, &origin.user) {
@@ -167,11 +167,11 @@ async fn order<W: Web>(
 }
 
 /// Answers a command about an app that is not configured.
-async fn not_configured<W: Web>(world: &W, text: &str, repository: &Repository) -> Response {
+async fn not_configured<W: Web>(world: &W, text: &str, app: &AppName) -> Response {
     // A text without a command is a `promote`. Its first word may be a misspelt command.
-    let is_first_word = text.split_whitespace().next() == Some(repository.as_str());
-    let meant = world.did_you_mean(repository, if is_first_word { &ACTIONS } else { &[] }).await;
-    ephemeral(&format!("`{repository}` is not configured{meant}"))
+    let is_first_word = text.split_whitespace().next() == Some(app.as_str());
+    let words: &[&str] = if is_first_word { &ACTIONS } else { &[] };
+    ephemeral(&world.no_such_app(app, words).await)
 }
 
 /// Answers somebody who may only look. Nothing is written, and no change set is made.

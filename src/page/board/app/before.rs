@@ -178,8 +178,7 @@ fn way_back(sight: &Sight<'_>, ended: &Ended, is_left: bool) -> Markup {
         End::Deployed if is_present => html! { small { "runs now" } },
         End::Deployed if is_left => html! { small { "not offered again" } },
         End::Deployed if sight.may(Verb::RollBack) => {
-            let address =
-                sight.viewer.act(Verb::RollBack, &sight.app.repository, Some(&own.digest));
+            let address = sight.viewer.act(Verb::RollBack, &sight.app.name, Some(&own.digest));
             html! {
                 a class="back" href=(address) {
                     "Roll back to this" span class="vh" { ": " (image.short()) }

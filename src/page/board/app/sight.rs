@@ -72,7 +72,7 @@ impl Sight<'_> {
         };
         html! {
             @if self.may(verb) {
-                a class=(class) href=(self.viewer.act(verb, &self.app.repository, image)) {
+                a class=(class) href=(self.viewer.act(verb, &self.app.name, image)) {
                     @if let Some(symbol) = symbol { (symbol.draw()) }
                     (words) "…"
                 }

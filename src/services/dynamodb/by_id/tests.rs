@@ -85,9 +85,6 @@ async fn what_a_request_is_about_is_found_by_its_id_alone() {
     let found = replay([(get(), ok_json(&json!({ "Item": request_item(OTHER_NONCE) })))], look_for)
         .await
         .expect("read");
-    assert_eq!(
-        found,
-        Some(RequestIndex { repository: web(), digest: DIGEST.parse().expect("a digest") })
-    );
+    assert_eq!(found, Some(RequestIndex { app: web(), digest: DIGEST.parse().expect("a digest") }));
     assert_eq!(replay([(get(), ok_json(&json!({})))], look_for).await.expect("read"), None);
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Candidates, Newest};
 use crate::model::Digest;
-use crate::samples::web;
+use crate::samples::repository;
 use crate::services::samples::{tag, web_app};
 use crate::services::wire::ecr::{
     MANIFEST, MEDIA_TYPE, OCI, OLD_MANIFEST, batch_get_image, image, images, no_repository, row,
@@ -91,7 +91,7 @@ async fn an_image_that_cannot_be_pulled_says_why() {
 
         let recordings =
             [(batch_get_image(&json!([{ "imageDigest": digest }])), images(&[], &failures))];
-        let alone = replay(recordings, async |clients| clients.image(&web(), &digest).await)
+        let alone = replay(recordings, async |clients| clients.image(&repository(), &digest).await)
             .await
             .expect("read");
         assert_eq!(alone, Err(format!("{digest} cannot be pulled: {expected}")));

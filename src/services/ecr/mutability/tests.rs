@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::samples::web;
+use crate::samples::repository;
 use crate::services::samples::tag;
 use crate::services::wire::ecr::ask;
 use crate::services::wire::{Recording, json_denied, ok_json, replay};
@@ -55,9 +55,9 @@ async fn a_tag_can_be_moved_if_the_repository_says_so() {
         (json!({ "imageTagMutability": "WORD_OF_TOMORROW" }), true),
     ] {
         let read = replay([with_mutability(&settings)], async |clients| {
-            let first = clients.mutability(&web()).await;
+            let first = clients.mutability(&repository()).await;
             // It is read once a minute.
-            assert_eq!(clients.mutability(&web()).await, first);
+            assert_eq!(clients.mutability(&repository()).await, first);
             first
         });
         assert_eq!(read.await.can_move(&tag("production_9fceb02")), can_move, "{settings}");
@@ -68,6 +68,6 @@ async fn a_tag_can_be_moved_if_the_repository_says_so() {
 async fn all_tags_can_be_moved_if_the_settings_cannot_be_read() {
     let asked = ask("DescribeRepositories", &json!({ "repositoryNames": ["web"] }));
     let recordings = [(asked, json_denied("ecr:DescribeRepositories"))];
-    let read = replay(recordings, async |clients| clients.mutability(&web()).await).await;
+    let read = replay(recordings, async |clients| clients.mutability(&repository()).await).await;
     assert!(read.can_move(&tag("production_9fceb02")));
 }

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::model::place::Place;
 use crate::samples::{COMMIT, OTHER_COMMIT};
 use crate::services::samples::{app, web_app};
 use crate::services::wire::ecr::{INDEX, OCI, ask, batch_get_image, images, no_repository, row};
@@ -214,7 +215,7 @@ async fn manifests_that_are_too_large_together_are_read_in_parts() {
 async fn a_search_without_time_counts_the_images_that_it_did_not_read() {
     let images: Vec<(Digest, String)> = (0..3).map(|build| annotated(COMMIT, build)).collect();
     let (clients, wire) = connect(reads(&images).into_iter().take(1));
-    clients.begin(Some(Duration::from_micros(1)));
+    clients.begin(&Place::default(), Some(Duration::from_micros(1)));
     let found = clients.images_of(&web_app(), &commit()).await.expect("searched");
     assert_eq!(found, Matches { digests: vec![], unread: 3 });
     wire.relaxed_requests_match();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::model::Digest;
-use crate::samples::web;
+use crate::samples::repository;
 use crate::services::samples::tag;
 use crate::services::wire::ecr::{
     MANIFEST, MEDIA_TYPE, ask, batch_get_image, describe_images, image, images, row,
@@ -39,7 +39,7 @@ async fn tags_are_read_in_one_call_and_other_artifacts_in_another() {
     });
     let recordings = [(asked, answer), (by_tag, described(detail))];
     let tags = ["production_9fceb02", "free", "chart"].map(tag).into();
-    let named = replay(recordings, async |clients| clients.tags_named(&web(), &tags).await)
+    let named = replay(recordings, async |clients| clients.tags_named(&repository(), &tags).await)
         .await
         .expect("read");
     assert_eq!(
@@ -60,7 +60,7 @@ async fn a_tag_that_is_on_another_image_is_found_before_it_is_put() {
         let asked = batch_get_image(&json!([{ "imageTag": "production_9fceb02" }]));
         let tags = [(tag("production_9fceb02"), other.clone())];
         replay([(asked, images(rows, failures))], async |clients| {
-            clients.check_tags(&web(), &tags).await
+            clients.check_tags(&repository(), &tags).await
         })
         .await
         .expect("checked")
@@ -77,8 +77,10 @@ async fn all_tags_of_an_image_are_read() {
     let digest = image().digest;
     let by_digest = || describe_images(&json!({ "imageDigest": digest }));
     let tags_of = async |answer| {
-        replay([(by_digest(), answer)], async |clients| clients.tags_of(&web(), &digest).await)
-            .await
+        replay([(by_digest(), answer)], async |clients| {
+            clients.tags_of(&repository(), &digest).await
+        })
+        .await
     };
     let tagged = described(json!({ "imageDigest": digest, "imageTags": ["latest", "9fceb02"] }));
     assert_eq!(tags_of(tagged).await.expect("read"), Some([tag("9fceb02"), tag("latest")].into()));
@@ -109,7 +111,7 @@ fn put_image() -> Request<SdkBody> {
 
 async fn put_tag(recordings: Vec<Recording>) -> Result<Applied, Error> {
     replay(recordings, async |clients| {
-        clients.put_tag(&web(), &image(), &tag("production_9fceb02")).await
+        clients.put_tag(&repository(), &image(), &tag("production_9fceb02")).await
     })
     .await
 }

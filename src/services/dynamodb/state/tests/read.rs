@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{command, command_item, item, read_state, state, state_item};
 use crate::error::Error;
-use crate::model::Repository;
+use crate::model::AppName;
 use crate::model::state::State;
 use crate::samples::web;
 use crate::services::dynamodb::state::BATCH_ROUNDS;
@@ -106,7 +106,7 @@ async fn states(
     recordings: Vec<Recording>,
     apps: &[&str],
 ) -> Result<BTreeMap<String, Result<State, String>>, Error> {
-    let apps: Vec<Repository> = apps.iter().map(|app| app.parse().expect("a repository")).collect();
+    let apps: Vec<AppName> = apps.iter().map(|app| app.parse().expect("a repository")).collect();
     let read = replay(recordings, async |clients| clients.read_states(&apps).await).await?;
     Ok(read
         .into_iter()

@@ -102,7 +102,7 @@ async fn a_command_is_carried_out_once() {
 
 #[tokio::test]
 async fn an_answer_is_kept_for_30_days_beside_its_command() {
-    let known = CommandRecord { answer: Some(Answer::ignored(Some(web()), "why")), ..command() };
+    let known = CommandRecord { answer: Some(Answer::ignored("why")), ..command() };
     let asked =
         ask("PutItem", &json!({ "TableName": "state-table", "Item": answered_item(&nonce()) }));
     let applied = replay([(asked, ok_json(&json!({})))], async |clients| {
