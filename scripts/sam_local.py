@@ -287,9 +287,21 @@ def complaint(name: str, answer: Json) -> str | None:
     return None
 
 
+def templates() -> list[Path]:
+    """template.yaml and the templates among the examples."""
+    examples = sorted((ROOT / "examples").glob("*.yaml"))
+    is_template = "AWSTemplateFormatVersion"
+    return [ROOT / "template.yaml", *(one for one in examples if is_template in one.read_text())]
+
+
 def validate() -> int:
-    """Runs `sam validate --lint`, and returns its exit status."""
-    return sam(sam_environment(path_with_tools()), "validate", "--lint").returncode
+    """Runs `sam validate --lint` for each template, and returns 1 where one is wrong."""
+    environment = sam_environment(path_with_tools())
+    codes = [
+        sam(environment, "validate", "--lint", "--template", path).returncode
+        for path in templates()
+    ]
+    return 1 if any(codes) else 0
 
 
 def try_all(names: list[str]) -> int:

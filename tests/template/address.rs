@@ -14,7 +14,11 @@ fn the_function_has_a_public_address_that_it_can_find() {
     // with an alias it would be the alias's URL, under another name.
     assert!(function["AutoPublishAlias"].is_null());
     let template = template();
-    let everything = deployed([("VerifyServices", "true"), ("WatchAlarms", "true")]);
+    let everything = deployed([
+        ("VerifyServices", "true"),
+        ("WatchAlarms", "true"),
+        ("EventSourceAccounts", "222222222222"),
+    ]);
     assert_eq!(everything.resources("AWS::Lambda::Url").len(), 0);
     for (name, permission) in everything.resources("AWS::Lambda::Permission") {
         assert_eq!(permission["Principal"], "events.amazonaws.com", "{name}");

@@ -11,6 +11,7 @@ use ecr_promoter::slack::{interaction, slash};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
+use super::patterns::matches;
 use super::reading::{Deployment, deployed, events, function};
 
 /// The files in events/ that the rule of this name lets through: an event of the function, or a
@@ -174,32 +175,6 @@ fn what_the_schedules_send_is_understood() {
         })
         .collect();
     assert_eq!(schedules, BTreeMap::from([("rate(1 hour)", false), ("rate(5 minutes)", true)]));
-}
-
-/// EventBridge's matching, as far as the patterns use it: every key must be there, with one of the
-/// values; of a list, one item must match. <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html>
-fn matches(pattern: &Value, event: &Value) -> bool {
-    match pattern {
-        Value::Object(keys) => keys.iter().all(|(key, pattern)| matches(pattern, &event[key])),
-        Value::Array(_) if event.is_array() => {
-            event.as_array().into_iter().flatten().any(|item| matches(pattern, item))
-        }
-        Value::Array(values) => values.iter().any(|value| {
-            let starts = |start: &str| event.as_str().is_some_and(|text| text.starts_with(start));
-            match (value, &value["prefix"], value["wildcard"].as_str()) {
-                (Value::Object(_), Value::String(prefix), None) => starts(prefix),
-                (Value::Object(_), Value::Null, Some(wildcard)) => {
-                    let start = wildcard.strip_suffix('*').filter(|start| !start.contains('*'));
-                    starts(start.expect("only an asterisk at the end is known to this test"))
-                }
-                (Value::Object(_), ..) => panic!("this test does not know the matcher {value}"),
-                _ => value == event,
-            }
-        }),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            panic!("a pattern's leaf is a list, not {pattern}")
-        }
-    }
 }
 
 /// Those of events/ are what Slack sent long ago: whoever finds them in the repository cannot use

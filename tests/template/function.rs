@@ -52,8 +52,14 @@ fn what_fails_is_tried_three_times_and_then_kept_for_two_weeks() {
 
 #[test]
 fn what_never_reaches_the_function_is_kept_too() {
-    for (verify, watch) in [("true", "true"), ("true", "false"), ("false", "false")] {
-        let deployment = deployed([("VerifyServices", verify), ("WatchAlarms", watch)]);
+    for (verify, watch, sources) in
+        [("true", "true", "222222222222"), ("true", "false", ""), ("false", "false", "")]
+    {
+        let deployment = deployed([
+            ("VerifyServices", verify),
+            ("WatchAlarms", watch),
+            ("EventSourceAccounts", sources),
+        ]);
         assert_eq!(allowed_senders(&deployment), senders(&deployment), "who may send to the queue");
     }
 }

@@ -1,4 +1,4 @@
-//! The role: a statement for each call, and none for anything else.
+//! The role: a right for each call, and none for anything else.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,39 +6,86 @@ use std::fs;
 use ecr_promoter::settings::{DEFAULT_PREFIX, Secret, Settings};
 use serde_json::{Value, json};
 
-use super::reading::{Deployment, deployed, property, root};
+use super::reading::{Deployment, deployed, root};
 
 /// What AWS does in the function's name, and no code of ours: its log, and handing on what failed
 /// for good.
 const BY_LAMBDA: [&str; 3] = ["logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"];
 
+/// What `sts:AssumeRole` needs beside itself where it sets a source identity.
+const FOR_TARGETS: [&str; 2] = ["sts:AssumeRole", "sts:SetSourceIdentity"];
+
+const TARGET_ROLE: &str = "arn:aws:iam::222222222222:role/ecr-promoter-target";
+
 /// With every feature.
 fn whole() -> Deployment {
-    deployed([("VerifyServices", "true"), ("WatchAlarms", "true")])
+    deployed([("VerifyServices", "true"), ("WatchAlarms", "true"), ("TargetRoles", TARGET_ROLE)])
 }
 
-/// The statements of the function's role, with every feature.
-fn statements() -> Vec<Value> {
-    statements_in(&whole())
-}
-
-fn statements_in(deployment: &Deployment) -> Vec<Value> {
-    let mut statements = statements_inside();
+/// The statements of the function's role, inside it and beside it.
+pub(super) fn statements_in(deployment: &Deployment) -> Vec<Value> {
+    let mut policies = role_policies(deployment, "FunctionRole");
     for (name, policy) in deployment.resources("AWS::IAM::ManagedPolicy") {
         assert_eq!(policy["Roles"], json!([{ "Ref": "FunctionRole" }]), "{name}");
-        statements.extend(statements_of(&policy));
+        policies.push(deployment.resolve(&policy));
     }
-    statements
+    policies.iter().flat_map(statements_of).collect()
 }
 
-/// The statements of the policies inside the role.
-fn statements_inside() -> Vec<Value> {
-    let policies = property("FunctionRole", "Policies");
-    policies.as_array().expect("policies").iter().flat_map(statements_of).collect()
+/// The policies inside a role.
+pub(super) fn role_policies(deployment: &Deployment, role: &str) -> Vec<Value> {
+    let role = deployment.resources("AWS::IAM::Role").remove(role).expect("a role");
+    deployment.resolve(&role["Policies"]).as_array().expect("policies").clone()
 }
 
-fn statements_of(policy: &Value) -> Vec<Value> {
+pub(super) fn statements_of(policy: &Value) -> Vec<Value> {
     policy["PolicyDocument"]["Statement"].as_array().expect("statements").clone()
+}
+
+/// One thing that a role may do.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Right {
+    pub(super) action: String,
+    pub(super) resource: String,
+    /// Under which condition, as JSON.
+    pub(super) condition: String,
+}
+
+/// The rights that these statements give, each as often as it is given.
+pub(super) fn rights(statements: &[Value]) -> Vec<Right> {
+    let rights = statements.iter().flat_map(|statement| {
+        let resources = texts(&statement["Resource"]);
+        texts(&statement["Action"]).into_iter().flat_map(move |action| {
+            let right = |resource: &String| Right {
+                action: action.clone(),
+                resource: resource.clone(),
+                condition: statement["Condition"].to_string(),
+            };
+            resources.iter().map(right).collect::<Vec<_>>()
+        })
+    });
+    rights.collect()
+}
+
+/// A text, or a list of texts; what refers to a resource is its JSON.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::String(text) => vec![text.clone()],
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
+            vec![value.to_string()]
+        }
+    }
+}
+
+fn actions(rights: &[Right]) -> BTreeSet<String> {
+    rights.iter().map(|right| right.action.clone()).collect()
+}
+
+/// The resources that an action is allowed on.
+fn resources(rights: &[Right], action: &str) -> Vec<String> {
+    let of_action = rights.iter().filter(|right| right.action == action);
+    of_action.map(|right| right.resource.clone()).collect()
 }
 
 /// The `"service:Action"` strings in src/services, tests apart: each call names its action, for the
@@ -86,21 +133,20 @@ fn is_action(literal: &str) -> bool {
 }
 
 #[test]
-fn the_role_has_one_statement_for_each_action_and_none_for_anything_else() {
+fn the_role_has_each_right_that_the_code_needs_once_and_no_other() {
     let called = actions_in_code();
     assert!(
         called.contains("ecr:PutImage") && called.contains("cloudformation:UpdateStack"),
         "the code was not read: {called:?}"
     );
-    // Lists, not sets: an action with two statements stands here twice.
-    let mut needed: Vec<String> = called.into_iter().chain(BY_LAMBDA.map(str::to_owned)).collect();
-    let mut granted: Vec<String> = statements()
-        .iter()
-        .map(|statement| statement["Action"].as_str().expect("one action").to_owned())
-        .collect();
-    needed.sort();
-    granted.sort();
-    assert_eq!(granted, needed);
+    let beside = BY_LAMBDA.iter().chain(&FOR_TARGETS).map(|action| (*action).to_owned());
+    let mut rights = rights(&statements_in(&whole()));
+    assert_eq!(actions(&rights), called.into_iter().chain(beside).collect());
+
+    let all = rights.len();
+    rights.sort();
+    rights.dedup_by(|a, b| (&a.action, &a.resource) == (&b.action, &b.resource));
+    assert_eq!(rights.len(), all, "a right is there twice: {rights:#?}");
 }
 
 #[test]
@@ -113,42 +159,28 @@ fn a_feature_that_is_off_has_no_permission() {
         "ecs:DescribeTasks",
         "ecs:ListTasks",
     ];
-    let missing = |verify, watch| {
-        let granted = |deployment: &Deployment| -> BTreeSet<String> {
-            let actions = statements_in(deployment).into_iter().map(|it| it["Action"].clone());
-            actions.map(|action| action.as_str().expect("one action").to_owned()).collect()
-        };
-        let some = granted(&deployed([("VerifyServices", verify), ("WatchAlarms", watch)]));
-        granted(&whole()).difference(&some).cloned().collect::<Vec<_>>()
+    let granted = |deployment: &Deployment| actions(&rights(&statements_in(deployment)));
+    let missing = |verify, watch, roles| {
+        let some =
+            deployed([("VerifyServices", verify), ("WatchAlarms", watch), ("TargetRoles", roles)]);
+        granted(&whole()).difference(&granted(&some)).cloned().collect::<Vec<_>>()
     };
-    assert_eq!(missing("true", "false"), ["cloudwatch:DescribeAlarms"]);
-    assert_eq!(missing("false", "true"), services);
+    assert_eq!(missing("true", "false", TARGET_ROLE), ["cloudwatch:DescribeAlarms"]);
+    assert_eq!(missing("false", "true", TARGET_ROLE), services);
+    assert_eq!(missing("true", "true", ""), FOR_TARGETS);
+    assert_eq!(deployed([]).parameter("TargetRoles"), "");
 }
 
 /// An ARN of ECS names the cluster first: those of other clusters are not open.
 #[test]
 fn services_are_read_in_the_clusters_that_are_named_and_in_no_other() {
-    for (services, deployment) in
-        [("*", deployed([])), ("production/*", deployed([("EcsServices", "production/*")]))]
-    {
-        for (action, kinds) in [
-            ("DescribeServices", &["service"][..]),
-            ("DescribeServiceRevisions", &["service", "service-revision"]),
-            ("DescribeServiceDeployments", &["service", "service-deployment"]),
-            ("ListTasks", &["container-instance"]),
-            ("DescribeTasks", &["task"]),
-        ] {
-            let statement = statements_in(&deployment)
-                .into_iter()
-                .find(|statement| statement["Action"] == format!("ecs:{action}"))
-                .expect("a statement");
-            let resource = deployment.resolve(&statement["Resource"]);
-            let resources = resource.as_array().cloned().unwrap_or_else(|| vec![resource]);
-            let wanted: Vec<Value> = kinds
-                .iter()
-                .map(|kind| json!(format!("arn:aws:ecs:us-east-1:012345678912:{kind}/{services}")))
-                .collect();
-            assert_eq!(resources, wanted, "{action}");
+    for services in ["*", "production/*"] {
+        let rights = rights(&statements_in(&deployed([("EcsServices", services)])));
+        let kinds =
+            ["service", "service-revision", "service-deployment", "container-instance", "task"];
+        let wanted = kinds.map(|kind| format!("arn:aws:ecs:*:012345678912:{kind}/{services}"));
+        for action in actions(&rights).iter().filter(|action| action.starts_with("ecs:")) {
+            assert_eq!(resources(&rights, action), wanted, "{action}");
         }
     }
 }
@@ -156,12 +188,12 @@ fn services_are_read_in_the_clusters_that_are_named_and_in_no_other() {
 #[test]
 fn every_statement_has_a_name_and_a_resource() {
     let mut names = BTreeSet::new();
-    for statement in statements() {
+    for statement in statements_in(&whole()) {
         let name = statement["Sid"].as_str().expect("a Sid").to_owned();
         assert_eq!(statement["Effect"], "Allow", "{name}");
         assert!(
             !statement["Action"].to_string().contains('*'),
-            "{name} allows more than one action"
+            "{name} allows actions that it does not name"
         );
         // AWS shows no composite alarm to whoever may describe some alarms only.
         // <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>
@@ -175,71 +207,52 @@ fn every_statement_has_a_name_and_a_resource() {
     }
 }
 
-/// The statement for this action, and the resources that it resolves to where nothing but the first
-/// app is configured.
-fn statement_for(action: &str) -> (Value, Vec<String>) {
-    let statement = statements()
-        .into_iter()
-        .find(|statement| statement["Action"] == action)
-        .expect("a statement");
-    let list = deployed([]).resolve(&statement["Resource"]["Split"][1]);
-    let resources = list.as_str().expect("a list").split(',').map(str::to_owned).collect();
-    (statement, resources)
-}
-
 /// Whoever makes a change set of another name, or for another stack, cannot have it executed by
 /// this role.
 #[test]
 fn only_change_sets_of_our_own_are_made_executed_and_removed() {
-    for action in ["CreateChangeSet", "ExecuteChangeSet", "DeleteChangeSet"] {
-        let (statement, _) = statement_for(&format!("cloudformation:{action}"));
-        let names = json!({
-            "cloudformation:ChangeSetName": ["ecr-promoter-*", "arn:*:changeSet/ecr-promoter-*/*"],
-        });
-        assert_eq!(statement["Condition"], json!({ "StringLike": names }), "{action}");
+    let names = json!({ "StringLike": {
+        "cloudformation:ChangeSetName": ["ecr-promoter-*", "arn:*:changeSet/ecr-promoter-*/*"],
+    } });
+    let further = "arn:aws:cloudformation:us-east-1:012345678912:stack/api/*";
+    let rights = rights(&statements_in(&deployed([("MoreStackArns", further)])));
+    let of_stacks = rights.iter().filter(|right| right.action.starts_with("cloudformation:"));
+    for right in of_stacks {
+        let is_change = ["Create", "Execute", "Delete"]
+            .iter()
+            .any(|start| right.action == format!("cloudformation:{start}ChangeSet"));
+        let wanted = if is_change { &names } else { &Value::Null };
+        assert_eq!(right.condition, wanted.to_string(), "{right:?}");
     }
     let stack = "arn:aws:cloudformation:us-east-1:012345678912:stack/web/*";
     for action in ["UpdateStack", "ExecuteChangeSet", "CancelUpdateStack"] {
-        let (_, resources) = statement_for(&format!("cloudformation:{action}"));
-        assert_eq!(resources, [stack], "{action}: `web-staging` is another stack than `web`");
+        let resources = resources(&rights, &format!("cloudformation:{action}"));
+        assert_eq!(resources, [stack, further], "{action}: `web-staging` is another stack");
     }
 }
 
+/// A change set of a root stack makes, shows and removes those of its nested stacks.
 #[test]
-fn the_role_has_room_for_five_further_apps() {
-    let apps: Vec<(String, String)> = (0..5)
-        .map(|n| {
-            let repository = format!("arn:aws:ecr:us-east-1:012345678912:repository/shop-{n}");
-            (repository, format!("arn:aws:cloudformation:us-east-1:012345678912:stack/shop-{n}/*"))
-        })
-        .collect();
-    let (repositories, stacks): (Vec<_>, Vec<_>) = apps.into_iter().unzip();
-    let deployment = deployed([]);
-    let length = |statement: &Value| {
-        let more = match statement["Action"].as_str().unwrap_or_default().split_once(':') {
-            Some(("ecr", _)) => &repositories,
-            Some(("cloudformation", _)) => &stacks,
-            // The names that CloudFormation makes are longer than their references.
-            _ => return statement.to_string().len() + 60,
-        };
-        let text = deployment.resolve(&statement["Resource"]).to_string();
-        // The list of a `Split`, with quotes and commas, beside the statement without it.
-        let rest = Value::from_iter(
-            statement
-                .as_object()
-                .expect("a statement")
-                .clone()
-                .into_iter()
-                .filter(|(key, _)| key != "Resource"),
-        );
-        rest.to_string().len() + text.len() + more.iter().map(|arn| arn.len() + 3).sum::<usize>()
-    };
-    let all: usize = statements_inside().iter().map(length).sum();
-    assert!(all < 10_240, "IAM takes 10,240 characters of inline policies, and these are {all}");
-    for (name, policy) in whole().resources("AWS::IAM::ManagedPolicy") {
-        let all: usize = statements_of(&policy).iter().map(length).sum();
-        assert!(all < 6_144, "IAM takes 6,144 characters of a policy, and {name} has {all}");
-    }
+fn the_stacks_that_are_nested_in_the_first_apps_are_reached_where_they_must_be() {
+    let rights = rights(&statements_in(&whole()));
+    let nested = "arn:aws:cloudformation:us-east-1:012345678912:stack/web-*/*";
+    let reached = rights.iter().filter(|right| right.resource == nested);
+    let actions: BTreeSet<&str> = reached.map(|right| right.action.as_str()).collect();
+    let wanted = [
+        "CreateChangeSet",
+        "DeleteChangeSet",
+        "DescribeChangeSet",
+        "ListChangeSets",
+        "ListStackResources",
+    ];
+    assert_eq!(
+        actions,
+        wanted
+            .map(|action| format!("cloudformation:{action}"))
+            .iter()
+            .map(String::as_str)
+            .collect()
+    );
 }
 
 /// Whether a resource is left open, or is `*` in any branch.
@@ -268,12 +281,7 @@ fn the_role_may_read_each_parameter_that_the_code_reads_and_no_other() {
         format!("{DEFAULT_PREFIX}/link-secret"),
         format!("{DEFAULT_PREFIX}/public-url"),
     ];
-    let statement = statements()
-        .into_iter()
-        .find(|statement| statement["Action"] == "ssm:GetParameter")
-        .expect("a statement");
-    let allowed: Vec<String> = serde_json::from_value(deployed([]).resolve(&statement["Resource"]))
-        .expect("a list of ARNs");
+    let allowed = resources(&rights(&statements_in(&deployed([]))), "ssm:GetParameter");
     let covers = |arn: &str, name: &str| {
         let pattern =
             arn.strip_prefix("arn:aws:ssm:us-east-1:012345678912:parameter").expect("a parameter");

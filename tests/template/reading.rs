@@ -11,7 +11,12 @@ use serde_json::{Map, Value, json};
 /// The template as JSON; a short tag is its long form without `Fn::`: `!GetAtt Queue.Arn` is
 /// `{"GetAtt": "Queue.Arn"}`.
 pub(super) fn template() -> Value {
-    let text = fs::read_to_string(root().join("template.yaml")).expect("template.yaml");
+    read("template.yaml")
+}
+
+/// Another template of this repository, likewise.
+fn read(file: &str) -> Value {
+    let text = fs::read_to_string(root().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
     let documents = Yaml::load_from_str(&text).expect("YAML");
     to_json(&documents[0])
 }
@@ -53,24 +58,28 @@ pub(super) fn function() -> Value {
     resource("EcrPromoterFunction")["Properties"].take()
 }
 
-/// The template as it is deployed with these parameters; all others have their defaults.
+/// A template as it is deployed with these parameters; all others have their defaults.
 pub(super) struct Deployment {
     pub(super) template: Value,
-    parameters: BTreeMap<&'static str, &'static str>,
+    parameters: BTreeMap<String, String>,
 }
 
-pub(super) fn deployed<const N: usize>(
-    parameters: [(&'static str, &'static str); N],
-) -> Deployment {
-    Deployment { template: template(), parameters: BTreeMap::from(parameters) }
+/// template.yaml, deployed.
+pub(super) fn deployed<const N: usize>(parameters: [(&str, &str); N]) -> Deployment {
+    Deployment::of("template.yaml", &parameters)
 }
 
 impl Deployment {
+    pub(super) fn of(file: &str, parameters: &[(&str, &str)]) -> Self {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self { template: read(file), parameters: parameters.iter().map(owned).collect() }
+    }
+
     /// A parameter's value, as text.
     pub(super) fn parameter(&self, name: &str) -> String {
         let default = || &self.template["Parameters"][name]["Default"];
         match (name, self.parameters.get(name)) {
-            (_, Some(value)) => (*value).to_owned(),
+            (_, Some(value)) => value.clone(),
             ("AWS::Partition", _) => "aws".to_owned(),
             ("AWS::Region", _) => "us-east-1".to_owned(),
             ("AWS::AccountId", _) => "012345678912".to_owned(),
@@ -81,7 +90,8 @@ impl Deployment {
         }
     }
 
-    /// What CloudFormation makes of a value, as far as the values that are looked at here go.
+    /// What CloudFormation makes of a value, as far as the values that are looked at here go. What
+    /// refers to a resource stays as it is.
     pub(super) fn resolve(&self, value: &Value) -> Value {
         match value {
             Value::Object(members) => match members
@@ -89,6 +99,9 @@ impl Deployment {
                 .next()
                 .map(|(key, argument)| (key.as_str(), argument))
             {
+                Some(("Ref", name)) if self.is_resource(name) || *name == "AWS::NoValue" => {
+                    value.clone()
+                }
                 Some(("Ref", name)) => self.parameter(name.as_str().expect("a name")).into(),
                 Some(("Sub", text)) => self.substitute(text.as_str().expect("a text")).into(),
                 Some(("If", branches)) => {
@@ -98,19 +111,37 @@ impl Deployment {
                             [if self.holds(&self.template["Conditions"][name]) { 1 } else { 2 }],
                     )
                 }
+                Some(("Split", arguments)) => {
+                    let text = self.resolve(&arguments[1]);
+                    let separator = arguments[0].as_str().expect("a separator");
+                    text.as_str().expect("a text").split(separator).collect()
+                }
                 _ => {
-                    members.iter().map(|(key, value)| (key.clone(), self.resolve(value))).collect()
+                    let resolved =
+                        members.iter().map(|(key, value)| (key.clone(), self.resolve(value)));
+                    resolved.filter(|(_, value)| !is_no_value(value)).collect()
                 }
             },
-            Value::Array(items) => items.iter().map(|item| self.resolve(item)).collect(),
+            Value::Array(items) => {
+                items.iter().map(|item| self.resolve(item)).filter(|it| !is_no_value(it)).collect()
+            }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
         }
     }
 
+    fn is_resource(&self, name: &Value) -> bool {
+        name.as_str().is_some_and(|name| self.template["Resources"].get(name).is_some())
+    }
+
     pub(super) fn holds(&self, condition: &Value) -> bool {
-        match (&condition["Equals"], &condition["Not"]) {
-            (Value::Array(pair), _) => self.resolve(&pair[0]) == self.resolve(&pair[1]),
-            (_, Value::Array(negated)) => !self.holds(&negated[0]),
+        let (kind, argument) =
+            condition.as_object().and_then(|it| it.iter().next()).expect("a condition");
+        match (kind.as_str(), argument) {
+            ("Equals", Value::Array(pair)) => self.resolve(&pair[0]) == self.resolve(&pair[1]),
+            ("Not", Value::Array(negated)) => !self.holds(&negated[0]),
+            ("Or", Value::Array(some)) => some.iter().any(|it| self.holds(it)),
+            ("And", Value::Array(all)) => all.iter().all(|it| self.holds(it)),
+            ("Condition", Value::String(name)) => self.holds(&self.template["Conditions"][name]),
             _ => panic!("this test does not know the condition {condition}"),
         }
     }
@@ -149,6 +180,10 @@ impl Deployment {
             done + &self.parameter(name) + rest
         })
     }
+}
+
+fn is_no_value(value: &Value) -> bool {
+    value["Ref"] == "AWS::NoValue"
 }
 
 pub(super) fn events() -> BTreeMap<String, Value> {
