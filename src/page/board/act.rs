@@ -18,7 +18,7 @@ use crate::world::snapshot::Snapshot;
 pub const ONCE: &str = "once";
 /// The form's field that says why an app is held.
 pub const REASON: &str = "reason";
-/// The longest reason, in characters.
+/// The longest reason of an act, in characters.
 pub const LONGEST_REASON: usize = 200;
 
 /// What a page asks about.
