@@ -81,7 +81,7 @@ pub enum RollbackTo {
     /// This image.
     Image(ImageRef),
     /// The image that a message or a page named, beside the one that it leaves.
-    Shown(RollbackStep),
+    Shown(Box<RollbackStep>),
 }
 
 /// A rollback as a person saw it before pressing the button. If it would be another one by then,
@@ -138,9 +138,9 @@ impl fmt::Display for RollbackTo {
         match self {
             RollbackTo::Previous => Ok(()),
             RollbackTo::Image(image) => write!(f, " {image}"),
-            RollbackTo::Shown(RollbackStep { from, to, .. }) => {
-                write!(f, " from digest {from}")?;
-                to.as_ref().map_or(Ok(()), |to| write!(f, " to digest {to}"))
+            RollbackTo::Shown(step) => {
+                write!(f, " from digest {}", step.from)?;
+                step.to.as_ref().map_or(Ok(()), |to| write!(f, " to digest {to}"))
             }
         }
     }

@@ -61,7 +61,9 @@ fn the_reason_of_a_rollback_is_shown_wherever_it_is_told_of() {
     world.finish_update();
     world.invoke(&event("scheduled"), "tick").expect("an answer");
     get(&world, &format!("{board}/app/web")).says(&format!(": “{shown}”"));
-    get(&world, &board).says(shown).says("Rolled back by carol (claimed, by the board)");
+    let list = get(&world, &board);
+    list.says("Rolled back by carol (claimed, by the board)");
+    list.says(&format!("aaaaaaa runs again. “{shown}”"));
     let history = json!({ "action": "history", "repository": "web" });
     let history = world.invoke(&history, "history").expect("an answer");
     assert_eq!(history["promotions"][0]["why"], "<b>carts</b> came  up  empty");

@@ -128,6 +128,7 @@ fn an_app_is_shown_in_full() {
     Now: running since 09:41, 0 s
     bbbbbbb
     bbbbbbb, promoted by push of latest. Roll back to aaaaaaa… Hold…
+    Look now
     Commit, tag and digest in full
     Commit
     bbbbbbb

@@ -114,7 +114,8 @@ fn back(to: RollbackTo) -> Act {
 }
 
 fn from_a() -> RollbackTo {
-    RollbackTo::Shown(RollbackStep { from: digest('a'), to: None, is_chosen: false })
+    let step = RollbackStep { from: digest('a'), to: None, is_chosen: false };
+    RollbackTo::Shown(Box::new(step))
 }
 
 /// Whether this person, or what comes through SNS or a direct invocation, may do this.

@@ -257,3 +257,24 @@ fn a_list_that_is_cut_says_how_much_is_missing() {
     cut_changes(&mut changes, 10);
     assert_eq!((changes.len(), changes[9].as_str()), (10, "and 491 more"));
 }
+
+#[test]
+fn a_hold_by_a_rollback_has_the_persons_reason() {
+    let hold = |reason: &str| Hold {
+        by: "dora".to_owned(),
+        at: Timestamp::UNIX_EPOCH,
+        reason: reason.to_owned(),
+    };
+    for (reason, is_way_back, why) in [
+        ("rolled back from `production_a`", true, None),
+        (
+            "rolled back from `production_a`: empty `carts`: again",
+            true,
+            Some("empty `carts`: again"),
+        ),
+        ("release freeze: `a`: b", false, None),
+    ] {
+        let hold = hold(reason);
+        assert_eq!((hold.is_way_back(), hold.why_back()), (is_way_back, why), "{reason}");
+    }
+}

@@ -49,6 +49,11 @@ impl Form {
     }
 }
 
+/// A new id for a form.
+pub(super) fn once() -> String {
+    format!("{:032x}", fastrand::u128(..))
+}
+
 /// The command that the form makes; `None` if something that the act needs is missing.
 pub(super) fn command(
     viewer: &Viewer<'_>,
@@ -65,6 +70,8 @@ pub(super) fn command(
         Verb::Hold => Act::Hold(form.reason?),
         Verb::Resume => Act::Resume,
         Verb::Cancel => Act::Cancel,
+        Verb::Look => Act::Reconcile,
+        Verb::AskAgain => Act::AskAgain(image?),
     };
     let id = format!("board#{}", form.once);
     Some(match &viewer.session.slack {
@@ -87,7 +94,7 @@ fn rollback(
         return None;
     }
     match from {
-        Some(from) => Some(RollbackTo::Shown(RollbackStep { from, to, is_chosen })),
+        Some(from) => Some(RollbackTo::Shown(Box::new(RollbackStep { from, to, is_chosen }))),
         None => Some(RollbackTo::Image(ImageRef::Digest(to?))),
     }
 }

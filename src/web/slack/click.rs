@@ -137,7 +137,7 @@ async fn find<W: Web>(world: &W, click: &Click) -> Result<Option<(App, Act)>, Er
         Button::AskAgain => Act::AskAgain(asked.digest),
         Button::RollBack => {
             let step = RollbackStep { from: asked.digest, to, is_chosen: false };
-            Act::Rollback(RollbackTo::Shown(step), None)
+            Act::Rollback(RollbackTo::Shown(Box::new(step)), None)
         }
     };
     Ok(Some((app, act)))

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::before::traced;
-use super::sight::{Part, Sight, acts};
+use super::sight::{Part, Sight};
 use crate::model::ecs::known::{KnownService, KnownServices};
 use crate::model::promotion::{End, Ended};
 use crate::model::state::{Running, State};
@@ -156,7 +156,7 @@ fn links(sight: &Sight<'_>, state: &State) -> Markup {
     } else {
         html! {}
     };
-    acts(&[back, hold, resume])
+    sight.acts_with_button(&[back, hold, resume], Verb::Look, None)
 }
 
 /// The stack and the mode, for whoever wants to know everything.
@@ -197,7 +197,7 @@ fn unseen(sight: &Sight<'_>) -> Part {
             div class="card" {
                 p { (words) ". The first look comes within five minutes." }
                 @if let Some(state) = sight.state() { (held(sight, state)) }
-                (acts(&[hold]))
+                (sight.acts_with_button(&[hold], Verb::Look, None))
                 (in_full(None, Some(value), None, &facts(sight)))
             }
         },
