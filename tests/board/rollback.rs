@@ -183,6 +183,7 @@ fn the_commits_that_go_away_are_listed_as_text() {
         subject: Some(subject.to_owned()),
         author: Some("<i>mallory".to_owned()),
         at: None,
+        url: None,
     };
     let hostile = "<img src=x onerror=alert(1)> \u{202e}dlo\u{2066} `code`";
     let notes = [note(hostile), note("Bump redis")];

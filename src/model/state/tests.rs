@@ -52,7 +52,8 @@ fn votes(text: &str, many: usize) -> Vec<Vote> {
 fn note(text: &str) -> CommitNote {
     let (subject, author) = (Some(text.to_owned()), Some(text.to_owned()));
     let at = Some(Timestamp::MAX);
-    CommitNote { commit: longest_commit(), subject, author, at }.within_limits()
+    let url = Some("u".repeat(300));
+    CommitNote { commit: longest_commit(), subject, author, at, url }.within_limits()
 }
 
 fn notes(text: &str, many: usize) -> Option<ChangeNotes> {

@@ -110,6 +110,7 @@ fn card(
             (image.title())
             p class="meta" {
                 (image.by_line())
+                @if let Some(ci) = sight.ci(digest) { " · " (ci) }
                 @if let Some(request) = asked { ". Asked because " (prose(&request.why, LONG)) }
             }
             (what_changes(sight, commit.as_ref()))

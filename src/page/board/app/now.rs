@@ -63,7 +63,10 @@ fn card(sight: &Sight<'_>, state: &State, runs: &Named) -> Markup {
     html! {
         div class="card now" {
             (runs.title())
-            p class="meta" { (runs.by_line()) (promoted_by(sight, running)) }
+            p class="meta" {
+                (runs.by_line()) (promoted_by(sight, running))
+                @if let Some(ci) = digest.and_then(|digest| sight.ci(digest)) { " · " (ci) }
+            }
             (elsewhere(state))
             (bake(sight, state))
             (held(sight, state))

@@ -9,7 +9,8 @@ use crate::model::state::State;
 use crate::model::way_back::WayBack;
 use crate::page::board::act::ONCE;
 use crate::page::board::verb::{Rights, Verb};
-use crate::page::board::{Viewer, named};
+use crate::page::board::{Viewer, named, note_of};
+use crate::page::commits::ci;
 use crate::page::condition::{self, Condition};
 use crate::page::frame::Place;
 use crate::page::symbol::{Symbol, Tone};
@@ -82,6 +83,11 @@ impl Sight<'_> {
                 }
             }
         }
+    }
+
+    /// The link to the CI run that built an image.
+    pub(super) fn ci(&self, digest: &Digest) -> Option<Markup> {
+        ci(self.app.build_page(note_of(self.seen, digest)))
     }
 
     /// The links of a card, and beside them a button that acts at once, if the viewer may do that.
