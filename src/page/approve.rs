@@ -177,9 +177,9 @@ fn good_to_know(asked: &Asked<'_>) -> Markup {
             @if compare.is_some() || ci.is_some() {
                 p class="foot" {
                     @if let Some(url) = compare {
-                        a href=(url) rel="noreferrer" { "Compare with what runs" } " "
+                        a href=(url) rel="noreferrer" { "Compare with what runs" }
                     }
-                    @if let Some(ci) = ci { (ci) }
+                    @if let Some(ci) = ci { " " (ci) }
                 }
             }
             (asked.in_full())
