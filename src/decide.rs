@@ -148,9 +148,9 @@ fn carry_out(draft: Draft<'_>, command: &Command) -> Decided {
             let (target, planned) = rollback::plan(draft, command, image.as_ref())?;
             return Ok(report::plan_rollback(app, seen, target, planned));
         }
-        Act::Promote(_) | Act::Rollback(_) | Act::Cancel | Act::Hold(_) | Act::Resume => {}
+        Act::Promote(_) | Act::Rollback(..) | Act::Cancel | Act::Hold(_) | Act::Resume => {}
         Act::Approve(_) | Act::Reject(_) => {}
-        Act::Ask | Act::AskAgain(_) | Act::RollBackStep(_) => {}
+        Act::Ask | Act::AskAgain(_) => {}
     }
     if let Some(record) = &draft.seen.command {
         return repeated::repeat(draft, command, record);
@@ -170,8 +170,7 @@ fn carry_out(draft: Draft<'_>, command: &Command) -> Decided {
         Act::Approve(choice) | Act::Reject(choice) => approve::decide_on(draft, command, choice),
         Act::Ask => ask::ask_on_purpose(draft, command),
         Act::AskAgain(digest) => ask::ask_again(draft, command, digest),
-        Act::RollBackStep(step) => rollback::roll_back_as_shown(draft, command, step),
-        Act::Rollback(image) => rollback::rollback(draft, command, image.as_ref()),
+        Act::Rollback(to, _) => rollback::rollback(draft, command, to),
         Act::Cancel => cancel::cancel(draft, command),
         Act::Hold(reason) => Ok(hold::hold(draft, command, reason)),
         Act::Resume => Ok(hold::resume(draft, command)),

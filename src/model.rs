@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod approval;
 pub mod bake;
+pub mod build_page;
 pub mod change_set;
 pub mod command;
 pub mod config;

@@ -7,6 +7,7 @@ mod board {
 
     mod acts;
     mod addresses;
+    mod at_once;
     mod link;
     mod list;
     mod rollback;

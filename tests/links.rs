@@ -317,3 +317,19 @@ fn a_name_with_html_in_it_is_text() {
     says(&page, 200, &["&lt;script&gt;alert(1)&lt;/script&gt;"]);
     assert!(!page.body.contains("<script>"), "{}", page.body);
 }
+
+#[test]
+fn the_page_links_to_the_ci_run_below_the_repository_and_nowhere_else() {
+    let own = "https://github.com/acme/web/actions/runs/1";
+    for (url, is_linked) in [(own, true), ("https://evil.example/acme/web/1", false)] {
+        let world = Memory::new("approval");
+        world.get_mut().config["repository_url"] = json!("https://github.com/acme/web");
+        let digest = world.push_with_run("abc1234", url);
+        world.invoke(&push_event(&digest), "push").expect("an answer");
+        let path = link(&world);
+        let has_link = |page: Page| page.links().iter().any(|link| link == url);
+        assert_eq!(has_link(get(&world, &path)), is_linked, "{url}");
+        post(&world, &path, APPROVE);
+        assert_eq!(has_link(get(&world, &path)), is_linked, "{url}, after the decision");
+    }
+}

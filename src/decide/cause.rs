@@ -37,7 +37,7 @@ pub(super) struct Cause<'a> {
     pub(super) rolls_back: Option<String>,
     /// The image that it rolls back from.
     pub(super) rolls_back_digest: Option<Digest>,
-    /// Why, where that is not plain from who asks: an alarm's reason.
+    /// Why, where that is not plain from who asks: an alarm's reason, or a person's.
     pub(super) why: Option<String>,
     /// The request whose approval it rests on.
     pub(super) request: Option<RequestId>,

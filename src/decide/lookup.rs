@@ -113,6 +113,7 @@ impl<'a> Draft<'a> {
             subject: or_label(&image.description, |labels| &labels.description),
             author: or_label(&image.authors, |labels| &labels.authors),
             at: Some(self.now),
+            url: or_label(&image.url, |labels| &labels.url),
         };
         let digest = image.digest.clone();
         self.state.candidates.see(Candidate { digest, note: note.within_limits() });
@@ -122,7 +123,7 @@ impl<'a> Draft<'a> {
     pub(super) fn note_of_image(&self, digest: &Digest) -> Option<CommitNote> {
         let seen = self.state.candidates.of(digest).map(|candidate| candidate.note.clone());
         let running = self.state.running.as_ref().filter(|it| it.digest.as_ref() == Some(digest));
-        seen.filter(CommitNote::is_telling).or_else(|| running.and_then(|it| it.note.clone()))
+        seen.filter(CommitNote::is_worth_keeping).or_else(|| running.and_then(|it| it.note.clone()))
     }
 
     /// The commits between what runs and an image: from the Git host where there is time to ask it,

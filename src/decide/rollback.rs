@@ -14,7 +14,7 @@ use super::promote::promote;
 use super::request::withdraw;
 use super::rights::{Permit, objection_to, permit};
 use crate::model::answer::Outcome;
-use crate::model::command::{Command, ImageRef, RollbackStep, Via};
+use crate::model::command::{Command, ImageRef, RollbackStep, RollbackTo, Via};
 use crate::model::promotion::{Basis, End, Ended, Promotion};
 use crate::model::report::Reply;
 use crate::model::state::Hold;
@@ -38,7 +38,15 @@ struct Aim {
 }
 
 /// Carries the command out.
-pub(super) fn rollback(draft: Draft<'_>, command: &Command, image: Option<&ImageRef>) -> Decided {
+pub(super) fn rollback(draft: Draft<'_>, command: &Command, to: &RollbackTo) -> Decided {
+    match to {
+        RollbackTo::Previous => roll_back(draft, command, None),
+        RollbackTo::Image(image) => roll_back(draft, command, Some(image)),
+        RollbackTo::Shown(step) => roll_back_as_shown(draft, command, step),
+    }
+}
+
+fn roll_back(draft: Draft<'_>, command: &Command, image: Option<&ImageRef>) -> Decided {
     match aim(&draft, image)? {
         Ok(aim) => go_back(draft, command, aim),
         Err(reason) => Ok(draft.refused(&reason)),
@@ -77,7 +85,8 @@ fn aim(draft: &Draft<'_>, image: Option<&ImageRef>) -> Decided<Result<Aim, Strin
 
 fn go_back(mut draft: Draft<'_>, command: &Command, aim: Aim) -> Decided {
     let Aim { target, under_way, is_named } = aim;
-    let going_back = Cause { basis: Basis::GoingBack, ..Cause::by_command(command) };
+    let why = command.act.why_back().map(str::to_owned);
+    let going_back = Cause { basis: Basis::GoingBack, why, ..Cause::by_command(command) };
     let permit = match may_go_back(&mut draft, &target, &going_back)? {
         Continue(permit) => permit,
         Break(plan) => return Ok(plan),
@@ -85,6 +94,7 @@ fn go_back(mut draft: Draft<'_>, command: &Command, aim: Aim) -> Decided {
     if is_named && under_way.as_ref().is_some_and(|open| open.digest == target.digest) {
         // Its update is under way: a cancel would lead away from it.
         let reason = format!("{} was gone back to on purpose", target.digest.short());
+        let reason = with_why(reason, &going_back);
         draft.state.hold.get_or_insert(Hold { by: command.by.clone(), at: draft.now, reason });
         return promote(draft, &target.digest, &going_back);
     }
@@ -123,7 +133,7 @@ fn leave<'c>(
     if turned_away == draft.seen.newest && turned_away.as_ref() != Some(&target.digest) {
         draft.state.passed_over.clone_from(&turned_away);
     }
-    let reason = format!("rolled back from `{from}`");
+    let reason = with_why(format!("rolled back from `{from}`"), &going_back);
     let by = going_back.by.to_string();
     draft.state.hold = Some(Hold { by: by.clone(), at: draft.now, reason });
     if draft.state.request.as_ref().is_some_and(|request| request.digest != target.digest) {
@@ -135,6 +145,14 @@ fn leave<'c>(
     };
     let rolls_back = Some(from);
     Ok(Cause { tag, avoid, rolls_back, rolls_back_digest: turned_away, ..going_back })
+}
+
+/// Adds a person's reason. An alarm's stands with the promotion alone: the hold names the alarm.
+fn with_why(words: String, cause: &Cause<'_>) -> String {
+    match cause.why.as_deref().filter(|_| cause.via != Via::Alarm) {
+        Some(why) => format!("{words}: {why}"),
+        None => words,
+    }
 }
 
 /// Cancels the update that is under way. What the stack returns to is queued behind the cancel all
@@ -162,11 +180,7 @@ fn cancel_for(
 
 /// `rollback` by a button whose reader saw from what to what it leads. If that is not so any more,
 /// nothing is done.
-pub(super) fn roll_back_as_shown(
-    draft: Draft<'_>,
-    command: &Command,
-    step: &RollbackStep,
-) -> Decided {
+fn roll_back_as_shown(draft: Draft<'_>, command: &Command, step: &RollbackStep) -> Decided {
     let under_way = draft.under_way_now()?;
     let is_from = draft.running_digest().as_ref() == Some(&step.from)
         || under_way.is_some_and(|open| open.digest == step.from);
@@ -177,9 +191,9 @@ pub(super) fn roll_back_as_shown(
         );
         return Ok(draft.nothing(Outcome::Superseded, reason));
     }
-    let Some(to) = &step.to else { return rollback(draft, command, None) };
+    let Some(to) = &step.to else { return roll_back(draft, command, None) };
     if step.is_chosen {
-        return rollback(draft, command, Some(&ImageRef::Digest(to.clone())));
+        return roll_back(draft, command, Some(&ImageRef::Digest(to.clone())));
     }
     match aim(&draft, None)? {
         Ok(aim) if aim.target.digest == *to => go_back(draft, command, aim),

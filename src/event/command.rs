@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::NotUnderstood;
 use crate::json::{self, Node};
-use crate::model::command::{Act, Choice, Command, ImageRef, SlackOrigin, Via};
+use crate::model::command::{Act, Choice, Command, ImageRef, RollbackTo, SlackOrigin, Via};
 use crate::model::{AppName, Commit, Digest, RequestId, Tag};
 use crate::text::nearest::{did_you_mean, nearest};
 use crate::text::{brief, claimed};
@@ -212,7 +212,7 @@ impl Message {
         if self.of.is_some() && self.action != "plan" {
             return Err(NotUnderstood::new(format!("`{}` takes no `of`", self.action)));
         }
-        if self.reason.is_some() && !matches!(act, Act::Hold(_)) {
+        if self.reason.is_some() && !matches!(act, Act::Hold(_) | Act::Rollback(..)) {
             let problem = format!("`{}` takes no reason", self.action);
             return Err(NotUnderstood::new(problem));
         }
@@ -253,20 +253,29 @@ impl Message {
             "promote" => Ok(Act::Promote(image)),
             "plan" if self.of == Some(Planned::Rollback) => Ok(Act::PlanRollback(image)),
             "plan" => Ok(Act::Plan(image)),
-            "rollback" => Ok(Act::Rollback(image)),
+            "rollback" => {
+                let to = image.map_or(RollbackTo::Previous, RollbackTo::Image);
+                Ok(Act::Rollback(to, self.reason()))
+            }
             "approve" => Ok(Act::Approve(self.choice(image)?)),
             "reject" => Ok(Act::Reject(self.choice(image)?)),
             "status" => alone(Act::Status),
             "history" => alone(Act::History),
             "cancel" => alone(Act::Cancel),
-            "hold" => alone(Act::Hold(
-                self.reason.as_deref().map_or("no reason was given".to_owned(), brief),
-            )),
+            "hold" => {
+                alone(Act::Hold(self.reason().unwrap_or_else(|| "no reason was given".to_owned())))
+            }
             "resume" => alone(Act::Resume),
             "reconcile" => alone(Act::Reconcile),
             "ask" => alone(Act::Ask),
             other => Err(NotUnderstood::new(format!("`{}` is not a command", brief(other)))),
         }
+    }
+
+    /// Reads the reason, cut to one short line.
+    fn reason(&self) -> Option<String> {
+        let reason = self.reason.as_deref().map(|reason| brief(reason.trim()));
+        reason.filter(|reason| !reason.is_empty())
     }
 
     /// Reads what to approve or reject.

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::payload::parse;
 use super::*;
-use crate::model::command::{Act, ImageRef, SlackOrigin, Standing, Via};
+use crate::model::command::{Act, ImageRef, RollbackTo, SlackOrigin, Standing, Via};
 use crate::model::place::Place;
 use crate::samples::{COMMIT, DIGEST};
 
@@ -251,6 +251,32 @@ fn an_image_is_named_by_digest_commit_or_tag() {
 }
 
 #[test]
+fn a_rollback_takes_a_reason_in_json() {
+    let act = |more: &str| {
+        let message = format!(r#"{{"action":"rollback","repository":"web"{more}}}"#);
+        command(&sns(&message)).act
+    };
+    let back = |to, why: Option<&str>| Act::Rollback(to, why.map(str::to_owned));
+    let long = "x".repeat(201);
+    let cut = format!("{}…", "x".repeat(199));
+    for (reason, want) in [
+        ("carts came up empty", Some("carts came up empty")),
+        (" a\u{202e}b\\nc ", Some("a b c")),
+        (long.as_str(), Some(cut.as_str())),
+        ("", None),
+        (" ", None),
+    ] {
+        let json = format!(r#","reason":"{reason}""#);
+        assert_eq!(act(&json), back(RollbackTo::Previous, want), "{reason}");
+    }
+    let commit = RollbackTo::Image(ImageRef::Commit(COMMIT.parse().expect("valid")));
+    let named = act(&format!(r#","reason":"empty carts","commit":"{COMMIT}""#));
+    assert_eq!(named, back(commit, Some("empty carts")));
+    assert_eq!(named.to_string(), format!("rollback commit {COMMIT}, because empty carts"));
+    assert_eq!(act("").to_string(), "rollback");
+}
+
+#[test]
 fn a_direct_command_is_known_by_its_id_or_its_request() {
     let by_request = command(&serde_json::json!({"action": "promote", "repository": "web"}));
     assert_eq!((by_request.id.as_str(), by_request.via), ("request#request-1", Via::Direct));
@@ -352,6 +378,10 @@ fn a_wrong_command_is_answered_with_an_example() {
     );
     is_not_understood(
         serde_json::json!({"action": "promote", "repository": "web", "reason": "x"}),
+        "takes no reason",
+    );
+    is_not_understood(
+        serde_json::json!({"action": "plan", "of": "rollback", "repository": "web", "reason": "x"}),
         "takes no reason",
     );
     is_not_understood(serde_json::json!({"action": 5}), "action");

@@ -56,8 +56,8 @@ pub enum Act {
     Status,
     /// Report past promotions.
     History,
-    /// Go back to this image, or to the one that ran before the present one.
-    Rollback(Option<ImageRef>),
+    /// Go back, for this reason if the person gave one.
+    Rollback(RollbackTo, Option<String>),
     /// Cancel the update that is under way.
     Cancel,
     /// Let pushes ask for approval instead of deploying, for this reason.
@@ -74,8 +74,17 @@ pub enum Act {
     Ask,
     /// Ask again, from the message of a request: only if the candidate is still this image.
     AskAgain(Digest),
-    /// Roll back, from a message or a page that named both images.
-    RollBackStep(RollbackStep),
+}
+
+/// The image that a rollback goes back to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RollbackTo {
+    /// The image that ran before the present one.
+    Previous,
+    /// This image.
+    Image(ImageRef),
+    /// The image that a message or a page named, beside the one that it leaves.
+    Shown(Box<RollbackStep>),
 }
 
 /// A rollback as a person saw it before pressing the button. If it would be another one by then,
@@ -100,7 +109,10 @@ impl fmt::Display for Act {
         match self {
             Act::Promote(image) => with(f, "promote", image),
             Act::Plan(image) => with(f, "plan", image),
-            Act::Rollback(image) => with(f, "rollback", image),
+            Act::Rollback(to, why) => {
+                write!(f, "rollback{to}")?;
+                why.as_ref().map_or(Ok(()), |why| write!(f, ", because {why}"))
+            }
             Act::Status => f.write_str("status"),
             Act::History => f.write_str("history"),
             Act::Cancel => f.write_str("cancel"),
@@ -112,9 +124,26 @@ impl fmt::Display for Act {
             Act::Ask => f.write_str("ask"),
             Act::AskAgain(digest) => write!(f, "ask digest {digest}"),
             Act::PlanRollback(image) => with(f, "plan rollback", image),
-            Act::RollBackStep(RollbackStep { from, to, .. }) => {
-                write!(f, "rollback from digest {from}")?;
-                to.as_ref().map_or(Ok(()), |to| write!(f, " to digest {to}"))
+        }
+    }
+}
+
+impl Act {
+    /// The person's reason for a rollback, if one was given.
+    pub fn why_back(&self) -> Option<&str> {
+        if let Act::Rollback(_, why) = self { why.as_deref() } else { None }
+    }
+}
+
+impl fmt::Display for RollbackTo {
+    /// Writes what follows the word `rollback`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RollbackTo::Previous => Ok(()),
+            RollbackTo::Image(image) => write!(f, " {image}"),
+            RollbackTo::Shown(step) => {
+                write!(f, " from digest {}", step.from)?;
+                step.to.as_ref().map_or(Ok(()), |to| write!(f, " to digest {to}"))
             }
         }
     }
@@ -220,10 +249,11 @@ impl Command {
     /// later.
     pub fn is_relative(&self) -> bool {
         match &self.act {
-            Act::Promote(image) | Act::Rollback(image) => image.is_none(),
+            Act::Promote(image) => image.is_none(),
+            Act::Rollback(to, _) => *to == RollbackTo::Previous,
             Act::Cancel | Act::Hold(_) | Act::Resume => true,
             Act::Ask => true,
-            Act::Approve(_) | Act::Reject(_) | Act::AskAgain(_) | Act::RollBackStep(_) => false,
+            Act::Approve(_) | Act::Reject(_) | Act::AskAgain(_) => false,
             Act::Plan(_) | Act::PlanRollback(_) | Act::Status | Act::History | Act::Reconcile => {
                 false
             }

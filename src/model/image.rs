@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use wildmatch::WildMatch;
 
 use crate::model::config::{CommitSource, Config};
+use crate::model::limits::ADDRESS;
 use crate::model::{Commit, Digest, Tag};
 
 /// The media types of manifests that can be promoted. A request to ECR names them all, since ECR
@@ -48,6 +49,8 @@ pub struct Image {
     pub description: Option<String>,
     /// The annotation with the authors.
     pub authors: Option<String>,
+    /// The annotation with the address of the CI run.
+    pub url: Option<String>,
     /// The place of the image config, which contains the labels.
     pub config: ConfigLocation,
 }
@@ -96,10 +99,10 @@ impl Image {
             location(body.artifact_type, body.manifests, body.config).ok_or_else(|| {
                 format!("{digest} is an image and an index at once, which cannot be promoted")
             })?;
-        let BuildLabels { revision: annotation, description, authors } =
+        let BuildLabels { revision: annotation, description, authors, url } =
             body.annotations.map(BuildLabels::from).unwrap_or_default();
         let digest = digest.clone();
-        Ok(Self { digest, manifest, media_type, annotation, description, authors, config })
+        Ok(Self { digest, manifest, media_type, annotation, description, authors, url, config })
     }
 }
 
@@ -213,6 +216,8 @@ struct Labels {
     description: Option<String>,
     #[serde(rename = "org.opencontainers.image.authors")]
     authors: Option<String>,
+    #[serde(rename = "org.opencontainers.image.url")]
+    url: Option<String>,
 }
 
 /// What a build says about itself. The description is the subject of its commit, where CI sets it
@@ -225,6 +230,8 @@ pub struct BuildLabels {
     pub description: Option<String>,
     /// The authors.
     pub authors: Option<String>,
+    /// The address of the CI run.
+    pub url: Option<String>,
 }
 
 impl From<Labels> for BuildLabels {
@@ -235,6 +242,8 @@ impl From<Labels> for BuildLabels {
             revision: labels.revision.and_then(|text| text.parse().ok()),
             description: labels.description.map(short),
             authors: labels.authors.map(short),
+            // A cut address would lead elsewhere.
+            url: labels.url.filter(|url| url.len() <= ADDRESS),
         }
     }
 }

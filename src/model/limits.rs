@@ -53,6 +53,10 @@ pub const SUBJECT: usize = 200;
 /// The longest author of a commit, in characters and in bytes.
 pub const AUTHOR: usize = 60;
 
+/// The longest address of a CI run, in bytes. A longer one is left out, since a cut one leads
+/// elsewhere.
+pub const ADDRESS: usize = 300;
+
 /// The most notices that wait to be sent and keep their change notes and their thread in Slack.
 pub const UNTOLD_WITH_NOTES: usize = 4;
 

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::limits::{AUTHOR, COMMITS, SUBJECT, cut, keep_newest};
+use crate::model::limits::{ADDRESS, AUTHOR, COMMITS, SUBJECT, cut, keep_newest};
 use crate::model::{Commit, Digest};
 use crate::text::plain;
 
@@ -19,6 +19,9 @@ pub struct CommitNote {
     pub author: Option<String>,
     /// When it was written, or when its image was pushed.
     pub at: Option<Timestamp>,
+    /// The page of the CI run, as an image names it. Only the note of an image has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 /// The commits between what runs and an image.
@@ -49,9 +52,10 @@ pub enum Direction {
 }
 
 impl ChangeNotes {
-    /// Makes notes of all these commits, newest first.
+    /// Makes notes of all these commits, newest first. No list shows the pages of their CI runs.
     pub fn new(commits: impl IntoIterator<Item = CommitNote>, direction: Direction) -> Self {
-        let all: Vec<CommitNote> = commits.into_iter().map(CommitNote::within_limits).collect();
+        let all = commits.into_iter().map(|note| CommitNote { url: None, ..note.within_limits() });
+        let all: Vec<CommitNote> = all.collect();
         let more = all.len().saturating_sub(COMMITS);
         let commits = all.into_iter().take(COMMITS).collect();
         Self { commits, more, direction }
@@ -96,14 +100,20 @@ impl CommitNote {
         self.subject.is_some() || self.author.is_some()
     }
 
-    /// Cuts it to the limits of what is kept.
+    /// Whether it says anything beside the commit.
+    pub fn is_worth_keeping(&self) -> bool {
+        self.is_telling() || self.url.is_some()
+    }
+
+    /// Cuts it to the limits of what is kept. An address is never cut: it would lead elsewhere.
     pub fn within_limits(self) -> Self {
         let short = |text: Option<String>, most: usize| {
             let text = text.map(|text| cut(plain(text.trim(), most).trim(), most));
             text.filter(|text| !text.is_empty())
         };
         let (subject, author) = (short(self.subject, SUBJECT), short(self.author, AUTHOR));
-        Self { subject, author, ..self }
+        let url = self.url.filter(|url| url.len() <= ADDRESS);
+        Self { subject, author, url, ..self }
     }
 }
 

@@ -216,6 +216,12 @@ impl Hold {
         self.reason.starts_with("rolled back from ")
     }
 
+    /// The person's reason for the rollback that holds the app, if one was given.
+    pub fn why_back(&self) -> Option<&str> {
+        let (_, why) = self.reason.strip_prefix("rolled back from `")?.split_once("`: ")?;
+        Some(why)
+    }
+
     /// Whether an alarm that went off in a bake holds the app.
     pub fn is_by_alarm(&self) -> bool {
         self.by.starts_with("alarm `")

@@ -138,6 +138,7 @@ fn facts(app: &App, notice: &Notice) -> Vec<String> {
     fact("tag", notice.tag.as_ref().map(ToString::to_string));
     fact(before(notice.outcome), notice.previous_tag.clone());
     fact("changes", compare(app, notice));
+    fact("CI", app.build_page(notice.note.as_ref()).map(str::to_owned));
     fact("until", notice.expires_at.map(|at| moment(at, now)));
     fact("at", Some(moment(notice.at, now)));
     fact("by", Some(notice.by.clone()));

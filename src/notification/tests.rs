@@ -5,6 +5,7 @@ use crate::model::Digest;
 use crate::model::notes::{ChangeNotes, CommitNote, Direction};
 use crate::samples::{at, wrapped};
 
+mod ci;
 mod limits;
 
 fn app_with(more: &str) -> App {
@@ -23,6 +24,7 @@ fn commit(id: &str, subject: &str, author: &str) -> CommitNote {
         subject: Some(subject.to_owned()),
         author: Some(author.to_owned()),
         at: Some(at("2026-03-17T06:41:30Z")),
+        url: None,
     }
 }
 

@@ -156,6 +156,7 @@ fn only_look(required: u32) -> Markup {
 
 fn good_to_know(asked: &Asked<'_>) -> Markup {
     let Asked { request, now, .. } = asked;
+    let (compare, ci) = (asked.compare(), asked.ci());
     html! {
         section class="card" aria-labelledby="know" {
             h2 id="know" { "Good to know" }
@@ -173,8 +174,13 @@ fn good_to_know(asked: &Asked<'_>) -> Markup {
                     }
                 }
             }
-            @if let Some(url) = asked.compare() {
-                p class="foot" { a href=(url) rel="noreferrer" { "Compare with what runs" } }
+            @if compare.is_some() || ci.is_some() {
+                p class="foot" {
+                    @if let Some(url) = compare {
+                        a href=(url) rel="noreferrer" { "Compare with what runs" }
+                    }
+                    @if let Some(ci) = ci { " " (ci) }
+                }
             }
             (asked.in_full())
         }

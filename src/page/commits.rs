@@ -82,6 +82,11 @@ impl Named {
     }
 }
 
+/// A link to the page of the CI run that built an image, where there is one.
+pub(super) fn ci(page: Option<&str>) -> Option<Markup> {
+    page.map(|url| html! { a href=(url) rel="noreferrer" { "CI" } })
+}
+
 /// The commits of a promotion: the first `shown`, and the others in a part that opens. `compare`
 /// shows those that are not listed.
 pub(super) fn notes(
@@ -189,6 +194,7 @@ mod tests {
             subject: Some(format!("<b>change</b> \u{202e}{number}")),
             author: Some("alice".to_owned()),
             at: Some(Timestamp::UNIX_EPOCH),
+            url: None,
         }
     }
 

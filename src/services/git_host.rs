@@ -195,6 +195,7 @@ fn notes(compared: Comparison) -> ChangeNotes {
             subject: one.commit.message.lines().next().map(str::to_owned),
             author: author.as_ref().and_then(|author| author.name.clone()),
             at: author.and_then(|author| author.date),
+            url: None,
         }
     });
     let mut notes = ChangeNotes::new(commits, direction);

@@ -150,11 +150,13 @@ fn identity(app: &App, request: &ApprovalRequest) -> Value {
     let page = request.stack_id.as_deref().and_then(stack_page);
     let word =
         page.map_or("stack".to_owned(), |url| format!("<{}|stack>", escape(&url, url.len())));
+    let ci = app.build_page(request.note.as_ref());
     let names = [
         commit,
         tag,
         Some(code(request.digest.as_str(), 80)),
         Some(format!("{word} {stack} ({parameter})")),
+        ci.map(|url| format!("<{}|CI>", escape(url, url.len()))),
         Some("the board: `/promote board`".to_owned()),
     ];
     let names = names.into_iter().flatten().collect::<Vec<_>>().join(" · ");

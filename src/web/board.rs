@@ -7,6 +7,8 @@
 //! /board/<token>/app/<repository>             one app
 //! /board/<token>/act/<act>/<repository>       GET asks people to confirm, POST acts
 //! ```
+//!
+//! Two acts have a button on the app's page, which acts at once: a look, and to ask people again.
 
 mod acting;
 mod form;
@@ -157,12 +159,14 @@ async fn show<W: Web>(
         None | Some(_) => None,
     };
     let notes = notes(world, &app, &mut seen).await;
+    let once = form::once();
     let sight = Sight {
         viewer,
         place: &place(world, &app, &seen),
         app: &app,
         seen: &seen,
         rights: &rights,
+        once: &once,
         notes: notes.as_ref(),
         way_back: plan.as_ref().and_then(|plan| plan.way_back.as_ref()),
     };

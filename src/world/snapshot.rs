@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::model::bake::Alarm;
 use crate::model::change_set::ChangeSet;
-use crate::model::command::{Act, Choice, Command, ImageRef};
+use crate::model::command::{Act, Choice, Command, ImageRef, RollbackTo};
 use crate::model::config::stage::After;
 use crate::model::ecs::known::KnownServices;
 use crate::model::ecs::{Service, StoppedTask};
@@ -33,18 +33,15 @@ impl Subject {
     /// The subject of a command.
     pub fn of(command: &Command) -> Self {
         let (image, acts) = match &command.act {
-            Act::Promote(image) | Act::Rollback(image) => (image.as_ref(), true),
+            Act::Promote(image) => (image.as_ref(), true),
+            Act::Rollback(RollbackTo::Image(image), _) => (Some(image), true),
+            Act::Rollback(RollbackTo::Previous | RollbackTo::Shown(_), _) => (None, true),
             Act::Plan(image) | Act::PlanRollback(image) => (image.as_ref(), false),
             Act::Approve(Choice::Image(image)) | Act::Reject(Choice::Image(image)) => {
                 (Some(image), true)
             }
             Act::Approve(Choice::Request(_)) | Act::Reject(Choice::Request(_)) => (None, true),
-            Act::Cancel
-            | Act::Hold(_)
-            | Act::Resume
-            | Act::Ask
-            | Act::AskAgain(_)
-            | Act::RollBackStep(_) => (None, true),
+            Act::Cancel | Act::Hold(_) | Act::Resume | Act::Ask | Act::AskAgain(_) => (None, true),
             Act::Status | Act::History | Act::Reconcile => (None, false),
         };
         let digest = match image {

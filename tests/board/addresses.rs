@@ -7,7 +7,7 @@ use proptest::test_runner::RngSeed;
 use serde_json::json;
 
 use super::steps::{
-    ONCE, board_by_invocation, board_in_slack, does, everything, pushed, with_approvers,
+    ONCE, board_by_invocation, board_in_slack, does, everything, forces, pushed, with_approvers,
 };
 use crate::support::browser::{HOST, browse, get, http, post};
 use crate::support::signature::form;
@@ -43,8 +43,21 @@ fn a_form_of_another_site_or_of_no_page_does_nothing() {
         assert_eq!(post(&world, &approve, fields).status, 400, "{fields:?}");
     }
     let hold = format!("{board}/act/hold/web");
-    for fields in [&[("once", ONCE)][..], &[("once", ONCE), ("reason", " ")]] {
-        assert_eq!(post(&world, &hold, fields).status, 400, "{fields:?}");
+    let long = "é".repeat(201);
+    let reasons = [("reason", "x"), ("reason", "x")];
+    for more in
+        [&[][..], &[("reason", " ")], &[("reason", &long)], &[("why", "x")], reasons.as_slice()]
+    {
+        assert_eq!(forces(&world, &hold, more).status, 400, "{more:?}");
+    }
+    let back = format!("{board}/act/rollback/web");
+    let target = ("to", digest.as_str());
+    for more in [
+        &[target, ("why", long.as_str())][..],
+        &[target, ("why", "x"), ("why", "")],
+        &[target, ("reason", "x")],
+    ] {
+        assert_eq!(forces(&world, &back, more).status, 400, "{more:?}");
     }
     assert_eq!(everything(&world), before);
 }

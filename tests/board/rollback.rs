@@ -40,6 +40,59 @@ fn the_page_names_both_images_and_its_form_carries_them() {
 }
 
 #[test]
+fn the_reason_of_a_rollback_is_shown_wherever_it_is_told_of() {
+    let world = Memory::new("auto");
+    two_deployed(&world);
+    let board = board_by_invocation(&world);
+    let address = format!("{board}/act/rollback/web");
+    get(&world, &address).says("Why? Optional, shown to everybody");
+    let reason = "<b>carts</b> came\u{202e} up \nempty";
+    does(&world, &address, &[("why", reason)]).says("Rolling back");
+    let state = world.get().state.clone().expect("kept").0;
+    let hold = state.hold.expect("a hold");
+    assert_eq!(hold.reason, "rolled back from `production_bbbbbbb`: <b>carts</b> came  up  empty");
+    assert!(hold.is_way_back());
+    assert_eq!(state.open[0].why.as_deref(), Some("<b>carts</b> came  up  empty"));
+    let shown = "&lt;b&gt;carts&lt;/b&gt; came  up  empty";
+    get(&world, &format!("{board}/app/web")).says(shown);
+    let told = world.get().told.last().expect("a notice").reason.clone();
+    assert!(told.ends_with("; <b>carts</b> came  up  empty"), "{told}");
+
+    world.finish_update();
+    world.invoke(&event("scheduled"), "tick").expect("an answer");
+    get(&world, &format!("{board}/app/web")).says(&format!(": “{shown}”"));
+    let list = get(&world, &board);
+    list.says("Rolled back by carol (claimed, by the board)");
+    list.says(&format!("aaaaaaa runs again. “{shown}”"));
+    let history = json!({ "action": "history", "repository": "web" });
+    let history = world.invoke(&history, "history").expect("an answer");
+    assert_eq!(history["promotions"][0]["why"], "<b>carts</b> came  up  empty");
+}
+
+#[test]
+fn without_a_reason_a_rollback_says_only_from_what() {
+    let world = Memory::new("auto");
+    two_deployed(&world);
+    let address = format!("{}/act/rollback/web", board_by_invocation(&world));
+    does(&world, &address, &[("why", " \u{200b} ")]).says("Rolling back");
+    let state = world.get().state.clone().expect("kept").0;
+    assert_eq!(state.hold.expect("a hold").reason, "rolled back from `production_bbbbbbb`");
+    assert_eq!(state.open[0].why, None);
+}
+
+#[test]
+fn the_longest_reason_is_kept() {
+    let world = Memory::new("auto");
+    two_deployed(&world);
+    let address = format!("{}/act/rollback/web", board_by_invocation(&world));
+    let longest = "é".repeat(200);
+    does(&world, &address, &[("why", &longest)]).says("Rolling back");
+    let state = world.get().state.clone().expect("kept").0;
+    assert_eq!(state.open[0].why.as_deref(), Some(longest.as_str()));
+    assert!(state.hold.expect("a hold").reason.ends_with(&longest));
+}
+
+#[test]
 fn after_a_newer_deployment_it_is_superseded() {
     let world = Memory::new("auto");
     two_deployed(&world);
@@ -130,6 +183,7 @@ fn the_commits_that_go_away_are_listed_as_text() {
         subject: Some(subject.to_owned()),
         author: Some("<i>mallory".to_owned()),
         at: None,
+        url: None,
     };
     let hostile = "<img src=x onerror=alert(1)> \u{202e}dlo\u{2066} `code`";
     let notes = [note(hostile), note("Bump redis")];

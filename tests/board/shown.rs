@@ -4,9 +4,9 @@ use ecr_promoter::model::state::{Hold, State};
 use serde_json::json;
 
 use super::steps::{board_by_invocation, board_in_slack, pushed, with_approvers};
-use crate::support::browser::get;
-use crate::support::payloads::event;
-use crate::support::steps::two_deployed;
+use crate::support::browser::{Page, get};
+use crate::support::payloads::{event, push_event};
+use crate::support::steps::{command, finish, two_deployed};
 use crate::support::world::Memory;
 
 #[test]
@@ -128,6 +128,7 @@ fn an_app_is_shown_in_full() {
     Now: running since 09:41, 0 s
     bbbbbbb
     bbbbbbb, promoted by push of latest. Roll back to aaaaaaa… Hold…
+    Look now
     Commit, tag and digest in full
     Commit
     bbbbbbb
@@ -175,4 +176,31 @@ fn an_app_that_was_never_looked_at_has_a_page() {
     let page = get(&world, &format!("{}/app/web", board_by_invocation(&world)));
     assert_eq!(page.status, 200);
     page.says("production_old").says("Never looked at").says("No promotion has ended yet");
+}
+
+#[test]
+fn the_ci_run_of_an_image_is_linked_as_candidate_on_its_way_and_running() {
+    let run = |number: u32| format!("https://github.com/acme/web/actions/runs/{number}?a=b&c=d");
+    let linked =
+        |page: &Page, number: u32| page.links().contains(&run(number).replace('&', "&amp;"));
+    let world = Memory::new("approval");
+    world.get_mut().config["repository_url"] = json!("https://github.com/acme/web");
+    let board = board_by_invocation(&world);
+    let app = || get(&world, &format!("{board}/app/web"));
+    let candidate = |commit: &str, url: &str| {
+        let digest = world.push_with_run(commit, url);
+        world.invoke(&push_event(&digest), "push").expect("an answer");
+    };
+    candidate("aaaaaaa", &run(1));
+    assert!(linked(&app(), 1), "the candidate");
+    command(&world, "promote web", "promoted");
+    assert!(linked(&app(), 1), "on its way");
+    finish(&world);
+    candidate("bbbbbbb", &run(2));
+    let page = app();
+    assert!(linked(&page, 1) && linked(&page, 2), "what runs, and the candidate");
+    candidate("ccccccc", "https://evil.example/actions/runs/3");
+    assert!(!app().body.contains("evil.example"));
+    world.get_mut().config["repository_url"] = json!("https://git.example/acme/web");
+    assert!(!app().body.contains("actions/runs"), "the repository is another one now");
 }

@@ -86,6 +86,14 @@ pub(super) fn sends(world: &Memory, address: &str, page: &Page, more: &[(&str, &
     post(world, address, &fields)
 }
 
+/// Presses a button of the app's page that acts at once: it leads to this address.
+#[track_caller]
+pub(super) fn presses(world: &Memory, app: &Page, address: &str) -> Page {
+    let buttons = app.buttons();
+    assert!(buttons.iter().any(|button| button == address), "{address} is not in {buttons:?}");
+    sends(world, address, app, &[])
+}
+
 /// What a form is sent once with, as a stranger would make it up.
 pub(super) const ONCE: &str = "0123456789abcdef0123456789abcdef";
 

@@ -163,6 +163,7 @@ fn notes(world: &Memory, builds: &[(&str, &str, &str)]) -> ChangeNotes {
         subject: Some((*subject).to_owned()),
         author: Some((*author).to_owned()),
         at: Some(now - SignedDuration::from_hours(age * 5 + 1)),
+        url: None,
     };
     ChangeNotes::new((0..).zip(builds.iter().rev()).map(note), Direction::Forward)
 }

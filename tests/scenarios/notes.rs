@@ -64,6 +64,7 @@ fn what_the_git_host_says_wins_and_is_asked_once_for_each_question() {
         subject: Some("From the host".to_owned()),
         author: Some("ada".to_owned()),
         at: None,
+        url: None,
     };
     world.get_mut().git_notes = Some(ChangeNotes::new([note], Direction::Forward));
     let digest = world.push_with_subject("bbbbbbb", "From the image", "bob");

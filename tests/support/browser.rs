@@ -44,6 +44,12 @@ impl Page {
         text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
     }
 
+    /// The addresses of the buttons that act at once.
+    pub(crate) fn buttons(&self) -> Vec<String> {
+        let forms = self.body.split(" method=\"post\" action=\"").skip(1);
+        forms.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())).collect()
+    }
+
     pub(crate) fn acts(&self) -> Vec<String> {
         self.links().into_iter().filter(|link| link.contains("/act/")).collect()
     }

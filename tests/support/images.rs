@@ -27,6 +27,16 @@ impl Memory {
         digest
     }
 
+    /// CI pushes an image of this commit as `latest`, with the address of its run.
+    pub(crate) fn push_with_run(&self, commit: &str, url: &str) -> Digest {
+        let digest = self.build(json!({
+            "org.opencontainers.image.revision": commit,
+            "org.opencontainers.image.url": url,
+        }));
+        self.get_mut().tags.insert(tag("latest"), digest.clone());
+        digest
+    }
+
     fn build(&self, annotations: Value) -> Digest {
         let mut inner = self.get_mut();
         let build = inner.images.len();

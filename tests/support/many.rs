@@ -42,6 +42,7 @@ fn running(name: &str, number: usize, since: Timestamp) -> State {
                 subject: Some(format!("Change number {number}, in words that fill a line or more")),
                 author: Some("alice".to_owned()),
                 at: Some(since),
+                url: None,
             }),
             commit: commit.parse().ok(),
             since: Some(since),

@@ -6,7 +6,7 @@ use super::approve::{
 };
 use super::*;
 use crate::model::approval::{ApprovalRequest, Progress};
-use crate::model::command::RollbackStep;
+use crate::model::command::{RollbackStep, RollbackTo};
 use crate::model::promotion::{Ended, Promotion};
 
 #[test]
@@ -37,8 +37,8 @@ fn a_stranger_writes_nothing() {
         Act::Reject(Choice::Request(id())),
         Act::Promote(None),
         Act::Promote(Some(ImageRef::Digest(digest('a')))),
-        Act::Rollback(None),
-        Act::RollBackStep(from_a()),
+        back(RollbackTo::Previous),
+        back(from_a()),
         Act::Cancel,
         Act::Hold("why".to_owned()),
         Act::Resume,
@@ -91,25 +91,31 @@ fn promotion() -> Promotion {
 /// Acts, each with the image that it is about.
 fn acts() -> Vec<(Act, char)> {
     let by_digest = |letter| Some(ImageRef::Digest(digest(letter)));
+    let to = |letter| RollbackTo::Image(ImageRef::Digest(digest(letter)));
     vec![
         (Act::Promote(None), 'b'),
         (Act::Promote(by_digest('c')), 'c'),
         (Act::Promote(by_digest('d')), 'd'),
         (Act::Approve(candidate()), 'b'),
         (Act::Approve(Choice::Image(ImageRef::Digest(digest('d')))), 'd'),
-        (Act::Rollback(None), 'c'),
-        (Act::Rollback(by_digest('c')), 'c'),
-        (Act::Rollback(by_digest('d')), 'd'),
-        (Act::Rollback(by_digest('b')), 'b'),
-        (Act::RollBackStep(from_a()), 'c'),
+        (back(RollbackTo::Previous), 'c'),
+        (back(to('c')), 'c'),
+        (back(to('d')), 'd'),
+        (back(to('b')), 'b'),
+        (back(from_a()), 'c'),
         (Act::Resume, 'b'),
         (Act::Ask, 'b'),
         (Act::Hold("freeze".to_owned()), 'b'),
     ]
 }
 
-fn from_a() -> RollbackStep {
-    RollbackStep { from: digest('a'), to: None, is_chosen: false }
+fn back(to: RollbackTo) -> Act {
+    Act::Rollback(to, None)
+}
+
+fn from_a() -> RollbackTo {
+    let step = RollbackStep { from: digest('a'), to: None, is_chosen: false };
+    RollbackTo::Shown(Box::new(step))
 }
 
 /// Whether this person, or what comes through SNS or a direct invocation, may do this.
@@ -126,7 +132,7 @@ fn may(
         _ if is_slack && !commanders.contains(who) => false,
         Act::Promote(_) => !is_slack || one_is_enough,
         Act::Approve(_) => image == 'b' && one_is_enough && (is_slack || !identities_count),
-        Act::Rollback(_) | Act::RollBackStep(_) => image == 'c' || !identities_count,
+        Act::Rollback(..) => image == 'c' || !identities_count,
         Act::Plan(_) | Act::PlanRollback(_) => false,
         Act::Status | Act::History | Act::Reconcile => false,
         Act::Cancel | Act::Hold(_) | Act::Resume => false,

@@ -75,6 +75,18 @@ fn the_media_type_comes_from_ecr_where_the_manifest_does_not_say() {
 }
 
 #[test]
+fn an_annotation_and_a_label_name_the_ci_run() {
+    const URL: &str = "https://github.com/acme/web/actions/runs/1";
+    let named = format!(r#"{{"org.opencontainers.image.url":"{URL}"}}"#);
+    let annotated = image(&format!(r#"{{"annotations":{named}}}"#));
+    assert_eq!((annotated.url.as_deref(), annotated.description), (Some(URL), None));
+    let labelled = labels(format!(r#"{{"config":{{"Labels":{named}}}}}"#).as_bytes());
+    assert_eq!(labelled.expect("labels").url.as_deref(), Some(URL));
+    let long = named.replace(URL, &format!("{URL}{}", "1".repeat(300)));
+    assert_eq!(image(&format!(r#"{{"annotations":{long}}}"#)).url, None, "it is not cut");
+}
+
+#[test]
 fn sources_are_asked_in_the_configured_order() {
     let annotated = image(&format!(
         r#"{{"annotations":{{"{REVISION}":"aaaaaaa"}},"config":{{"digest":"{}"}}}}"#,

@@ -108,7 +108,7 @@ fn an_image_that_a_rollback_brought_back_does_not_follow() {
     check(&seen(&history, 300), Some("a"), None);
     let had = |name: &str| {
         let mut own = State::new("web", "ProductionTag");
-        let note = CommitNote { commit: None, subject: None, author: None, at: None };
+        let note = CommitNote { commit: None, subject: None, author: None, at: None, url: None };
         own.candidates.see(Candidate { digest: image(name), note });
         own
     };

@@ -52,7 +52,8 @@ fn votes(text: &str, many: usize) -> Vec<Vote> {
 fn note(text: &str) -> CommitNote {
     let (subject, author) = (Some(text.to_owned()), Some(text.to_owned()));
     let at = Some(Timestamp::MAX);
-    CommitNote { commit: longest_commit(), subject, author, at }.within_limits()
+    let url = Some("u".repeat(300));
+    CommitNote { commit: longest_commit(), subject, author, at, url }.within_limits()
 }
 
 fn notes(text: &str, many: usize) -> Option<ChangeNotes> {
@@ -256,4 +257,25 @@ fn a_list_that_is_cut_says_how_much_is_missing() {
         (0..500).map(|n| format!("Modify AWS::RDS::DBInstance Database{n}")).collect();
     cut_changes(&mut changes, 10);
     assert_eq!((changes.len(), changes[9].as_str()), (10, "and 491 more"));
+}
+
+#[test]
+fn a_hold_by_a_rollback_has_the_persons_reason() {
+    let hold = |reason: &str| Hold {
+        by: "dora".to_owned(),
+        at: Timestamp::UNIX_EPOCH,
+        reason: reason.to_owned(),
+    };
+    for (reason, is_way_back, why) in [
+        ("rolled back from `production_a`", true, None),
+        (
+            "rolled back from `production_a`: empty `carts`: again",
+            true,
+            Some("empty `carts`: again"),
+        ),
+        ("release freeze: `a`: b", false, None),
+    ] {
+        let hold = hold(reason);
+        assert_eq!((hold.is_way_back(), hold.why_back()), (is_way_back, why), "{reason}");
+    }
 }

@@ -46,7 +46,10 @@ pub(super) fn page(status: u16, asked: &Asked<'_>, said: Option<&str>) -> Respon
         (if_wrong(asked))
         section class="card" aria-labelledby="full" {
             h2 id="full" { "What it is" }
-            p class="meta" { (image.by_line()) }
+            p class="meta" {
+                (image.by_line())
+                @if let Some(ci) = asked.ci() { " · " (ci) }
+            }
             (asked.in_full())
         }
     };

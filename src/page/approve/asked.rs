@@ -5,10 +5,10 @@ use maud::{Markup, html};
 
 use crate::model::approval::ApprovalRequest;
 use crate::model::config::App;
-use crate::model::notes::ChangeNotes;
+use crate::model::notes::{ChangeNotes, CommitNote};
 use crate::model::stack::{Stack, StackEvents};
 use crate::model::state::State;
-use crate::page::commits::{Named, in_full};
+use crate::page::commits::{Named, ci, in_full};
 use crate::page::frame::Place;
 use crate::page::words::SHORT;
 use crate::text::plain;
@@ -53,9 +53,17 @@ impl Asked<'_> {
     pub(super) fn named(&self) -> Named {
         let request = self.request;
         let tag = request.tag.as_ref().map_or("", |tag| tag.as_str());
-        let seen = self.state.candidates.of(&request.digest).map(|candidate| &candidate.note);
-        let note = request.note.as_ref().or(seen);
-        Named::new(request.commit.as_ref(), Some(&request.digest), tag, note)
+        Named::new(request.commit.as_ref(), Some(&request.digest), tag, self.note())
+    }
+
+    fn note(&self) -> Option<&CommitNote> {
+        let seen = || self.state.candidates.of(&self.request.digest);
+        self.request.note.as_ref().or_else(|| seen().map(|candidate| &candidate.note))
+    }
+
+    /// The link to the CI run that built the image.
+    pub(super) fn ci(&self) -> Option<Markup> {
+        ci(self.app.build_page(self.note()))
     }
 
     pub(super) fn runs(&self) -> Option<Named> {

@@ -18,7 +18,7 @@ use crate::world::snapshot::Snapshot;
 pub const ONCE: &str = "once";
 /// The form's field that says why an app is held.
 pub const REASON: &str = "reason";
-/// The longest reason, in characters.
+/// The longest reason of an act, in characters.
 pub const LONGEST_REASON: usize = 200;
 
 /// What a page asks about.
@@ -45,7 +45,7 @@ pub fn confirm(question: &Question<'_>, verb: Verb, digest: Option<&Digest>) -> 
         Some(image) => format!("{} {}", app.name, image.words()),
         None => app.name.to_string(),
     };
-    let title = format!("{} {what}?", verb.label());
+    let title = format!("{} {what}?", verb.question());
     let refusal = rights.objection(verb);
     let content = html! {
         div class="head" {
@@ -98,8 +98,8 @@ fn card(question: &Question<'_>, image: &Named, digest: Option<&Digest>) -> Mark
 fn form(question: &Question<'_>, verb: Verb, image: Option<&Named>) -> Markup {
     let Question { viewer, app, once, .. } = question;
     let label = match image {
-        Some(image) => format!("{} {}", verb.label(), image.words()),
-        None => format!("{} {}", verb.label(), app.name),
+        Some(image) => format!("{} {}", verb.question(), image.words()),
+        None => format!("{} {}", verb.question(), app.name),
     };
     html! {
         form class="card" method="post" {
@@ -127,12 +127,12 @@ fn consequence(question: &Question<'_>, verb: Verb, digest: Option<&Digest>) -> 
     let what = digest.map_or_else(String::new, |digest| named(app, seen, digest).words());
     let required = required(app, seen, digest);
     match verb {
-        Verb::Approve | Verb::Reject | Verb::Promote
+        Verb::Approve | Verb::Reject | Verb::Promote | Verb::AskAgain
             if digest.is_some() && digest == running(seen) =>
         {
             format!("{what} is already running.")
         }
-        Verb::Approve | Verb::Reject if !is_newest => {
+        Verb::Approve | Verb::Reject | Verb::AskAgain if !is_newest => {
             format!("{what} is no longer the candidate: a newer image took its place.")
         }
         Verb::Approve if required > 1 => {
@@ -152,6 +152,10 @@ fn consequence(question: &Question<'_>, verb: Verb, digest: Option<&Digest>) -> 
         Verb::Cancel => "An update of ours that is under way is cancelled. An update that was not \
                          sent yet is not sent."
             .to_owned(),
+        Verb::Look => "ecr-promoter looks at the app now, as it does by itself every hour, and \
+                       does what is due: a promotion that waits may be sent."
+            .to_owned(),
+        Verb::AskAgain => format!("People are asked about {what} once more."),
     }
 }
 

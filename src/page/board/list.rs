@@ -264,8 +264,9 @@ fn what(condition: &Condition) -> Markup {
         Kind::RolledBack => html! {
             @if let Some(runs) = runs {
                 (runs.chip()) " runs again"
-                @if let Some(subject) = runs.subject() { " · " (subject) }
+                @if reason.is_none() && let Some(subject) = runs.subject() { " · " (subject) }
             }
+            @if let Some(reason) = reason { ". “" (reason) "”" }
         },
     }
 }

@@ -3,7 +3,7 @@
 
 use maud::{Markup, html};
 
-use super::act::{ONCE, Question};
+use super::act::{LONGEST_REASON, ONCE, Question};
 use super::verb::Verb;
 use super::{commit_of, named, objection};
 use crate::function_url::Response;
@@ -25,6 +25,8 @@ use crate::page::words::{LONG, count, prose};
 pub const FROM: &str = "from";
 /// The form's field with the image that is gone back to.
 pub const TO: &str = "to";
+/// The form's field that says why it is gone back.
+pub const WHY: &str = "why";
 /// How many commits are shown at once.
 const SHOWN: usize = 8;
 
@@ -284,6 +286,11 @@ fn form(question: &Question<'_>, from: Option<&From<'_>>, lead: &Lead<'_>) -> Ma
             @if let Some(from) = from { input type="hidden" name=(FROM) value=(from.digest); }
             @if let Some(to) = to { input type="hidden" name=(TO) value=(to); }
             input type="hidden" name=(ONCE) value=(once);
+            div class="field" {
+                label for="why" { "Why? " small { "Optional, shown to everybody" } }
+                input type="text" id="why" name=(WHY) maxlength=(LONGEST_REASON)
+                    autocomplete="off";
+            }
             div class="acts one" {
                 button type="submit" class="stop" { (label) }
                 a class="btn" href=(viewer.app(&app.name)) { (keep) }

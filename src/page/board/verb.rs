@@ -17,6 +17,10 @@ pub enum Verb {
     Resume,
     /// Cancel what is under way.
     Cancel,
+    /// Look at the app now.
+    Look,
+    /// Ask people about the candidate again.
+    AskAgain,
 }
 
 /// Whether an act names an image in its address.
@@ -32,7 +36,7 @@ pub enum Names {
 
 impl Verb {
     /// All of them.
-    pub const ALL: [Verb; 7] = [
+    pub const ALL: [Verb; 9] = [
         Verb::Approve,
         Verb::Reject,
         Verb::Promote,
@@ -40,6 +44,8 @@ impl Verb {
         Verb::Hold,
         Verb::Resume,
         Verb::Cancel,
+        Verb::Look,
+        Verb::AskAgain,
     ];
 
     /// Its name in an address.
@@ -52,15 +58,17 @@ impl Verb {
             Verb::Hold => "hold",
             Verb::Resume => "resume",
             Verb::Cancel => "cancel",
+            Verb::Look => "look",
+            Verb::AskAgain => "ask",
         }
     }
 
     /// Whether it names an image.
     pub fn names(self) -> Names {
         match self {
-            Verb::Approve | Verb::Reject | Verb::Promote => Names::Image,
+            Verb::Approve | Verb::Reject | Verb::Promote | Verb::AskAgain => Names::Image,
             Verb::RollBack => Names::Perhaps,
-            Verb::Hold | Verb::Resume | Verb::Cancel => Names::Nothing,
+            Verb::Hold | Verb::Resume | Verb::Cancel | Verb::Look => Names::Nothing,
         }
     }
 
@@ -74,13 +82,25 @@ impl Verb {
             Verb::Hold => "Hold",
             Verb::Resume => "Resume",
             Verb::Cancel => "Cancel",
+            Verb::Look => "Look now",
+            Verb::AskAgain => "Ask again",
+        }
+    }
+
+    /// The words before the app and the image, on the page that asks about it.
+    pub fn question(self) -> &'static str {
+        match self {
+            Verb::Look => "Look now at",
+            Verb::AskAgain => "Ask again about",
+            Verb::Approve | Verb::Reject | Verb::Promote | Verb::RollBack => self.label(),
+            Verb::Hold | Verb::Resume | Verb::Cancel => self.label(),
         }
     }
 
     /// The class of its button.
     pub fn class(self) -> &'static str {
         match self {
-            Verb::Approve | Verb::Promote | Verb::Resume => "go",
+            Verb::Approve | Verb::Promote | Verb::Resume | Verb::Look | Verb::AskAgain => "go",
             Verb::Reject | Verb::RollBack | Verb::Hold | Verb::Cancel => "stop",
         }
     }

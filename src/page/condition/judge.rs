@@ -261,13 +261,13 @@ impl Case<'_> {
 
     fn held(&self) -> Option<Condition> {
         let hold = self.state.hold.as_ref()?;
-        let (kind, words) = if hold.is_way_back() {
-            (Kind::RolledBack, format!("Rolled back by {}", hold.by))
+        let (kind, words, reason) = if hold.is_way_back() {
+            (Kind::RolledBack, format!("Rolled back by {}", hold.by), hold.why_back())
         } else {
-            (Kind::Held, format!("Held by {}", hold.by))
+            (Kind::Held, format!("Held by {}", hold.by), Some(hold.reason.as_str()))
         };
         Some(Condition {
-            reason: Some(hold.reason.clone()),
+            reason: reason.map(str::to_owned),
             since: Some(hold.at),
             ..self.condition(kind, words)
         })

@@ -221,6 +221,7 @@ impl Clients {
             annotation: None,
             description: None,
             authors: None,
+            url: None,
             config,
         };
         match self.labels(repository, &image).await {

@@ -234,6 +234,28 @@ fn the_stack_links_to_its_page_in_the_console() {
     assert!(end.contains("|stack> `web-production`"), "{end}");
 }
 
+#[test]
+fn the_ci_run_is_linked_below_the_repository_and_nowhere_else() {
+    let end = |url: &str| {
+        let note = CommitNote { url: Some(url.to_owned()), ..commit(1, "Fix") };
+        let asked = ApprovalRequest { note: Some(note), ..request(Progress::Pending) };
+        assert_within_limits(&app(""), &asked);
+        let (_, blocks) = card(&app(""), &asked, "production");
+        let end = blocks.as_array().and_then(|blocks| blocks.last()).expect("a block");
+        end["elements"][0]["text"].as_str().expect("a text").to_owned()
+    };
+    let own = end("https://github.com/acme/web/actions/runs/1?a=b&c=d");
+    let link = "<https://github.com/acme/web/actions/runs/1?a=b&amp;c=d|CI>";
+    assert!(
+        own.contains(&format!("stack `web-production` (`ProductionTag`) · {link} · ")),
+        "{own}"
+    );
+    for foreign in ["https://evil.example/1", "https://github.com/acme/web/../x", "https://x|a>"] {
+        let end = end(foreign);
+        assert!(!end.contains("CI>") && !end.contains(foreign), "{end}");
+    }
+}
+
 /// The buttons of a message.
 fn buttons(blocks: &Value) -> Vec<Value> {
     let blocks = blocks.as_array().expect("a list");
@@ -320,6 +342,7 @@ fn commit(n: usize, subject: &str) -> CommitNote {
         subject: Some(subject.to_owned()),
         author: Some("alice".to_owned()),
         at: Some(at("2026-03-17T08:00:00Z")),
+        url: None,
     }
 }
 
@@ -337,7 +360,7 @@ fn the_commits_are_listed_after_the_headline() {
     let with = |notes: ChangeNotes| ApprovalRequest { notes: Some(notes), ..samples::request() };
     let two = || [commit(2, "Fix checkout rounding"), commit(1, "Add *tax* <!here>")];
     let alone = ApprovalRequest { note: Some(commit(3, "Alone")), ..samples::request() };
-    let bare = CommitNote { subject: None, author: None, at: None, commit: None };
+    let bare = CommitNote { subject: None, author: None, at: None, commit: None, url: None };
     let all = [
         listed(&with(ChangeNotes::new(two(), Direction::Forward))),
         listed(&with(ChangeNotes::new(two(), Direction::Back))),

@@ -106,6 +106,7 @@ fn what_belongs_to_no_request_is_told_in_the_channel() {
         subject: Some(subject.to_owned()),
         author: Some("alice".to_owned()),
         at: None,
+        url: None,
     };
     let told = |outcome, subject: &str| Notice {
         request: None,
@@ -151,6 +152,7 @@ fn the_longest_of_everything_is_within_slacks_limits() {
             subject: Some(long.clone()),
             author: Some(long.clone()),
             at: None,
+            url: None,
         };
         let approvers = vec!["U".repeat(64); 200];
         let notice = Notice {

@@ -17,7 +17,7 @@ use crate::page::board::{Viewer, commit_of};
 use crate::page::frame::Place;
 use crate::reconcile::look_for_a_person;
 use crate::web::access::{self, BUDGET, bad};
-use crate::web::board::form::{Form, command};
+use crate::web::board::form::{Form, command, once};
 use crate::web::board::reads::{find, observe, place, plan_rollback, rights};
 use crate::web::notes::notes_between;
 use crate::world::Web;
@@ -36,7 +36,7 @@ pub(super) async fn confirm<W: Web>(
     };
     let mut seen = observe(world, &app).await?;
     let rights = rights(viewer, &app, seen.state.as_ref());
-    let once = format!("{:032x}", fastrand::u128(..));
+    let once = once();
     let place = place(world, &app, &seen);
     if verb != Verb::RollBack || rights.objection(verb).is_some() {
         let (app, seen, rights, once) = (&app, &seen, &rights, once.as_str());
@@ -132,9 +132,10 @@ pub(super) async fn act<W: Web>(
     }
 }
 
-/// 200 if the act is done or will be, 409 if not.
+/// 200 if the act is done or will be, 409 if not. A look is done, whatever it finds.
 fn status(verb: Verb, answer: &Answer) -> u16 {
     match answer.outcome {
+        _ if verb == Verb::Look => 200,
         Outcome::Superseded
         | Outcome::Expired
         | Outcome::Refused

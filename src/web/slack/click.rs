@@ -16,7 +16,9 @@ use crate::error::Error;
 use crate::function_url::{Request, Response};
 use crate::model::RequestId;
 use crate::model::answer::Outcome;
-use crate::model::command::{Act, Choice, Command, RollbackStep, SlackOrigin, Standing};
+use crate::model::command::{
+    Act, Choice, Command, RollbackStep, RollbackTo, SlackOrigin, Standing,
+};
 use crate::model::config::App;
 use crate::model::report::Reply;
 use crate::slack::interaction::{self, Button, Click};
@@ -134,7 +136,8 @@ async fn find<W: Web>(world: &W, click: &Click) -> Result<Option<(App, Act)>, Er
         Button::Reject => Act::Reject(Choice::Request(id)),
         Button::AskAgain => Act::AskAgain(asked.digest),
         Button::RollBack => {
-            Act::RollBackStep(RollbackStep { from: asked.digest, to, is_chosen: false })
+            let step = RollbackStep { from: asked.digest, to, is_chosen: false };
+            Act::Rollback(RollbackTo::Shown(Box::new(step)), None)
         }
     };
     Ok(Some((app, act)))

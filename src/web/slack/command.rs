@@ -144,7 +144,7 @@ async fn order<W: Web>(
                 show(world, &app, command, began).await
             }
             Act::Promote(_)
-            | Act::Rollback(_)
+            | Act::Rollback(..)
             | Act::Cancel
             | Act::Hold(_)
             | Act::Resume
@@ -152,8 +152,7 @@ async fn order<W: Web>(
             | Act::Approve(_)
             | Act::Reject(_)
             | Act::Ask
-            | Act::AskAgain(_)
-            | Act::RollBackStep(_) => ephemeral(&words(&refusal(&app, objection))),
+            | Act::AskAgain(_) => ephemeral(&words(&refusal(&app, objection))),
         };
     }
     match act_in_time(world, &app, command, began).await {

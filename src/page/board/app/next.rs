@@ -110,6 +110,7 @@ fn card(
             (image.title())
             p class="meta" {
                 (image.by_line())
+                @if let Some(ci) = sight.ci(digest) { " · " (ci) }
                 @if let Some(request) = asked { ". Asked because " (prose(&request.why, LONG)) }
             }
             (what_changes(sight, commit.as_ref()))
@@ -120,7 +121,7 @@ fn card(
                 }
                 (votes(sight, request))
             }
-            (links(sight, asked.is_some(), digest, image))
+            (links(sight, request.map(|request| &request.progress), digest, image))
             (in_full(commit.as_ref(), tag, Some(digest), &[]))
         }
     }
@@ -186,23 +187,27 @@ fn one_vote(sight: &Sight<'_>, vote: &Vote) -> Markup {
     }
 }
 
-fn links(sight: &Sight<'_>, is_asked: bool, digest: &Digest, image: &Named) -> Markup {
+fn links(sight: &Sight<'_>, progress: Option<&Progress>, digest: &Digest, image: &Named) -> Markup {
     let Sight { rights, .. } = sight;
+    let is_asked = progress == Some(&Progress::Pending);
     let decide = |verb, words, class| match is_asked {
         true => sight.act(verb, Some(digest), words, class),
         false => html! {},
     };
     let promote = format!("Promote {}", image.words());
+    let links = [
+        decide(Verb::Approve, "Approve", "btn go"),
+        decide(Verb::Reject, "Reject", "btn"),
+        sight.act(Verb::Promote, Some(digest), &promote, "btn"),
+    ];
     html! {
         @if rights.no_commands.is_none() && is_asked {
             @if let Some(words) = &rights.no_decisions {
                 (objection(&format!("You cannot approve or reject: {words}.")))
             }
         }
-        (acts(&[
-            decide(Verb::Approve, "Approve", "btn go"),
-            decide(Verb::Reject, "Reject", "btn"),
-            sight.act(Verb::Promote, Some(digest), &promote, "btn"),
-        ]))
+        @if progress == Some(&Progress::Expired) {
+            (sight.acts_with_button(&links, Verb::AskAgain, Some(digest)))
+        } @else { (acts(&links)) }
     }
 }

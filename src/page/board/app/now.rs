@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::before::traced;
-use super::sight::{Part, Sight, acts};
+use super::sight::{Part, Sight};
 use crate::model::ecs::known::{KnownService, KnownServices};
 use crate::model::promotion::{End, Ended};
 use crate::model::state::{Running, State};
@@ -63,7 +63,10 @@ fn card(sight: &Sight<'_>, state: &State, runs: &Named) -> Markup {
     html! {
         div class="card now" {
             (runs.title())
-            p class="meta" { (runs.by_line()) (promoted_by(sight, running)) }
+            p class="meta" {
+                (runs.by_line()) (promoted_by(sight, running))
+                @if let Some(ci) = digest.and_then(|digest| sight.ci(digest)) { " · " (ci) }
+            }
             (elsewhere(state))
             (bake(sight, state))
             (held(sight, state))
@@ -156,7 +159,7 @@ fn links(sight: &Sight<'_>, state: &State) -> Markup {
     } else {
         html! {}
     };
-    acts(&[back, hold, resume])
+    sight.acts_with_button(&[back, hold, resume], Verb::Look, None)
 }
 
 /// The stack and the mode, for whoever wants to know everything.
@@ -197,7 +200,7 @@ fn unseen(sight: &Sight<'_>) -> Part {
             div class="card" {
                 p { (words) ". The first look comes within five minutes." }
                 @if let Some(state) = sight.state() { (held(sight, state)) }
-                (acts(&[hold]))
+                (sight.acts_with_button(&[hold], Verb::Look, None))
                 (in_full(None, Some(value), None, &facts(sight)))
             }
         },

@@ -7,8 +7,10 @@ use crate::model::config::App;
 use crate::model::notes::ChangeNotes;
 use crate::model::state::State;
 use crate::model::way_back::WayBack;
+use crate::page::board::act::ONCE;
 use crate::page::board::verb::{Rights, Verb};
-use crate::page::board::{Viewer, named};
+use crate::page::board::{Viewer, named, note_of};
+use crate::page::commits::ci;
 use crate::page::condition::{self, Condition};
 use crate::page::frame::Place;
 use crate::page::symbol::{Symbol, Tone};
@@ -26,6 +28,8 @@ pub struct Sight<'a> {
     pub seen: &'a Snapshot,
     /// What the viewer may do.
     pub rights: &'a Rights,
+    /// The id of the command that a form of this page makes.
+    pub once: &'a str,
     /// The commits that the candidate would bring.
     pub notes: Option<&'a ChangeNotes>,
     /// Where a rollback would lead, if that could be worked out.
@@ -69,6 +73,7 @@ impl Sight<'_> {
             Verb::RollBack => Some(Symbol::Back),
             Verb::Hold => Some(Symbol::Held),
             Verb::Approve | Verb::Reject | Verb::Promote | Verb::Resume | Verb::Cancel => None,
+            Verb::Look | Verb::AskAgain => None,
         };
         html! {
             @if self.may(verb) {
@@ -76,6 +81,32 @@ impl Sight<'_> {
                     @if let Some(symbol) = symbol { (symbol.draw()) }
                     (words) "…"
                 }
+            }
+        }
+    }
+
+    /// The link to the CI run that built an image.
+    pub(super) fn ci(&self, digest: &Digest) -> Option<Markup> {
+        ci(self.app.build_page(note_of(self.seen, digest)))
+    }
+
+    /// The links of a card, and beside them a button that acts at once, if the viewer may do that.
+    pub(super) fn acts_with_button(
+        &self,
+        links: &[Markup],
+        verb: Verb,
+        image: Option<&Digest>,
+    ) -> Markup {
+        if !self.may(verb) {
+            return acts(links);
+        }
+        let address = self.viewer.act(verb, &self.app.name, image);
+        html! {
+            " "
+            form class="acts" method="post" action=(address) {
+                @for link in links { (link) " " }
+                input type="hidden" name=(ONCE) value=(self.once);
+                button type="submit" { (verb.label()) }
             }
         }
     }

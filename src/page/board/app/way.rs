@@ -156,6 +156,7 @@ fn card(sight: &Sight<'_>, own: &Promotion, reached: &Reached<'_>, below: &Marku
                 @if let Some(url) = &compare {
                     " · " a href=(url) rel="noreferrer" { "compare" }
                 }
+                @if let Some(ci) = sight.ci(&own.digest) { " · " (ci) }
             }
             @if let Some(why) = &own.why { p class="meta" { (prose(why, LONG)) } }
             @if let Some(by) = &own.cancelled_by {

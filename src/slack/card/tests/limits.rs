@@ -98,6 +98,28 @@ fn nothing_from_outside_is_markup() {
 }
 
 #[test]
+fn the_longest_names_for_machines_are_within_the_limits() {
+    let own = "https://github.com/acme/web/";
+    let url = format!("{own}{}", "&".repeat(300 - own.len()));
+    let json = format!(
+        r#"{{"stack":"{}","parameter":"{}","repository_url":"{own}"}}"#,
+        "s".repeat(128),
+        "p".repeat(255)
+    );
+    let app = App::parse(&"web".parse().expect("a name"), "test", &json).expect("a configuration");
+    let stack_id = STACK_ID.replace("/web/", &format!("/{}/", "s".repeat(128)));
+    let asked = ApprovalRequest {
+        note: Some(CommitNote { url: Some(url), ..commit(1, "") }),
+        tag: Some(format!("production_{}", "x".repeat(117)).parse().expect("a tag")),
+        stack_id: Some(stack_id),
+        ..request(Progress::Pending)
+    };
+    assert_within_limits(&app, &asked);
+    let (_, blocks) = card(&app, &asked, "production");
+    assert!(blocks.to_string().contains("&amp;|CI>"), "{blocks}");
+}
+
+#[test]
 fn the_longest_of_everything_is_within_slacks_limits() {
     let long = |c: char| c.to_string().repeat(10_000);
     let name = "n".repeat(256);
