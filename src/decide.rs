@@ -6,7 +6,7 @@
 //! decision asks for it ([`Step::Read`]) and is made again.
 //!
 //! Each file uses only those before it: `plan`, `draft`, `finish`, `lookup`, `named`, `cause`,
-//! `rights`, `change_set`, `request`, `review`, `intent`, `send`, `promote`, `adopt`, `cancel`,
+//! `rights`, `change_set`, `request`, `review`, `intent`, `replica`, `send`, `promote`, `adopt`, `cancel`,
 //! `hold`, `rollback`, `bake`, `next`, `ask`, `approve`, `repeated`, `verify`, `catch_up`,
 //! `report`, `trouble`. The
 //! methods of `Draft` stand in `draft`, `finish` and `lookup`; everything above is functions.
@@ -30,6 +30,7 @@ mod next;
 mod plan;
 mod promote;
 mod repeated;
+mod replica;
 mod report;
 mod request;
 mod review;
@@ -73,16 +74,8 @@ fn decided(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided {
             return Ok(Plan { stages, reply: Err(error), unread: None });
         }
     };
-    if let Some(after) = &app.config.after {
-        match &seen.stage {
-            None => return Err(First::Read(Question::Earlier(after.clone()))),
-            Some(Err(problem)) if matches!(trigger, Trigger::Due(_)) => {
-                let error = app.error("after.app", problem);
-                let stages = trouble::told_once(app, trigger, seen, &error);
-                return Ok(Plan { stages, reply: Err(error), unread: None });
-            }
-            Some(_) => {}
-        }
+    if let Some(plan) = unusable_stage(app, trigger, seen)? {
+        return Ok(plan);
     }
     // The sandbox's configuration may be a minute old. Only a newer read shows whether the app has
     // really moved.
@@ -108,6 +101,21 @@ fn decided(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided {
             let pace = if is_patient { Pace::Script } else { Pace::Person };
             carry_out(catch_up(app, seen, stack, tags, pace)?, command)
         }
+    }
+}
+
+/// Asks for what the app before this one runs. Ends a look if there can be no such app; a person's
+/// command goes on without.
+fn unusable_stage(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided<Option<Plan>> {
+    let Some(after) = &app.config.after else { return Ok(None) };
+    match &seen.stage {
+        None => Err(First::Read(Question::Earlier(after.clone()))),
+        Some(Err(problem)) if matches!(trigger, Trigger::Due(_)) => {
+            let error = app.error("after.app", problem);
+            let stages = trouble::told_once(app, trigger, seen, &error);
+            Ok(Some(Plan { stages, reply: Err(error), unread: None }))
+        }
+        Some(_) => Ok(None),
     }
 }
 

@@ -9,6 +9,7 @@ pub mod command;
 pub mod config;
 pub mod console;
 pub mod ecs;
+pub mod identity;
 pub mod image;
 pub mod known_apps;
 pub mod limits;

@@ -87,6 +87,7 @@ pub async fn look_only<W: World>(
             world.pause(round).await;
         }
         let mut seen = world.observe(&look.app, subject).await?;
+        seen.identity = subject.identity.clone();
         match look.decision(world, trigger, &mut seen).await? {
             Decision { reply: Some(reply), .. } => return Ok(Some(reply?)),
             Decision { stages, reply: None, .. } if stages.is_empty() => {}
@@ -146,6 +147,7 @@ impl<'a> Look<'a> {
         round: u32,
     ) -> Result<Option<Reply>, Error> {
         let mut seen = world.observe(&self.app, subject).await?;
+        seen.identity = subject.identity.clone();
         seen.learned = self.learned.clone();
         seen.matches.clone_from(&self.learned.matches);
         seen.notes.clone_from(&self.learned.notes);

@@ -74,6 +74,8 @@ pub(crate) fn promotion() -> Promotion {
         stack: "web".to_owned(),
         by: "push of `latest`".to_owned(),
         via: Via::Push,
+        identity: None,
+        replica: None,
         basis: Some(Basis::Automation),
         at: at("2026-03-17T09:41:30Z"),
         sent_at: Some(at("2026-03-17T09:41:30Z")),

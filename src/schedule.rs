@@ -19,6 +19,7 @@ use crate::decide::known_apps::{told, untold};
 use crate::error::Error;
 use crate::model::AppName;
 use crate::model::config::App;
+use crate::model::identity::SourceIdentity;
 use crate::model::known_apps::Unfinished;
 use crate::model::notice::Notice;
 use crate::model::report::{ManyLooks, Reply, Report};
@@ -350,7 +351,9 @@ async fn tell<W: Apps>(
         if world.now() >= time.last_start {
             return (app.name, Ok(false));
         }
-        let told = world.apply(&app, &Action::Tell(Box::new(notice)), &Version::default()).await;
+        let tell = Action::Tell(Box::new(notice));
+        let nobody = SourceIdentity::default();
+        let told = world.apply(&app, &tell, &Version::default(), &nobody).await;
         (app.name, told.map(|_| true))
     };
     let results: Vec<_> =

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::link::{PublicUrl, Signer};
 use crate::model::approval::{Posted, RequestIndex};
 use crate::model::config::{App, ConfigError};
+use crate::model::identity::SourceIdentity;
 use crate::model::known_apps::{KnownApps, Unfinished};
 use crate::model::session::Session;
 use crate::model::stack::{EventsWanted, Stack, StackEvents};
@@ -41,8 +42,15 @@ pub trait World {
     async fn read(&self, app: &App, question: &Question, seen: &mut Snapshot) -> Result<(), Error>;
     /// Reads an app's configuration again; `None` if there is none.
     async fn app_now(&self, app: &AppName) -> Result<Option<App>, Error>;
-    /// Carries out one action. Writes of the state are conditional on `version`.
-    async fn apply(&self, app: &App, action: &Action, version: &Version) -> Result<Applied, Error>;
+    /// Carries out one action. Writes of the state are conditional on `version`; calls to another
+    /// account are made for `identity`, if the action names nobody.
+    async fn apply(
+        &self,
+        app: &App,
+        action: &Action,
+        version: &Version,
+        identity: &SourceIdentity,
+    ) -> Result<Applied, Error>;
     /// Waits for a random time before the next round, so that other invocations can finish.
     async fn pause(&self, round: u32);
 }

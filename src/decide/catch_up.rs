@@ -17,7 +17,11 @@ use crate::model::promotion::{Basis, End, Promotion};
 use crate::model::stack::{Phase, Stack, UpdateEnd};
 use crate::model::state::{MovedTag, Recent, Running};
 use crate::model::{Digest, Tag};
+use crate::text::plain;
 use crate::world::snapshot::{Question, Snapshot};
+
+/// The longest description of a target, in characters.
+const TARGET: usize = 400;
 
 /// The state as this look finds it.
 pub(super) fn catch_up<'a>(
@@ -62,6 +66,18 @@ fn tell_of_policy(draft: &mut Draft<'_>) -> Decided<()> {
                               `{parameter}` of stack `{stack}` now"
         ));
     }
+    let target = draft.app.config.target.as_ref().map(|target| plain(&target.to_string(), TARGET));
+    if draft.state.policy.is_some() && draft.state.target != target {
+        if !draft.seen.is_configuration_newer {
+            return Err(First::Read(Question::Configuration));
+        }
+        let words = |target: &Option<String>| {
+            target.clone().unwrap_or_else(|| "the function's own account and region".to_owned())
+        };
+        let (before, now) = (words(&draft.state.target), words(&target));
+        changes.push(format!("called with: {before} before, {now} now"));
+    }
+    draft.state.target = target;
     if let Some(before) = draft.state.policy.as_ref().filter(|before| **before != now) {
         // A sandbox may go on with a configuration that is a minute old.
         if !draft.seen.is_configuration_newer {

@@ -41,6 +41,7 @@ pub(super) fn update(draft: &Draft<'_>, token: Token, tag: Tag) -> Update {
             .filter(|key| *key != config.parameter)
             .collect(),
         capabilities,
+        identity: None,
         rollback: config.rollback.clone(),
     }
 }

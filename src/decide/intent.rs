@@ -6,6 +6,8 @@ use super::draft::Draft;
 use super::plan::Decided;
 use super::request::withdraw;
 use super::rights::Permit;
+use crate::model::approval::Vote;
+use crate::model::identity::SourceIdentity;
 use crate::model::image::production_tag;
 use crate::model::notes::ChangeNotes;
 use crate::model::promotion::Promotion;
@@ -83,6 +85,7 @@ pub(super) fn intend(
         Some(open) if open.via.is_automation() && !cause.via.is_automation() => Promotion {
             by: cause.by.to_string(),
             via: cause.via,
+            identity: new.identity.clone(),
             basis: Some(cause.basis),
             command: cause.command.map(str::to_owned),
             request: cause.request.clone().or_else(|| open.request.clone()),
@@ -140,6 +143,8 @@ fn new_promotion(
         stack: config.stack.clone(),
         by: cause.by.to_string(),
         via: cause.via,
+        identity: identity(draft, cause),
+        replica: None,
         basis: Some(cause.basis),
         at: draft.now,
         sent_at: None,
@@ -153,6 +158,24 @@ fn new_promotion(
         votes: Vec::new(),
         deletes_change_sets: Vec::new(),
     }
+}
+
+/// Who a promotion is sent for in another account: whoever approved or commanded it.
+fn identity(draft: &Draft<'_>, cause: &Cause<'_>) -> Option<SourceIdentity> {
+    let approved = cause.request.as_ref().and_then(|id| {
+        let request = draft.state.all_requests().find(|request| request.id == *id)?;
+        request.votes.iter().rfind(|vote| vote.approves)
+    });
+    let identity = match approved {
+        _ if cause.via.is_automation() => SourceIdentity::default(),
+        Some(Vote { user: Some(user), .. }) => SourceIdentity::of_slack(user),
+        Some(vote) => SourceIdentity::of_way(vote.via),
+        None if draft.seen.identity == SourceIdentity::default() => {
+            SourceIdentity::of_way(cause.via)
+        }
+        None => draft.seen.identity.clone(),
+    };
+    draft.app.config.target.is_some().then_some(identity)
 }
 
 /// The notes that people were shown when they were asked about this image.

@@ -8,11 +8,12 @@ use super::change_set::{needs_review, update};
 use super::draft::Draft;
 use super::finish::tell_and_mark;
 use super::plan::{Decided, First, Plan, Stages};
+use super::replica::{is_elsewhere, wait_for_replica};
 use super::review::reviewed;
 use crate::model::answer::Outcome;
 use crate::model::config::Config;
 use crate::model::image::Image;
-use crate::model::promotion::Promotion;
+use crate::model::promotion::{Promotion, Update};
 use crate::model::state::State;
 use crate::world::action::Action;
 use crate::world::snapshot::Question;
@@ -59,14 +60,27 @@ pub(super) fn send(
     {
         return Ok(fail(draft, &promotion, reason.clone()));
     }
-    let update = update(&draft, promotion.token.clone(), promotion.tag.clone());
+    let (draft, promotion) = if is_elsewhere(&draft) {
+        let before = |draft: &Draft<'_>| before_sending(draft, &promotion, image, cause);
+        match wait_for_replica(draft, &promotion, before)? {
+            Continue(there) => there,
+            Break(plan) => return Ok(plan),
+        }
+    } else {
+        (draft, promotion)
+    };
+    let update = Update {
+        identity: promotion.identity.clone(),
+        ..update(&draft, promotion.token.clone(), promotion.tag.clone())
+    };
     if !needs_review(&draft) {
         return go_out(draft, &promotion, image, cause, Action::UpdateStack(update));
     }
     match reviewed(draft, promotion, &update, cause)? {
         Continue((draft, promotion, arn)) => {
-            let token = promotion.token.clone();
-            go_out(draft, &promotion, image, cause, Action::ExecuteChangeSet { token, arn })
+            let (token, identity) = (promotion.token.clone(), promotion.identity.clone());
+            let execute = Action::ExecuteChangeSet { token, arn, identity };
+            go_out(draft, &promotion, image, cause, execute)
         }
         Break(plan) => Ok(plan),
     }

@@ -204,7 +204,8 @@ impl Message {
             }
             (Some(app), _) | (None, Some(app)) => app.clone(),
             (None, None) => {
-                let problem = format!("the command `{}` names no app", self.action);
+                let problem =
+                    format!("the command `{}` names no app and no repository", self.action);
                 return Err(NotUnderstood::new(problem));
             }
         };

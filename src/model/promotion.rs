@@ -7,6 +7,7 @@ use crate::model::answer::{Closed, Outcome};
 use crate::model::approval::Vote;
 use crate::model::command::Via;
 use crate::model::config::Rollback;
+use crate::model::identity::SourceIdentity;
 use crate::model::limits::{
     BY, DELETED, VALUE, VOTES_OF_A_PROMOTION, cut, keep_newest, kept_reason,
 };
@@ -44,6 +45,12 @@ pub struct Promotion {
     pub by: String,
     /// The way that the wish came.
     pub via: Via,
+    /// Who its calls to another account are made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<SourceIdentity>,
+    /// Since when it waits for its tag in the registry that the stack pulls from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replica: Option<ReplicaWait>,
     /// The right by which it is made. An older version did not write it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<Basis>,
@@ -79,6 +86,16 @@ pub struct Promotion {
     /// Other people's change sets on its stack. Executing its own deletes them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deletes_change_sets: Vec<String>,
+}
+
+/// The wait of a promotion for ECR's replication.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaWait {
+    /// Since when.
+    pub since: Timestamp,
+    /// Whether people were told.
+    #[serde(default)]
+    pub is_told: bool,
 }
 
 impl Promotion {
@@ -215,6 +232,8 @@ pub struct Update {
     pub others: Vec<String>,
     /// Capabilities to send back.
     pub capabilities: Vec<String>,
+    /// Who it is sent for.
+    pub identity: Option<SourceIdentity>,
     /// The `RollbackConfiguration`; `None` leaves the stack's own.
     pub rollback: Option<Rollback>,
 }

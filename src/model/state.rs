@@ -51,6 +51,10 @@ pub struct State {
     /// The policy at the last look. People are notified when it changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
+    /// The account, region and registry at the last look, where they are not the function's own.
+    /// People are notified when they change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// Set while the running tag is not on the image that was promoted. People were told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_tag: Option<MovedTag>,
@@ -323,6 +327,7 @@ impl State {
             first_ran: None,
             first_tag: None,
             policy: None,
+            target: None,
             moved_tag: None,
             open: Vec::new(),
             verifying: None,
@@ -354,6 +359,7 @@ impl State {
             ended: self.ended,
             requests: self.requests,
             policy: self.policy,
+            target: self.target,
             hold: self.hold,
             passed_over: self.passed_over,
             candidates: self.candidates,

@@ -64,7 +64,9 @@ pub(super) async fn carry_out<W: World>(
         }
         let stage: Vec<Cow<'_, Action>> =
             stage.iter().map(|action| left.as_it_came_out(action, seen)).collect();
-        let results = join_all(stage.iter().map(|action| world.apply(app, action, &version))).await;
+        let results =
+            join_all(stage.iter().map(|action| world.apply(app, action, &version, &seen.identity)))
+                .await;
         let mut came_out = StageResult::default();
         for (action, result) in stage.iter().zip(results) {
             match result {

@@ -7,11 +7,11 @@ use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOut
 use aws_sdk_cloudformation::types::{self as cfn, ChangeSetStatus, ExecutionStatus};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::clients::Clients;
 use super::cloudformation::{
     is_passing, parameters, refusal, rollback_configuration, timestamp, without_retries,
 };
 use super::failure::failed;
+use super::site::Site;
 use crate::error::Error;
 use crate::model::change_set::{Change, ChangeSet, Changes, Listed, Replacement, name_prefix};
 use crate::model::config::App;
@@ -28,7 +28,7 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_
 /// Change sets with other names may be the work of a person.
 const OWN: &str = "ecr-promoter-";
 
-impl Clients {
+impl Site<'_> {
     /// Creates a change set. It changes nothing in the stack.
     pub(super) async fn create_change_set(
         &self,

@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use super::bounded::Bounded;
 use super::cache::{Cache, Caches};
 use super::nonce::new_nonce;
+use super::site::{Session, SessionKey};
 use super::slack_api::Api;
 use crate::error::Error;
 use crate::link::PublicUrl;
@@ -54,6 +55,10 @@ pub(super) type AllApps = Arc<[(AppName, Result<App, ConfigError>)]>;
 #[derive(Debug)]
 pub struct Clients {
     pub(super) settings: Settings,
+    /// The configuration that all clients share, for those of other accounts and regions.
+    pub(super) sdk: SdkConfig,
+    /// The sessions of the roles that lead to other accounts.
+    pub(super) sessions: Caches<SessionKey, Session>,
     pub(super) http: SharedHttpConnector,
     pub(super) slack: Api,
     pub(super) cloudformation: aws_sdk_cloudformation::Client,
@@ -113,19 +118,18 @@ impl Clients {
 
     /// Makes the clients from this SDK configuration.
     pub fn new(sdk: &SdkConfig, http: SharedHttpConnector, settings: Settings) -> Self {
-        let bounded = SharedHttpConnector::new(Bounded(http.clone()));
-        let ecr = aws_sdk_ecr::config::Builder::from(sdk)
-            .http_client(http_client_fn(move |_, _| bounded.clone()));
         Self {
             cloudformation: aws_sdk_cloudformation::Client::new(sdk),
             cloudwatch: aws_sdk_cloudwatch::Client::new(sdk),
             dynamodb: aws_sdk_dynamodb::Client::new(sdk),
-            ecr: aws_sdk_ecr::Client::from_conf(ecr.build()),
+            ecr: ecr_client(sdk, &http),
             ecs: aws_sdk_ecs::Client::new(sdk),
             sns: aws_sdk_sns::Client::new(sdk),
             ssm: aws_sdk_ssm::Client::new(sdk),
             slack: Api::new(http.clone(), &settings.slack_api_url),
             settings,
+            sdk: sdk.clone(),
+            sessions: Caches::default(),
             http,
             apps: Mutex::default(),
             mutability: Caches::default(),
@@ -140,6 +144,14 @@ impl Clients {
             nonce: new_nonce,
         }
     }
+}
+
+/// Makes a client of ECR. Its answers may be large, and are read within bounds.
+pub(super) fn ecr_client(sdk: &SdkConfig, http: &SharedHttpConnector) -> aws_sdk_ecr::Client {
+    let bounded = SharedHttpConnector::new(Bounded(http.clone()));
+    let config = aws_sdk_ecr::config::Builder::from(sdk)
+        .http_client(http_client_fn(move |_, _| bounded.clone()));
+    aws_sdk_ecr::Client::from_conf(config.build())
 }
 
 /// The end of an invocation.

@@ -10,8 +10,8 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jiff::{SignedDuration, Timestamp};
 
-use super::clients::Clients;
 use super::failure::failed;
+use super::site::Site;
 use crate::error::Error;
 use crate::model::Token;
 use crate::model::config::{App, Rollback};
@@ -24,11 +24,15 @@ const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// The most pages of events that a look reads. A page has 100 events.
 const EVENT_PAGES: usize = 10;
 
-impl Clients {
+impl Site<'_> {
     /// Reads a stack by its name or ARN; `None` if there is no such stack.
     pub(super) async fn stack(&self, name: &str) -> Result<Option<Stack>, Error> {
         let request = self.cloudformation.describe_stacks().stack_name(name);
-        match self.patiently("cloudformation:DescribeStacks", || request.clone().send()).await {
+        match self
+            .clients
+            .patiently("cloudformation:DescribeStacks", || request.clone().send())
+            .await
+        {
             Ok(output) => Ok(output.stacks.unwrap_or_default().into_iter().next().map(stack)),
             // CloudFormation answers ValidationError for a missing stack and for other problems.
             // Only the message differs.

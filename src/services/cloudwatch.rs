@@ -3,13 +3,13 @@
 use aws_sdk_cloudwatch::types::{AlarmType, StateValue};
 use aws_smithy_types::DateTime;
 
-use super::clients::Clients;
 use super::cloudformation::timestamp;
 use super::failure::failed;
+use super::site::Site;
 use crate::error::Error;
 use crate::model::bake::Alarm;
 
-impl Clients {
+impl Site<'_> {
     /// Reads the alarms of these names, metric and composite. One that does not exist is missing.
     /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>
     pub(super) async fn alarms(&self, names: &[String]) -> Result<Vec<Alarm>, Error> {

@@ -2,6 +2,7 @@
 
 pub(super) mod candidates;
 mod mutability;
+mod replica;
 mod search;
 mod tags;
 

@@ -9,8 +9,9 @@ use aws_sdk_ecs::types as ecs;
 use futures_util::future::try_join;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::clients::{Clients, SIDE_BY_SIDE};
+use super::clients::SIDE_BY_SIDE;
 use super::failure::failed;
+use super::site::Site;
 use crate::error::Error;
 use crate::model::config::App;
 use crate::model::ecs::known::KnownServices;
@@ -24,7 +25,7 @@ const SERVICES: usize = 10;
 /// The most revisions or deployments that one call describes.
 const ARNS: usize = 20;
 
-impl Clients {
+impl Site<'_> {
     /// Reads the services of a stack that run the app's images.
     pub(super) async fn services(
         &self,
@@ -43,7 +44,7 @@ impl Clients {
         // A deployment is judged by its images' tags too, which are not kept.
         let nothing = KnownServices::default();
         let known = if wanted.with_deployments { &nothing } else { known };
-        let source = Source::of(app, &self.home(), &stack.id);
+        let source = Source::of(app, &self.clients.home(), &stack.id);
         let (deployments, mut revisions) = try_join(
             self.deployments(&services, wanted.with_deployments),
             self.revisions(&source, current_revisions(&services), known),

@@ -196,7 +196,7 @@ mod tests {
         let stack = (named(), answered("DescribeStacks", ""));
         let (clients, wire) = connect(std::iter::repeat_with(throttled).take(4).chain([stack]));
         clients.begin(&Place::default(), Some(Duration::from_secs(60)));
-        assert_eq!(clients.stack("web").await.expect("read"), None);
+        assert_eq!(clients.home_site().stack("web").await.expect("read"), None);
         wire.relaxed_requests_match();
     }
 

@@ -11,10 +11,12 @@ use secrecy::SecretString;
 use super::cache::locked;
 use super::clients::{AllApps, CONFIGURATION_AGE, Clients};
 use super::ecr::candidates::{Candidates, Newest};
+use super::site::Site;
 use crate::error::Error;
 use crate::link::PublicUrl;
 use crate::model::approval::RequestIndex;
 use crate::model::config::{App, CommitSource, ConfigError};
+use crate::model::identity::SourceIdentity;
 use crate::model::image::{BuildLabels, Tags};
 use crate::model::known_apps::{KnownApps, Unfinished};
 use crate::model::session::Session;
@@ -38,8 +40,9 @@ impl World for Clients {
     }
 
     async fn observe(&self, app: &App, subject: &Subject) -> Result<Snapshot, Error> {
+        let site = self.site(app, &subject.identity).await?;
         if subject.is_routine {
-            return self.glance(app).await;
+            return self.glance(app, &site).await;
         }
         let at = self.now();
         let state = try_join(
@@ -60,7 +63,7 @@ impl World for Clients {
         let (images, tags_of, stack, ((state, version), command), mutability) = try_join5(
             self.candidates(app, digest),
             tags_of,
-            self.stack(&app.config.stack),
+            site.stack(&app.config.stack),
             state,
             mutability,
         )
@@ -99,7 +102,8 @@ impl World for Clients {
                 seen.labels.insert(digest.clone(), labels);
             }
             Question::Events(wanted) => {
-                let (stack, events) = self.watch(app, wanted).await?;
+                let site = self.site(app, &seen.identity).await?;
+                let (stack, events) = self.watch_at(&site, app, wanted).await?;
                 (seen.stack, seen.events) = (stack, Some(events));
             }
             Question::Tags(TagsWanted { named, of }) => {
@@ -119,7 +123,7 @@ impl World for Clients {
                 seen.matches.insert(commit.clone(), matches);
             }
             Question::ChangeSet(arn) => {
-                let review = self.change_set(app, arn).await?;
+                let review = self.site(app, &seen.identity).await?.change_set(app, arn).await?;
                 seen.change_sets_read.insert(arn.clone(), review);
             }
             Question::Services(_) | Question::StoppedTasks(_) => {
@@ -127,6 +131,11 @@ impl World for Clients {
             }
             Question::Notes(..) | Question::Alarms(_) => {
                 self.read_around(app, question, seen).await;
+            }
+            Question::Replica(tag) => {
+                let site = self.site(app, &seen.identity).await?;
+                let found = site.replica(app, tag).await?;
+                seen.replicas.insert(tag.clone(), found);
             }
             Question::History => seen.history = Some(self.history(&app.name).await?),
             Question::Earlier(after) => {
@@ -155,22 +164,29 @@ impl World for Clients {
         Ok(Some(app))
     }
 
-    async fn apply(&self, app: &App, action: &Action, version: &Version) -> Result<Applied, Error> {
+    async fn apply(
+        &self,
+        app: &App,
+        action: &Action,
+        version: &Version,
+        identity: &SourceIdentity,
+    ) -> Result<Applied, Error> {
+        let site = async || self.site(app, action.identity().unwrap_or(identity)).await;
         match action {
             Action::SaveState(records) | Action::MarkTold(records) => {
                 self.save(&app.name, records, version).await
             }
             Action::CheckTags(tags) => self.check_tags(&app.repository, tags).await,
             Action::PutTag { image, tag } => self.put_tag(&app.repository, image, tag).await,
-            Action::UpdateStack(update) => self.update_stack(app, update).await,
+            Action::UpdateStack(update) => site().await?.update_stack(app, update).await,
             Action::CreateChangeSet { update, name } => {
-                self.create_change_set(app, update, name).await
+                site().await?.create_change_set(app, update, name).await
             }
-            Action::ExecuteChangeSet { token, arn } => {
-                self.execute_change_set(app, token, arn).await
+            Action::ExecuteChangeSet { token, arn, .. } => {
+                site().await?.execute_change_set(app, token, arn).await
             }
-            Action::DeleteChangeSet(id) => self.delete_change_set(app, id).await,
-            Action::CancelUpdate(token) => self.cancel_update(app, token).await,
+            Action::DeleteChangeSet(id) => site().await?.delete_change_set(app, id).await,
+            Action::CancelUpdate(token) => site().await?.cancel_update(app, token).await,
             // The Slack channel got the notice at the first try. Only the topic is tried again.
             Action::Tell(notice) if notice.tries > 0 => self.tell(app, notice).await,
             Action::Tell(notice) => join(self.tell(app, notice), self.post(app, notice)).await.0,
@@ -306,11 +322,8 @@ impl Web for Clients {
         app: &App,
         wanted: &EventsWanted,
     ) -> Result<(Option<Stack>, StackEvents), Error> {
-        let events = self.patiently("cloudformation:DescribeStackEvents", || {
-            self.stack_events(&app.config.stack, wanted)
-        });
-        let (stack, events) = join(self.stack(&app.config.stack), events).await;
-        Ok((stack?, events?))
+        let site = self.site(app, &SourceIdentity::default()).await?;
+        self.watch_at(&site, app, wanted).await
     }
 
     async fn installation(&self) -> Option<Installation> {
@@ -327,6 +340,20 @@ impl Web for Clients {
 }
 
 impl Clients {
+    /// Reads an app's stack, and its events as far back as they are wanted.
+    async fn watch_at(
+        &self,
+        site: &Site<'_>,
+        app: &App,
+        wanted: &EventsWanted,
+    ) -> Result<(Option<Stack>, StackEvents), Error> {
+        let events = self.patiently("cloudformation:DescribeStackEvents", || {
+            site.stack_events(&app.config.stack, wanted)
+        });
+        let (stack, events) = join(site.stack(&app.config.stack), events).await;
+        Ok((stack?, events?))
+    }
+
     /// Reads the labels of an image whose manifest was read.
     async fn labels_seen(
         &self,
@@ -346,22 +373,31 @@ impl Clients {
         match question {
             Question::Services(wanted) => {
                 let services = match &seen.stack {
-                    Some(stack) => self.services(app, stack, wanted).await.map_err(unread),
+                    Some(stack) => {
+                        let read = async {
+                            self.site(app, &seen.identity).await?.services(app, stack, wanted).await
+                        };
+                        read.await.map_err(unread)
+                    }
                     None => Ok(Vec::new()),
                 };
                 seen.services = Some(services);
             }
             Question::StoppedTasks(services) => {
-                seen.stopped = match &seen.stack {
-                    Some(stack) => Some(self.stopped_tasks(app, stack, services).await),
-                    None => Some(Vec::new()),
+                let site = self.site(app, &seen.identity).await;
+                seen.stopped = match (&seen.stack, site) {
+                    (Some(stack), Ok(site)) => Some(site.stopped_tasks(app, stack, services).await),
+                    (_, Err(_)) | (None, _) => Some(Vec::new()),
                 };
             }
             Question::Notes(base, head) => {
                 let notes = self.compare(app, base, head).await;
                 seen.notes.insert((base.clone(), head.clone()), notes);
             }
-            Question::Alarms(names) => seen.alarms = Some(self.alarms(names).await.map_err(unread)),
+            Question::Alarms(names) => {
+                let read = async { self.site(app, &seen.identity).await?.alarms(names).await };
+                seen.alarms = Some(read.await.map_err(unread));
+            }
             Question::Image(_)
             | Question::Availability(_)
             | Question::Label(_)
@@ -372,6 +408,7 @@ impl Clients {
             | Question::Matches(_)
             | Question::ChangeSet(_)
             | Question::History
+            | Question::Replica(_)
             | Question::Earlier(_) => {}
         }
     }
@@ -436,10 +473,10 @@ impl Clients {
 
     /// Reads what a routine look needs, in three calls. The stack is read first, so that one call
     /// can ask for the source tag and the running tag.
-    async fn glance(&self, app: &App) -> Result<Snapshot, Error> {
+    async fn glance(&self, app: &App, site: &Site<'_>) -> Result<Snapshot, Error> {
         let at = self.now();
         let ((state, version), stack) =
-            try_join(self.versioned_state(&app.name), self.stack(&app.config.stack)).await?;
+            try_join(self.versioned_state(&app.name), site.stack(&app.config.stack)).await?;
         let value = stack
             .as_ref()
             .and_then(|stack| stack.value(&app.config.parameter))

@@ -4,14 +4,15 @@
 use aws_sdk_cloudformation::types::{ResourceStatus, StackResourceSummary};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::clients::{Clients, SIDE_BY_SIDE};
+use super::clients::SIDE_BY_SIDE;
 use super::failure::failed;
+use super::site::Site;
 use crate::error::Error;
 
 /// The most nested stacks whose resources are listed.
 const STACKS: usize = 200;
 
-impl Clients {
+impl Site<'_> {
     /// Lists the ARNs of all ECS services of a stack and of its nested stacks, level by level.
     /// `DescribeStackResources` would stop at 100 resources, and `ListStackResources` has pages.
     pub(super) async fn service_arns(&self, stack: &str) -> Result<Vec<String>, Error> {

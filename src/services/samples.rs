@@ -34,6 +34,7 @@ pub(super) fn update() -> Update {
         tag: tag("production_9fceb02"),
         others: vec!["AppName".to_owned(), "Secret".to_owned()],
         capabilities: vec![],
+        identity: None,
         rollback: None,
     }
 }

@@ -1,6 +1,7 @@
 //! The actions: everything that a decision can have written. Types only.
 
 use crate::model::approval::ApprovalRequest;
+use crate::model::identity::SourceIdentity;
 use crate::model::image::Image;
 use crate::model::notice::Notice;
 use crate::model::promotion::{Ended, Update};
@@ -40,6 +41,8 @@ pub enum Action {
         token: Token,
         /// The change set's ARN.
         arn: String,
+        /// Who it is executed for.
+        identity: Option<SourceIdentity>,
     },
     /// Deletes a change set that is no longer needed, by its ARN, or by its name if the ARN is not
     /// known.
@@ -70,6 +73,19 @@ impl Action {
             Action::CheckTags(_) | Action::Tell(_) | Action::Show(_) | Action::KeepAnswer(_) => {
                 false
             }
+        }
+    }
+
+    /// Who this is done for in another account, where it says so itself.
+    pub fn identity(&self) -> Option<&SourceIdentity> {
+        match self {
+            Action::UpdateStack(update) | Action::CreateChangeSet { update, .. } => {
+                update.identity.as_ref()
+            }
+            Action::ExecuteChangeSet { identity, .. } => identity.as_ref(),
+            Action::SaveState(_) | Action::MarkTold(_) | Action::CheckTags(_) => None,
+            Action::PutTag { .. } | Action::DeleteChangeSet(_) | Action::CancelUpdate(_) => None,
+            Action::Tell(_) | Action::Show(_) | Action::KeepAnswer(_) => None,
         }
     }
 

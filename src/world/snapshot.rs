@@ -10,6 +10,7 @@ use crate::model::command::{Act, Choice, Command, ImageRef, RollbackTo};
 use crate::model::config::stage::After;
 use crate::model::ecs::known::KnownServices;
 use crate::model::ecs::{Service, StoppedTask};
+use crate::model::identity::SourceIdentity;
 use crate::model::image::{BuildLabels, Image, TagMutability, Tags};
 use crate::model::notes::ChangeNotes;
 use crate::model::promotion::Ended;
@@ -25,6 +26,8 @@ pub struct Subject {
     pub digest: Option<Digest>,
     /// The id of the command, to find its earlier answer.
     pub command: Option<String>,
+    /// Who calls to another account are made for.
+    pub identity: SourceIdentity,
     /// Most likely there is nothing to do. What only a promotion needs is then read on request.
     pub is_routine: bool,
 }
@@ -48,7 +51,12 @@ impl Subject {
             Some(ImageRef::Digest(digest)) => Some(digest.clone()),
             Some(ImageRef::Commit(_) | ImageRef::Tag(_)) | None => None,
         };
-        Self { digest, command: acts.then(|| command.id.clone()), is_routine: false }
+        Self {
+            digest,
+            command: acts.then(|| command.id.clone()),
+            identity: SourceIdentity::of(command),
+            is_routine: false,
+        }
     }
 }
 
@@ -57,6 +65,8 @@ impl Subject {
 pub struct Snapshot {
     /// The time when the reads began.
     pub at: Timestamp,
+    /// Who calls to another account are made for.
+    pub identity: SourceIdentity,
     /// The app's state; `None` before the first write.
     pub state: Option<State>,
     /// The version of the state, on which the next write is conditional.
@@ -99,6 +109,8 @@ pub struct Snapshot {
     pub alarms: Option<Result<Vec<Alarm>, Unread>>,
     /// Change notes of the Git host between two commits; `None` where it knows nothing.
     pub notes: BTreeMap<(Commit, Commit), Option<ChangeNotes>>,
+    /// The image that a tag is on in the registry that the stack pulls from, if that was read.
+    pub replicas: BTreeMap<Tag, Option<Digest>>,
     /// What the earlier app says, for an app with one; `Err` says why its configuration does not fit
     /// this one's.
     pub stage: Option<Result<Stage, String>>,
@@ -122,6 +134,7 @@ impl Snapshot {
     pub fn at(at: Timestamp, nonce: String) -> Self {
         Self {
             at,
+            identity: SourceIdentity::default(),
             state: None,
             version: Version::default(),
             command: None,
@@ -142,6 +155,7 @@ impl Snapshot {
             stopped: None,
             alarms: None,
             notes: BTreeMap::new(),
+            replicas: BTreeMap::new(),
             stage: None,
             nonce,
             learned: Learned::default(),
@@ -240,6 +254,8 @@ pub enum Question {
     /// The changes in the change set with this ARN. The read waits some seconds for CloudFormation
     /// to create it.
     ChangeSet(String),
+    /// The image that this tag is on in the registry that the stack pulls from.
+    Replica(Tag),
     /// The promotions that ended.
     History,
     /// The app before this one, in its present state: always read after this app's own state.

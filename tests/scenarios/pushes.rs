@@ -21,7 +21,7 @@ fn a_push_is_promoted_in_three_round_trips() {
     // The reads run side by side, then the state beside the tag, then the update; telling comes
     // after the fact.
     insta::assert_snapshot!(world.get().calls.join("\n"), @r"
-    GetParameter
+    GetParametersByPath
     GetItem state
     BatchGetImage
     DescribeImages
@@ -66,7 +66,6 @@ fn an_ignored_event_reads_at_most_the_configuration() {
         "ecr-delete",
         "ecr-push-failure",
         "ecr-push-untagged",
-        "ecr-push-other-account",
         "ecr-image-scan",
         "sns-notification",
     ] {
@@ -74,6 +73,7 @@ fn an_ignored_event_reads_at_most_the_configuration() {
     }
     assert!(world.get().calls.is_empty());
     for name in [
+        "ecr-push-other-account",
         "ecr-push-production-tag",
         "ecr-push-signature",
         "ecr-push-other-tag",
@@ -81,7 +81,11 @@ fn an_ignored_event_reads_at_most_the_configuration() {
     ] {
         answers(&world, &event(name), "ignored");
     }
-    assert!(world.get().calls.iter().all(|call| call == "GetParameter"), "{:?}", world.get().calls);
+    assert!(
+        world.get().calls.iter().all(|call| call == "GetParametersByPath"),
+        "{:?}",
+        world.get().calls
+    );
 }
 
 #[test]

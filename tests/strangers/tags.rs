@@ -184,7 +184,7 @@ fn where_tags_can_be_moved_the_state_is_written_before_the_tag() {
     world.get_mut().is_immutable = false;
     push(&world, "abc1234", "promoted");
     insta::assert_snapshot!(world.get().calls.join("\n"), @r"
-    GetParameter
+    GetParametersByPath
     GetItem state
     BatchGetImage
     DescribeImages

@@ -150,6 +150,10 @@ impl Sandbox {
                 seen.history =
                     Some(self.call("Query", |w| w.history.values().rev().cloned().collect()).await?)
             }
+            Question::Replica(tag) => {
+                let found = self.call("BatchGetImage replica", |w| w.replica.get(tag).cloned());
+                seen.replicas.insert(tag.clone(), found.await?);
+            }
             Question::Earlier(after) => {
                 let apps = self.known_apps().await?;
                 let find = |name: &AppName| {

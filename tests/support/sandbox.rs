@@ -16,6 +16,7 @@ use ecr_promoter::handle::handle;
 use ecr_promoter::link::PublicUrl;
 use ecr_promoter::model::approval::RequestIndex;
 use ecr_promoter::model::config::{App, ConfigError};
+use ecr_promoter::model::identity::SourceIdentity;
 use ecr_promoter::model::known_apps::{KnownApps, Unfinished};
 use ecr_promoter::model::session::Session;
 use ecr_promoter::model::stack::{EventsWanted, Stack, StackEvents};
@@ -173,7 +174,13 @@ impl World for Sandbox {
         self.app(app).await
     }
 
-    async fn apply(&self, app: &App, action: &Action, version: &Version) -> Result<Applied, Error> {
+    async fn apply(
+        &self,
+        app: &App,
+        action: &Action,
+        version: &Version,
+        _: &SourceIdentity,
+    ) -> Result<Applied, Error> {
         self.of(&app.name).carry_out(action, version).await
     }
 
@@ -198,7 +205,7 @@ impl Sandbox {
             Action::CreateChangeSet { update, name } => {
                 self.send("CreateChangeSet", |w| w.create_change_set(update, name)).await
             }
-            Action::ExecuteChangeSet { token, arn } => {
+            Action::ExecuteChangeSet { token, arn, .. } => {
                 self.send("ExecuteChangeSet", |w| w.execute_change_set(token, arn)).await
             }
             Action::DeleteChangeSet(id) => {

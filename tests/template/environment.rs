@@ -42,14 +42,14 @@ fn the_first_apps_configuration_is_where_the_code_looks_and_what_it_understands(
     };
     let plain = App::parse(&repository, "", r#"{"stack":"web"}"#).expect("a configuration").config;
     assert_eq!(
-        configuration(deployed([("AppName", "tools/web")])),
+        configuration(deployed([("Repository", "tools/web")])),
         plain,
         "the template's defaults are those of the code"
     );
 
     let extra = r#""capabilities":["CAPABILITY_AUTO_EXPAND"],"repository_url":"https://github.com/acme/web""#;
     let config = configuration(deployed([
-        ("AppName", "tools/web"),
+        ("Repository", "tools/web"),
         ("Mode", "auto"),
         ("ExtraConfiguration", extra),
     ]));

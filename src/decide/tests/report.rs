@@ -37,7 +37,7 @@ fn busy() -> Snapshot {
 }
 
 const STATUS: &str = r#"{
-    "action": "status", "repository": "web", "mode": "approval",
+    "action": "status", "app": "web", "repository": "web", "mode": "approval",
     "stack": {"name": "web", "status": "UPDATE_IN_PROGRESS"}, "parameter": "ProductionTag",
     "value": "production_aaaaaaa",
     "running": {
@@ -85,7 +85,7 @@ const STATUS: &str = r#"{
 }"#;
 
 const STATUS_AT_FIRST_SIGHT: &str = r#"{
-    "action": "status", "repository": "web", "mode": "approval",
+    "action": "status", "app": "web", "repository": "web", "mode": "approval",
     "stack": {"name": "web", "status": "UPDATE_COMPLETE"}, "parameter": "ProductionTag",
     "value": "production_aaaaaaa",
     "running": {
@@ -98,7 +98,7 @@ const STATUS_AT_FIRST_SIGHT: &str = r#"{
 }"#;
 
 const HISTORY: &str = r#"{
-    "action": "history", "repository": "web",
+    "action": "history", "app": "web", "repository": "web",
     "promotions": [
         {
             "token": "ecr-promoter-df8e5a9d7ba83c9803e51cc4124d6915baf117af",
@@ -130,7 +130,7 @@ const HISTORY: &str = r#"{
 }"#;
 
 const PLAN: &str = r#"{
-    "action": "plan", "would": "promoted", "repository": "web",
+    "action": "plan", "would": "promoted", "app": "web", "repository": "web",
     "digest": "sha256:e261e6031007a5639f202278fb973daba5daacf24e1617fc69b23b8e679182fb",
     "commit": "bbbbbbb", "tag": "production_bbbbbbb", "previous_tag": "production_aaaaaaa",
     "stack": "web", "parameter": "ProductionTag", "reason": "ready to promote", "changes": null,

@@ -127,6 +127,16 @@ fn every_key_has_an_example_that_is_right() {
             }
             _ => members,
         };
+        let members = match *key {
+            "target.external_id" => {
+                let role = r#""target": {"role": "arn:aws:iam::222222222222:role/x", "#;
+                members.replacen(r#""target": {"#, role, 1)
+            }
+            "after.soak_minutes" => {
+                members.replacen(r#""after": {"#, r#""after": {"app": "web-staging", "#, 1)
+            }
+            _ => members,
+        };
         // Where identities count, people decide in Slack only.
         let members =
             members.replacen(r#""approvers""#, r#""slack_channel": "C024BE91L", "approvers""#, 1);

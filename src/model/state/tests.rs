@@ -8,10 +8,12 @@ use crate::model::bake::WatchedAlarm;
 use crate::model::command::{Trace, Via};
 use crate::model::config::Mode;
 use crate::model::ecs::known::KnownService;
+use crate::model::identity::SourceIdentity;
 use crate::model::limits::{APPROVERS_OF_A_NOTICE, SERVICES, cut_changes};
 use crate::model::notes::{Candidate, ChangeNotes, Direction};
 use crate::model::notice::Thread;
-use crate::model::promotion::{Basis, End};
+use crate::model::promotion::{Basis, End, ReplicaWait};
+use crate::model::soaking::Soaking;
 use crate::samples;
 
 /// DynamoDB's limit. An item's JSON is longer than what DynamoDB counts: it has quotes and commas
@@ -128,6 +130,8 @@ fn promotion(text: &str, many: usize) -> Promotion {
         stack: "s".repeat(200),
         by: text.to_owned(),
         via: Via::Slack,
+        identity: Some(SourceIdentity::of_slack(&"U".repeat(64))),
+        replica: Some(ReplicaWait { since: Timestamp::MAX, is_told: true }),
         basis: Some(Basis::GoingBack),
         at: Timestamp::MAX,
         sent_at: Some(Timestamp::MAX),
@@ -167,6 +171,18 @@ fn notice(promotion: &Promotion, text: &str, many: usize) -> Notice {
     }
 }
 
+/// The longest memory of an earlier stage.
+fn stage() -> SeenStage {
+    let soaking = Soaking {
+        digest: Digest::of(b"x"),
+        commit: longest_commit(),
+        until: Timestamp::MAX,
+        is_baking: true,
+    };
+    let after = "a".repeat(256).parse().expect("a name");
+    SeenStage { after, ended: u64::MAX, soaking: Some(soaking) }
+}
+
 /// A state in which each text is this one, and each list is as long as `many` says.
 fn full(text: &str, many: usize) -> State {
     let (at, digest, long) = (Timestamp::MAX, Digest::of(b"x"), || text.to_owned());
@@ -200,6 +216,9 @@ fn full(text: &str, many: usize) -> State {
         untold: vec![notice; many],
         change_sets: vec![change_set; many],
         policy: Some(policy()),
+        target: Some("t".repeat(400)),
+        alarmed: vec![Digest::of(b"x"); many],
+        stage: Some(stage()),
         ..State::new("web", "ProductionTag")
     };
     for build in 0..many {

@@ -6,14 +6,14 @@ use tracing::warn;
 
 use super::{EVENT_PAGES, event_of};
 use crate::model::stack::{EventsWanted, StackEvent, StackEvents};
-use crate::services::clients::Clients;
 use crate::services::failure::failed;
+use crate::services::site::Site;
 
 /// The most operations that are looked at. A stack runs one at a time, and few after another come
 /// between two looks.
 const OPERATIONS: usize = 3;
 
-impl Clients {
+impl Site<'_> {
     /// Adds the events of the stack's last updates, back to the start of the wanted ones. Where
     /// they cannot be read, the end of an update stays unknown, so a failure is no error.
     /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeEvents.html>

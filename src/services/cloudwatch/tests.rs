@@ -41,7 +41,10 @@ fn alarm(name: &str, state: &str) -> Alarm {
 
 async fn alarms(names: &[&str], answer: Response<SdkBody>) -> Result<Vec<Alarm>, Error> {
     let asked: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    replay([(describe_alarms(names), answer)], async |clients| clients.alarms(&asked).await).await
+    replay([(describe_alarms(names), answer)], async |clients| {
+        clients.home_site().alarms(&asked).await
+    })
+    .await
 }
 
 #[tokio::test]

@@ -9,14 +9,15 @@ use crate::error::Error;
 use crate::model::config::App;
 use crate::model::ecs::{Source, StoppedContainer, StoppedTask, Workload, name_of};
 use crate::model::stack::Stack;
-use crate::services::clients::{Clients, SIDE_BY_SIDE};
+use crate::services::clients::SIDE_BY_SIDE;
 use crate::services::cloudformation::timestamp;
 use crate::services::failure::failed;
+use crate::services::site::Site;
 
 /// The most pages of tasks that are read of a service. A page has 100 tasks.
 const PAGES: usize = 10;
 
-impl Clients {
+impl Site<'_> {
     /// Reads what the tasks of a service run, grouped by the images. One that has not started yet
     /// is not counted; its images still show whose service it is.
     pub(in crate::services) async fn running_tasks(
@@ -48,7 +49,7 @@ impl Clients {
         stack: &Stack,
         services: &[String],
     ) -> Vec<(String, Vec<StoppedTask>)> {
-        let source = Source::of(app, &self.home(), &stack.id);
+        let source = Source::of(app, &self.clients.home(), &stack.id);
         let each = services.iter().map(async |arn| {
             let tasks = self.tasks(arn, ecs::DesiredStatus::Stopped, 1).await;
             let tasks = tasks.inspect_err(|error| {

@@ -62,7 +62,8 @@ fn known(names: &[&str]) -> KnownServices {
 
 async fn read(wanted: ServicesWanted, recordings: Vec<Recording>) -> Result<Vec<Service>, Error> {
     let (app, stack) = (web_app(), updated_stack());
-    replay(recordings, async |clients| clients.services(&app, &stack, &wanted).await).await
+    replay(recordings, async |clients| clients.home_site().services(&app, &stack, &wanted).await)
+        .await
 }
 
 /// The look of the schedule.

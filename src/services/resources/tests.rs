@@ -39,7 +39,7 @@ fn nested(name: &str) -> String {
 }
 
 async fn services(recordings: Vec<Recording>) -> Result<Vec<String>, Error> {
-    replay(recordings, async |clients| clients.service_arns(STACK_ID).await).await
+    replay(recordings, async |clients| clients.home_site().service_arns(STACK_ID).await).await
 }
 
 #[tokio::test]

@@ -228,7 +228,7 @@ fn a_rollback_is_called_a_rollback() {
     let answer = Answer {
         outcome: Outcome::Promoted,
         rolls_back: Some("production_bad".to_owned()),
-        repository: Some("web".parse().expect("a name")),
+        app: Some("web".parse().expect("a name")),
         ..Answer::ignored("CloudFormation accepted the update")
     };
     let under_way = Status { open: vec![own], hold: None, request: None, ..status("") };

@@ -62,12 +62,16 @@ async fn other_events_of_ecs_cost_nothing() {
     for (member, value) in [
         ("detail-type", "ECS Task State Change"),
         ("detail-type", "ECS Container Instance State Change"),
-        ("account", "999999999999"),
-        ("region", "eu-west-1"),
     ] {
         let mut other = event.clone();
         other[member] = json!(value);
         assert_ignored(&world, value, &other, &[]).await;
+    }
+    // An app's target may be there: only the configuration says.
+    for (member, value) in [("account", "999999999999"), ("region", "eu-west-1")] {
+        let mut other = event.clone();
+        other[member] = json!(value);
+        assert_ignored(&world, value, &other, &[CONFIGURATION]).await;
     }
 }
 
@@ -86,7 +90,7 @@ async fn an_event_of_an_alarm_leads_to_a_look_only_while_it_is_watched() {
     assert_ignored(&world, "another alarm", &other, &[CONFIGURATION]).await;
     let mut elsewhere = own.clone();
     elsewhere["region"] = json!("eu-west-1");
-    assert_ignored(&world, "another region", &elsewhere, &[]).await;
+    assert_ignored(&world, "another region", &elsewhere, &[CONFIGURATION]).await;
 
     world.cloud.forget_calls();
     let answer = world.answer(&own).await;

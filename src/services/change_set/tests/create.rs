@@ -26,8 +26,10 @@ async fn create(answer: Response<SdkBody>) -> Result<Applied, Error> {
 }
 
 async fn create_with(recording: Recording, update: Update) -> Result<Applied, Error> {
-    replay([recording], async |clients| clients.create_change_set(&web_app(), &update, NAME).await)
-        .await
+    replay([recording], async |clients| {
+        clients.home_site().create_change_set(&web_app(), &update, NAME).await
+    })
+    .await
 }
 
 fn created() -> Response<SdkBody> {
@@ -106,7 +108,7 @@ async fn a_stack_with_too_many_change_sets_is_tried_again_later() {
     // The SDK makes three tries.
     let recordings = [(); 3].map(|()| (asked(), full()));
     let applied = replay(recordings, async |clients| {
-        clients.create_change_set(&web_app(), &update(), NAME).await
+        clients.home_site().create_change_set(&web_app(), &update(), NAME).await
     })
     .await;
     let words = "LimitExceededException: ChangeSet limit exceeded for stack web".to_owned();
@@ -120,7 +122,7 @@ async fn a_change_set_whose_first_answer_was_lost_is_contested() {
         form_error(400, "AlreadyExistsException", &format!("ChangeSet {NAME} already exists"));
     let recordings = [(asked(), answer(500, "")), (asked(), exists)];
     let applied = replay(recordings, async |clients| {
-        clients.create_change_set(&web_app(), &update(), NAME).await
+        clients.home_site().create_change_set(&web_app(), &update(), NAME).await
     })
     .await;
     assert_eq!(applied.expect("not an error"), Applied::NotUpdated(NotUpdated::Contested));

@@ -16,6 +16,7 @@ async fn execute(answer: Response<SdkBody>) -> Result<Applied, Error> {
     );
     replay([(asked, answer)], async |clients| {
         clients
+            .home_site()
             .execute_change_set(&web_app(), &TOKEN.parse().expect("a token"), CHANGE_SET_ID)
             .await
     })
@@ -82,7 +83,7 @@ fn delete_request() -> Request<SdkBody> {
 
 async fn delete(answer: Response<SdkBody>) -> Result<Applied, Error> {
     replay([(delete_request(), answer)], async |clients| {
-        clients.delete_change_set(&web_app(), CHANGE_SET_ID).await
+        clients.home_site().delete_change_set(&web_app(), CHANGE_SET_ID).await
     })
     .await
 }

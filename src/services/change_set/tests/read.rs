@@ -98,7 +98,10 @@ fn expected(
 }
 
 async fn review(recordings: impl IntoIterator<Item = Recording>) -> Result<ChangeSet, Error> {
-    replay(recordings, async |clients| clients.change_set(&web_app(), CHANGE_SET_ID).await).await
+    replay(recordings, async |clients| {
+        clients.home_site().change_set(&web_app(), CHANGE_SET_ID).await
+    })
+    .await
 }
 
 async fn read_changes(recordings: impl IntoIterator<Item = Recording>) -> Changes {

@@ -22,7 +22,8 @@ fn cancel_request() -> Request<SdkBody> {
 
 async fn cancel(recordings: Vec<Recording>) -> Result<Applied, Error> {
     let token: Token = TOKEN.parse().expect("a token");
-    replay(recordings, async |clients| clients.cancel_update(&web_app(), &token).await).await
+    replay(recordings, async |clients| clients.home_site().cancel_update(&web_app(), &token).await)
+        .await
 }
 
 async fn cancel_update(answer: Response<SdkBody>) -> Result<Applied, Error> {

@@ -48,7 +48,7 @@ async fn events(recordings: Vec<Recording>, since: Option<&str>) -> Result<Vec<S
     let since = since.map(|text| text.parse::<Timestamp>().expect("a time"));
     let starts_of = since.map(|_| TOKEN.parse().expect("a token")).into_iter().collect();
     let wanted = EventsWanted { starts_of, since };
-    replay(recordings, async |clients| clients.stack_events("web", &wanted).await)
+    replay(recordings, async |clients| clients.home_site().stack_events("web", &wanted).await)
         .await
         .map(|events| events.list)
 }
@@ -164,9 +164,10 @@ async fn long_update(recordings: Vec<Recording>) -> (StackEvents, Token) {
         starts_of: vec![token.clone()],
         since: Some("2026-03-01T00:00:00Z".parse().expect("a time")),
     };
-    let events = replay(recordings, async |clients| clients.stack_events("web", &wanted).await)
-        .await
-        .expect("read");
+    let events =
+        replay(recordings, async |clients| clients.home_site().stack_events("web", &wanted).await)
+            .await
+            .expect("read");
     (events, token)
 }
 

@@ -14,7 +14,7 @@ fn describe_stacks() -> Request<SdkBody> {
 }
 
 async fn stack(recordings: Vec<Recording>) -> Result<Option<Stack>, Error> {
-    replay(recordings, async |clients| clients.stack("web").await).await
+    replay(recordings, async |clients| clients.home_site().stack("web").await).await
 }
 
 fn stacks(member: &str) -> Response<SdkBody> {

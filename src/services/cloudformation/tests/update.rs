@@ -15,7 +15,8 @@ fn accepted() -> Response<SdkBody> {
 }
 
 async fn update_stack(recordings: Vec<Recording>, update: Update) -> Result<Applied, Error> {
-    replay(recordings, async |clients| clients.update_stack(&web_app(), &update).await).await
+    replay(recordings, async |clients| clients.home_site().update_stack(&web_app(), &update).await)
+        .await
 }
 
 /// The request for the update.

@@ -95,6 +95,7 @@ fn answered_item(nonce: &str) -> Value {
     let mut item = command_item(nonce);
     item["answer"] = json!({ "M": {
         "outcome": text("ignored"),
+        "app": text("web"),
         "repository": text("web"),
         "digest": none,
         "commit": none,

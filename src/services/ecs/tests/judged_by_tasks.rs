@@ -196,7 +196,10 @@ async fn a_service_of_another_controller_has_no_deployment() {
 async fn stopped(recordings: Vec<Recording>) -> Vec<(String, Vec<StoppedTask>)> {
     let (app, stack) = (web_app(), updated_stack());
     let wanted = [service_arn("web")];
-    replay(recordings, async |clients| clients.stopped_tasks(&app, &stack, &wanted).await).await
+    replay(recordings, async |clients| {
+        clients.home_site().stopped_tasks(&app, &stack, &wanted).await
+    })
+    .await
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::model::answer::Answer;
 use crate::model::state::{CommandRecord, State};
 use crate::samples::web;
-use crate::services::samples::approval_request;
+use crate::services::samples::{approval_request, web_app};
 use crate::services::wire::dynamodb::{
     LATER_NONCE, OTHER_NONCE, ask, condition_failed, native, put_item, read_version, request_item,
     saved, transact,
@@ -102,7 +102,8 @@ async fn a_command_is_carried_out_once() {
 
 #[tokio::test]
 async fn an_answer_is_kept_for_30_days_beside_its_command() {
-    let known = CommandRecord { answer: Some(Answer::ignored("why")), ..command() };
+    let known =
+        CommandRecord { answer: Some(Answer::ignored("why").about(&web_app())), ..command() };
     let asked =
         ask("PutItem", &json!({ "TableName": "state-table", "Item": answered_item(&nonce()) }));
     let applied = replay([(asked, ok_json(&json!({})))], async |clients| {
