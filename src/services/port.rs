@@ -63,7 +63,7 @@ impl World for Clients {
         let (images, tags_of, stack, ((state, version), command), mutability) = try_join5(
             self.candidates(app, digest),
             tags_of,
-            site.stack(&app.config.stack),
+            async { site.made_here(site.stack(&app.config.stack).await) },
             state,
             mutability,
         )
@@ -83,6 +83,7 @@ impl World for Clients {
             mutability: Some(mutability),
             newest: newest.filter(|_| app.candidate_tag().is_some()),
             images: images.found,
+            home: self.home(),
             ..Snapshot::at(at, (self.nonce)()?)
         })
     }
@@ -123,7 +124,8 @@ impl World for Clients {
                 seen.matches.insert(commit.clone(), matches);
             }
             Question::ChangeSet(arn) => {
-                let review = self.site(app, &seen.identity).await?.change_set(app, arn).await?;
+                let site = self.site(app, &seen.identity).await?;
+                let review = site.made_here(site.change_set(app, arn).await)?;
                 seen.change_sets_read.insert(arn.clone(), review);
             }
             Question::Services(_) | Question::StoppedTasks(_) => {
@@ -134,7 +136,7 @@ impl World for Clients {
             }
             Question::Replica(tag) => {
                 let site = self.site(app, &seen.identity).await?;
-                let found = site.replica(app, tag).await?;
+                let found = site.made_here(site.replica(app, tag).await)?;
                 seen.replicas.insert(tag.clone(), found);
             }
             Question::History => seen.history = Some(self.history(&app.name).await?),
@@ -171,28 +173,31 @@ impl World for Clients {
         version: &Version,
         identity: &SourceIdentity,
     ) -> Result<Applied, Error> {
-        let site = async || self.site(app, action.identity().unwrap_or(identity)).await;
         match action {
             Action::SaveState(records) | Action::MarkTold(records) => {
                 self.save(&app.name, records, version).await
             }
             Action::CheckTags(tags) => self.check_tags(&app.repository, tags).await,
             Action::PutTag { image, tag } => self.put_tag(&app.repository, image, tag).await,
-            Action::UpdateStack(update) => site().await?.update_stack(app, update).await,
-            Action::CreateChangeSet { update, name } => {
-                site().await?.create_change_set(app, update, name).await
+            Action::CheckReplica { .. }
+            | Action::UpdateStack(_)
+            | Action::CreateChangeSet { .. }
+            | Action::ExecuteChangeSet { .. }
+            | Action::DeleteChangeSet(_)
+            | Action::CancelUpdate(_) => {
+                let site = self.site(app, action.identity().unwrap_or(identity)).await?;
+                site.made_here(site.carry_out(app, action).await)
             }
-            Action::ExecuteChangeSet { token, arn, .. } => {
-                site().await?.execute_change_set(app, token, arn).await
-            }
-            Action::DeleteChangeSet(id) => site().await?.delete_change_set(app, id).await,
-            Action::CancelUpdate(token) => site().await?.cancel_update(app, token).await,
             // The Slack channel got the notice at the first try. Only the topic is tried again.
             Action::Tell(notice) if notice.tries > 0 => self.tell(app, notice).await,
             Action::Tell(notice) => join(self.tell(app, notice), self.post(app, notice)).await.0,
             Action::Show(request) => Ok(self.show(app, request).await),
             Action::KeepAnswer(record) => self.keep_answer(&app.name, record).await,
         }
+    }
+
+    async fn reach(&self, app: &App, identity: &SourceIdentity) -> Result<(), Error> {
+        self.site(app, identity).await.map(drop)
     }
 
     async fn pause(&self, round: u32) {
@@ -339,6 +344,31 @@ impl Web for Clients {
     }
 }
 
+impl Site<'_> {
+    /// Carries out what concerns the stack.
+    async fn carry_out(&self, app: &App, action: &Action) -> Result<Applied, Error> {
+        match action {
+            Action::CheckReplica { tag, digest } => self.check_replica(app, tag, digest).await,
+            Action::UpdateStack(update) => self.update_stack(app, update).await,
+            Action::CreateChangeSet { update, name } => {
+                self.create_change_set(app, update, name).await
+            }
+            Action::ExecuteChangeSet { token, arn, .. } => {
+                self.execute_change_set(app, token, arn).await
+            }
+            Action::DeleteChangeSet(id) => self.delete_change_set(app, id).await,
+            Action::CancelUpdate(token) => self.cancel_update(app, token).await,
+            Action::SaveState(_)
+            | Action::MarkTold(_)
+            | Action::CheckTags(_)
+            | Action::PutTag { .. }
+            | Action::Tell(_)
+            | Action::Show(_)
+            | Action::KeepAnswer(_) => Ok(Applied::Done),
+        }
+    }
+}
+
 impl Clients {
     /// Reads an app's stack, and its events as far back as they are wanted.
     async fn watch_at(
@@ -351,7 +381,7 @@ impl Clients {
             site.stack_events(&app.config.stack, wanted)
         });
         let (stack, events) = join(site.stack(&app.config.stack), events).await;
-        Ok((stack?, events?))
+        Ok((site.made_here(stack)?, site.made_here(events)?))
     }
 
     /// Reads the labels of an image whose manifest was read.
@@ -375,7 +405,8 @@ impl Clients {
                 let services = match &seen.stack {
                     Some(stack) => {
                         let read = async {
-                            self.site(app, &seen.identity).await?.services(app, stack, wanted).await
+                            let site = self.site(app, &seen.identity).await?;
+                            site.made_here(site.services(app, stack, wanted).await)
                         };
                         read.await.map_err(unread)
                     }
@@ -395,7 +426,10 @@ impl Clients {
                 seen.notes.insert((base.clone(), head.clone()), notes);
             }
             Question::Alarms(names) => {
-                let read = async { self.site(app, &seen.identity).await?.alarms(names).await };
+                let read = async {
+                    let site = self.site(app, &seen.identity).await?;
+                    site.made_here(site.alarms(names).await)
+                };
                 seen.alarms = Some(read.await.map_err(unread));
             }
             Question::Image(_)
@@ -475,8 +509,10 @@ impl Clients {
     /// can ask for the source tag and the running tag.
     async fn glance(&self, app: &App, site: &Site<'_>) -> Result<Snapshot, Error> {
         let at = self.now();
-        let ((state, version), stack) =
-            try_join(self.versioned_state(&app.name), site.stack(&app.config.stack)).await?;
+        let ((state, version), stack) = try_join(self.versioned_state(&app.name), async {
+            site.made_here(site.stack(&app.config.stack).await)
+        })
+        .await?;
         let value = stack
             .as_ref()
             .and_then(|stack| stack.value(&app.config.parameter))
@@ -484,7 +520,9 @@ impl Clients {
         let running = value.and_then(|value| value.parse().ok());
         let named = [app.config.source_tag.clone()].into_iter().chain(running).collect();
         let holders = self.tags_if_there(&app.repository, &named).await?;
-        let mut seen = Snapshot { state, version, stack, ..Snapshot::at(at, (self.nonce)()?) };
+        let home = self.home();
+        let mut seen =
+            Snapshot { state, version, stack, home, ..Snapshot::at(at, (self.nonce)()?) };
         if let Some(holders) = holders {
             seen.note_tags(app.candidate_tag(), holders, []);
         }
