@@ -7,12 +7,13 @@ pub mod command;
 mod ecr;
 mod ecs;
 mod envelope;
+pub mod overview;
 pub mod payload;
 mod sns;
 
 use jiff::Timestamp;
 
-use crate::model::command::Command;
+use crate::model::command::{Command, ImageRef};
 use crate::model::place::Place;
 use crate::model::{Digest, Repository, Tag};
 
@@ -65,6 +66,10 @@ pub enum Event {
     },
     /// A command for one app.
     Command(Command),
+    /// A command that asks for the status of all apps.
+    Statuses,
+    /// A command that asks which apps have this image.
+    Where(ImageRef),
     /// A command that asks for a link to the board.
     Board {
         /// The name that the sender claims. IAM only proves that the sender may invoke the

@@ -16,7 +16,7 @@ use crate::model::command::{Command, Via};
 use crate::model::config::{App, ConfigError};
 use crate::model::report::Reply;
 use crate::reconcile::look;
-use crate::schedule;
+use crate::schedule::{self, overview};
 use crate::web::{self, board_link};
 use crate::world::Web;
 use crate::world::snapshot::Subject;
@@ -89,6 +89,8 @@ async fn on_event<W: Web>(
             let look = routine(world, "schedule");
             schedule::look_at_configured(world, only_open_work, invocation.deadline, look).await
         }
+        Event::Statuses => overview::statuses(world, invocation.deadline).await,
+        Event::Where(image) => overview::places(world, image).await,
         Event::Board { by } => board_link::link(world, board_link::Asker::Invoker(by)).await,
         Event::Command(command) => on_command(world, command).await,
     }

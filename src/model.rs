@@ -25,6 +25,7 @@ pub mod stage;
 pub mod state;
 pub mod verification;
 pub mod way_back;
+pub mod whereabouts;
 
 use std::fmt;
 use std::str::FromStr;

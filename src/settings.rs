@@ -92,8 +92,8 @@ impl Settings {
     }
 
     /// The Parameter Store name of an app's configuration.
-    pub fn app_parameter(&self, repository: &AppName) -> String {
-        format!("{}{repository}", self.apps_path())
+    pub fn app_parameter(&self, app: &AppName) -> String {
+        format!("{}{app}", self.apps_path())
     }
 }
 

@@ -14,3 +14,5 @@ mod soaking;
 mod steps;
 #[path = "stages/trouble.rs"]
 mod trouble;
+#[path = "stages/whereabouts.rs"]
+mod whereabouts;

@@ -185,6 +185,13 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Says what soaks in the earlier app, and until when.
+    pub(super) fn why_not_yet(&self) -> String {
+        let soaking =
+            self.stage().and_then(|stage| Some(stage.soaking.as_ref()?.words(&stage.after)));
+        soaking.unwrap_or_else(|| self.no_candidate())
+    }
+
     /// What the newest image is the newest of.
     pub(super) fn newest_of(&self) -> String {
         match &self.app.config.after {

@@ -12,40 +12,38 @@ use crate::model::known_apps::{KnownApps, Trouble};
 use crate::model::notice::Notice;
 
 /// Notices of what has changed since the last full look. `after` has each app, and why its
-/// configuration cannot be used. `source` names a repository's parameter.
+/// configuration cannot be used. `source` names a app's parameter.
 pub fn untold(
     before: &KnownApps,
     after: &BTreeMap<AppName, Option<String>>,
     source: impl Fn(&AppName) -> String,
     now: Timestamp,
 ) -> Vec<(App, Notice)> {
-    let notice = |repository: &AppName, outcome: Outcome, reason: String| {
+    let notice = |app: &AppName, outcome: Outcome, reason: String| {
         (
-            App::without_configuration(repository, &source(repository)),
+            App::without_configuration(app, &source(app)),
             Notice::new(outcome, "schedule", reason, now),
         )
     };
-    let is_told = |repository: &AppName, words: &str| {
+    let is_told = |app: &AppName, words: &str| {
         before
             .apps
-            .get(repository)
+            .get(app)
             .and_then(Option::as_ref)
             .is_some_and(|known| *known == Trouble::of(words))
     };
-    let unusable = after.iter().filter_map(|(repository, trouble)| {
-        let words = trouble.as_ref().filter(|words| !is_told(repository, words))?;
-        Some(notice(repository, Outcome::Blocked, words.clone()))
+    let unusable = after.iter().filter_map(|(app, trouble)| {
+        let words = trouble.as_ref().filter(|words| !is_told(app, words))?;
+        Some(notice(app, Outcome::Blocked, words.clone()))
     });
-    let deleted = before.apps.keys().filter(|repository| !after.contains_key(*repository)).map(
-        |repository| {
-            let reason = format!(
-                "its configuration, Parameter Store {}, was deleted: ecr-promoter leaves it \
+    let deleted = before.apps.keys().filter(|app| !after.contains_key(*app)).map(|app| {
+        let reason = format!(
+            "its configuration, Parameter Store {}, was deleted: ecr-promoter leaves it \
                      alone from now on",
-                source(repository)
-            );
-            notice(repository, Outcome::Ignored, reason)
-        },
-    );
+            source(app)
+        );
+        notice(app, Outcome::Ignored, reason)
+    });
     unusable.chain(deleted).collect()
 }
 
@@ -56,14 +54,12 @@ pub fn told(
     after: &BTreeMap<AppName, Option<String>>,
     untold: &BTreeSet<AppName>,
 ) -> KnownApps {
-    let now = after
-        .iter()
-        .map(|(repository, words)| (repository.clone(), words.as_deref().map(Trouble::of)));
+    let now = after.iter().map(|(app, words)| (app.clone(), words.as_deref().map(Trouble::of)));
     let mut apps: BTreeMap<AppName, Option<Trouble>> = now.collect();
-    for repository in untold {
-        match before.apps.get(repository) {
-            Some(known) => apps.insert(repository.clone(), known.clone()),
-            None => apps.insert(repository.clone(), None),
+    for app in untold {
+        match before.apps.get(app) {
+            Some(known) => apps.insert(app.clone(), known.clone()),
+            None => apps.insert(app.clone(), None),
         };
     }
     KnownApps { apps }

@@ -17,7 +17,12 @@ pub(super) fn named(
     draft: &Draft<'_>,
     image: Option<&ImageRef>,
 ) -> Decided<Result<Digest, String>> {
-    let newest = || draft.seen.newest.clone().ok_or_else(|| draft.no_candidate());
+    let newest = || match (&draft.seen.newest, draft.soaking()) {
+        // Whoever means the newest image means the one that still soaks.
+        (Some(newest), Some(_)) if draft.runs(newest) => Err(draft.why_not_yet()),
+        (Some(newest), _) => Ok(newest.clone()),
+        (None, _) => Err(draft.no_candidate()),
+    };
     Ok(match image {
         None => newest(),
         Some(ImageRef::Tag(tag)) if Some(tag) == draft.app.candidate_tag() => newest(),

@@ -12,13 +12,13 @@ use super::plan::{Decided, First, MayEnd, Plan};
 use super::promote::promote;
 use super::request::ask;
 use super::rights::objection_to;
+use crate::model::Digest;
 use crate::model::answer::Outcome;
 use crate::model::approval::{ApprovalRequest, Progress};
 use crate::model::command::Via;
 use crate::model::promotion::{Basis, Promotion};
 use crate::model::report::Reply;
 use crate::model::stack::Phase;
-use crate::model::{AppName, Digest};
 use crate::world::snapshot::Question;
 
 /// The newest image, and what made us look at it.
@@ -74,7 +74,7 @@ pub(super) fn look(mut draft: Draft<'_>, by: &str) -> Decided {
         Break(plan) => return Ok(plan),
     };
     draft.subject = About::default();
-    let soaking = draft.soaking().map(|soaking| soaking.words(&soaks_in(&draft)));
+    let soaking = draft.soaking().map(|_| draft.why_not_yet());
     if let Some(newest) = newest {
         let plan = proceed(draft, &newest, by, Via::Schedule)?;
         return Ok(or_soaks(plan, soaking));
@@ -96,11 +96,6 @@ pub(super) fn look(mut draft: Draft<'_>, by: &str) -> Decided {
     }
     let reason = draft.no_candidate();
     Ok(or_soaks(draft.nothing(Outcome::Unchanged, reason), soaking))
-}
-
-/// The name of the app before this one.
-fn soaks_in(draft: &Draft<'_>) -> AppName {
-    draft.stage().map_or_else(|| draft.app.name.clone(), |stage| stage.after.clone())
 }
 
 /// The request that this look ended, since the earlier app turned away from its image.

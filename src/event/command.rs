@@ -13,7 +13,7 @@ use crate::text::nearest::{did_you_mean, nearest};
 use crate::text::{brief, claimed};
 
 /// The action words, with which each command begins.
-pub const ACTIONS: [&str; 13] = [
+pub const ACTIONS: [&str; 14] = [
     "promote",
     "approve",
     "reject",
@@ -27,6 +27,7 @@ pub const ACTIONS: [&str; 13] = [
     "status",
     "history",
     "board",
+    "where",
 ];
 
 /// The longest id that a sender may give a command, in bytes.
@@ -94,12 +95,12 @@ fn is_action(word: &str) -> Result<(), NotUnderstood> {
 }
 
 /// Reads a command, or says which key of it is wrong.
-fn read<T: DeserializeOwned>(raw: &Value) -> Result<T, NotUnderstood> {
+pub(super) fn read<T: DeserializeOwned>(raw: &Value) -> Result<T, NotUnderstood> {
     json::read(&Node::from(raw))
         .map_err(|mistake| NotUnderstood::new(format!("the command did not parse: {mistake}")))
 }
 
-fn not_null<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
+pub(super) fn not_null<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
     value: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(value).map(Some)
@@ -192,8 +193,8 @@ impl Message {
 
     fn into_command(self, sender: Sender<'_>) -> Result<Command, NotUnderstood> {
         is_action(&self.action)?;
-        if self.action == "board" {
-            return Err(board_is_no_app_command(sender));
+        if matches!(self.action.as_str(), "board" | "where") {
+            return Err(is_no_app_command(&self.action, sender));
         }
         let names_repository = self.app.is_none();
         let app = match (&self.app, &self.repository) {
@@ -332,46 +333,16 @@ impl Message {
     }
 }
 
-/// Explains why `board` with an app, or by SNS, is refused.
-fn board_is_no_app_command(sender: Sender<'_>) -> NotUnderstood {
+/// Explains why `board` or `where` with an app, or by SNS, is refused.
+fn is_no_app_command(action: &str, sender: Sender<'_>) -> NotUnderstood {
     NotUnderstood::new(match sender {
         Sender::Sns { .. } => {
-            "`board` works with a direct invocation or in Slack only: SNS carries no answer"
+            format!(
+                "`{action}` works with a direct invocation or in Slack only: SNS carries no answer"
+            )
         }
         Sender::Direct { .. } | Sender::Slack { .. } => {
-            "`board` is about all apps: it takes nothing else"
+            format!("`{action}` is about all apps: it takes no app")
         }
-    })
-}
-
-/// `reconcile` without a repository: all apps, or those with open work.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Reconcile {
-    #[serde(rename = "action")]
-    _action: String,
-    #[serde(default)]
-    only_open_work: bool,
-}
-
-pub(super) fn due(raw: &Value) -> Result<super::Event, NotUnderstood> {
-    let Reconcile { only_open_work, .. } = read(raw)?;
-    Ok(super::Event::Due { only_open_work })
-}
-
-/// `board`: about all apps, so it names none.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Board {
-    #[serde(rename = "action")]
-    _action: String,
-    #[serde(default, deserialize_with = "not_null")]
-    by: Option<String>,
-}
-
-pub(super) fn board(raw: &Value) -> Result<super::Event, NotUnderstood> {
-    let Board { by, .. } = read(raw)?;
-    Ok(super::Event::Board {
-        by: by.map(|name| brief(name.trim())).filter(|name| !name.is_empty()),
     })
 }

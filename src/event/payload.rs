@@ -4,7 +4,9 @@
 use serde_json::{Map, Value};
 
 use super::envelope::Envelope;
-use super::{Event, Invocation, NotUnderstood, cloudformation, cloudwatch, command, ecr, ecs, sns};
+use super::{
+    Event, Invocation, NotUnderstood, cloudformation, cloudwatch, command, ecr, ecs, overview, sns,
+};
 use crate::text::brief;
 use crate::text::nearest::nearest;
 
@@ -13,8 +15,16 @@ pub fn parse(
     raw: &Value,
     invocation: &Invocation,
 ) -> Result<Vec<Result<Event, NotUnderstood>>, NotUnderstood> {
+    let sender = command::Sender::Direct { request_id: &invocation.request_id };
+    if let Value::String(words) = raw {
+        let about_all = overview::from_words(words);
+        let about_one = || command::from_words(words, sender).map(Event::Command);
+        return Ok(vec![about_all.unwrap_or_else(about_one)]);
+    }
     let Value::Object(fields) = raw else {
-        return Err(NotUnderstood::new("the payload is not a JSON object"));
+        return Err(NotUnderstood::new(
+            "the payload is neither a JSON object nor the words of a command",
+        ));
     };
     if let Some(source) = fields.get("source").and_then(Value::as_str) {
         return Ok(vec![from_event_bridge(source, raw, invocation)?]);
@@ -22,20 +32,10 @@ pub fn parse(
     if fields.contains_key("Records") {
         return sns::parse(raw);
     }
-    if fields.get("action").is_some_and(|action| action == "reconcile")
-        && !fields.contains_key("repository")
-        && !fields.contains_key("app")
-    {
-        return Ok(vec![command::due(raw)]);
-    }
-    if fields.get("action").is_some_and(|action| action == "board") {
-        return Ok(vec![command::board(raw)]);
-    }
     if fields.contains_key("action") {
-        return Ok(vec![
-            command::from_json(raw, command::Sender::Direct { request_id: &invocation.request_id })
-                .map(Event::Command),
-        ]);
+        let about_all = overview::from_json(raw);
+        let about_one = || command::from_json(raw, sender).map(Event::Command);
+        return Ok(vec![about_all.unwrap_or_else(about_one)]);
     }
     Err(unexpected(fields))
 }

@@ -297,11 +297,49 @@ fn a_board_is_about_all_apps_and_asked_for_directly() {
         board(serde_json::json!({ "action": "board", "by": " " })),
         Ok(Event::Board { by: None })
     );
+    assert_eq!(board("board".into()), Ok(Event::Board { by: None }));
     is_not_understood(
         serde_json::json!({ "action": "board", "repository": "web" }),
         "key `repository`: there is no such key",
     );
     is_not_understood(serde_json::json!({ "action": "board", "by": null }), "by");
+}
+
+#[test]
+fn the_words_of_a_direct_invocation_are_a_command() {
+    assert_eq!(parse_one(&"status".into()), Ok(Event::Statuses));
+    assert_eq!(parse_one(&"reconcile".into()), Ok(Event::Due { only_open_work: false }));
+    let one = command(&"status web".into());
+    assert_eq!((one.act, one.app.as_str(), one.via), (Act::Status, "web", Via::Direct));
+    is_not_understood("promot web".into(), "did you mean `promote`?");
+    is_not_understood("".into(), "empty");
+}
+
+#[test]
+fn where_names_one_commit_or_digest_and_no_app() {
+    let commit = Ok(Event::Where(ImageRef::Commit(COMMIT.parse().expect("a commit"))));
+    let digest = Ok(Event::Where(ImageRef::Digest(DIGEST.parse().expect("a digest"))));
+    assert_eq!(parse_one(&format!("where {COMMIT}").into()), commit);
+    assert_eq!(parse_one(&format!("WHERE {DIGEST}").into()), digest);
+    let json = |more: Value| {
+        let mut raw = serde_json::json!({ "action": "where" });
+        raw.as_object_mut().expect("an object").extend(more.as_object().cloned().expect("members"));
+        raw
+    };
+    assert_eq!(parse_one(&json(serde_json::json!({ "commit": COMMIT }))), commit);
+    assert_eq!(parse_one(&json(serde_json::json!({ "digest": DIGEST }))), digest);
+    is_not_understood(json(serde_json::json!({})), "no commit and no digest");
+    is_not_understood(json(serde_json::json!({ "commit": COMMIT, "digest": DIGEST })), "one is");
+    is_not_understood(json(serde_json::json!({ "commit": COMMIT, "app": "web" })), "no app");
+    is_not_understood("where web".into(), "nor a digest");
+    is_not_understood("where".into(), "one commit or digest");
+    is_not_understood(sns(&format!("where {COMMIT}")), "SNS carries no answer");
+}
+
+#[test]
+fn a_status_without_an_app_is_of_all_apps() {
+    assert_eq!(parse_one(&serde_json::json!({ "action": "status" })), Ok(Event::Statuses));
+    is_not_understood(serde_json::json!({ "action": "status", "commit": COMMIT }), "`commit`");
 }
 
 #[test]
@@ -330,7 +368,7 @@ fn sns(message: &str) -> Value {
 
 #[test]
 fn nonsense_is_answered_with_an_example() {
-    is_not_understood(serde_json::json!([]), "not a JSON object");
+    is_not_understood(serde_json::json!([]), "neither a JSON object");
     is_not_understood(serde_json::json!({}), "an empty object");
     is_not_understood(serde_json::json!({"actoin": "promote"}), "did you mean `action`?");
     is_not_understood(serde_json::json!({"hello": 1}), "`hello`");

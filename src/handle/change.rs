@@ -21,6 +21,8 @@ use crate::text::brief;
 use crate::world::Web;
 use crate::world::snapshot::Subject;
 
+const NO_CHANGE: &str = "nothing has changed";
+
 /// Looks at the apps that this event concerns, and at the stages after them.
 pub(super) async fn on_change<W: Web>(
     world: &W,
@@ -34,8 +36,9 @@ pub(super) async fn on_change<W: Web>(
         Event::StackChanged { stack_id, at } => on_stack(world, stack_id, at, invocation).await,
         Event::ServiceChanged { service, at } => on_service(world, service, at, invocation).await,
         Event::AlarmChanged { alarm, at } => on_alarm(world, alarm, at, invocation).await,
-        Event::Ignored { .. } | Event::Due { .. } | Event::Command(_) | Event::Board { .. } => {
-            Ok(ignored("nothing has changed".to_owned()))
+        Event::Ignored { .. } | Event::Due { .. } => Ok(ignored(NO_CHANGE.to_owned())),
+        Event::Command(_) | Event::Board { .. } | Event::Statuses | Event::Where(_) => {
+            Ok(ignored(NO_CHANGE.to_owned()))
         }
     }
 }

@@ -298,6 +298,21 @@ impl Command {
         }
     }
 
+    /// Makes a command that nobody sent: it asks for something on behalf of an overview.
+    pub fn unsent(act: Act, app: AppName, via: Via) -> Self {
+        Self {
+            id: String::new(),
+            act,
+            app,
+            names_repository: false,
+            by: "an overview".to_owned(),
+            via,
+            slack: None,
+            sent_at: None,
+            trace: None,
+        }
+    }
+
     /// Adds where the command came from.
     pub fn with_trace(self, trace: Trace) -> Self {
         Self { trace: Some(trace), ..self }

@@ -15,6 +15,7 @@ use crate::model::soaking::Soaking;
 use crate::model::state::{Hold, Running, Waiting};
 use crate::model::verification::Verification;
 use crate::model::way_back::WayBack;
+use crate::model::whereabouts::Whereabouts;
 use crate::model::{AppName, Commit, Digest, Repository, Tag};
 
 /// What one trigger answers.
@@ -57,6 +58,9 @@ pub enum Report {
     Plan(Box<PromotionPlan>),
     /// `board`.
     Board(BoardLink),
+    /// `where`.
+    #[serde(serialize_with = "to_the_second")]
+    Where(Places),
     /// The schedule's report about all apps. It has no `action`.
     #[serde(untagged)]
     Looks(ManyLooks),
@@ -225,6 +229,18 @@ pub struct BoardLink {
     pub url: String,
     /// When it stops working.
     pub expires_at: Timestamp,
+}
+
+/// The apps that have an image.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Places {
+    /// The image, as it was named.
+    pub image: String,
+    /// The apps that run it, or that it is on its way to.
+    pub results: Vec<Whereabouts>,
+    /// The apps whose state could not be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<AppName>,
 }
 
 /// What a look at many apps came to.

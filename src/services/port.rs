@@ -156,14 +156,14 @@ impl World for Clients {
         Ok(())
     }
 
-    async fn app_now(&self, repository: &AppName) -> Result<Option<App>, Error> {
-        let name = self.source(repository);
+    async fn app_now(&self, app: &AppName) -> Result<Option<App>, Error> {
+        let name = self.source(app);
         let began = Instant::now();
         // A missing configuration is not remembered: somebody may add it before the next push.
         let Some(json) = self.parameter(&name).await? else { return Ok(None) };
-        let app = App::parse(repository, &name, &json)?;
-        locked(&self.apps).insert(repository.clone(), (began, app.clone()));
-        Ok(Some(app))
+        let parsed = App::parse(app, &name, &json)?;
+        locked(&self.apps).insert(app.clone(), (began, parsed.clone()));
+        Ok(Some(parsed))
     }
 
     async fn apply(
@@ -207,15 +207,15 @@ impl World for Clients {
 }
 
 impl Apps for Clients {
-    fn source(&self, repository: &AppName) -> String {
-        self.settings.app_parameter(repository)
+    fn source(&self, app: &AppName) -> String {
+        self.settings.app_parameter(app)
     }
 
-    async fn app(&self, repository: &AppName) -> Result<Option<App>, Error> {
-        if let Some(app) = self.recent_app(repository) {
+    async fn app(&self, name: &AppName) -> Result<Option<App>, Error> {
+        if let Some(app) = self.recent_app(name) {
             return Ok(Some(app));
         }
-        self.app_now(repository).await
+        self.app_now(name).await
     }
 
     async fn apps(&self) -> Result<Vec<(AppName, Result<App, Error>)>, Error> {
@@ -251,8 +251,8 @@ impl Apps for Clients {
         apps.into_iter().map(|(name, app)| (name, app.ok().map(|app| app.repository))).collect()
     }
 
-    async fn state(&self, repository: &AppName) -> Result<Option<State>, Error> {
-        Ok(self.versioned_state(repository).await?.0)
+    async fn state(&self, app: &AppName) -> Result<Option<State>, Error> {
+        Ok(self.versioned_state(app).await?.0)
     }
 
     async fn states(
@@ -449,18 +449,17 @@ impl Clients {
 }
 
 impl Clients {
-    /// Reads all apps. Parameters whose names are not valid repository names are skipped. Each page
+    /// Reads all apps. Parameters whose names are not valid names of apps are skipped. Each page
     /// is parsed at once, so that only the parsed apps stay in memory.
     async fn read_apps(&self) -> Result<AllApps, Error> {
         let began = Instant::now();
         let path = self.settings.apps_path();
         let mut apps = BTreeMap::new();
         let take = |name: String, json: String| {
-            if let Some(repository) =
-                name.strip_prefix(&path).and_then(|app| app.parse::<AppName>().ok())
+            if let Some(own) = name.strip_prefix(&path).and_then(|app| app.parse::<AppName>().ok())
             {
-                let app = App::parse(&repository, &name, &json);
-                apps.insert(repository, app);
+                let app = App::parse(&own, &name, &json);
+                apps.insert(own, app);
             }
         };
         self.parameters(&path, take).await?;
@@ -476,13 +475,13 @@ impl Clients {
     }
 
     /// Returns an app, if its configuration was read less than a minute ago and can be used.
-    fn recent_app(&self, repository: &AppName) -> Option<App> {
-        let own = locked(&self.apps).get(repository).cloned();
+    fn recent_app(&self, name: &AppName) -> Option<App> {
+        let own = locked(&self.apps).get(name).cloned();
         if let Some((_, app)) = own.filter(|(read_at, _)| read_at.elapsed() < CONFIGURATION_AGE) {
             return Some(app);
         }
         let all = self.recent_apps()?;
-        let at = all.binary_search_by(|(name, _)| name.cmp(repository)).ok()?;
+        let at = all.binary_search_by(|(its, _)| its.cmp(name)).ok()?;
         all[at].1.clone().ok()
     }
 }
@@ -537,9 +536,7 @@ fn unread(error: Error) -> Unread {
 
 /// Copies the list of apps for a caller that keeps it.
 fn owned(apps: &[(AppName, Result<App, ConfigError>)]) -> Vec<(AppName, Result<App, Error>)> {
-    apps.iter()
-        .map(|(repository, app)| (repository.clone(), app.clone().map_err(Error::from)))
-        .collect()
+    apps.iter().map(|(name, app)| (name.clone(), app.clone().map_err(Error::from))).collect()
 }
 
 #[cfg(test)]

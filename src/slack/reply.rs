@@ -4,7 +4,8 @@ use crate::model::answer::{Answer, Outcome};
 use crate::model::approval::{ApprovalRequest, Progress};
 use crate::model::ecs::known::KnownService;
 use crate::model::promotion::Promotion;
-use crate::model::report::{BoardLink, History, PromotionPlan, Reply, Report, Status};
+use crate::model::report::{BoardLink, History, Places, PromotionPlan, Reply, Report, Status};
+use crate::model::whereabouts::Presence;
 use crate::model::{AppName, Digest, Tag};
 use crate::notification::image_name;
 
@@ -20,6 +21,7 @@ back to the image of that commit. From then on pushes ask for approval.
 newest image again.
 `/promote hold <app> <reason>` makes pushes ask for approval instead of deploying; \
 `/promote resume <app>` ends that.
+`/promote where <digest or commit>` says which apps have that image.
 `/promote board` gives you a link to a page of all apps. It has your rights, for 15 minutes.
 `/promote status <app>`, `/promote history <app>` and `/promote plan <app> [<commit>]` show how \
 things are and change nothing.";
@@ -32,6 +34,7 @@ pub fn words(reply: &Reply) -> String {
         Reply::Report(Report::History(history)) => of_history(history),
         Reply::Report(Report::Plan(plan)) => of_plan(plan),
         Reply::Report(Report::Board(link)) => of_board(link),
+        Reply::Report(Report::Where(places)) => of_places(places),
         Reply::Report(Report::Looks(looks)) => {
             looks.results.iter().map(words).collect::<Vec<_>>().join("\n")
         }
@@ -47,9 +50,8 @@ pub fn words_for_outsiders(reply: &Reply) -> String {
         Reply::Report(Report::Plan(plan)) => {
             format!("{}. Only people who may command the app can see why.", would_answer(plan))
         }
-        Reply::Report(Report::Board(_) | Report::Looks(_)) | Reply::Answer(_) => {
-            NOT_SHOWN.to_owned()
-        }
+        Reply::Report(Report::Board(_) | Report::Looks(_) | Report::Where(_))
+        | Reply::Answer(_) => NOT_SHOWN.to_owned(),
     }
 }
 
@@ -100,8 +102,13 @@ fn of_status(status: &Status) -> String {
     let newest = status.newest.digest.as_ref();
     if newest != status.running.as_ref().and_then(|running| running.digest.as_ref()) {
         let digest = newest.map_or(UNKNOWN, Digest::as_str);
-        lines.push(format!("• newest: {digest} ({})", status.newest.tag));
+        lines.push(match &status.after {
+            Some(after) => format!("• newest that has run in {after}: {digest}"),
+            None => format!("• newest: {digest} ({})", status.newest.tag),
+        });
     }
+    let soaking = status.after.iter().zip(&status.soaking);
+    lines.extend(soaking.map(|(after, soaking)| format!("• {}", soaking.words(after))));
     lines.extend(status.open.iter().map(|open| {
         let what = under_way(open);
         format!("• under way: {what} by {}, since {:.0}", open.by, open.at)
@@ -201,6 +208,30 @@ fn of_board(link: &BoardLink) -> String {
         "The board, until {}. Anyone with this address can act as you, so do not share it:\n{}",
         link.expires_at, link.url
     )
+}
+
+/// Says which apps have an image.
+fn of_places(places: &Places) -> String {
+    let mut lines = vec![match places.results.as_slice() {
+        [] => format!("No app has the image of {}.", places.image),
+        _ => format!("The image of {}:", places.image),
+    }];
+    lines.extend(places.results.iter().map(|one| {
+        let stage = match one.stage {
+            Presence::Running => "runs it",
+            Presence::Deploying => "is deploying it",
+            Presence::Queued => "has it queued",
+            Presence::Asked => "waits for approval of it",
+            Presence::Soaking => "waits until it has soaked",
+        };
+        let since = one.since.map(|since| format!(", since {since:.0}")).unwrap_or_default();
+        format!("• {} {stage}{since}", one.app)
+    }));
+    if !places.unread.is_empty() {
+        let names: Vec<&str> = places.unread.iter().map(AppName::as_str).collect();
+        lines.push(format!("Could not be read: {}", names.join(", ")));
+    }
+    lines.join("\n")
 }
 
 #[cfg(test)]

@@ -164,7 +164,7 @@ async fn nonsense_is_an_error_that_says_what_is_understood() {
         (json!([]), "promote"),
         (json!(42), "promote"),
         (json!(null), "promote"),
-        (json!("promote web"), "promote"),
+        (json!("promot web"), "promote"),
         (json!({ "Records": [] }), "promote"),
         (json!({ "Records": [{ "eventSource": "aws:sqs", "body": "promote web" }] }), "promote"),
     ];

@@ -47,6 +47,23 @@ fn what_soaks_is_said_until_when() {
 }
 
 #[test]
+fn whoever_means_the_newest_means_what_soaks() {
+    let world = two_stages("auto");
+    in_staging(&world, "aaaaaaa");
+    wait(&world, 61);
+    tick(&world);
+    finish(&world, "web-us");
+    in_staging(&world, "bbbbbbb");
+    let refused = command(&world, "promote web-us");
+    assert_eq!(refused["outcome"], "refused", "{refused}");
+    assert!(refused["reason"].as_str().is_some_and(|it| it.starts_with("bbbbbbb soaks in `web`")));
+    let named = command(&world, "promote web-us aaaaaaa");
+    assert_eq!(named["outcome"], "unchanged", "{named}");
+    let look = reconcile(&world, "web-us");
+    assert_eq!(look["outcome"], "queued", "{look}");
+}
+
+#[test]
 fn what_had_soaked_before_the_first_look_is_passed_over_until_it_is_named() {
     let world = super::support::world::Memory::new("auto");
     in_staging(&world, "aaaaaaa");

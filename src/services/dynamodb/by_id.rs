@@ -34,7 +34,7 @@ struct Answered {
 }
 
 impl Clients {
-    /// Reads the repository and digest of a request by the request's id.
+    /// Reads the app and digest of a request by the request's id.
     pub(in super::super) async fn asked(
         &self,
         id: &RequestId,
@@ -105,17 +105,17 @@ impl Clients {
     }
 }
 
-/// The partition of an SNS message. No repository can have such a name.
+/// The partition of an SNS message. No app can have such a name.
 fn message_partition(id: &str) -> String {
     format!("#message-{id}")
 }
 
-/// The partition of a session. No repository can have such a name.
+/// The partition of a session. No app can have such a name.
 fn session_partition(id: &SessionId) -> String {
     format!("#session-{id}")
 }
 
-/// The partition of an approval request. No repository can have such a name.
+/// The partition of an approval request. No app can have such a name.
 fn asked_partition(id: &RequestId) -> String {
     format!("#{id}")
 }

@@ -13,7 +13,7 @@ use crate::services::clients::Clients;
 use crate::world::Applied;
 use crate::world::snapshot::Version;
 
-/// The partition and the item of the roster. No repository can have such a name.
+/// The partition and the item of the roster. No app can have such a name.
 const ROSTER: &str = "#roster";
 /// The largest size of one item of the roster, in bytes as DynamoDB counts them. An item may have
 /// 400 KB.

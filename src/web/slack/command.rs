@@ -14,12 +14,14 @@ use super::{LATER, act_in_time, in_time, refusal};
 use crate::decide::{Trigger, slack_objection};
 use crate::error::Error;
 use crate::event::command::{ACTIONS, Sender, from_slash};
+use crate::event::{Event, overview};
 use crate::function_url::{Request, Response};
 use crate::model::AppName;
-use crate::model::command::{Act, Command, SlackOrigin, Standing};
+use crate::model::command::{Act, Command, ImageRef, SlackOrigin, Standing};
 use crate::model::config::App;
 use crate::model::report::Reply;
 use crate::reconcile::look_only;
+use crate::schedule;
 use crate::slack::escape::escape_lines;
 use crate::slack::reply::{HELP, words, words_for_outsiders};
 use crate::slack::slash::{self, SlashCommand};
@@ -66,8 +68,35 @@ pub(crate) async fn answer<W: Web>(world: &W, request: &Request, now: Timestamp)
         SlackOrigin { user: slash.user.id.clone(), standing, channel: Some(slash.channel.clone()) };
     if text.eq_ignore_ascii_case("board") {
         board(world, slash, origin, began).await
+    } else if let Some(Ok(Event::Where(image))) = overview::from_words(text) {
+        places(world, image, &origin, began).await
     } else {
         order(world, &slash, text, origin, began).await
+    }
+}
+
+/// Answers `/promote where`: anyone of the team may look.
+async fn places<W: Web>(
+    world: &W,
+    image: ImageRef,
+    origin: &SlackOrigin,
+    began: Instant,
+) -> Response {
+    let found = async {
+        let is_guest = origin.standing == Standing::Organisation;
+        if is_guest && !is_listed_anywhere(world, &origin.user).await? {
+            return Ok(None);
+        }
+        schedule::overview::places(world, image).await.map(Some)
+    };
+    match in_time(began, found).await {
+        None => ephemeral(TRY_AGAIN),
+        Some(Ok(None)) => foreign(),
+        Some(Ok(Some(reply))) => ephemeral(&words(&reply)),
+        Some(Err(failure)) => {
+            error!(%failure, "a slash command failed");
+            ephemeral(LOG_SAYS)
+        }
     }
 }
 

@@ -1,0 +1,78 @@
+//! Reports about all apps: what each of them does, and which of them have an image. Nothing is
+//! written.
+
+use jiff::Timestamp;
+use tracing::warn;
+
+use super::time::Time;
+use super::{SIDE_BY_SIDE, each};
+use crate::decide::Trigger;
+use crate::error::Error;
+use crate::model::AppName;
+use crate::model::answer::{Answer, Outcome};
+use crate::model::command::{Act, Command, ImageRef, Via};
+use crate::model::config::App;
+use crate::model::report::{ManyLooks, Places, Reply, Report};
+use crate::model::whereabouts::whereabouts;
+use crate::reconcile::look_only;
+use crate::world::Apps;
+use crate::world::snapshot::Subject;
+
+/// Reports the status of each app. An app whose status cannot be read says why.
+pub async fn statuses<W: Apps>(world: &W, deadline: Option<Timestamp>) -> Result<Reply, Error> {
+    let time = Time::until(deadline, world.now());
+    let apps = world.known_apps().await?;
+    let due = apps.into_iter().map(|(name, app)| (name, Some(app))).collect();
+    let look = async |app: &App| {
+        let command = Command::unsent(Act::Status, app.name.clone(), Via::Direct);
+        let subject = Subject { is_routine: true, ..Subject::of(&command) };
+        let reply = look_only(world, app, &Trigger::Command(command), &subject).await?;
+        Ok(reply.unwrap_or_else(|| said(&app.name, "it is just being changed: ask again")))
+    };
+    let looks = each(world, due, SIDE_BY_SIDE, time, &look).await;
+    let left = (!looks.left.is_empty()).then_some(looks.left.len());
+    let results = looks.done.into_iter().filter_map(|(name, looked)| match looked {
+        Ok(reply) => reply,
+        Err(error) => Some(said(&name, &error.to_string())),
+    });
+    let mut results: Vec<(Option<AppName>, Reply)> =
+        results.map(|reply| (name_of(&reply), reply)).collect();
+    results.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let results = results.into_iter().map(|(_, reply)| reply).collect();
+    Ok(Reply::Report(Report::Looks(ManyLooks { results, left })))
+}
+
+fn name_of(reply: &Reply) -> Option<AppName> {
+    match reply {
+        Reply::Answer(answer) => answer.app.clone(),
+        Reply::Report(Report::Status(status)) => Some(status.app.clone()),
+        Reply::Report(_) => None,
+    }
+}
+
+/// Why an app has no status.
+fn said(name: &AppName, reason: &str) -> Reply {
+    let answer = Answer { outcome: Outcome::Refused, ..Answer::ignored(reason) };
+    Answer { app: Some(name.clone()), ..answer }.into()
+}
+
+/// Reports which apps have this image, from what their states say.
+pub async fn places<W: Apps>(world: &W, image: ImageRef) -> Result<Reply, Error> {
+    let apps = world.known_apps().await?.into_iter().filter_map(|(_, app)| app.ok());
+    let apps: Vec<App> = apps.collect();
+    let names: Vec<AppName> = apps.iter().map(|app| app.name.clone()).collect();
+    let states = if names.is_empty() { Default::default() } else { world.states(&names).await? };
+    let mut results = Vec::new();
+    let mut unread = Vec::new();
+    for app in &apps {
+        match states.get(&app.name) {
+            Some(Ok(state)) => results.extend(whereabouts(app, state, &image)),
+            Some(Err(error)) => {
+                warn!(app = %app.name, %error, "its state cannot be read");
+                unread.push(app.name.clone());
+            }
+            None => {}
+        }
+    }
+    Ok(Reply::Report(Report::Where(Places { image: image.to_string(), results, unread })))
+}
