@@ -1,5 +1,7 @@
 //! The implementation of the ports with the services.
 
+mod around;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +19,7 @@ use crate::link::PublicUrl;
 use crate::model::approval::RequestIndex;
 use crate::model::config::{App, CommitSource, ConfigError};
 use crate::model::identity::SourceIdentity;
-use crate::model::image::{BuildLabels, Tags};
+use crate::model::image::Tags;
 use crate::model::known_apps::{KnownApps, Unfinished};
 use crate::model::session::Session;
 use crate::model::stack::{EventsWanted, Stack, StackEvents};
@@ -28,7 +30,7 @@ use crate::settings::Secret;
 use crate::slack::response_url::is_response_url;
 use crate::slack::team::Installation;
 use crate::world::action::Action;
-use crate::world::snapshot::{Question, Snapshot, Subject, TagsWanted, Unread, Version};
+use crate::world::snapshot::{Question, Snapshot, Subject, TagsWanted, Version};
 use crate::world::{Applied, Apps, Listener, Web, World};
 
 /// The longest time to read the names of the apps, for a suggestion.
@@ -344,110 +346,6 @@ impl Web for Clients {
     }
 }
 
-impl Site<'_> {
-    /// Carries out what concerns the stack.
-    async fn carry_out(&self, app: &App, action: &Action) -> Result<Applied, Error> {
-        match action {
-            Action::CheckReplica { tag, digest } => self.check_replica(app, tag, digest).await,
-            Action::UpdateStack(update) => self.update_stack(app, update).await,
-            Action::CreateChangeSet { update, name } => {
-                self.create_change_set(app, update, name).await
-            }
-            Action::ExecuteChangeSet { token, arn, .. } => {
-                self.execute_change_set(app, token, arn).await
-            }
-            Action::DeleteChangeSet(id) => self.delete_change_set(app, id).await,
-            Action::CancelUpdate(token) => self.cancel_update(app, token).await,
-            Action::SaveState(_)
-            | Action::MarkTold(_)
-            | Action::CheckTags(_)
-            | Action::PutTag { .. }
-            | Action::Tell(_)
-            | Action::Show(_)
-            | Action::KeepAnswer(_) => Ok(Applied::Done),
-        }
-    }
-}
-
-impl Clients {
-    /// Reads an app's stack, and its events as far back as they are wanted.
-    async fn watch_at(
-        &self,
-        site: &Site<'_>,
-        app: &App,
-        wanted: &EventsWanted,
-    ) -> Result<(Option<Stack>, StackEvents), Error> {
-        let events = self.patiently("cloudformation:DescribeStackEvents", || {
-            site.stack_events(&app.config.stack, wanted)
-        });
-        let (stack, events) = join(site.stack(&app.config.stack), events).await;
-        Ok((site.made_here(stack)?, site.made_here(events)?))
-    }
-
-    /// Reads the labels of an image whose manifest was read.
-    async fn labels_seen(
-        &self,
-        app: &App,
-        digest: &Digest,
-        seen: &Snapshot,
-    ) -> Result<BuildLabels, Error> {
-        match seen.images.get(digest) {
-            Some(Ok(image)) => self.labels(&app.repository, image).await,
-            Some(Err(_)) | None => Ok(BuildLabels::default()),
-        }
-    }
-
-    /// Reads what stands around a promotion: what ECS runs, alarms, commits. None of it fails the
-    /// look.
-    async fn read_around(&self, app: &App, question: &Question, seen: &mut Snapshot) {
-        match question {
-            Question::Services(wanted) => {
-                let services = match &seen.stack {
-                    Some(stack) => {
-                        let read = async {
-                            let site = self.site(app, &seen.identity).await?;
-                            site.made_here(site.services(app, stack, wanted).await)
-                        };
-                        read.await.map_err(unread)
-                    }
-                    None => Ok(Vec::new()),
-                };
-                seen.services = Some(services);
-            }
-            Question::StoppedTasks(services) => {
-                let site = self.site(app, &seen.identity).await;
-                seen.stopped = match (&seen.stack, site) {
-                    (Some(stack), Ok(site)) => Some(site.stopped_tasks(app, stack, services).await),
-                    (_, Err(_)) | (None, _) => Some(Vec::new()),
-                };
-            }
-            Question::Notes(base, head) => {
-                let notes = self.compare(app, base, head).await;
-                seen.notes.insert((base.clone(), head.clone()), notes);
-            }
-            Question::Alarms(names) => {
-                let read = async {
-                    let site = self.site(app, &seen.identity).await?;
-                    site.made_here(site.alarms(names).await)
-                };
-                seen.alarms = Some(read.await.map_err(unread));
-            }
-            Question::Image(_)
-            | Question::Availability(_)
-            | Question::Label(_)
-            | Question::Events(_)
-            | Question::Tags(_)
-            | Question::Mutability
-            | Question::Configuration
-            | Question::Matches(_)
-            | Question::ChangeSet(_)
-            | Question::History
-            | Question::Replica(_)
-            | Question::Earlier(_) => {}
-        }
-    }
-}
-
 impl Clients {
     /// Reads all apps. Parameters whose names are not valid names of apps are skipped. Each page
     /// is parsed at once, so that only the parsed apps stay in memory.
@@ -527,11 +425,6 @@ impl Clients {
         }
         Ok(seen)
     }
-}
-
-/// A read that failed and does not end the look.
-fn unread(error: Error) -> Unread {
-    Unread { is_denied: matches!(error, Error::Denied { .. }), words: error.to_string() }
 }
 
 /// Copies the list of apps for a caller that keeps it.

@@ -197,13 +197,8 @@ fn is_refused(error: &Error) -> bool {
 
 /// Says of a denied call that the target's role lacks the right.
 fn name_role(error: Error, role: &str) -> Error {
-    match error {
-        Error::Denied { action, resource, message, .. } => {
-            let role = format!("the target's role `{role}`");
-            Error::Denied { role, action, resource, message }
-        }
-        other => other,
-    }
+    let Error::Denied { action, resource, message, .. } = error else { return error };
+    Error::Denied { role: format!("the target's role `{role}`"), action, resource, message }
 }
 
 fn expiry(at: &DateTime) -> SystemTime {

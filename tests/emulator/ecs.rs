@@ -60,7 +60,7 @@ pub(crate) struct Ecs {
     account: String,
     region: String,
     /// The account of the registry that the tasks pull from.
-    pub(crate) registry: String,
+    registry: String,
     pub(crate) services: Vec<Service>,
 }
 
@@ -149,6 +149,11 @@ impl Ecs {
     pub(crate) fn in_region(account: &str, region: &str) -> Ecs {
         let (account, region) = (account.to_owned(), region.to_owned());
         Ecs { registry: account.clone(), account, region, services: vec![] }
+    }
+
+    /// The tasks pull from the registry of another account.
+    pub(crate) fn that_pulls_from(self, account: &str) -> Ecs {
+        Ecs { registry: account.to_owned(), ..self }
     }
 
     fn arn(&self, kind: &str, service: &Service, rest: &str) -> String {

@@ -70,7 +70,7 @@ impl Sts {
         let new = || Elsewhere {
             cloudformation: CloudFormation::in_region(account, region),
             cloudwatch: CloudWatch::new(account),
-            ecs: Ecs { registry: home, ..Ecs::in_region(account, region) },
+            ecs: Ecs::in_region(account, region).that_pulls_from(&home),
             images: BTreeMap::new(),
         };
         self.places.entry((account.to_owned(), region.to_owned())).or_insert_with(new)

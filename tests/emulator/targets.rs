@@ -154,9 +154,13 @@ async fn only_calls_about_the_target_have_the_roles_credentials_and_region() {
     }
     world.answer(&world.event("scheduled.json")).await;
     world.answer(&json!({ "action": "status", "app": "web" })).await;
+    assert_eq!(push(&world, &Image::build(2)).await["outcome"], "promoted");
+    let cancelled = world.answer(&world.sns("cancel web")).await;
+    assert_eq!(cancelled["outcome"], "cancelled", "{cancelled}");
     for op in [
         "cloudformation:DescribeStackEvents",
         "cloudformation:UpdateStack",
+        "cloudformation:CancelUpdateStack",
         "cloudformation:ListStackResources",
         "ecs:DescribeServices",
         "cloudwatch:DescribeAlarms",
@@ -166,11 +170,12 @@ async fn only_calls_about_the_target_have_the_roles_credentials_and_region() {
         assert!(world.cloud.count(op) > 0, "{op} was called: {:?}", world.cloud.ops());
     }
     assert_credentials(&world);
-    assert_eq!((updates(&world), world.updates()), (2, 0));
+    assert_eq!((updates(&world), world.updates()), (3, 0));
     let assumed = assumed(&world);
-    assert_assumed_right(&assumed[0], "ecr-promoter");
-    assert_eq!(assumed.len(), 2, "one for the looks, one for the status");
-    assert_assumed_right(&assumed[1], "direct");
+    assert_eq!(assumed.len(), 3, "for the looks, the status and the cancel");
+    for (call, identity) in assumed.iter().zip(["ecr-promoter", "direct", "sns"]) {
+        assert_assumed_right(call, identity);
+    }
 }
 
 #[tokio::test]
