@@ -22,11 +22,11 @@ pub enum Error {
     /// A configuration cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The function's role may not make a call.
-    #[error(
-        "{action} on {resource} was denied: give the function's role `{action}` for it ({message})"
-    )]
+    /// The role of a call may not make it.
+    #[error("{action} on {resource} was denied: give {role} `{action}` for it ({message})")]
     Denied {
+        /// The role, in words.
+        role: String,
         /// The IAM action that is missing.
         action: String,
         /// The resource of the call.

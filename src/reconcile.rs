@@ -264,6 +264,10 @@ impl<'a> Look<'a> {
                 self.learned.taken.insert(tag);
                 return Ok(());
             }
+            Interruption::NotReplicated(tag, found) => {
+                self.learned.replicas.insert(tag, found);
+                return Ok(());
+            }
             Interruption::NotUpdated { call, token, change_set, why } => {
                 (call, token, change_set, why)
             }

@@ -21,7 +21,7 @@ use crate::model::known_apps::{KnownApps, Unfinished};
 use crate::model::session::Session;
 use crate::model::stack::{EventsWanted, Stack, StackEvents};
 use crate::model::state::State;
-use crate::model::{AppName, Repository, RequestId, SessionId, Tag};
+use crate::model::{AppName, Digest, Repository, RequestId, SessionId, Tag};
 use crate::settings::Secret;
 use crate::slack::team::Installation;
 use crate::text::nearest::did_you_mean;
@@ -51,6 +51,10 @@ pub trait World {
         version: &Version,
         identity: &SourceIdentity,
     ) -> Result<Applied, Error>;
+    /// Makes sure that calls to the app's stack can be made for somebody, before anything is written.
+    async fn reach(&self, _app: &App, _identity: &SourceIdentity) -> Result<(), Error> {
+        Ok(())
+    }
     /// Waits for a random time before the next round, so that other invocations can finish.
     async fn pause(&self, round: u32);
 }
@@ -198,6 +202,8 @@ pub enum Applied {
     Conflict,
     /// This tag is on another digest.
     TagTaken(Tag),
+    /// In the other registry, the tag is on this image, or on none.
+    NotReplicated(Option<Digest>),
     /// Not possible yet. A later look tries again.
     PutOff,
     /// CloudFormation did not accept the update.

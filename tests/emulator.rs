@@ -22,6 +22,7 @@ mod emulator {
     mod lambda;
     mod large;
     mod slack_request;
+    mod sts;
     mod world;
 
     // The tests.
@@ -48,5 +49,6 @@ mod emulator {
     mod shared_stack;
     mod slack;
     mod speed;
+    mod targets;
     mod verification;
 }

@@ -6,6 +6,8 @@ mod support;
 mod configuration;
 #[path = "stages/pushes.rs"]
 mod pushes;
+#[path = "stages/replica.rs"]
+mod replica;
 #[path = "stages/soaking.rs"]
 mod soaking;
 #[path = "stages/steps.rs"]

@@ -4,48 +4,53 @@
 use jiff::SignedDuration;
 
 use super::draft::Draft;
-use super::plan::{Decided, First, MayEnd, Plan, Stages};
+use super::plan::{First, MayEnd, Plan};
+use crate::model::Digest;
 use crate::model::answer::Outcome;
 use crate::model::promotion::{Promotion, ReplicaWait};
+use crate::world::action::Action;
 use crate::world::snapshot::Question;
 use std::ops::ControlFlow::{Break, Continue};
 
 /// After how long people are told that an image is still not there.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(30);
 
-/// Whether the promotion's tag must be looked for in another registry before its update is sent.
-pub(super) fn is_elsewhere(draft: &Draft<'_>) -> bool {
-    draft.app.config.target.as_ref().is_some_and(|target| target.registry.is_some())
+/// Whether the stack pulls from another registry than the function's own.
+fn is_elsewhere(draft: &Draft<'_>) -> bool {
+    let registry = draft.app.config.target.as_ref().and_then(|target| target.registry_place());
+    registry.is_some_and(|registry| registry != draft.seen.home)
 }
 
-/// Goes on once the tag is on the promotion's image in the other registry. `before` records the
-/// intent and puts the tag at home, where that has not happened yet.
-pub(super) fn wait_for_replica<'a>(
-    mut draft: Draft<'a>,
-    promotion: &Promotion,
-    before: impl FnOnce(&Draft<'a>) -> Decided<Stages>,
-) -> MayEnd<(Draft<'a>, Promotion)> {
-    let is_at_home = draft.tags.is_on(&promotion.tag, &promotion.digest);
-    let since = promotion.replica.as_ref().map_or(draft.now, |wait| wait.since);
-    let is_told = promotion.replica.as_ref().is_some_and(|wait| wait.is_told);
-    // It has not been sent: its update is not looked for in the stack's events.
-    let waiting = Promotion {
-        sent_at: None,
-        replica: Some(ReplicaWait { since, is_told }),
-        ..promotion.clone()
-    };
-    if !is_at_home {
-        keep(&mut draft, waiting);
-        let stages = before(&draft)?;
-        return Err(First::LookAgain(stages));
+/// The check that the promotion's tag is in the other registry, which comes right before its
+/// update; `None` where this look has seen the tag there.
+pub(super) fn check(draft: &Draft<'_>, promotion: &Promotion) -> Option<Action> {
+    let seen = draft.seen.replicas.get(&promotion.tag).and_then(Option::as_ref);
+    let is_needed = is_elsewhere(draft) && seen != Some(&promotion.digest);
+    let (tag, digest) = (promotion.tag.clone(), promotion.digest.clone());
+    is_needed.then_some(Action::CheckReplica { tag, digest })
+}
+
+/// Puts the promotion off if its tag was looked for in the other registry and is not there. At the
+/// first try, that is seen only after the tag was put at home: see [`check`].
+pub(super) fn wait_for_replica(
+    mut draft: Draft<'_>,
+    promotion: Promotion,
+) -> MayEnd<(Draft<'_>, Promotion)> {
+    if !is_elsewhere(&draft) {
+        return Ok(Continue((draft, promotion)));
     }
-    let Some(found) = draft.seen.replicas.get(&promotion.tag) else {
-        return Err(First::Read(Question::Replica(promotion.tag.clone())));
+    let tag = &promotion.tag;
+    let found = match (draft.seen.learned.replicas.get(tag), draft.seen.replicas.get(tag)) {
+        (Some(found), _) | (None, Some(found)) => found.clone(),
+        (None, None) if promotion.replica.is_none() => return Ok(Continue((draft, promotion))),
+        (None, None) => return Err(First::Read(Question::Replica(tag.clone()))),
     };
-    if found.as_ref() == Some(&promotion.digest) {
-        return Ok(Continue((draft, Promotion { replica: None, ..promotion.clone() })));
+    if found.as_ref() != Some(&promotion.digest) {
+        return Ok(Break(put_off(draft, promotion, found)));
     }
-    Ok(Break(put_off(draft, waiting)))
+    let promotion = Promotion { replica: None, ..promotion };
+    keep(&mut draft, promotion.clone());
+    Ok(Continue((draft, promotion)))
 }
 
 fn keep(draft: &mut Draft<'_>, promotion: Promotion) {
@@ -56,26 +61,28 @@ fn keep(draft: &mut Draft<'_>, promotion: Promotion) {
 }
 
 /// Waits, and tells people once when that takes long.
-fn put_off(mut draft: Draft<'_>, mut promotion: Promotion) -> Plan {
+fn put_off(mut draft: Draft<'_>, promotion: Promotion, found: Option<Digest>) -> Plan {
     let target = draft.app.config.target.as_ref();
     let registry = target.and_then(|target| target.registry.as_deref()).unwrap_or_default();
     let tag = &promotion.tag;
-    let there = match draft.seen.replicas.get(tag).cloned().flatten() {
+    let there = match found {
         Some(other) => format!("`{tag}` is on another image there, {}", other.short()),
         None => format!("`{tag}` is not there yet"),
     };
     let reason = format!("it waits for replication to {registry}: {there}");
-    if let Some(wait) = &mut promotion.replica
-        && !wait.is_told
-        && draft.now.duration_since(wait.since) >= PATIENCE
-    {
+    let new = ReplicaWait { since: draft.now, is_told: false };
+    let mut wait = promotion.replica.clone().unwrap_or(new);
+    if !wait.is_told && draft.now.duration_since(wait.since) >= PATIENCE {
         wait.is_told = true;
         let words = format!(
             "{reason}, for more than 30 minutes: see the registry's replication rules, which count \
              by the prefix of the repository"
         );
         draft.announce(promotion.notice(Outcome::Queued, words, draft.now));
+    } else {
+        draft.state.note(&promotion.notice(Outcome::Queued, reason.clone(), draft.now));
     }
-    keep(&mut draft, promotion);
+    // It has not been sent: its update is not looked for in the stack's events.
+    keep(&mut draft, Promotion { sent_at: None, replica: Some(wait), ..promotion });
     draft.nothing(Outcome::Queued, reason)
 }

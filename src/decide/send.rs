@@ -8,7 +8,7 @@ use super::change_set::{needs_review, update};
 use super::draft::Draft;
 use super::finish::tell_and_mark;
 use super::plan::{Decided, First, Plan, Stages};
-use super::replica::{is_elsewhere, wait_for_replica};
+use super::replica::{check, wait_for_replica};
 use super::review::reviewed;
 use crate::model::answer::Outcome;
 use crate::model::config::Config;
@@ -60,14 +60,9 @@ pub(super) fn send(
     {
         return Ok(fail(draft, &promotion, reason.clone()));
     }
-    let (draft, promotion) = if is_elsewhere(&draft) {
-        let before = |draft: &Draft<'_>| before_sending(draft, &promotion, image, cause);
-        match wait_for_replica(draft, &promotion, before)? {
-            Continue(there) => there,
-            Break(plan) => return Ok(plan),
-        }
-    } else {
-        (draft, promotion)
+    let (draft, promotion) = match wait_for_replica(draft, promotion)? {
+        Continue(there) => there,
+        Break(plan) => return Ok(plan),
     };
     let update = Update {
         identity: promotion.identity.clone(),
@@ -97,6 +92,7 @@ fn go_out(
     draft.state.waiting = None;
     let reason = accepted(promotion, &draft.app.config);
     let mut stages = before_sending(&draft, promotion, image, cause)?;
+    stages.extend(check(&draft, promotion).map(|check| vec![check]));
     let told = told(&draft, promotion, &reason, &send);
     stages.push(vec![send]);
     stages.extend(tell_and_mark(&told, &[], draft.now));

@@ -11,7 +11,10 @@ use crate::model::config::App;
 use crate::model::known_change_set::KnownChangeSet;
 use crate::model::notice::Notice;
 use crate::model::promotion::Update;
-use crate::model::{RequestId, Tag, Token};
+use crate::model::known_change_set::KnownChangeSet;
+use crate::model::notice::Notice;
+use crate::model::promotion::Update;
+use crate::model::{Digest, RequestId, Tag, Token};
 use crate::world::action::Action;
 use crate::world::snapshot::{Snapshot, Version};
 use crate::world::{Applied, NotUpdated, World};
@@ -37,6 +40,8 @@ pub(super) enum Interruption {
     Overtaken,
     /// This tag is on another image.
     TagTaken(Tag),
+    /// In the registry that the stack pulls from, this tag is on another image, or on none.
+    NotReplicated(Tag, Option<Digest>),
     /// CloudFormation did not accept this call.
     NotUpdated {
         call: &'static str,
@@ -56,6 +61,9 @@ pub(super) async fn carry_out<W: World>(
     stages: &[Vec<Action>],
     seen: &Snapshot,
 ) -> Result<CarriedOut, Error> {
+    for identity in stages.iter().flatten().filter_map(Action::identity) {
+        world.reach(app, identity).await?;
+    }
     let mut version = seen.version.clone();
     let mut left = Left::default();
     for stage in stages {
@@ -102,6 +110,9 @@ impl StageResult {
             (Action::PutTag { .. } | Action::CheckTags(_), Applied::TagTaken(tag)) => {
                 self.interrupt(Interruption::TagTaken(tag));
             }
+            (Action::CheckReplica { tag, .. }, Applied::NotReplicated(found)) => {
+                self.interrupt(Interruption::NotReplicated(tag.clone(), found));
+            }
             (Action::DeleteChangeSet(id), Applied::PutOff) => left.put_off.push(id.clone()),
             (Action::CreateChangeSet { name, .. }, Applied::Created(arn)) => {
                 left.created.push((name.clone(), arn));
@@ -118,7 +129,11 @@ impl StageResult {
             }
             (
                 action,
-                Applied::TagTaken(_) | Applied::PutOff | Applied::Shown(_) | Applied::Created(_),
+                Applied::TagTaken(_)
+                | Applied::NotReplicated(_)
+                | Applied::PutOff
+                | Applied::Shown(_)
+                | Applied::Created(_),
             ) => {
                 let resource = action.name().to_owned();
                 let problem = "an answer to something else".to_owned();
@@ -141,6 +156,7 @@ impl StageResult {
             | Action::MarkTold(_)
             | Action::CheckTags(_)
             | Action::PutTag { .. }
+            | Action::CheckReplica { .. }
             | Action::UpdateStack(_)
             | Action::CreateChangeSet { .. }
             | Action::ExecuteChangeSet { .. }
@@ -170,6 +186,7 @@ fn not_updated(action: &Action, why: NotUpdated) -> Option<Interruption> {
         | Action::MarkTold(_)
         | Action::CheckTags(_)
         | Action::PutTag { .. }
+        | Action::CheckReplica { .. }
         | Action::DeleteChangeSet(_)
         | Action::Tell(_)
         | Action::Show(_)

@@ -91,6 +91,32 @@ impl<K: Hash + Eq, T: Clone> Caches<K, T> {
         Arc::clone(locked(&self.0).entry(key).or_default())
     }
 
+    /// Forgets the values that are of no use any more, and old failures. What is being read or used
+    /// stays.
+    pub(super) fn forget(&self, is_useless: impl Fn(&T) -> bool) {
+        locked(&self.0).retain(|_, cache| {
+            if Arc::strong_count(cache) > 1 {
+                return true;
+            }
+            let Ok(known) = cache.known.try_lock() else { return true };
+            known.as_ref().is_some_and(|known| match &known.outcome {
+                Ok(value) => !is_useless(value),
+                Err(_) => known.since.age().is_some_and(|age| age < cache.failure_age),
+            })
+        });
+    }
+
+    /// Forgets a value.
+    pub(super) fn remove(&self, key: &K) {
+        locked(&self.0).remove(key);
+    }
+
+    /// The number of caches.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        locked(&self.0).len()
+    }
+
     /// Makes all values older.
     #[cfg(test)]
     pub(super) async fn grow_older(&self, by: Duration) {

@@ -34,6 +34,7 @@ where
             | "UnauthorizedOperation"
     ) {
         return Error::Denied {
+            role: "the function's role".to_owned(),
             action: missing_action(&message).unwrap_or(action).to_owned(),
             resource,
             message,

@@ -1,5 +1,7 @@
 //! The implementation of the ports with the services.
 
+mod around;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +19,7 @@ use crate::link::PublicUrl;
 use crate::model::approval::RequestIndex;
 use crate::model::config::{App, CommitSource, ConfigError};
 use crate::model::identity::SourceIdentity;
-use crate::model::image::{BuildLabels, Tags};
+use crate::model::image::Tags;
 use crate::model::known_apps::{KnownApps, Unfinished};
 use crate::model::session::Session;
 use crate::model::stack::{EventsWanted, Stack, StackEvents};
@@ -28,7 +30,7 @@ use crate::settings::Secret;
 use crate::slack::response_url::is_response_url;
 use crate::slack::team::Installation;
 use crate::world::action::Action;
-use crate::world::snapshot::{Question, Snapshot, Subject, TagsWanted, Unread, Version};
+use crate::world::snapshot::{Question, Snapshot, Subject, TagsWanted, Version};
 use crate::world::{Applied, Apps, Listener, Web, World};
 
 /// The longest time to read the names of the apps, for a suggestion.
@@ -63,7 +65,7 @@ impl World for Clients {
         let (images, tags_of, stack, ((state, version), command), mutability) = try_join5(
             self.candidates(app, digest),
             tags_of,
-            site.stack(&app.config.stack),
+            async { site.made_here(site.stack(&app.config.stack).await) },
             state,
             mutability,
         )
@@ -83,6 +85,7 @@ impl World for Clients {
             mutability: Some(mutability),
             newest: newest.filter(|_| app.candidate_tag().is_some()),
             images: images.found,
+            home: self.home(),
             ..Snapshot::at(at, (self.nonce)()?)
         })
     }
@@ -123,7 +126,8 @@ impl World for Clients {
                 seen.matches.insert(commit.clone(), matches);
             }
             Question::ChangeSet(arn) => {
-                let review = self.site(app, &seen.identity).await?.change_set(app, arn).await?;
+                let site = self.site(app, &seen.identity).await?;
+                let review = site.made_here(site.change_set(app, arn).await)?;
                 seen.change_sets_read.insert(arn.clone(), review);
             }
             Question::Services(_) | Question::StoppedTasks(_) => {
@@ -134,7 +138,7 @@ impl World for Clients {
             }
             Question::Replica(tag) => {
                 let site = self.site(app, &seen.identity).await?;
-                let found = site.replica(app, tag).await?;
+                let found = site.made_here(site.replica(app, tag).await)?;
                 seen.replicas.insert(tag.clone(), found);
             }
             Question::History => seen.history = Some(self.history(&app.name).await?),
@@ -171,28 +175,31 @@ impl World for Clients {
         version: &Version,
         identity: &SourceIdentity,
     ) -> Result<Applied, Error> {
-        let site = async || self.site(app, action.identity().unwrap_or(identity)).await;
         match action {
             Action::SaveState(records) | Action::MarkTold(records) => {
                 self.save(&app.name, records, version).await
             }
             Action::CheckTags(tags) => self.check_tags(&app.repository, tags).await,
             Action::PutTag { image, tag } => self.put_tag(&app.repository, image, tag).await,
-            Action::UpdateStack(update) => site().await?.update_stack(app, update).await,
-            Action::CreateChangeSet { update, name } => {
-                site().await?.create_change_set(app, update, name).await
+            Action::CheckReplica { .. }
+            | Action::UpdateStack(_)
+            | Action::CreateChangeSet { .. }
+            | Action::ExecuteChangeSet { .. }
+            | Action::DeleteChangeSet(_)
+            | Action::CancelUpdate(_) => {
+                let site = self.site(app, action.identity().unwrap_or(identity)).await?;
+                site.made_here(site.carry_out(app, action).await)
             }
-            Action::ExecuteChangeSet { token, arn, .. } => {
-                site().await?.execute_change_set(app, token, arn).await
-            }
-            Action::DeleteChangeSet(id) => site().await?.delete_change_set(app, id).await,
-            Action::CancelUpdate(token) => site().await?.cancel_update(app, token).await,
             // The Slack channel got the notice at the first try. Only the topic is tried again.
             Action::Tell(notice) if notice.tries > 0 => self.tell(app, notice).await,
             Action::Tell(notice) => join(self.tell(app, notice), self.post(app, notice)).await.0,
             Action::Show(request) => Ok(self.show(app, request).await),
             Action::KeepAnswer(record) => self.keep_answer(&app.name, record).await,
         }
+    }
+
+    async fn reach(&self, app: &App, identity: &SourceIdentity) -> Result<(), Error> {
+        self.site(app, identity).await.map(drop)
     }
 
     async fn pause(&self, round: u32) {
@@ -340,81 +347,6 @@ impl Web for Clients {
 }
 
 impl Clients {
-    /// Reads an app's stack, and its events as far back as they are wanted.
-    async fn watch_at(
-        &self,
-        site: &Site<'_>,
-        app: &App,
-        wanted: &EventsWanted,
-    ) -> Result<(Option<Stack>, StackEvents), Error> {
-        let events = self.patiently("cloudformation:DescribeStackEvents", || {
-            site.stack_events(&app.config.stack, wanted)
-        });
-        let (stack, events) = join(site.stack(&app.config.stack), events).await;
-        Ok((stack?, events?))
-    }
-
-    /// Reads the labels of an image whose manifest was read.
-    async fn labels_seen(
-        &self,
-        app: &App,
-        digest: &Digest,
-        seen: &Snapshot,
-    ) -> Result<BuildLabels, Error> {
-        match seen.images.get(digest) {
-            Some(Ok(image)) => self.labels(&app.repository, image).await,
-            Some(Err(_)) | None => Ok(BuildLabels::default()),
-        }
-    }
-
-    /// Reads what stands around a promotion: what ECS runs, alarms, commits. None of it fails the
-    /// look.
-    async fn read_around(&self, app: &App, question: &Question, seen: &mut Snapshot) {
-        match question {
-            Question::Services(wanted) => {
-                let services = match &seen.stack {
-                    Some(stack) => {
-                        let read = async {
-                            self.site(app, &seen.identity).await?.services(app, stack, wanted).await
-                        };
-                        read.await.map_err(unread)
-                    }
-                    None => Ok(Vec::new()),
-                };
-                seen.services = Some(services);
-            }
-            Question::StoppedTasks(services) => {
-                let site = self.site(app, &seen.identity).await;
-                seen.stopped = match (&seen.stack, site) {
-                    (Some(stack), Ok(site)) => Some(site.stopped_tasks(app, stack, services).await),
-                    (_, Err(_)) | (None, _) => Some(Vec::new()),
-                };
-            }
-            Question::Notes(base, head) => {
-                let notes = self.compare(app, base, head).await;
-                seen.notes.insert((base.clone(), head.clone()), notes);
-            }
-            Question::Alarms(names) => {
-                let read = async { self.site(app, &seen.identity).await?.alarms(names).await };
-                seen.alarms = Some(read.await.map_err(unread));
-            }
-            Question::Image(_)
-            | Question::Availability(_)
-            | Question::Label(_)
-            | Question::Events(_)
-            | Question::Tags(_)
-            | Question::Mutability
-            | Question::Configuration
-            | Question::Matches(_)
-            | Question::ChangeSet(_)
-            | Question::History
-            | Question::Replica(_)
-            | Question::Earlier(_) => {}
-        }
-    }
-}
-
-impl Clients {
     /// Reads all apps. Parameters whose names are not valid names of apps are skipped. Each page
     /// is parsed at once, so that only the parsed apps stay in memory.
     async fn read_apps(&self) -> Result<AllApps, Error> {
@@ -474,8 +406,10 @@ impl Clients {
     /// can ask for the source tag and the running tag.
     async fn glance(&self, app: &App, site: &Site<'_>) -> Result<Snapshot, Error> {
         let at = self.now();
-        let ((state, version), stack) =
-            try_join(self.versioned_state(&app.name), site.stack(&app.config.stack)).await?;
+        let ((state, version), stack) = try_join(self.versioned_state(&app.name), async {
+            site.made_here(site.stack(&app.config.stack).await)
+        })
+        .await?;
         let value = stack
             .as_ref()
             .and_then(|stack| stack.value(&app.config.parameter))
@@ -483,17 +417,14 @@ impl Clients {
         let running = value.and_then(|value| value.parse().ok());
         let named = [app.config.source_tag.clone()].into_iter().chain(running).collect();
         let holders = self.tags_if_there(&app.repository, &named).await?;
-        let mut seen = Snapshot { state, version, stack, ..Snapshot::at(at, (self.nonce)()?) };
+        let home = self.home();
+        let mut seen =
+            Snapshot { state, version, stack, home, ..Snapshot::at(at, (self.nonce)()?) };
         if let Some(holders) = holders {
             seen.note_tags(app.candidate_tag(), holders, []);
         }
         Ok(seen)
     }
-}
-
-/// A read that failed and does not end the look.
-fn unread(error: Error) -> Unread {
-    Unread { is_denied: matches!(error, Error::Denied { .. }), words: error.to_string() }
 }
 
 /// Copies the list of apps for a caller that keeps it.

@@ -29,7 +29,7 @@ pub(super) struct Site<'a> {
     pub(super) cloudformation: aws_sdk_cloudformation::Client,
     pub(super) cloudwatch: aws_sdk_cloudwatch::Client,
     pub(super) ecs: aws_sdk_ecs::Client,
-    session: Option<Session>,
+    session: Option<(SessionKey, Session)>,
 }
 
 /// The identity of a session: for one role, region and person.
@@ -41,7 +41,7 @@ pub(super) struct SessionKey {
     identity: SourceIdentity,
 }
 
-/// The credentials of a role, and when they expire.
+/// A role's credentials, and when they expire.
 #[derive(Debug, Clone)]
 pub(super) struct Session {
     credentials: Credentials,
@@ -67,7 +67,8 @@ impl Clients {
             return Ok(self.home_site());
         }
         let session = self.session(target, identity).await?;
-        let sdk = self.sdk_at(session.as_ref(), target.region.as_deref());
+        let its = session.as_ref().map(|(_, session)| session);
+        let sdk = self.sdk_at(its, target.region.as_deref());
         Ok(Site {
             clients: self,
             cloudformation: aws_sdk_cloudformation::Client::new(&sdk),
@@ -94,7 +95,7 @@ impl Clients {
         &self,
         target: &Target,
         identity: &SourceIdentity,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<(SessionKey, Session)>, Error> {
         let Some(role) = &target.role else { return Ok(None) };
         let key = SessionKey {
             role: role.clone(),
@@ -102,12 +103,13 @@ impl Clients {
             region: target.region.clone(),
             identity: identity.clone(),
         };
-        let cache = self.sessions.of(key);
+        self.sessions.forget(|session| !session.is_good());
+        let cache = self.sessions.of(key.clone());
         let session = cache.get(
             |session: &Session, _| session.is_good(),
             async || self.assume(role, target, identity).await,
         );
-        session.await.map(Some)
+        Ok(Some((key, session.await?)))
     }
 
     /// Assumes a role. The caller's own region answers, whatever region the stack is in.
@@ -161,11 +163,42 @@ impl Clients {
 }
 
 impl Site<'_> {
+    /// Takes the result of a call that was made here. If it was denied, the error names the target's
+    /// role. A session that AWS refuses is not used again: somebody may have revoked it.
+    pub(super) fn made_here<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        let Some((key, _)) = &self.session else { return result };
+        result.map_err(|error| {
+            if is_refused(&error) {
+                self.clients.sessions.remove(key);
+            }
+            name_role(error, &key.role)
+        })
+    }
+
     /// A client for another registry, with this site's credentials.
     pub(super) fn ecr_of(&self, registry: &Place) -> aws_sdk_ecr::Client {
-        let sdk = self.clients.sdk_at(self.session.as_ref(), registry.region.as_deref());
+        let session = self.session.as_ref().map(|(_, session)| session);
+        let sdk = self.clients.sdk_at(session, registry.region.as_deref());
         ecr_client(&sdk, &self.clients.http)
     }
+}
+
+/// Whether AWS takes the credentials of a call for invalid, or denies the call.
+fn is_refused(error: &Error) -> bool {
+    let codes = ["ExpiredToken", "InvalidClientTokenId", "UnrecognizedClient", "InvalidToken"];
+    match error {
+        Error::Denied { .. } => true,
+        Error::Aws { message, .. } => codes.iter().any(|code| message.starts_with(code)),
+        Error::NotUnderstood(_) | Error::Config(_) | Error::Unexpected { .. } => false,
+        Error::Untold { .. } | Error::Unverified { .. } | Error::Contended { .. } => false,
+        Error::OutOfTime { .. } | Error::Several { .. } => false,
+    }
+}
+
+/// Says of a denied call that the target's role lacks the right.
+fn name_role(error: Error, role: &str) -> Error {
+    let Error::Denied { action, resource, message, .. } = error else { return error };
+    Error::Denied { role: format!("the target's role `{role}`"), action, resource, message }
 }
 
 fn expiry(at: &DateTime) -> SystemTime {
@@ -178,8 +211,8 @@ fn mended(error: Error) -> Error {
                 id of the configuration, and sts:SetSourceIdentity (examples/target-role.yaml does), \
                 and the parameter TargetRoles of this function's stack must name it";
     match error {
-        Error::Denied { action, resource, message } => {
-            Error::Denied { action, resource, message: format!("{message}; {mend}") }
+        Error::Denied { role, action, resource, message } => {
+            Error::Denied { role, action, resource, message: format!("{message}; {mend}") }
         }
         Error::Aws { action, resource, message } => {
             Error::Aws { action, resource, message: format!("{message}; {mend}") }

@@ -26,6 +26,13 @@ pub enum Action {
         /// The tag.
         tag: Tag,
     },
+    /// Checks that a tag is on its image in the registry that the stack pulls from.
+    CheckReplica {
+        /// The tag.
+        tag: Tag,
+        /// The image.
+        digest: Digest,
+    },
     /// Sends the update of a promotion.
     UpdateStack(Update),
     /// Asks CloudFormation what this update would change. Changes nothing in the stack.
@@ -69,6 +76,7 @@ impl Action {
             Action::SaveState(_)
             | Action::MarkTold(_)
             | Action::PutTag { .. }
+            | Action::CheckReplica { .. }
             | Action::DeleteChangeSet(_) => false,
             Action::CheckTags(_) | Action::Tell(_) | Action::Show(_) | Action::KeepAnswer(_) => {
                 false
@@ -84,7 +92,8 @@ impl Action {
             }
             Action::ExecuteChangeSet { identity, .. } => identity.as_ref(),
             Action::SaveState(_) | Action::MarkTold(_) | Action::CheckTags(_) => None,
-            Action::PutTag { .. } | Action::DeleteChangeSet(_) | Action::CancelUpdate(_) => None,
+            Action::PutTag { .. } | Action::CheckReplica { .. } => None,
+            Action::DeleteChangeSet(_) | Action::CancelUpdate(_) => None,
             Action::Tell(_) | Action::Show(_) | Action::KeepAnswer(_) => None,
         }
     }
@@ -96,6 +105,7 @@ impl Action {
             Action::MarkTold(_) => "MarkTold",
             Action::CheckTags(_) => "CheckTags",
             Action::PutTag { .. } => "PutTag",
+            Action::CheckReplica { .. } => "CheckReplica",
             Action::UpdateStack(_) => "UpdateStack",
             Action::CreateChangeSet { .. } => "CreateChangeSet",
             Action::ExecuteChangeSet { .. } => "ExecuteChangeSet",

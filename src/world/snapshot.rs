@@ -13,6 +13,7 @@ use crate::model::ecs::{Service, StoppedTask};
 use crate::model::identity::SourceIdentity;
 use crate::model::image::{BuildLabels, Image, TagMutability, Tags};
 use crate::model::notes::ChangeNotes;
+use crate::model::place::Place;
 use crate::model::promotion::Ended;
 use crate::model::stack::{EventsWanted, Stack, StackEvents};
 use crate::model::stage::{Earlier, Stage};
@@ -67,6 +68,8 @@ pub struct Snapshot {
     pub at: Timestamp,
     /// Who calls to another account are made for.
     pub identity: SourceIdentity,
+    /// The account and region of the function, as far as they are known.
+    pub home: Place,
     /// The app's state; `None` before the first write.
     pub state: Option<State>,
     /// The version of the state, on which the next write is conditional.
@@ -135,6 +138,7 @@ impl Snapshot {
         Self {
             at,
             identity: SourceIdentity::default(),
+            home: Place::default(),
             state: None,
             version: Version::default(),
             command: None,
@@ -202,7 +206,7 @@ pub struct Version(pub Option<String>);
 pub struct Unread {
     /// The error: it names the action and the cause.
     pub words: String,
-    /// Whether the function's role may not make the call.
+    /// Whether the role of the call may not make it.
     pub is_denied: bool,
 }
 
@@ -211,6 +215,8 @@ pub struct Unread {
 pub struct Learned {
     /// Tags that are on another image, as ECR said.
     pub taken: BTreeSet<Tag>,
+    /// Where these tags are in the registry that the stack pulls from: not on their images.
+    pub replicas: BTreeMap<Tag, Option<Digest>>,
     /// The results of searches, by commit. They are kept: a search may take longer than the time
     /// for which the other reads of a look are valid.
     pub matches: BTreeMap<Commit, Matches>,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::sync::{Notify, watch};
 
-use super::backend::Emulator;
+use super::backend::{Emulator, REGION};
 use super::cbor;
 use super::cloudformation::{self, CloudFormation};
 use super::cloudwatch::{self, CloudWatch};
@@ -20,6 +20,7 @@ use super::ecs::{self, Ecs};
 use super::fault::{self, At, Fault, Until, When};
 use super::http::{self, Request, Reset, Response};
 use super::large::{Fleet, LargeRepository, Rate};
+use super::sts::Sts;
 
 /// One call, as the log has it.
 #[derive(Debug, Clone)]
@@ -30,6 +31,9 @@ pub(crate) struct Call {
     pub(crate) nth: usize,
     /// JSON, or a form's fields.
     pub(crate) body: Value,
+    /// The access key and the region that it is signed with.
+    pub(crate) key: String,
+    pub(crate) region: String,
     /// Ticks of a clock that goes on with each arrival and each answer.
     pub(crate) arrived: u64,
     pub(crate) answered: Option<u64>,
@@ -51,6 +55,7 @@ pub(crate) struct Cloud {
     pub(crate) cloudformation: Mutex<CloudFormation>,
     pub(crate) cloudwatch: Mutex<CloudWatch>,
     pub(crate) ecs: Mutex<Ecs>,
+    pub(crate) sts: Mutex<Sts>,
     emulator: Emulator,
     calls: Mutex<Vec<Call>>,
     clock: AtomicU64,
@@ -79,6 +84,7 @@ impl Cloud {
             cloudformation: Mutex::new(CloudFormation::new(account)),
             cloudwatch: Mutex::new(CloudWatch::new(account)),
             ecs: Mutex::new(Ecs::new(account)),
+            sts: Mutex::new(Sts::new(account, REGION)),
             emulator,
             calls: Mutex::default(),
             clock: AtomicU64::new(0),
@@ -155,12 +161,13 @@ impl Cloud {
     pub(crate) fn violations(&self) -> Vec<String> {
         let mut all = lock(&self.violations).clone();
         all.extend(self.registry.violations());
+        all.extend(lock(&self.sts).violations());
         all
     }
 
     async fn handle(self: Arc<Cloud>, process: usize, request: Request) -> Result<Response, Reset> {
         let (op, body) = identify(&request);
-        let (arrived, nth) = self.arrive(&op, &body);
+        let (arrived, nth) = self.arrive(&op, &body, signed_with(&request));
         lock(&self.violations).extend(violations(&op, &body));
         let (holds, faults): (Vec<Fault>, Vec<Fault>) = lock(&self.faults)
             .iter()
@@ -217,6 +224,9 @@ impl Cloud {
         if let Some(answer) = large_repository.and_then(|repository| repository.answer(op, body)) {
             return answer;
         }
+        if let Some(answer) = lock(&self.sts).answer(op, body, signed_with(request)) {
+            return answer;
+        }
         match op.split_once(':').unwrap_or_default() {
             ("ecr", action) => self.registry.answer(action, body, request).await,
             ("cloudformation", action) => lock(&self.cloudformation).answer(action, body),
@@ -226,7 +236,7 @@ impl Cloud {
         }
     }
 
-    fn arrive(&self, op: &str, body: &Value) -> (u64, usize) {
+    fn arrive(&self, op: &str, body: &Value, (key, region): (&str, &str)) -> (u64, usize) {
         let arrived = self.tick();
         let nth = {
             let mut calls = lock(&self.calls);
@@ -236,6 +246,8 @@ impl Cloud {
                 op: op.to_owned(),
                 nth,
                 body: body.clone(),
+                key: key.to_owned(),
+                region: region.to_owned(),
                 arrived,
                 answered: None,
                 carried_out: false,
@@ -296,6 +308,13 @@ fn violations(op: &str, body: &Value) -> Vec<String> {
         }
         _ => vec![],
     }
+}
+
+/// The access key and the region of a request's signature; nothing for the download of a layer.
+fn signed_with(request: &Request) -> (&str, &str) {
+    let scope = request.header("authorization").split_once("Credential=");
+    let mut parts = scope.map_or("", |(_, scope)| scope).split('/');
+    (parts.next().unwrap_or_default(), parts.nth(1).unwrap_or_default())
 }
 
 /// The operation, by the service that the signature names and `X-Amz-Target`, the path of a call in

@@ -98,6 +98,7 @@ struct Event {
 #[derive(Debug)]
 pub(crate) struct CloudFormation {
     account: String,
+    region: String,
     pub(crate) stacks: Vec<Stack>,
 }
 
@@ -233,13 +234,18 @@ impl Stack {
 
 impl CloudFormation {
     pub(crate) fn new(account: &str) -> CloudFormation {
-        CloudFormation { account: account.to_owned(), stacks: vec![] }
+        CloudFormation::in_region(account, REGION)
+    }
+
+    pub(crate) fn in_region(account: &str, region: &str) -> CloudFormation {
+        let (account, region) = (account.to_owned(), region.to_owned());
+        CloudFormation { account, region, stacks: vec![] }
     }
 
     pub(crate) fn arn(&self, stack: &str) -> String {
         format!(
-            "arn:aws:cloudformation:{REGION}:{}:stack/{stack}/6a1f4e30-b3f8-11f0-9d2c-0e7a5c2f9b41",
-            self.account
+            "arn:aws:cloudformation:{}:{}:stack/{stack}/6a1f4e30-b3f8-11f0-9d2c-0e7a5c2f9b41",
+            self.region, self.account
         )
     }
 

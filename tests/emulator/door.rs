@@ -38,10 +38,15 @@ pub(super) async fn status(world: &World, event: &Value) -> u64 {
 
 /// People are asked in a mail with a link; its path.
 pub(super) async fn asked_by_link(world: &World, image: &Image) -> String {
+    world.configure("web", &json!({ "stack": "web" })).await;
+    asked_by_link_about(world, image).await
+}
+
+/// The same, of an app that is configured to ask.
+pub(super) async fn asked_by_link_about(world: &World, image: &Image) -> String {
     world.put_parameter("/ecr-promoter/link-secret", "SecureString", LINK_SECRET).await;
     // Written by hand, without its last slash.
     world.put_parameter("/ecr-promoter/public-url", "String", &format!("https://{HOST}\n")).await;
-    world.configure("web", &json!({ "stack": "web" })).await;
     world.push(image, &["latest"]).await;
     assert_eq!(world.answer(&world.pushed(image)).await["outcome"], "approval_requested");
     let told = world.told().pop().expect("people are told");

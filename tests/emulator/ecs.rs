@@ -58,6 +58,9 @@ pub(crate) struct Service {
 #[derive(Debug)]
 pub(crate) struct Ecs {
     account: String,
+    region: String,
+    /// The account of the registry that the tasks pull from.
+    registry: String,
     pub(crate) services: Vec<Service>,
 }
 
@@ -140,12 +143,23 @@ impl Service {
 
 impl Ecs {
     pub(crate) fn new(account: &str) -> Ecs {
-        Ecs { account: account.to_owned(), services: vec![] }
+        Ecs::in_region(account, REGION)
+    }
+
+    pub(crate) fn in_region(account: &str, region: &str) -> Ecs {
+        let (account, region) = (account.to_owned(), region.to_owned());
+        Ecs { registry: account.clone(), account, region, services: vec![] }
+    }
+
+    /// The tasks pull from the registry of another account.
+    pub(crate) fn that_pulls_from(self, account: &str) -> Ecs {
+        Ecs { registry: account.to_owned(), ..self }
     }
 
     fn arn(&self, kind: &str, service: &Service, rest: &str) -> String {
-        let (account, cluster, name) = (&self.account, service.cluster, &service.name);
-        format!("arn:aws:ecs:{REGION}:{account}:{kind}/{cluster}/{name}{rest}")
+        let (account, region) = (&self.account, &self.region);
+        let (cluster, name) = (service.cluster, &service.name);
+        format!("arn:aws:ecs:{region}:{account}:{kind}/{cluster}/{name}{rest}")
     }
 
     pub(crate) fn service_arn(&self, service: &Service) -> String {
@@ -161,7 +175,7 @@ impl Ecs {
             "source": "aws.ecs",
             "account": self.account,
             "time": "2026-03-17T09:42:00Z",
-            "region": REGION,
+            "region": self.region,
             "resources": [self.service_arn(service)],
             "detail": {
                 "eventType": "INFO",

@@ -66,7 +66,7 @@ pub(crate) const PASSING: [Fault; 6] = [
 
 pub(crate) fn throttled(op: &str) -> Response {
     match service(op) {
-        "cloudformation" | "sns" => xml_error(400, "Throttling", "Rate exceeded"),
+        "cloudformation" | "sns" | "sts" => xml_error(400, "Throttling", "Rate exceeded"),
         "layer" => Response::new(503, "application/xml", "<Error><Code>SlowDown</Code></Error>"),
         "dynamodb" => {
             json_error(400, "com.amazonaws.dynamodb.v20120810#ThrottlingException", "Rate exceeded")
@@ -78,7 +78,7 @@ pub(crate) fn throttled(op: &str) -> Response {
 
 pub(crate) fn server_error(op: &str) -> Response {
     match service(op) {
-        "cloudformation" | "sns" => {
+        "cloudformation" | "sns" | "sts" => {
             xml_error(500, "InternalFailure", "We encountered an internal error.")
         }
         "layer" => {
@@ -100,7 +100,7 @@ pub(crate) fn denied(op: &str, account: &str) -> Response {
         service(op),
     );
     match service(op) {
-        "cloudformation" => xml_error(403, "AccessDenied", &message),
+        "cloudformation" | "sts" => xml_error(403, "AccessDenied", &message),
         "sns" => xml_error(403, "AuthorizationError", &message),
         "layer" => {
             Response::new(403, "application/xml", "<Error><Code>AccessDenied</Code></Error>")

@@ -2,9 +2,12 @@
 //! one more where it is cold, and one more where the production tag can be moved, so that the state
 //! has to be written before it is put.
 
-use super::cloud::Call;
+use serde_json::json;
+
+use super::cloud::{Call, lock};
 use super::image::Image;
 use super::journey::DELAY;
+use super::targets;
 use super::world::{COMMIT, OLDER_COMMIT, World};
 
 #[tokio::test]
@@ -39,6 +42,31 @@ async fn takes_at_most(mutability: &str, warm: usize) {
             world.cloud.ops()
         );
         world.stack(super::cloudformation::Stack::finish_update);
+    }
+}
+
+#[tokio::test]
+async fn a_target_adds_one_round_trip_for_its_first_session_and_one_for_a_registry() {
+    for (target, more) in [(targets::target(), 0), (targets::registry::target(), 1)] {
+        let Some(world) = targets::world_elsewhere(json!({ "target": target })).await else {
+            return;
+        };
+        world.cloud.slow_down(DELAY);
+        for (start, commit, most) in [("cold", OLDER_COMMIT, 6), ("warm", COMMIT, 4)] {
+            let image = Image::oci(start, commit);
+            world.push(&image, &["latest"]).await;
+            let tag = format!("production_{commit}");
+            targets::place(&world, |it| it.replicate("web", &tag, &image.digest()));
+            world.cloud.forget_calls();
+
+            assert_eq!(world.answer(&world.pushed(&image)).await["outcome"], "promoted", "{start}");
+
+            let depth = round_trips(&world.cloud.calls(), "cloudformation:UpdateStack");
+            // The repository of these worlds is mutable: one more.
+            assert!(depth <= most + more, "{start}: {depth} of {:?}", world.cloud.ops());
+            targets::stack(&world, super::cloudformation::Stack::finish_update);
+        }
+        assert_eq!(lock(&world.cloud.sts).sessions.len(), 1);
     }
 }
 

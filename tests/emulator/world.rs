@@ -19,6 +19,7 @@ use super::ecs::Service;
 use super::fake_slack::{BOT_TOKEN, CHANNEL, FakeSlack, RESPONSE_SECRET};
 use super::image::Image;
 use super::lambda::{FunctionError, Logs, Sandbox};
+use super::sts::SESSION_SECRETS;
 
 /// What runs before the test begins.
 pub(crate) const FIRST_TAG: &str = "production_0000001a";
@@ -32,7 +33,7 @@ pub(crate) const SIGNING_SECRET: &str = "slack-signing-secret-5d20";
 /// Part of every trigger of a click or a slash command: whoever has one can open a dialogue.
 pub(crate) const TRIGGER_SECRET: &str = "trigger-secret-5f3c";
 /// What the function is given or could come by, and must never show.
-const SECRETS: [&str; 8] = [
+const SECRETS: [&str; 10] = [
     "secret-access-key-b0e1",
     "session-token-77aa",
     "database-password-19c3",
@@ -41,6 +42,8 @@ const SECRETS: [&str; 8] = [
     RESPONSE_SECRET,
     TRIGGER_SECRET,
     LAYER_SIGNATURE,
+    SESSION_SECRETS[0],
+    SESSION_SECRETS[1],
 ];
 
 pub(crate) struct World {

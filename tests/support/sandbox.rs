@@ -199,6 +199,12 @@ impl Sandbox {
             }
             Action::CheckTags(tags) => self.call("CheckTags", |w| w.check_tags(tags)).await,
             Action::PutTag { image, tag } => self.call("PutImage", |w| w.put_tag(image, tag)).await,
+            Action::CheckReplica { tag, digest } => {
+                let found = self.call("BatchGetImage replica", |w| w.replica.get(tag).cloned());
+                let found = found.await?;
+                let is_there = found.as_ref() == Some(digest);
+                Ok(if is_there { Applied::Done } else { Applied::NotReplicated(found) })
+            }
             Action::UpdateStack(update) => {
                 self.send("UpdateStack", |w| w.update_stack(update)).await
             }

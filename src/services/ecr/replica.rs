@@ -8,8 +8,21 @@ use crate::model::image::MEDIA_TYPES;
 use crate::model::{Digest, Tag};
 use crate::services::failure::failed;
 use crate::services::site::Site;
+use crate::world::Applied;
 
 impl Site<'_> {
+    /// Checks that a tag is on this image in the app's other registry.
+    pub(in crate::services) async fn check_replica(
+        &self,
+        app: &App,
+        tag: &Tag,
+        digest: &Digest,
+    ) -> Result<Applied, Error> {
+        let found = self.replica(app, tag).await?;
+        let is_there = found.as_ref() == Some(digest);
+        Ok(if is_there { Applied::Done } else { Applied::NotReplicated(found) })
+    }
+
     /// Reads the image that a tag is on in the app's other registry, with the credentials of the
     /// app's target; `None` if it is on none, or if there is no such repository yet.
     pub(in crate::services) async fn replica(

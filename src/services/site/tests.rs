@@ -91,3 +91,39 @@ async fn a_role_that_cannot_be_assumed_is_named_with_the_mend() {
     assert!(error.contains("TargetRoles"), "{error}");
     http.assert_requests_match(&[]);
 }
+
+#[tokio::test]
+async fn sessions_that_have_expired_are_forgotten() {
+    let people = ["UALICE", "UBOB", "UCAROL"];
+    let recordings = people.map(|user| assume(user, "2020-01-01T00:00:00Z"));
+    replay(recordings, async |clients| {
+        for user in people {
+            let identity = SourceIdentity::of_slack(user);
+            clients.site(&web_elsewhere(), &identity).await.expect("a site");
+            assert_eq!(clients.sessions.len(), 1, "{user}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_denied_call_names_the_targets_role_and_its_session_is_not_used_again() {
+    let looks = SourceIdentity::default();
+    let in_an_hour = "2999-01-01T00:00:00Z";
+    let recordings = [(); 2].map(|()| assume("ecr-promoter", in_an_hour));
+    replay(recordings, async |clients| {
+        let site = clients.site(&web_elsewhere(), &looks).await.expect("a site");
+        let denied = || Error::Denied {
+            role: "the function's role".to_owned(),
+            action: "cloudformation:DescribeStacks".to_owned(),
+            resource: "stack `web`".to_owned(),
+            message: "no".to_owned(),
+        };
+        let words = site.made_here::<()>(Err(denied())).expect_err("denied").to_string();
+        assert!(words.contains(&format!("give the target's role `{ROLE}`")), "{words}");
+        clients.site(&web_elsewhere(), &looks).await.expect("another session");
+        let home = clients.home_site().made_here::<()>(Err(denied())).expect_err("denied");
+        assert!(home.to_string().contains("give the function's role"), "{home}");
+    })
+    .await;
+}

@@ -115,7 +115,7 @@ impl Ecs {
     }
 
     fn registry(&self, image: &str) -> String {
-        format!("{}.dkr.ecr.{REGION}.amazonaws.com/{image}", self.account)
+        format!("{}.dkr.ecr.{REGION}.amazonaws.com/{image}", self.registry)
     }
 
     fn revision(&self, arn: &str, revision: &Revision) -> Value {

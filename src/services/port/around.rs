@@ -1,0 +1,123 @@
+//! The reads and writes of an app's stack, and of what stands around it.
+
+use futures_util::future::join;
+
+use crate::error::Error;
+use crate::model::Digest;
+use crate::model::config::App;
+use crate::model::image::BuildLabels;
+use crate::model::stack::{EventsWanted, Stack, StackEvents};
+use crate::services::clients::Clients;
+use crate::services::site::Site;
+use crate::world::Applied;
+use crate::world::action::Action;
+use crate::world::snapshot::{Question, Snapshot, Unread};
+
+impl Site<'_> {
+    /// Carries out what concerns the stack.
+    pub(super) async fn carry_out(&self, app: &App, action: &Action) -> Result<Applied, Error> {
+        match action {
+            Action::CheckReplica { tag, digest } => self.check_replica(app, tag, digest).await,
+            Action::UpdateStack(update) => self.update_stack(app, update).await,
+            Action::CreateChangeSet { update, name } => {
+                self.create_change_set(app, update, name).await
+            }
+            Action::ExecuteChangeSet { token, arn, .. } => {
+                self.execute_change_set(app, token, arn).await
+            }
+            Action::DeleteChangeSet(id) => self.delete_change_set(app, id).await,
+            Action::CancelUpdate(token) => self.cancel_update(app, token).await,
+            Action::SaveState(_)
+            | Action::MarkTold(_)
+            | Action::CheckTags(_)
+            | Action::PutTag { .. }
+            | Action::Tell(_)
+            | Action::Show(_)
+            | Action::KeepAnswer(_) => Ok(Applied::Done),
+        }
+    }
+}
+
+impl Clients {
+    /// Reads an app's stack, and its events as far back as they are wanted.
+    pub(super) async fn watch_at(
+        &self,
+        site: &Site<'_>,
+        app: &App,
+        wanted: &EventsWanted,
+    ) -> Result<(Option<Stack>, StackEvents), Error> {
+        let events = self.patiently("cloudformation:DescribeStackEvents", || {
+            site.stack_events(&app.config.stack, wanted)
+        });
+        let (stack, events) = join(site.stack(&app.config.stack), events).await;
+        Ok((site.made_here(stack)?, site.made_here(events)?))
+    }
+
+    /// Reads the labels of an image whose manifest was read.
+    pub(super) async fn labels_seen(
+        &self,
+        app: &App,
+        digest: &Digest,
+        seen: &Snapshot,
+    ) -> Result<BuildLabels, Error> {
+        match seen.images.get(digest) {
+            Some(Ok(image)) => self.labels(&app.repository, image).await,
+            Some(Err(_)) | None => Ok(BuildLabels::default()),
+        }
+    }
+
+    /// Reads what stands around a promotion: what ECS runs, alarms, commits. None of it fails the
+    /// look.
+    pub(super) async fn read_around(&self, app: &App, question: &Question, seen: &mut Snapshot) {
+        match question {
+            Question::Services(wanted) => {
+                let services = match &seen.stack {
+                    Some(stack) => {
+                        let read = async {
+                            let site = self.site(app, &seen.identity).await?;
+                            site.made_here(site.services(app, stack, wanted).await)
+                        };
+                        read.await.map_err(unread)
+                    }
+                    None => Ok(Vec::new()),
+                };
+                seen.services = Some(services);
+            }
+            Question::StoppedTasks(services) => {
+                let site = self.site(app, &seen.identity).await;
+                seen.stopped = match (&seen.stack, site) {
+                    (Some(stack), Ok(site)) => Some(site.stopped_tasks(app, stack, services).await),
+                    (_, Err(_)) | (None, _) => Some(Vec::new()),
+                };
+            }
+            Question::Notes(base, head) => {
+                let notes = self.compare(app, base, head).await;
+                seen.notes.insert((base.clone(), head.clone()), notes);
+            }
+            Question::Alarms(names) => {
+                let read = async {
+                    let site = self.site(app, &seen.identity).await?;
+                    site.made_here(site.alarms(names).await)
+                };
+                seen.alarms = Some(read.await.map_err(unread));
+            }
+            Question::Image(_)
+            | Question::Availability(_)
+            | Question::Label(_)
+            | Question::Events(_)
+            | Question::Tags(_)
+            | Question::Mutability
+            | Question::Configuration
+            | Question::Matches(_)
+            | Question::ChangeSet(_)
+            | Question::History
+            | Question::Replica(_)
+            | Question::Earlier(_) => {}
+        }
+    }
+}
+
+/// A read that failed and does not end the look.
+fn unread(error: Error) -> Unread {
+    Unread { is_denied: matches!(error, Error::Denied { .. }), words: error.to_string() }
+}
