@@ -56,7 +56,8 @@ async fn a_denied_call_names_the_missing_action() {
         actions.retain(|action| *action != "layer:Get"); // a signed address: nothing to allow
         // A push reads all apps; one parameter is a secret then, without which people are asked
         // all the same.
-        actions.retain(|action| *action != "ssm:GetParameter" || matches!(trigger, Trigger::Command));
+        actions
+            .retain(|action| *action != "ssm:GetParameter" || matches!(trigger, Trigger::Command));
         for_each(actions, async |action| deny(trigger, action, &ops).await).await;
     }
 }
