@@ -15,6 +15,7 @@ mod form;
 mod reads;
 pub(super) mod route;
 
+use futures_util::future::join;
 use futures_util::{StreamExt, stream};
 use http::Method;
 use jiff::Timestamp;
@@ -168,8 +169,7 @@ async fn show<W: Web>(
         None if has_ended => plan_rollback(world, viewer, &app, None).await,
         None | Some(_) => None,
     };
-    let notes = notes(world, &app, &mut seen).await;
-    let stages = stages(world, &app).await;
+    let (notes, stages) = join(notes(world, &app, &mut seen), stages(world, &app)).await;
     let once = form::once();
     let sight = Sight {
         viewer,

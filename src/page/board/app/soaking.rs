@@ -1,5 +1,6 @@
 //! The image that must run in the stage before for longer, until it may come here.
 
+use jiff::SignedDuration;
 use maud::{Markup, html};
 
 use super::sight::{Part, Sight};
@@ -84,8 +85,8 @@ fn then(sight: &Sight<'_>, after: &After, soaking: &Soaking) -> Markup {
         @if soaking.is_baking {
             "Alarms are watched there until " (at(soaking.until, sight.viewer.now)) "."
         } @else {
-            "It may come here after " (after.soak_minutes) " min there, unless it fails, an alarm \
-             goes off or somebody rolls it back."
+            "It may come here after " (long(SignedDuration::from_mins(after.soak_minutes.into())))
+            " there, unless it fails, an alarm goes off or somebody rolls it back."
         }
         @match (sight.app.config.mode, is_held) {
             (Mode::Approval, _) => " Then people are asked.",

@@ -1,5 +1,6 @@
 //! The other apps of the repository: which one comes before this one, and which ones after it.
 
+use jiff::SignedDuration;
 use maud::{Markup, html};
 
 use super::sight::Sight;
@@ -8,6 +9,7 @@ use crate::model::{AppName, Repository};
 use crate::page::board::row::Row;
 use crate::page::board::stages::{Family, families};
 use crate::page::frame::in_groups;
+use crate::page::moment::long;
 use crate::page::words::{LONG, SHORT, count, prose, sentence};
 use crate::text::plain;
 
@@ -50,7 +52,9 @@ pub(super) fn lines(sight: &Sight<'_>) -> Markup {
         .collect();
     let verb = if followers.len() == 1 { " comes" } else { " come" };
     html! {
-        @if let Some(after) = &sight.app.config.after { p class="meta" { (comes_after(sight, after)) } }
+        @if let Some(after) = &sight.app.config.after {
+            p class="meta" { (comes_after(sight, after)) }
+        }
         @if !followers.is_empty() {
             p class="meta" { (links(sight, &followers)) (verb) " after it." }
         }
@@ -62,7 +66,10 @@ pub(super) fn lines(sight: &Sight<'_>) -> Markup {
 fn comes_after(sight: &Sight<'_>, after: &After) -> Markup {
     let first = match after.soak_minutes {
         0 => "an image must first be deployed there".to_owned(),
-        minutes => format!("an image must first run there for {minutes} min"),
+        minutes => {
+            let soak = long(SignedDuration::from_mins(minutes.into()));
+            format!("an image must first run there for {soak}")
+        }
     };
     let problem = match &sight.seen.stage {
         Some(Ok(_)) => None,
