@@ -85,21 +85,21 @@ def template(path: str) -> Json:
 
 
 class Aws:
-    """Clients of the embedded cloud, and the steps that need several calls."""
+    """Clients of one account and region of the embedded cloud, and steps of several calls."""
 
-    def __init__(self, cloud: EmbeddedCloud) -> None:
+    def __init__(self, cloud: EmbeddedCloud, account: str = ACCOUNT, region: str = REGION) -> None:
         import boto3
         from botocore.config import Config
 
         session = boto3.Session(
-            aws_access_key_id=ACCOUNT, aws_secret_access_key="test", region_name=REGION
+            aws_access_key_id=account, aws_secret_access_key="test", region_name=region
         )
 
         def client(service: str) -> Any:
             config = Config(proxies={}, read_timeout=90)
             return session.client(service, endpoint_url=cloud.url, config=config)
 
-        self.cloud = cloud
+        self.cloud, self.account, self.region = cloud, account, region
         self.cloudformation = client("cloudformation")
         self.ec2 = client("ec2")
         self.ecr = client("ecr")
@@ -109,6 +109,7 @@ class Aws:
         self.s3 = client("s3")
         self.secretsmanager = client("secretsmanager")
         self.sns = client("sns")
+        self.ssm = client("ssm")
         self.dynamodb: Any = session.resource("dynamodb", endpoint_url=cloud.url)
 
     def deploy(self, name: str, body: Json, parameters: dict[str, str], **more: Any) -> Json:

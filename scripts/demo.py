@@ -3,9 +3,10 @@
     ./scripts/demo [--verbose] [--bootstrap FILE]
 
 An image is pushed as `latest` and promoted at once (mode auto); a second one waits until a person
-approves it by the words that the mail about it says (mode approval). What is printed is checked:
-the exit status is 1 where something is not as it should be. Needs Rust and Python 3.11. Ends by
-itself, leaves nothing running, listens on 127.0.0.1 only.
+approves it by the words that the mail about it says (mode approval). A third one goes through three
+stages in two accounts and two regions (demo_stages.py). What is printed is checked: the exit status
+is 1 where something is not as it should be. Needs Rust and Python 3.11. Ends by itself, leaves
+nothing running, listens on 127.0.0.1 only.
 
     --verbose          also the events, the answers and the function's log
     --bootstrap FILE   this executable as the function instead of building one
@@ -29,6 +30,7 @@ import zipfile
 from pathlib import Path
 
 import account
+import demo_stages
 import embedded_cloud
 from account import LABEL, OCI, REPOSITORY, ROOT, Aws, Image, Json, check, template, until
 from embedded_cloud import ACCOUNT, REGION, EmbeddedCloud
@@ -329,9 +331,9 @@ class Demo:
         runs = image_of(self.before).split("/")[-1]
         self.report.line("runs", f"{runs} as before; {self.digest[:19]}… is only `latest`")
 
-    def told(self, outcome: str, *, whole: bool = False) -> None:
+    def told(self, outcome: str, *, app: str = REPOSITORY, whole: bool = False) -> None:
         """Shows the next mail with this outcome, which must come."""
-        wanted = {"app": REPOSITORY, "repository": REPOSITORY, "outcome": outcome}
+        wanted = {"app": app, "repository": REPOSITORY, "outcome": outcome}
 
         def newest() -> Json | None:
             unread = self.aws.cloud.mail()[self.read :]
@@ -370,16 +372,21 @@ class Demo:
         """Shows a push in mode `approval`."""
         self.report.title("2. The app's mode is now `approval`; CI pushes another image")
         self.aws.update(PROMOTER, {"Mode": "approval"}, list(self.parameters))
-        # A function that runs already would read its configuration again after a minute; one whose
-        # settings change starts again.
-        functions, name = self.aws.functions, self.outputs["FunctionName"]
-        seconds = functions.get_function_configuration(FunctionName=name)["Timeout"]
-        functions.update_function_configuration(FunctionName=name, Timeout=seconds)
+        self.restart()
         self.report.line("deploy", f"stack {PROMOTER}: Mode=approval", timed=True)
         event = self.push(2, with_attestation=True)
         self.answered(event, "approval_requested")
         self.told("approval_requested", whole=True)
         self.unpromoted()
+
+    def restart(self) -> None:
+        """Lets the function read its configuration again.
+
+        One that runs already would do so after a minute; one whose settings change starts again.
+        """
+        functions, name = self.aws.functions, self.outputs["FunctionName"]
+        seconds = functions.get_function_configuration(FunctionName=name)["Timeout"]
+        functions.update_function_configuration(FunctionName=name, Timeout=seconds)
 
     def command(self) -> None:
         """Shows how a person approves."""
@@ -438,6 +445,7 @@ def main(arguments: list[str]) -> int:
             demo.auto()
             demo.approval()
             demo.command()
+            demo_stages.Stages(demo).show()
     took = time.monotonic() - report.began
     print(f"\nAll of it checked, in {took:.1f} s. Nothing is left running.")
     return 0

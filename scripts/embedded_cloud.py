@@ -191,8 +191,16 @@ class EmbeddedCloud(contextlib.AbstractContextManager["EmbeddedCloud"]):
 
     def mail(self) -> list[dict[str, Any]]:
         """The e-mails that SNS sent, oldest first: `to`, `subject`, `text` and `attributes`."""
+        return self.kept("mail")
+
+    def sessions(self) -> list[dict[str, Any]]:
+        """Who assumed a role: `role`, `session_name` and `source_identity`, oldest first."""
+        return self.kept("sessions")
+
+    def kept(self, name: str) -> list[dict[str, Any]]:
+        """The lines of a file that the server writes."""
         assert self.folder is not None, "the cloud runs"
-        lines = read(self.folder / "mail").splitlines(keepends=True)
+        lines = read(self.folder / name).splitlines(keepends=True)
         # The last line may be half written.
         return [json.loads(line) for line in lines if line.endswith("\n")]
 

@@ -24,6 +24,7 @@ from ministack.core.responses import (
     get_region,
     json_response,
     new_uuid,
+    request_scope,
 )
 from ministack.services import ecr
 from ministack.services.cloudformation import provisioners
@@ -65,11 +66,15 @@ def replace_operations() -> None:
 
 
 def answering(operation: Callable[[Json], Json]) -> Callable[[Json], Any]:
-    """Turns what an operation returns, or `Refused`, into the response that ministack expects."""
+    """Turns what an operation returns, or `Refused`, into the response that ministack expects.
+
+    The request is about the registry that it names, and by default about the caller's own.
+    """
 
     def handler(data: Json) -> Any:
         try:
-            return json_response(operation(data))
+            with request_scope(data.get("registryId") or get_account_id(), get_region()):
+                return json_response(operation(data))
         except Refused as refused:
             return error_response_json(refused.code, refused.message, 400)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import embedded_ecr
+import embedded_roles
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack import app as gateway
@@ -84,6 +85,8 @@ def main() -> None:
     folder = Path(os.environ["TMPDIR"])
     embedded_ecr.replace_operations()
     keep_mail(folder / "mail")
+    embedded_roles.keep_assumed_roles(folder / "sessions")
+    embedded_roles.add_event_bus_policies()
     try:
         asyncio.run(run(int(sys.argv[1])))
     finally:

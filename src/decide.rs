@@ -6,10 +6,10 @@
 //! decision asks for it ([`Step::Read`]) and is made again.
 //!
 //! Each file uses only those before it: `plan`, `draft`, `finish`, `lookup`, `named`, `cause`,
-//! `rights`, `change_set`, `request`, `review`, `intent`, `replica`, `send`, `promote`, `adopt`, `cancel`,
-//! `hold`, `rollback`, `bake`, `next`, `ask`, `approve`, `repeated`, `verify`, `catch_up`,
-//! `report`, `trouble`. The
-//! methods of `Draft` stand in `draft`, `finish` and `lookup`; everything above is functions.
+//! `rights`, `change_set`, `request`, `review`, `intent`, `replica`, `send`, `promote`, `adopt`,
+//! `cancel`, `hold`, `rollback`, `bake`, `next`, `ask`, `approve`, `repeated`, `verify`, `catch_up`,
+//! `report`, `trouble`. The methods of `Draft` stand in `draft`, `finish` and `lookup`; everything
+//! above is functions.
 
 mod adopt;
 mod approve;

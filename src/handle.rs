@@ -17,7 +17,7 @@ use crate::model::config::{App, ConfigError};
 use crate::model::report::Reply;
 use crate::reconcile::look;
 use crate::schedule::{self, overview};
-use crate::web::{self, board_link};
+use crate::web::{self, board_link, places};
 use crate::world::Web;
 use crate::world::snapshot::Subject;
 use change::{follow, on_change};
@@ -90,7 +90,7 @@ async fn on_event<W: Web>(
             schedule::look_at_configured(world, only_open_work, invocation.deadline, look).await
         }
         Event::Statuses => overview::statuses(world, invocation.deadline).await,
-        Event::Where(image) => overview::places(world, image).await,
+        Event::Where(image) => places::places(world, image).await,
         Event::Board { by } => board_link::link(world, board_link::Asker::Invoker(by)).await,
         Event::Command(command) => on_command(world, command).await,
     }

@@ -12,6 +12,7 @@ pub mod ecs;
 pub mod identity;
 pub mod image;
 pub mod known_apps;
+pub mod known_change_set;
 pub mod limits;
 pub mod notes;
 pub mod notice;

@@ -7,6 +7,7 @@ mod approve;
 mod board;
 pub mod board_link;
 mod notes;
+pub mod places;
 mod slack;
 
 use std::net::IpAddr;

@@ -8,6 +8,7 @@ mod board {
     mod acts;
     mod addresses;
     mod at_once;
+    mod groups;
     mod link;
     mod list;
     mod rollback;

@@ -208,8 +208,10 @@ fn recognize_change(draft: &mut Draft<'_>, running: &Running) -> Decided<()> {
     if running.digest.is_some() && running.digest == draft.seen.newest {
         draft.state.passed_over = running.digest.clone();
     }
+    let name = &draft.app.name;
     let reason = format!(
-        "{} was changed from `{}` to `{}` outside ecr-promoter",
+        "{} was changed from `{}` to `{}` outside ecr-promoter, and stays so. To go on: `promote \
+         {name}` for what should run, or `resume {name}` to let pushes deploy again",
         draft.app.config.parameter,
         running.tag,
         draft.value()

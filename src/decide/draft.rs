@@ -6,14 +6,16 @@ use std::collections::BTreeSet;
 
 use crate::model::answer::Outcome;
 use crate::model::approval::{ApprovalRequest, Progress};
-use crate::model::config::{App, Policy, names_stack};
+use crate::model::config::policy::Policy;
+use crate::model::config::{App, names_stack};
 use crate::model::image::Tags;
+use crate::model::known_change_set::KnownChangeSet;
 use crate::model::notice::Notice;
 use crate::model::promotion::{End, Ended, Promotion};
 use crate::model::soaking::Soaking;
 use crate::model::stack::{Phase, Stack};
 use crate::model::stage::Stage;
-use crate::model::state::{CommandRecord, KnownChangeSet, Running, State};
+use crate::model::state::{CommandRecord, Running, State};
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
 use crate::world::snapshot::Snapshot;
 use jiff::SignedDuration;

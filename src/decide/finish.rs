@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use super::draft::Draft;
 use super::plan::{Plan, Stages};
 use crate::model::answer::{Answer, Outcome};
+use crate::model::known_change_set::KnownChangeSet;
 use crate::model::notice::{COMMANDER, Notice};
 use crate::model::promotion::{End, Ended};
-use crate::model::state::{CommandRecord, KnownChangeSet, State};
+use crate::model::state::{CommandRecord, State};
 use crate::model::{RequestId, Token};
 use crate::world::action::{Action, Records};
 

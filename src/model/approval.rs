@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::answer::Outcome;
 use crate::model::command::{Trace, Via};
-use crate::model::config::Policy;
+use crate::model::config::policy::Policy;
 use crate::model::limits::{
     APPROVERS_OF_A_NOTICE, BY, CHANGES_OF_A_REQUEST, VALUE, cut, cut_changes, kept_reason,
 };

@@ -5,6 +5,7 @@ pub mod after;
 mod approval;
 mod check;
 mod examples;
+pub mod policy;
 pub mod stage;
 pub mod target;
 
@@ -18,6 +19,7 @@ use check::{
     Wrong, ensure, is_parameter, is_resource_type, is_stack, is_tag_prefix, is_web_address,
 };
 use examples::{EXAMPLE, example_of};
+use policy::Policy;
 use stage::After;
 use target::Target;
 
@@ -196,64 +198,6 @@ impl Rollback {
             "rollback.monitor_minutes",
             "expected 0-180 minutes",
         )
-    }
-}
-
-/// The rules for decisions about an app, from its configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Policy {
-    /// Whether a push asks for approval or is promoted.
-    pub mode: Mode,
-    /// Slack user ids of those who may decide; empty = anyone of the installed team in the app's
-    /// channel.
-    pub approvers: Vec<String>,
-    /// How many different people must approve.
-    pub required: u32,
-    /// Whether a mail link may decide.
-    pub links: bool,
-}
-
-impl Policy {
-    /// Whether only people whose identity Slack's signature proves may decide.
-    pub fn needs_identity(&self) -> bool {
-        !self.approvers.is_empty() || self.required > 1
-    }
-
-    /// Lists the changes since an earlier policy, each with the value before and now.
-    pub fn changes_since(&self, before: &Policy) -> Vec<String> {
-        let list = |approvers: &[String]| {
-            if approvers.is_empty() {
-                "anyone in the channel".to_owned()
-            } else {
-                approvers.join(", ")
-            }
-        };
-        let may = |links: bool| if links { "may decide" } else { "may not decide" };
-        let mode = |mode: Mode| format!("`{mode}`");
-        let all = [
-            ("mode", mode(before.mode), mode(self.mode)),
-            ("approvers", list(&before.approvers), list(&self.approvers)),
-            ("people who must approve", before.required.to_string(), self.required.to_string()),
-            ("links", may(before.links).to_owned(), may(self.links).to_owned()),
-        ];
-        let changed = all.into_iter().filter(|(_, before, now)| before != now);
-        changed.map(|(what, before, now)| format!("{what}: {before} before, {now} now")).collect()
-    }
-
-    /// Combines this policy with the one that a request was made under; the stricter rule counts.
-    /// For the list of people, the present one counts, or the request's if the present one is
-    /// empty.
-    pub fn or_stricter(self, asked: &Policy) -> Policy {
-        Policy {
-            mode: if asked.mode == Mode::Approval { Mode::Approval } else { self.mode },
-            approvers: if self.approvers.is_empty() {
-                asked.approvers.clone()
-            } else {
-                self.approvers
-            },
-            required: self.required.max(asked.required),
-            links: self.links && asked.links,
-        }
     }
 }
 

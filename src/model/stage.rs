@@ -150,7 +150,7 @@ impl Judge<'_> {
             let until = until.max(bake.until);
             return Verdict::Soaking(soaking(&ended.promotion, until, true));
         }
-        match self.replaced_at(newer) {
+        match self.replaced_at(digest, newer) {
             Some(replaced) if replaced < until => Verdict::TooShort,
             Some(_) => Verdict::Soaked,
             None if self.now >= until => Verdict::Soaked,
@@ -176,8 +176,9 @@ impl Judge<'_> {
         has_gone_back || has_failed || is_turned_away_from
     }
 
-    /// When another image took the place of one that was deployed before these.
-    fn replaced_at(&self, newer: &[Ended]) -> Option<Timestamp> {
+    /// When another image took the place of this one, which was deployed before these: by a
+    /// promotion, or by somebody else's change of the stack.
+    fn replaced_at(&self, digest: &Digest, newer: &[Ended]) -> Option<Timestamp> {
         let next = newer.iter().rev().find(|one| one.end == End::Deployed);
         let ended = next.map(|one| one.promotion.sent_at.unwrap_or(one.ended_at));
         let state = self.earlier.state.as_ref();
@@ -185,7 +186,11 @@ impl Judge<'_> {
             let open = state.open.iter().chain(state.verifying.iter().map(|it| &it.promotion));
             open.filter_map(|open| open.sent_at).min()
         });
-        ended.or(under_way)
+        let running = state.and_then(|state| state.running.as_ref());
+        let outside = running
+            .filter(|running| running.digest.as_ref() != Some(digest))
+            .map(|running| running.since.unwrap_or(self.now));
+        ended.or(under_way).or(outside)
     }
 }
 

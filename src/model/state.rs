@@ -4,14 +4,15 @@
 
 mod end;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::answer::{Answer, Outcome};
 use crate::model::approval::{ApprovalRequest, Posted};
 use crate::model::bake::Bake;
-use crate::model::config::Policy;
+use crate::model::config::policy::Policy;
 use crate::model::ecs::known::KnownServices;
+use crate::model::known_change_set::KnownChangeSet;
 use crate::model::limits::{
     BY, CHANGE_SETS, EARLIER, TOLD_OF_ALARMS, UNTOLD, UNTOLD_WITH_NOTES, VALUE, VOTES,
     VOTES_OF_AN_EARLIER_REQUEST, cut, keep_newest, kept_reason,
@@ -25,9 +26,6 @@ use crate::model::{Commit, Digest, RequestId, Tag, Token};
 
 /// The most images with an alarm that the state remembers.
 const ALARMED: usize = 20;
-/// Well above the function's own time limit.
-const LONGEST_STALL: SignedDuration = SignedDuration::from_mins(2);
-
 /// The state of one app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
@@ -117,41 +115,6 @@ pub struct State {
     /// Change sets that may be on the stack, to be removed when they are no longer needed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub change_sets: Vec<KnownChangeSet>,
-}
-
-/// A change set that may be on the stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KnownChangeSet {
-    /// The promotion that it is for.
-    pub token: Token,
-    /// Its random name. An older version did not write it, and named the change set by the token.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Its ARN, as CreateChangeSet answered it. Only the change set with this ARN is ours.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub arn: Option<String>,
-    /// When making it was last tried.
-    pub at: Timestamp,
-    /// It was removed, but a stalled sandbox may have made it after that.
-    #[serde(default)]
-    pub is_removed: bool,
-}
-
-impl KnownChangeSet {
-    /// Its name.
-    pub fn name(&self) -> &str {
-        self.name.as_deref().unwrap_or(self.token.as_str())
-    }
-
-    /// Identifies it for a removal: its ARN, or its name where the ARN is not known.
-    pub fn id(&self) -> &str {
-        self.arn.as_deref().unwrap_or(self.name())
-    }
-
-    /// Whether it is too old for a stalled sandbox to still make it.
-    pub fn is_settled(&self, now: Timestamp) -> bool {
-        now.duration_since(self.at) > LONGEST_STALL
-    }
 }
 
 /// The tag and image that a stack runs.

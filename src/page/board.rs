@@ -1,6 +1,6 @@
 //! The board: [`list`] shows all apps at a glance, [`app`] shows one in full, and [`act`] and
-//! [`rollback`] ask before anything is done. Looking changes nothing. This file: what these pages
-//! share.
+//! [`rollback`] ask before anything is done. Looking changes nothing. [`stages`] knows which apps
+//! belong together. This file: what these pages share.
 
 pub mod act;
 pub mod app;
@@ -8,6 +8,8 @@ pub mod filter;
 pub mod list;
 pub mod result;
 pub mod rollback;
+pub mod row;
+pub mod stages;
 pub mod verb;
 
 use jiff::Timestamp;

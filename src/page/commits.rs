@@ -51,6 +51,30 @@ impl Named {
         html! { code title=(self.full) { (self.short) } }
     }
 
+    /// The same; filled for the newest image of a group, so that it can be followed.
+    pub(super) fn chip_beside(&self, lead: Option<&Named>) -> Markup {
+        match lead {
+            Some(lead) if lead.is_same(self) => {
+                html! { code class="lead" title=(self.full) { (self.short) } }
+            }
+            Some(_) | None => self.chip(),
+        }
+    }
+
+    /// Whether both name the same image. A commit may be written short or in full.
+    pub(super) fn is_same(&self, other: &Named) -> bool {
+        let (own, its) = (&self.full, &other.full);
+        let is_either = self.is_commit && other.is_commit;
+        own == its || is_either && (own.starts_with(its) || its.starts_with(own))
+    }
+
+    /// Takes over what another app knows about the commit of the same image.
+    pub(super) fn learn(&mut self, other: &Named) {
+        if self.note.is_none() && self.is_same(other) {
+            self.note.clone_from(&other.note);
+        }
+    }
+
     /// The first line of its commit's message.
     pub(super) fn subject(&self) -> Option<String> {
         self.note.as_ref()?.subject.as_deref().map(|subject| plain(subject, SHORT))
@@ -215,6 +239,20 @@ mod tests {
     }
 
     #[test]
+    fn the_newest_image_of_a_group_is_filled_and_its_subject_is_known_to_all() {
+        let (commit, whole) = ("9fceb02".parse().ok(), "9fceb02d0ae".parse().ok());
+        let mut named = Named::new(commit.as_ref(), None, "", None);
+        let known = Named::new(whole.as_ref(), None, "", Some(&note(3)));
+        let drawn = named.chip_beside(Some(&known)).into_string();
+        assert_eq!(drawn, "<code class=\"lead\" title=\"9fceb02\">9fceb02</code>");
+        assert_eq!(named.chip_beside(None).into_string(), named.chip().into_string());
+        named.learn(&Named::new(None, None, "t", Some(&note(1))));
+        assert_eq!(named.subject(), None, "it is about another image");
+        named.learn(&known);
+        assert_eq!(named.subject(), known.subject());
+    }
+
+    #[test]
     fn an_image_is_named_by_its_commit_else_its_digest_else_its_tag() {
         let (commit, digest): (Commit, _) =
             ("9fceb02d0ae".parse().expect("a commit"), Digest::of(b"x"));
@@ -223,6 +261,7 @@ mod tests {
         assert_eq!(named.chip().into_string(), "<code title=\"9fceb02d0ae\">9fceb02</code>");
         let named = Named::new(None, Some(&digest), "t", None);
         assert_eq!(named.words(), format!("image {}", digest.short()));
+        assert!(!named.is_same(&Named::new(Some(&commit), None, "", None)));
         assert_eq!(
             Named::new(None, None, "<t>", None).chip().into_string(),
             "<code title=\"&lt;t&gt;\">&lt;t&gt;</code>"

@@ -4,6 +4,6 @@
 mod judge;
 mod kind;
 
-pub(super) use judge::{of, runs};
+pub(super) use judge::{of, runs, soaks};
 pub use kind::Group;
 pub(super) use kind::{Condition, Kind, worst};

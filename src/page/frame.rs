@@ -64,7 +64,7 @@ impl Place {
 }
 
 /// An account's number in groups of four digits.
-fn in_groups(account: &str) -> String {
+pub(super) fn in_groups(account: &str) -> String {
     let digits: Vec<char> = plain(account, 20).chars().collect();
     let groups: Vec<String> = digits.chunks(4).map(|group| group.iter().collect()).collect();
     groups.join("-")

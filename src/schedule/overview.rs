@@ -1,8 +1,6 @@
-//! Reports about all apps: what each of them does, and which of them have an image. Nothing is
-//! written.
+//! Reports what each app does. Nothing is written.
 
 use jiff::Timestamp;
-use tracing::warn;
 
 use super::time::Time;
 use super::{SIDE_BY_SIDE, each};
@@ -10,10 +8,9 @@ use crate::decide::Trigger;
 use crate::error::Error;
 use crate::model::AppName;
 use crate::model::answer::{Answer, Outcome};
-use crate::model::command::{Act, Command, ImageRef, Via};
+use crate::model::command::{Act, Command, Via};
 use crate::model::config::App;
-use crate::model::report::{ManyLooks, Places, Reply, Report};
-use crate::model::whereabouts::whereabouts;
+use crate::model::report::{ManyLooks, Reply, Report};
 use crate::reconcile::look_only;
 use crate::world::Apps;
 use crate::world::snapshot::Subject;
@@ -54,25 +51,4 @@ fn name_of(reply: &Reply) -> Option<AppName> {
 fn said(name: &AppName, reason: &str) -> Reply {
     let answer = Answer { outcome: Outcome::Refused, ..Answer::ignored(reason) };
     Answer { app: Some(name.clone()), ..answer }.into()
-}
-
-/// Reports which apps have this image, from what their states say.
-pub async fn places<W: Apps>(world: &W, image: ImageRef) -> Result<Reply, Error> {
-    let apps = world.known_apps().await?.into_iter().filter_map(|(_, app)| app.ok());
-    let apps: Vec<App> = apps.collect();
-    let names: Vec<AppName> = apps.iter().map(|app| app.name.clone()).collect();
-    let states = if names.is_empty() { Default::default() } else { world.states(&names).await? };
-    let mut results = Vec::new();
-    let mut unread = Vec::new();
-    for app in &apps {
-        match states.get(&app.name) {
-            Some(Ok(state)) => results.extend(whereabouts(app, state, &image)),
-            Some(Err(error)) => {
-                warn!(app = %app.name, %error, "its state cannot be read");
-                unread.push(app.name.clone());
-            }
-            None => {}
-        }
-    }
-    Ok(Reply::Report(Report::Where(Places { image: image.to_string(), results, unread })))
 }

@@ -15,6 +15,7 @@ mod form;
 mod reads;
 pub(super) mod route;
 
+use futures_util::future::join;
 use futures_util::{StreamExt, stream};
 use http::Method;
 use jiff::Timestamp;
@@ -30,13 +31,15 @@ use crate::model::state::State;
 use crate::model::{AppName, Digest};
 use crate::page::board::app::Sight;
 use crate::page::board::filter::Filter;
-use crate::page::board::list::Row;
+use crate::page::board::row::Row;
 use crate::page::board::verb::Verb;
 use crate::page::board::{self, STILL, Viewer};
 use crate::page::frame::Place;
 use crate::schedule::SIDE_BY_SIDE;
 use crate::web::access::{self, bad, failed};
-use crate::web::board::reads::{find, observe, of_this_stack, place, plan_rollback, rights, words};
+use crate::web::board::reads::{
+    find, observe, of_this_stack, place, plan_rollback, rights, stages, words,
+};
 use crate::web::board::route::{Place as At, Route, filter, image};
 use crate::web::notes::notes_of_candidate;
 use crate::world::Web;
@@ -130,16 +133,24 @@ async fn list<W: Web>(world: &W, viewer: &Viewer<'_>, filter: &Filter) -> Result
                 ),
                 (Ok(_) | Err(_), Ok(_) | Err(_)) => None,
             };
-            Row { repository, app, state, stack }
+            Row { name: repository, app, state, stack }
         }
     });
     let rows: Vec<Row> = stream::iter(rows).buffer_unordered(SIDE_BY_SIDE).collect().await;
     let apps = rows.iter().filter_map(|row| row.app.as_ref().ok());
-    let states = rows.iter().filter_map(|row| row.state.as_ref().ok()?.as_ref());
-    let mut stacks = states.filter_map(|state| state.stack_id.as_deref());
-    let place = Place::of(world.environment().as_deref(), apps, stacks.next());
+    let place = Place::of(world.environment().as_deref(), apps, stack_at_home(&rows));
     let example = "web".parse().map_or_else(|_| String::new(), |web| world.source(&web));
     Ok(board::list::list(viewer, &place, filter, &rows, &example))
+}
+
+/// A stack in the function's own account.
+fn stack_at_home(rows: &[Row]) -> Option<&str> {
+    let is_at_home = |row: &&Row| {
+        let target = row.app.as_ref().ok().and_then(|app| app.config.target.as_ref());
+        target.is_none_or(|target| target.account().is_none())
+    };
+    let states = rows.iter().filter(is_at_home).filter_map(|row| row.state.as_ref().ok()?.as_ref());
+    states.filter_map(|state| state.stack_id.as_deref()).next()
 }
 
 async fn show<W: Web>(
@@ -158,13 +169,14 @@ async fn show<W: Web>(
         None if has_ended => plan_rollback(world, viewer, &app, None).await,
         None | Some(_) => None,
     };
-    let notes = notes(world, &app, &mut seen).await;
+    let (notes, stages) = join(notes(world, &app, &mut seen), stages(world, &app)).await;
     let once = form::once();
     let sight = Sight {
         viewer,
         place: &place(world, &app, &seen),
         app: &app,
         seen: &seen,
+        stages: &stages,
         rights: &rights,
         once: &once,
         notes: notes.as_ref(),

@@ -114,8 +114,8 @@ pub struct Snapshot {
     pub notes: BTreeMap<(Commit, Commit), Option<ChangeNotes>>,
     /// The image that a tag is on in the registry that the stack pulls from, if that was read.
     pub replicas: BTreeMap<Tag, Option<Digest>>,
-    /// What the earlier app says, for an app with one; `Err` says why its configuration does not fit
-    /// this one's.
+    /// What the earlier app says, for an app with one; `Err` says why its configuration does not
+    /// fit this one's.
     pub stage: Option<Result<Stage, String>>,
     /// Random hex digits from the operating system, for names that nobody can guess.
     pub nonce: String,

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::steps::{board_by_invocation, pushed};
 use crate::support::browser::get;
-use crate::support::many::add_apps;
+use crate::support::many::{add_apps, add_groups};
 use crate::support::world::Memory;
 
 /// The names of the apps, in the order in which they stand.
@@ -35,6 +35,24 @@ fn three_hundred_apps_are_shown_within_a_second() {
     assert_eq!(&names(&page.body)[..2], ["team/service-000", "team/service-010"]);
     assert_eq!(names(&page.body)[30], "web", "asked comes after blocked");
     assert!(page.body.contains("<title>31 need somebody · production · 0123-4567-8912</title>"));
+}
+
+#[test]
+fn three_hundred_apps_in_groups_are_shown_within_a_second() {
+    let world = Memory::new("approval");
+    add_groups(&world, 100);
+    let board = board_by_invocation(&world);
+    let (began, clock) = (world.get().now, Instant::now());
+    let page = get(&world, &board);
+    let calls = world.get().now.duration_since(began);
+    assert!(calls < SignedDuration::from_millis(800), "{calls:?} of calls of 20 ms each");
+    assert!(clock.elapsed().as_millis() < 1_000, "{:?}", clock.elapsed());
+    assert!(page.body.len() < 250_000, "{} bytes", page.body.len());
+    assert_eq!(page.body.matches("class=\"name\"").count(), 301);
+    page.says("25 need somebody").says("25 moving").says("250 running fine");
+    page.says("Needs somebody 25, with 50 other apps of their groups");
+    page.says("Moving by itself 25, with 50 other apps of their groups");
+    page.says("Running fine 150 here, 100 in groups above");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::stage::{Stage, on_stage};
-use crate::emulator::cloudformation::Stack;
+use crate::emulator::cloudformation::{Parameter, Stack};
 use crate::emulator::fake_slack::CHANNEL;
 use crate::emulator::image::Image;
 use crate::emulator::slack_request::slash;
@@ -435,6 +435,38 @@ async fn a_board_that_is_too_old_or_forged_neither_shows_nor_acts() {
             assert_eq!(u64::from(status), expected);
         }
         assert_eq!(stage.world.updates(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_stages_of_a_repository_are_a_group() {
+    on_stage(async |stage| {
+        stage.configure(json!({})).await;
+        for (name, after) in [("web-us", "web"), ("web-eu", "web-us")] {
+            let after = json!({ "app": after, "soak_minutes": 60 });
+            let config = json!({ "repository": "web", "stack": name, "after": after });
+            stage.world.configure(name, &config).await;
+            let parameter = Parameter::new("ProductionTag", FIRST_TAG);
+            stage.world.add_stack(Stack::new(name, vec![parameter]));
+        }
+        deploy(stage, &build(0)).await;
+        stage.world.answer(&stage.world.event("scheduled.json")).await;
+        let browser = &stage.browser;
+
+        browser.open(&board(stage).await).await;
+        browser.says(&["3 stages", "Soaking until", short(0), "Moving by itself 1"]).await;
+        assert_eq!(browser.count("ol.track > li.row").await, 3);
+        assert_eq!(browser.count("code.lead").await, 2, "it runs in one, and soaks for the next");
+        browser.check().await;
+        browser.press("web-us").await;
+        browser
+            .says(&["Comes after web", "Next: soaks in web until", "web-eu comes after it"])
+            .await;
+        browser.check().await;
+        browser.press("web-eu").await;
+        browser.says(&["Comes after web-us", "first run there for 1 h"]).await;
+        browser.check().await;
     })
     .await;
 }

@@ -5,15 +5,24 @@ use serde_json::{Value, json};
 use super::chromium::Browser;
 use crate::emulator::http::{self, Response};
 use crate::support::browser::get;
-use crate::support::many::add_apps;
+use crate::support::many::{add_apps, add_groups};
 use crate::support::world::{Memory, PUBLIC_URL};
 
 #[tokio::test]
 async fn three_hundred_apps_fit_on_a_phone() {
+    fits_on_a_phone(|world| add_apps(world, 300)).await;
+}
+
+#[tokio::test]
+async fn three_hundred_apps_in_groups_fit_on_a_phone() {
+    fits_on_a_phone(|world| add_groups(world, 100)).await;
+}
+
+async fn fits_on_a_phone(add: impl Fn(&Memory)) {
     let Some(browser) = Browser::start().await else { return };
     let page = {
         let world = Memory::new("approval");
-        add_apps(&world, 300);
+        add(&world);
         let answer = world.invoke(&json!({ "action": "board", "by": "Grace" }), "board");
         let board = answer.expect("a link")["url"].as_str().expect("an address").to_owned();
         let path = board.strip_prefix(PUBLIC_URL).expect("an address of the function");

@@ -10,6 +10,8 @@ use ecr_promoter::link::Signer;
 use ecr_promoter::model::Digest as ImageDigest;
 use ecr_promoter::model::approval::ApprovalLink;
 use ecr_promoter::model::notes::{ChangeNotes, CommitNote, Direction};
+use ecr_promoter::model::soaking::{SeenStage, Soaking};
+use ecr_promoter::model::state::{Running, State};
 use jiff::SignedDuration;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -119,6 +121,7 @@ fn pages() -> [(&'static str, String); 5] {
     world.get_mut().config["repository_url"] = "https://github.com/acme/web".into();
     world.get_mut().config["approval"] = json!({ "expires_hours": 72 });
     add_apps(&world, 9);
+    add_group(&world, STORY_MINUTES);
     let broken = "broken".parse().expect("an app");
     world.get_mut().others.insert(broken, (json!({ "stac": "mailer" }), None));
     for build in &BUILDS[..2] {
@@ -148,6 +151,50 @@ fn pages() -> [(&'static str, String); 5] {
     later(&world, 1);
     let after = get(&world, &link).replace(link.rsplit('/').next().expect("a token"), "TOKEN");
     [("approve", approve), ("after", after), ("board", list), ("app", app), ("rollback", rollback)]
+}
+
+/// How long the story goes on after the group was added.
+const STORY_MINUTES: i64 = 2 * (2 + 23 * 60) + 3;
+
+/// Adds three stages of `search`: the newest image runs in the first one, and soaks for the second.
+fn add_group(world: &Memory, later: i64) {
+    let then = world.get().now + SignedDuration::from_mins(later);
+    let new = ("d41e6b831d3f34aa9a0f88d7202243ff46ead59f", "Index titles without accents", 22);
+    let old = ("6a0f3c593c0d1fb308b039783cad65422a8b91d9", "Boost what is in stock", 3 * 24 * 60);
+    let stages = [("staging", None, new), ("us", Some("staging"), old), ("eu", Some("us"), old)];
+    for (stage, after, (commit, subject, minutes)) in stages {
+        let name = format!("search-{stage}");
+        let mut state = State::new(&name, "ProductionTag");
+        state.running = Some(Running {
+            tag: format!("production_{commit}"),
+            digest: Some(ImageDigest::of(commit.as_bytes())),
+            commit: commit.parse().ok(),
+            note: Some(CommitNote {
+                commit: commit.parse().ok(),
+                subject: Some(subject.to_owned()),
+                author: Some("erin".to_owned()),
+                at: None,
+                url: None,
+            }),
+            since: Some(then - SignedDuration::from_mins(minutes)),
+            by: "push of `latest`".to_owned(),
+        });
+        let mut config = json!({ "repository": "search", "stack": name });
+        if let Some(after) = after {
+            config["after"] = json!({ "app": format!("search-{after}"), "soak_minutes": 64 });
+        }
+        if stage == "us" {
+            let soaking = Soaking {
+                digest: ImageDigest::of(new.0.as_bytes()),
+                commit: new.0.parse().ok(),
+                until: then + SignedDuration::from_mins(42),
+                is_baking: false,
+            };
+            let after = "search-staging".parse().expect("a name");
+            state.stage = Some(SeenStage { after, ended: 1, soaking: Some(soaking) });
+        }
+        world.get_mut().others.insert(name.parse().expect("a name"), (config, Some(state)));
+    }
 }
 
 /// The address of a board that lasts as long as the story does.

@@ -162,6 +162,13 @@ fn somebody_elses_change_is_adopted_told_and_holds() {
     let second = push(&world, "bbbbbbb", "approval_requested");
     assert_eq!(world.value(), "production_old");
     assert_eq!(world.told()[2..], [Outcome::Held, Outcome::ApprovalRequested]);
+    let said = world.get().told[2].reason.clone();
+    assert_eq!(
+        said,
+        "ProductionTag was changed from `production_aaaaaaa` to `production_old` outside \
+         ecr-promoter, and stays so. To go on: `promote web` for what should run, or `resume web` \
+         to let pushes deploy again"
+    );
     answers(&world, &json!({"action": "promote", "repository": "web"}), "promoted");
     assert_runs(&world, &second, "bbbbbbb");
 }

@@ -59,3 +59,13 @@ fn the_first_apps_configuration_is_where_the_code_looks_and_what_it_understands(
     );
     assert_eq!(deployed([]).parameter("ParameterPrefix"), DEFAULT_PREFIX);
 }
+
+#[test]
+fn the_first_app_may_have_another_name_than_its_repository() {
+    let deployment = deployed([("Repository", "tools/web"), ("AppName", "web-staging")]);
+    let parameter = deployment.resolve(&resource("AppConfiguration")["Properties"]);
+    assert_eq!(parameter["Name"], "/ecr-promoter/apps/web-staging");
+    let json = parameter["Value"].as_str().expect("a value");
+    let app = App::parse(&"web-staging".parse().expect("a name"), "", json);
+    assert_eq!(app.expect("a configuration").repository.as_str(), "tools/web");
+}

@@ -116,6 +116,13 @@ impl Deployment {
                     let separator = arguments[0].as_str().expect("a separator");
                     text.as_str().expect("a text").split(separator).collect()
                 }
+                Some(("Join", arguments)) if arguments[1].is_array() => {
+                    let separator = arguments[0].as_str().expect("a separator");
+                    let parts = self.resolve(&arguments[1]);
+                    let parts = parts.as_array().expect("a list").iter();
+                    let parts: Vec<_> = parts.map(|it| it.as_str().expect("a text")).collect();
+                    parts.join(separator).into()
+                }
                 _ => {
                     let resolved =
                         members.iter().map(|(key, value)| (key.clone(), self.resolve(value)));

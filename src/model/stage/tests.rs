@@ -83,6 +83,25 @@ fn what_replaces_an_image_ends_only_a_soak_that_goes_on() {
 }
 
 #[test]
+fn a_change_from_outside_ends_a_soak_that_goes_on() {
+    let outside = |minute: i64| {
+        move |state: &mut State| {
+            state.running = Some(Running {
+                tag: "by-hand".to_owned(),
+                digest: None,
+                commit: None,
+                note: None,
+                since: Some(noon() + SignedDuration::from_mins(minute)),
+                by: "somebody outside ecr-promoter".to_owned(),
+            });
+        }
+    };
+    let history = [deployed("a", 0)];
+    check(&seen_with(&history, 80, outside(30), None), None, None);
+    check(&seen_with(&history, 80, outside(70), None), Some("a"), None);
+}
+
+#[test]
 fn a_rollback_a_failure_and_an_alarm_end_it() {
     let a = deployed("a", 0);
     check(&seen(&[a.clone(), back("old", "a", 70)], 80), None, None);

@@ -5,6 +5,8 @@ mod before;
 mod next;
 mod now;
 mod sight;
+mod soaking;
+mod stages;
 mod way;
 
 use maud::html;
@@ -48,13 +50,15 @@ pub fn app(sight: &Sight<'_>) -> Response {
     let is_busy = seen.stack.as_ref().is_some_and(|stack| stack.phase() == Phase::Busy);
     let is_under_way = is_busy || state.is_some_and(is_under_way);
     let condition = sight.condition();
-    let (next, way, now) = (next::part(sight), way::parts(sight), now::part(sight));
+    let (soaking, next) = (soaking::part(sight), next::part(sight));
+    let (way, now) = (way::parts(sight), now::part(sight));
     let own = viewer.app(&app.name);
     let content = html! {
         div class="head" {
             div {
                 (viewer.crumb(None))
                 h1 { (app.name) }
+                (stages::lines(sight))
                 p class="meta" {
                     (viewer.pause(is_under_way, &own, &format!("{own}?{}", STILL)))
                 }
@@ -62,13 +66,16 @@ pub fn app(sight: &Sight<'_>) -> Response {
             @if let Some(words) = &rights.no_commands {
                 (objection(&format!("You can look, but not change anything: {words}.")))
             }
+            (stages::nav(sight))
             ul class="list glance" {
                 (now.glance("now"))
                 @if let Some(way) = way.first() { (way.glance("way")) }
                 @if let Some(next) = &next { (next.glance("next")) }
+                @if let Some(soaking) = &soaking { (soaking.glance("soaking")) }
             }
         }
         ol class="tl" {
+            @if let Some(soaking) = &soaking { (soaking.draw("soon", Some("soaking"))) }
             @if let Some(next) = &next { (next.draw("soon", Some("next"))) }
             @for (at, way) in way.iter().enumerate() {
                 (way.draw("soon", (at == 0).then_some("way")))
@@ -95,7 +102,8 @@ fn title(repository: &AppName, condition: &Condition) -> String {
             &condition.words
         }
         Kind::Waits | Kind::Expired | Kind::Verifying => &condition.words,
-        Kind::Baking | Kind::Queued | Kind::Running | Kind::Unseen => &condition.words,
+        Kind::Baking | Kind::Queued | Kind::Soaking => &condition.words,
+        Kind::Running | Kind::Unseen => &condition.words,
     };
     format!("{repository}: {}", in_a_sentence(word))
 }

@@ -9,6 +9,7 @@ use crate::model::config::App;
 use crate::model::ecs::known::{KnownService, KnownServices};
 use crate::model::ecs::name_of;
 use crate::model::promotion::{End, Promotion};
+use crate::model::soaking::Soaking;
 use crate::model::state::State;
 use crate::page::commits::Named;
 use crate::page::moment::{clock, long};
@@ -46,6 +47,7 @@ pub(in crate::page) fn of(
         Case::baking,
         Case::queued,
         Case::held,
+        Case::soaking,
         Case::running,
     ];
     guards.iter().find_map(|guard| guard(&case)).unwrap_or_else(unseen)
@@ -67,6 +69,20 @@ pub(in crate::page) fn runs(state: &State) -> Option<Named> {
     Some(Named::new(running.commit.as_ref(), digest, &running.tag, note))
 }
 
+/// The image that must run in the stage before for longer. What runs here already does not count,
+/// nor does a stage that is no longer configured.
+pub(in crate::page) fn soaks<'a>(app: &App, state: &'a State) -> Option<&'a Soaking> {
+    let after = app.config.after.as_ref()?;
+    let stage = state.stage.as_ref().filter(|stage| stage.after == after.app)?;
+    let soaking = stage.soaking.as_ref()?;
+    let runs = state.running.as_ref().and_then(|running| running.digest.as_ref());
+    (runs != Some(&soaking.digest)).then_some(soaking)
+}
+
+fn soaked(soaking: &Soaking) -> Named {
+    Named::new(soaking.commit.as_ref(), Some(&soaking.digest), "", None)
+}
+
 fn unusable(words: &str, problem: &str) -> Condition {
     Condition {
         reason: Some(problem.to_owned()),
@@ -82,7 +98,7 @@ fn unseen() -> Condition {
 
 impl Condition {
     fn new(kind: Kind, words: String) -> Self {
-        Self { kind, words, reason: None, runs: None, next: None, since: None }
+        Self { kind, words, reason: None, runs: None, next: None, since: None, until: None }
     }
 }
 
@@ -233,7 +249,12 @@ impl Case<'_> {
             (quiet, all) if quiet == all => Some(format!("{all} alarms quiet")),
             (quiet, all) => Some(format!("{quiet} of {all} alarms quiet")),
         };
-        Some(Condition { reason, since: Some(bake.since), ..self.condition(Kind::Baking, words) })
+        Some(Condition {
+            reason,
+            since: Some(bake.since),
+            until: Some(bake.until),
+            ..self.condition(Kind::Baking, words)
+        })
     }
 
     /// It waits for the stack, or for its turn.
@@ -268,8 +289,32 @@ impl Case<'_> {
         };
         Some(Condition {
             reason: reason.map(str::to_owned),
+            next: self.soaks().map(soaked),
             since: Some(hold.at),
             ..self.condition(kind, words)
+        })
+    }
+
+    fn soaks(&self) -> Option<&Soaking> {
+        soaks(self.app, self.state)
+    }
+
+    /// An image runs in the stage before, and must do so for longer. It goes on by itself, so what
+    /// a person stopped is told first.
+    fn soaking(&self) -> Option<Condition> {
+        let soaking = self.soaks()?;
+        let until = clock(soaking.until, self.now);
+        let is_over = soaking.until <= self.now;
+        let words = match (&self.app.config.after, soaking.is_baking) {
+            (Some(after), true) => format!("Bakes in {} until {until}", after.app),
+            (_, _) if is_over => "Soaked".to_owned(),
+            (_, _) => format!("Soaking until {until}"),
+        };
+        Some(Condition {
+            reason: is_over.then(|| "the next look comes within five minutes".to_owned()),
+            next: Some(soaked(soaking)),
+            until: Some(soaking.until),
+            ..self.condition(Kind::Soaking, words)
         })
     }
 

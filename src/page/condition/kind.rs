@@ -1,9 +1,12 @@
 //! The kinds of conditions, with their words, shapes and sections.
 
 use jiff::Timestamp;
+use maud::{Markup, html};
 
 use crate::page::commits::Named;
+use crate::page::moment::{at, clock};
 use crate::page::symbol::{Symbol, Tone};
+use crate::page::words::name;
 
 /// The kinds of conditions. The first ones need somebody most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +33,8 @@ pub(in crate::page) enum Kind {
     Baking,
     /// It waits for its turn.
     Queued,
+    /// An image runs in the stage before, and must do so for longer.
+    Soaking,
     /// A person stopped it.
     Held,
     /// A person, or an alarm, went back.
@@ -79,7 +84,8 @@ impl Kind {
                 Tone::Bad
             }
             Kind::Waits | Kind::Expired => Tone::Ask,
-            Kind::Updating | Kind::Verifying | Kind::Baking | Kind::Queued => Tone::Move,
+            Kind::Updating | Kind::Verifying => Tone::Move,
+            Kind::Baking | Kind::Queued | Kind::Soaking => Tone::Move,
             Kind::Held | Kind::RolledBack => Tone::Held,
             Kind::Running => Tone::Ok,
             Kind::Unseen => Tone::None,
@@ -96,6 +102,7 @@ impl Kind {
             Kind::Waits | Kind::Expired => Symbol::Ask,
             Kind::Updating | Kind::Verifying => Symbol::Move,
             Kind::Queued => Symbol::Queue,
+            Kind::Soaking => Symbol::Time,
             Kind::Held => Symbol::Held,
             Kind::RolledBack => Symbol::Back,
             Kind::Running => Symbol::Ok,
@@ -110,7 +117,8 @@ impl Kind {
                 Group::Needs
             }
             Kind::Waits | Kind::Expired => Group::Needs,
-            Kind::Updating | Kind::Verifying | Kind::Baking | Kind::Queued => Group::Moving,
+            Kind::Updating | Kind::Verifying => Group::Moving,
+            Kind::Baking | Kind::Queued | Kind::Soaking => Group::Moving,
             Kind::Held | Kind::RolledBack => Group::Held,
             Kind::Running => Group::Fine,
             Kind::Unseen => Group::New,
@@ -126,7 +134,7 @@ impl Kind {
             Kind::Unusable | Kind::Elsewhere => 4,
             Kind::Waits | Kind::Expired => 5,
             Kind::Updating | Kind::Verifying => 6,
-            Kind::Baking | Kind::Queued => 7,
+            Kind::Baking | Kind::Queued | Kind::Soaking => 7,
             Kind::Held | Kind::RolledBack => 8,
             Kind::Running => 9,
             Kind::Unseen => 10,
@@ -149,6 +157,8 @@ pub(in crate::page) struct Condition {
     pub(in crate::page) next: Option<Named>,
     /// Since when, where known.
     pub(in crate::page) since: Option<Timestamp>,
+    /// The time that the words end with, if they do.
+    pub(in crate::page) until: Option<Timestamp>,
 }
 
 impl Condition {
@@ -157,6 +167,18 @@ impl Condition {
     pub(in crate::page) fn rank(&self) -> (u8, Option<Timestamp>) {
         let asked = self.since.filter(|_| matches!(self.kind, Kind::Waits | Kind::Expired));
         (self.kind.rank(), asked)
+    }
+
+    /// The words, with the exact time behind the one that they end with.
+    pub(in crate::page) fn draw(&self, now: Timestamp) -> Markup {
+        let split = self.until.and_then(|until| {
+            let words = self.words.strip_suffix(&clock(until, now))?;
+            Some((words.trim_end(), until))
+        });
+        match split {
+            Some((words, until)) => html! { (name(words)) " " (at(until, now)) },
+            None => name(&self.words),
+        }
     }
 }
 

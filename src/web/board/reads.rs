@@ -11,6 +11,8 @@ use crate::model::report::{PromotionPlan, Reply, Report};
 use crate::model::stack::{EventsWanted, Phase};
 use crate::model::state::State;
 use crate::model::{AppName, Digest};
+use crate::page::board::row::Row;
+use crate::page::board::stages::families;
 use crate::page::board::verb::Rights;
 use crate::page::board::{self, Viewer};
 use crate::page::frame::Place;
@@ -88,10 +90,48 @@ pub(super) async fn observe<W: Web>(world: &W, app: &App) -> Result<Snapshot, Er
     let mut seen = world.observe(app, &Subject::default()).await?;
     seen.state = of_this_stack(app, seen.state);
     world.read(app, &Question::History, &mut seen).await?;
+    if let Some(after) = &app.config.after {
+        // Without the earlier stage the page shows less, and says so.
+        let asked = world.read(app, &Question::Earlier(after.clone()), &mut seen).await;
+        if let Err(error) = asked {
+            warn!(app = %app.name, %error, "the earlier stage could not be read");
+        }
+    }
     if seen.stack.as_ref().is_some_and(|stack| stack.phase() == Phase::Busy) {
         world.read(app, &Question::Events(EventsWanted::default()), &mut seen).await?;
     }
     Ok(seen)
+}
+
+/// The apps of this app's repository, if there are several and they can be read. Without them the
+/// page shows less.
+pub(super) async fn stages<W: Web>(world: &W, app: &App) -> Vec<Row> {
+    let read = async {
+        let rows = world.known_apps().await?.into_iter().map(|(name, its)| {
+            let its = its.map_err(|error| words(&name, &error));
+            Row { name, app: its, state: Ok(None), stack: None }
+        });
+        let rows: Vec<Row> = rows.collect();
+        let family = families(&rows).into_iter().find(|family| family.has(&app.name));
+        let names: Vec<AppName> = family.map(|family| family.names()).unwrap_or_default();
+        if names.len() < 2 {
+            return Ok(Vec::new());
+        }
+        let mut states = world.states(&names).await?;
+        let its = rows.into_iter().filter(|row| names.contains(&row.name));
+        let with_state = its.map(|row| {
+            let state = states.remove(&row.name).transpose();
+            let state = state.map_err(|error| words(&row.name, &error));
+            let app = row.app.as_ref();
+            let state = state.map(|state| app.map_or(None, |app| of_this_stack(app, state)));
+            Row { state, ..row }
+        });
+        Ok::<_, Error>(with_state.collect())
+    };
+    read.await.unwrap_or_else(|error| {
+        warn!(app = %app.name, %error, "the other apps of the repository could not be read");
+        Vec::new()
+    })
 }
 
 /// The place of a page about this app.

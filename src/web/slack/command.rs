@@ -21,12 +21,12 @@ use crate::model::command::{Act, Command, ImageRef, SlackOrigin, Standing};
 use crate::model::config::App;
 use crate::model::report::Reply;
 use crate::reconcile::look_only;
-use crate::schedule;
 use crate::slack::escape::escape_lines;
 use crate::slack::reply::{HELP, words, words_for_outsiders};
 use crate::slack::slash::{self, SlashCommand};
 use crate::slack::team;
 use crate::web::board_link::{self, Asker};
+use crate::web::places;
 use crate::world::Web;
 use crate::world::snapshot::Subject;
 
@@ -69,14 +69,14 @@ pub(crate) async fn answer<W: Web>(world: &W, request: &Request, now: Timestamp)
     if text.eq_ignore_ascii_case("board") {
         board(world, slash, origin, began).await
     } else if let Some(Ok(Event::Where(image))) = overview::from_words(text) {
-        places(world, image, &origin, began).await
+        find_places(world, image, &origin, began).await
     } else {
         order(world, &slash, text, origin, began).await
     }
 }
 
 /// Answers `/promote where`: anyone of the team may look.
-async fn places<W: Web>(
+async fn find_places<W: Web>(
     world: &W,
     image: ImageRef,
     origin: &SlackOrigin,
@@ -87,7 +87,7 @@ async fn places<W: Web>(
         if is_guest && !is_listed_anywhere(world, &origin.user).await? {
             return Ok(None);
         }
-        schedule::overview::places(world, image).await.map(Some)
+        places::places(world, image).await.map(Some)
     };
     match in_time(began, found).await {
         None => ephemeral(TRY_AGAIN),

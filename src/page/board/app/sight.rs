@@ -8,6 +8,7 @@ use crate::model::notes::ChangeNotes;
 use crate::model::state::State;
 use crate::model::way_back::WayBack;
 use crate::page::board::act::ONCE;
+use crate::page::board::row::Row;
 use crate::page::board::verb::{Rights, Verb};
 use crate::page::board::{Viewer, named, note_of};
 use crate::page::commits::ci;
@@ -26,6 +27,8 @@ pub struct Sight<'a> {
     pub app: &'a App,
     /// What was read, with the history and, while the stack is busy, its events.
     pub seen: &'a Snapshot,
+    /// The apps of the repository, with this one; none if they could not be read.
+    pub stages: &'a [Row],
     /// What the viewer may do.
     pub rights: &'a Rights,
     /// The id of the command that a form of this page makes.

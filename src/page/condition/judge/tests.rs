@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use super::*;
 use crate::model::approval::{ApprovalRequest, Progress};
 use crate::model::bake::{Bake, WatchedAlarm};
+use crate::model::soaking::SeenStage;
 use crate::model::state::{Hold, Running, Waiting};
 use crate::model::{Commit, Digest};
 use crate::page::condition::Group;
@@ -19,6 +20,8 @@ fn now() -> Timestamp {
 fn ago(minutes: i64) -> Timestamp {
     now() - SignedDuration::from_mins(minutes)
 }
+
+const STAGE: &str = r#"{"stack": "web", "after": {"app": "web-staging"}}"#;
 
 /// An app that runs `e83c516` since two hours.
 fn running() -> State {
@@ -77,6 +80,18 @@ fn open(state: &mut State, change: impl Fn(&mut Promotion)) {
     state.open.push(own);
 }
 
+/// This must run in `web-staging` for so many minutes more.
+fn soaking(state: &mut State, minutes: i64, is_baking: bool) {
+    let soaking = Soaking {
+        digest: samples::DIGEST.parse().expect("a digest"),
+        commit: samples::COMMIT.parse().ok(),
+        until: now() + SignedDuration::from_mins(minutes),
+        is_baking,
+    };
+    let after = "web-staging".parse().expect("a name");
+    state.stage = Some(SeenStage { after, ended: 1, soaking: Some(soaking) });
+}
+
 fn another_image(state: &mut State) {
     let known = KnownService {
         arn: "arn:aws:ecs:us-east-1:012345678912:service/web/web".to_owned(),
@@ -91,7 +106,7 @@ fn another_image(state: &mut State) {
 type Line = (fn(&mut State), Group, &'static str);
 
 /// From the first on the board to the last.
-const TABLE: [Line; 21] = [
+const TABLE: [Line; 24] = [
     (failed, Group::Needs, "Failed"),
     (
         |state| state.hold = hold("alarm `web-5xx`", "it went off"),
@@ -138,6 +153,9 @@ const TABLE: [Line; 21] = [
     (|state| baking(state, "ALARM", true), Group::Moving, "Baking until 10:20"),
     (|state| open(state, |own| own.sent_at = None), Group::Moving, "Queued"),
     (|state| state.waiting = waiting(Outcome::Queued, "busy"), Group::Moving, "Queued"),
+    (|state| soaking(state, 40, false), Group::Moving, "Soaking until 10:40"),
+    (|state| soaking(state, 12, true), Group::Moving, "Bakes in web-staging until 10:12"),
+    (|state| soaking(state, 0, false), Group::Moving, "Soaked"),
     (|state| state.hold = hold("dora", "freeze"), Group::Held, "Held by dora"),
     (
         |state| state.hold = hold("linus", "rolled back from `x`"),
@@ -149,7 +167,7 @@ const TABLE: [Line; 21] = [
 
 #[test]
 fn each_state_has_its_words_and_its_place() {
-    let app = samples::app("{\"stack\": \"web\"}");
+    let app = samples::app(STAGE);
     let mut last = 0;
     for (change, group, words) in TABLE {
         let mut state = running();
@@ -210,4 +228,30 @@ fn those_who_wait_longest_come_first() {
         of(Ok(&app), Ok(Some(&state)), now()).rank()
     };
     assert!(rank(60) < rank(10));
+}
+
+#[test]
+fn what_soaks_is_told_where_nothing_is_more_urgent() {
+    let app = samples::app(STAGE);
+    let next = |its: &Condition| its.next.as_ref().map(Named::words);
+    let mut state = running();
+    soaking(&mut state, 40, false);
+    let its = of(Ok(&app), Ok(Some(&state)), now());
+    assert_eq!((its.kind, next(&its).as_deref()), (Kind::Soaking, Some("9fceb02")));
+    let page = its.draw(now()).into_string();
+    assert!(page.starts_with("Soaking until <time datetime=\"2026-03-17T10:40:00Z\""), "{page}");
+
+    state.hold = hold("dora", "freeze");
+    let its = of(Ok(&app), Ok(Some(&state)), now());
+    assert_eq!((its.kind, next(&its).as_deref()), (Kind::Held, Some("9fceb02")));
+    state.request = Some(asked(Progress::Pending, 11));
+    assert_eq!(of(Ok(&app), Ok(Some(&state)), now()).kind, Kind::Waits);
+    (state.hold, state.request) = (None, None);
+
+    let kind = |state: &State, app: &str| of(Ok(&samples::app(app)), Ok(Some(state)), now()).kind;
+    let other = r#"{"stack": "web", "after": {"app": "another"}}"#;
+    assert_eq!(kind(&state, other), Kind::Running, "another stage is configured now");
+    assert_eq!(kind(&state, "{\"stack\": \"web\"}"), Kind::Running, "no stage any more");
+    state.running.as_mut().expect("it runs").digest = samples::DIGEST.parse().ok();
+    assert_eq!(kind(&state, STAGE), Kind::Running, "it runs here already");
 }
