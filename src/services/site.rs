@@ -159,11 +159,14 @@ impl Site<'_> {
     }
 }
 
-/// Whether AWS takes the credentials of a call for invalid, or denies the call.
+/// Whether AWS takes the credentials of a call for invalid, or may have revoked the session.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html>
 fn is_refused(error: &Error) -> bool {
     let codes = ["ExpiredToken", "InvalidClientTokenId", "UnrecognizedClient", "InvalidToken"];
     match error {
-        Error::Denied { .. } => true,
+        // A right that the role lacks is read anew with each call. An explicit denial may be that of
+        // older sessions alone.
+        Error::Denied { message, .. } => message.contains("explicit deny"),
         Error::Aws { message, .. } => codes.iter().any(|code| message.starts_with(code)),
         Error::NotUnderstood(_) | Error::Config(_) | Error::Unexpected { .. } => false,
         Error::Untold { .. } | Error::Unverified { .. } | Error::Contended { .. } => false,

@@ -107,22 +107,26 @@ async fn sessions_that_have_expired_are_forgotten() {
 }
 
 #[tokio::test]
-async fn a_denied_call_names_the_targets_role_and_its_session_is_not_used_again() {
+async fn a_denied_call_names_the_targets_role_and_a_revoked_session_is_not_used_again() {
     let looks = SourceIdentity::default();
     let in_an_hour = "2999-01-01T00:00:00Z";
     let recordings = [(); 2].map(|()| assume("ecr-promoter", in_an_hour));
     replay(recordings, async |clients| {
         let site = clients.site(&web_elsewhere(), &looks).await.expect("a site");
-        let denied = || Error::Denied {
+        let denied = |message: &str| Error::Denied {
             role: "the function's role".to_owned(),
             action: "cloudformation:DescribeStacks".to_owned(),
             resource: "stack `web`".to_owned(),
-            message: "no".to_owned(),
+            message: message.to_owned(),
         };
-        let words = site.made_here::<()>(Err(denied())).expect_err("denied").to_string();
+        let by_nobody = denied("no identity-based policy allows it");
+        let words = site.made_here::<()>(Err(by_nobody)).expect_err("denied").to_string();
         assert!(words.contains(&format!("give the target's role `{ROLE}`")), "{words}");
+        clients.site(&web_elsewhere(), &looks).await.expect("the same session");
+        let revoked = denied("with an explicit deny in an identity-based policy");
+        site.made_here::<()>(Err(revoked)).expect_err("denied");
         clients.site(&web_elsewhere(), &looks).await.expect("another session");
-        let home = clients.home_site().made_here::<()>(Err(denied())).expect_err("denied");
+        let home = clients.home_site().made_here::<()>(Err(denied(""))).expect_err("denied");
         assert!(home.to_string().contains("give the function's role"), "{home}");
     })
     .await;
