@@ -19,6 +19,7 @@ mod patience;
 mod port;
 mod resources;
 mod secrets;
+mod session;
 mod site;
 mod slack;
 pub mod slack_api;

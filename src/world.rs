@@ -51,7 +51,8 @@ pub trait World {
         version: &Version,
         identity: &SourceIdentity,
     ) -> Result<Applied, Error>;
-    /// Makes sure that calls to the app's stack can be made for somebody, before anything is written.
+    /// Makes sure that calls to the app's stack can be made for somebody, before anything is
+    /// written.
     async fn reach(&self, _app: &App, _identity: &SourceIdentity) -> Result<(), Error> {
         Ok(())
     }

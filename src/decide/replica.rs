@@ -1,5 +1,5 @@
-//! Where a stack pulls from another registry than the function's own: its update waits until ECR has
-//! replicated the tag there.
+//! Where a stack pulls from another registry than the function's own: its update waits until ECR
+//! has replicated the tag there.
 
 use jiff::SignedDuration;
 

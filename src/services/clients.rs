@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use super::bounded::Bounded;
 use super::cache::{Cache, Caches};
 use super::nonce::new_nonce;
-use super::site::{Session, SessionKey};
+use super::session::{Session, SessionKey};
 use super::slack_api::Api;
 use crate::error::Error;
 use crate::link::PublicUrl;

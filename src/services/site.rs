@@ -1,8 +1,8 @@
-//! Where an app's stack is: the clients for its account and region, with the credentials of the role
-//! that leads there.
-//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_terms-and-concepts.html>, role chaining
+//! Where an app's stack is: the clients for its account and region, with the credentials of the
+//! role that leads there. That is role chaining:
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_terms-and-concepts.html>
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use aws_config::SdkConfig;
 use aws_sdk_sts::config::{Credentials, Region};
@@ -10,6 +10,7 @@ use aws_sdk_sts::primitives::DateTime;
 
 use super::clients::{Clients, ecr_client};
 use super::failure::failed;
+use super::session::{Session, SessionKey};
 use crate::error::Error;
 use crate::model::config::App;
 use crate::model::config::target::Target;
@@ -20,9 +21,6 @@ use crate::model::place::Place;
 const SESSION_NAME: &str = "ecr-promoter";
 /// A role that was assumed with the credentials of another role gives a session of at most an hour.
 const SESSION_SECONDS: i32 = 3600;
-/// A session is not used any more when it has less time than this: an invocation takes a minute.
-const MARGIN: Duration = Duration::from_secs(5 * 60);
-
 /// The clients for the stack of one app.
 pub(super) struct Site<'a> {
     pub(super) clients: &'a Clients,
@@ -30,29 +28,6 @@ pub(super) struct Site<'a> {
     pub(super) cloudwatch: aws_sdk_cloudwatch::Client,
     pub(super) ecs: aws_sdk_ecs::Client,
     session: Option<(SessionKey, Session)>,
-}
-
-/// The identity of a session: for one role, region and person.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct SessionKey {
-    role: String,
-    external_id: Option<String>,
-    region: Option<String>,
-    identity: SourceIdentity,
-}
-
-/// A role's credentials, and when they expire.
-#[derive(Debug, Clone)]
-pub(super) struct Session {
-    credentials: Credentials,
-    expires_at: SystemTime,
-}
-
-impl Session {
-    /// Whether it can still be used, by the wall clock: a sandbox may have been frozen.
-    fn is_good(&self) -> bool {
-        SystemTime::now() + MARGIN < self.expires_at
-    }
 }
 
 impl Clients {
@@ -163,8 +138,8 @@ impl Clients {
 }
 
 impl Site<'_> {
-    /// Takes the result of a call that was made here. If it was denied, the error names the target's
-    /// role. A session that AWS refuses is not used again: somebody may have revoked it.
+    /// Takes the result of a call that was made here. If it was denied, the error names the
+    /// target's role. A session that AWS refuses is not used again: somebody may have revoked it.
     pub(super) fn made_here<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         let Some((key, _)) = &self.session else { return result };
         result.map_err(|error| {
@@ -188,8 +163,8 @@ impl Site<'_> {
 fn is_refused(error: &Error) -> bool {
     let codes = ["ExpiredToken", "InvalidClientTokenId", "UnrecognizedClient", "InvalidToken"];
     match error {
-        // A right that the role lacks is read anew with each call. An explicit denial may be that of
-        // older sessions alone.
+        // A right that the role lacks is read anew with each call. An explicit denial may be that
+        // of older sessions alone.
         Error::Denied { message, .. } => message.contains("explicit deny"),
         Error::Aws { message, .. } => codes.iter().any(|code| message.starts_with(code)),
         Error::NotUnderstood(_) | Error::Config(_) | Error::Unexpected { .. } => false,
@@ -211,8 +186,8 @@ fn expiry(at: &DateTime) -> SystemTime {
 /// Adds what to do about a role that cannot be assumed.
 fn mended(error: Error) -> Error {
     let mend = "its trust policy must allow this function's role sts:AssumeRole, with the external \
-                id of the configuration, and sts:SetSourceIdentity (examples/target-role.yaml does), \
-                and the parameter TargetRoles of this function's stack must name it";
+                id of the configuration, and sts:SetSourceIdentity (examples/target-role.yaml \
+                does), and the parameter TargetRoles of this function's stack must name it";
     match error {
         Error::Denied { role, action, resource, message } => {
             Error::Denied { role, action, resource, message: format!("{message}; {mend}") }
