@@ -20,6 +20,7 @@ mod emulator {
     pub(crate) mod lambda;
     pub(crate) mod large;
     pub(crate) mod slack_request;
+    pub(crate) mod sts;
     pub(crate) mod world;
 }
 

@@ -1,4 +1,4 @@
-//! A session of a role in another account. Types only.
+//! The session of a role in another account.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,6 +1,6 @@
 //! Where an app's stack is: the clients for its account and region, with the credentials of the
-//! role that leads there. That is role chaining:
-//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_terms-and-concepts.html>
+//! role that leads there.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_terms-and-concepts.html>: chaining
 
 use std::time::SystemTime;
 
@@ -21,6 +21,7 @@ use crate::model::place::Place;
 const SESSION_NAME: &str = "ecr-promoter";
 /// A role that was assumed with the credentials of another role gives a session of at most an hour.
 const SESSION_SECONDS: i32 = 3600;
+
 /// The clients for the stack of one app.
 pub(super) struct Site<'a> {
     pub(super) clients: &'a Clients,

@@ -59,10 +59,7 @@ fn stages_stand_in_their_order_and_a_commit_can_be_followed() {
     let world = three_stages();
     let page = get(&world, &board_by_invocation(&world));
     let lines = lines(&page);
-    assert_eq!(
-        lines[..2],
-        ["Moving by itself 1, with 2 other apps of their groups", "web 3 stages"]
-    );
+    assert_eq!(lines[..2], ["Moving by itself 1, and 2 beside them", "web 3 stages"]);
     let begins = ["web Running 9fceb02", "web-us Soaking until 10:41", "web-eu Running "];
     for (line, begin) in lines[2..5].iter().zip(begins) {
         assert!(line.starts_with(begin), "{line} does not start with {begin}");
@@ -86,7 +83,7 @@ fn a_group_stands_whole_in_the_section_of_its_worst_stage() {
     let board = board_by_invocation(world.at("web"));
     let page = get(&world, &board);
     let lines = lines(&page);
-    assert_eq!(lines[..2], ["Needs somebody 1, with 2 other apps of their groups", "web 3 stages"]);
+    assert_eq!(lines[..2], ["Needs somebody 1, and 2 beside them", "web 3 stages"]);
     assert!(lines[3].starts_with("web-us Waits for approval"), "{}", lines[3]);
     assert!(page.body.contains("<li class=\"group ask\">"));
     assert!(page.body.contains("<title>1 needs somebody"));

@@ -50,8 +50,8 @@ fn three_hundred_apps_in_groups_are_shown_within_a_second() {
     assert!(page.body.len() < 250_000, "{} bytes", page.body.len());
     assert_eq!(page.body.matches("class=\"name\"").count(), 301);
     page.says("25 need somebody").says("25 moving").says("250 running fine");
-    page.says("Needs somebody 25, with 50 other apps of their groups");
-    page.says("Moving by itself 25, with 50 other apps of their groups");
+    page.says("Needs somebody 25, and 50 beside them");
+    page.says("Moving by itself 25, and 50 beside them");
     page.says("Running fine 150 here, 100 in groups above");
 }
 

@@ -455,7 +455,7 @@ async fn the_stages_of_a_repository_are_a_group() {
         let browser = &stage.browser;
 
         browser.open(&board(stage).await).await;
-        browser.says(&["3 stages", "Soaking until", short(0), "Moving by itself 1"]).await;
+        browser.says(&["3 stages", "Soaking until", short(0), "1, and 2 beside them"]).await;
         assert_eq!(browser.count("ol.track > li.row").await, 3);
         assert_eq!(browser.count("code.lead").await, 2, "it runs in one, and soaks for the next");
         browser.check().await;

@@ -185,7 +185,7 @@ fn numbers(here: usize, elsewhere: usize, lines: usize) -> Option<String> {
         (here, above) => format!("{here} here, {above} in groups above"),
     };
     if lines > here {
-        words += &format!(", with {} of their groups", count(lines - here, "other app"));
+        words += &format!(", and {} beside them", lines - here);
     }
     Some(words)
 }
