@@ -7,9 +7,9 @@
 //!
 //! Each file uses only those before it: `plan`, `draft`, `finish`, `lookup`, `named`, `cause`,
 //! `rights`, `change_set`, `request`, `review`, `intent`, `replica`, `send`, `promote`, `adopt`,
-//! `cancel`, `hold`, `rollback`, `bake`, `next`, `ask`, `approve`, `repeated`, `verify`, `catch_up`,
-//! `report`, `trouble`. The methods of `Draft` stand in `draft`, `finish` and `lookup`; everything
-//! above is functions.
+//! `cancel`, `hold`, `rollback`, `bake`, `next`, `ask`, `approve`, `repeated`, `verify`,
+//! `catch_up`, `report`, `trouble`. The methods of `Draft` stand in `draft`, `finish` and `lookup`;
+//! everything above is functions.
 
 mod adopt;
 mod approve;

@@ -17,13 +17,14 @@ use super::site::Site;
 use crate::error::Error;
 use crate::link::PublicUrl;
 use crate::model::approval::RequestIndex;
+use crate::model::config::stage::After;
 use crate::model::config::{App, CommitSource, ConfigError};
 use crate::model::identity::SourceIdentity;
 use crate::model::image::Tags;
 use crate::model::known_apps::{KnownApps, Unfinished};
 use crate::model::session::Session;
 use crate::model::stack::{EventsWanted, Stack, StackEvents};
-use crate::model::stage::check_chain;
+use crate::model::stage::{Earlier, check_chain};
 use crate::model::state::State;
 use crate::model::{AppName, Digest, Repository, RequestId, SessionId};
 use crate::settings::Secret;
@@ -104,10 +105,9 @@ impl World for Clients {
                 let labels = self.labels_seen(app, digest, seen).await?;
                 seen.labels.insert(digest.clone(), labels);
             }
-            Question::Events(wanted) => {
+            Question::Events(_) | Question::ChangeSet(_) | Question::Replica(_) => {
                 let site = self.site(app, &seen.identity).await?;
-                let (stack, events) = self.watch_at(&site, app, wanted).await?;
-                (seen.stack, seen.events) = (stack, Some(events));
+                site.made_here(self.read_there(&site, app, question, seen).await)?;
             }
             Question::Tags(TagsWanted { named, of }) => {
                 let tags_of = async |digest: &Digest| {
@@ -125,34 +125,15 @@ impl World for Clients {
                 let matches = self.images_of(app, commit).await?;
                 seen.matches.insert(commit.clone(), matches);
             }
-            Question::ChangeSet(arn) => {
-                let site = self.site(app, &seen.identity).await?;
-                let review = site.made_here(site.change_set(app, arn).await)?;
-                seen.change_sets_read.insert(arn.clone(), review);
-            }
             Question::Services(_) | Question::StoppedTasks(_) => {
                 self.read_around(app, question, seen).await;
             }
             Question::Notes(..) | Question::Alarms(_) => {
                 self.read_around(app, question, seen).await;
             }
-            Question::Replica(tag) => {
-                let site = self.site(app, &seen.identity).await?;
-                let found = site.made_here(site.replica(app, tag).await)?;
-                seen.replicas.insert(tag.clone(), found);
-            }
             Question::History => seen.history = Some(self.history(&app.name).await?),
             Question::Earlier(after) => {
-                let (app, all) = (app.clone(), self.known_apps().await?);
-                let find = |name: &AppName| {
-                    let it = all.iter().find(|(its, _)| its == name);
-                    it.map(|(_, app)| app.as_ref().ok())
-                };
-                let earlier = match check_chain(&app, find) {
-                    Ok(()) => Ok(self.state_and_history(&after.app).await?),
-                    Err(problem) => Err(problem),
-                };
-                seen.note_earlier(after, earlier);
+                seen.note_earlier(after, self.earlier(app, after).await?);
             }
         }
         Ok(())
@@ -385,6 +366,19 @@ impl Clients {
 }
 
 impl Clients {
+    /// Reads the app before this one. The inner `Err` says why there can be no such app.
+    async fn earlier(&self, app: &App, after: &After) -> Result<Result<Earlier, String>, Error> {
+        let (app, all) = (app.clone(), self.known_apps().await?);
+        let find = |name: &AppName| {
+            let it = all.iter().find(|(its, _)| its == name);
+            it.map(|(_, app)| app.as_ref().ok())
+        };
+        match check_chain(&app, find) {
+            Ok(()) => Ok(Ok(self.state_and_history(&after.app).await?)),
+            Err(problem) => Ok(Err(problem)),
+        }
+    }
+
     /// The image that the source tag is on. ECR is asked again if its first answer was ambiguous.
     async fn newest(
         &self,

@@ -164,8 +164,8 @@ impl Site<'_> {
 fn is_refused(error: &Error) -> bool {
     let codes = ["ExpiredToken", "InvalidClientTokenId", "UnrecognizedClient", "InvalidToken"];
     match error {
-        // A right that the role lacks is read anew with each call. An explicit denial may be that of
-        // older sessions alone.
+        // A right that the role lacks is read anew with each call. An explicit denial may be that
+        // of older sessions alone.
         Error::Denied { message, .. } => message.contains("explicit deny"),
         Error::Aws { message, .. } => codes.iter().any(|code| message.starts_with(code)),
         Error::NotUnderstood(_) | Error::Config(_) | Error::Unexpected { .. } => false,

@@ -53,6 +53,29 @@ impl Clients {
         Ok((site.made_here(stack)?, site.made_here(events)?))
     }
 
+    /// Reads what a look cannot do without from the app's stack and registry.
+    pub(super) async fn read_there(
+        &self,
+        site: &Site<'_>,
+        app: &App,
+        question: &Question,
+        seen: &mut Snapshot,
+    ) -> Result<(), Error> {
+        if let Question::Events(wanted) = question {
+            let (stack, events) = self.watch_at(site, app, wanted).await?;
+            (seen.stack, seen.events) = (stack, Some(events));
+        }
+        if let Question::ChangeSet(arn) = question {
+            let review = site.change_set(app, arn).await?;
+            seen.change_sets_read.insert(arn.clone(), review);
+        }
+        if let Question::Replica(tag) = question {
+            let found = site.replica(app, tag).await?;
+            seen.replicas.insert(tag.clone(), found);
+        }
+        Ok(())
+    }
+
     /// Reads the labels of an image whose manifest was read.
     pub(super) async fn labels_seen(
         &self,
