@@ -12,10 +12,10 @@ use crate::event::payload::parse;
 use crate::event::{Event, Invocation, NotUnderstood};
 use crate::function_url::Request;
 use crate::model::answer::{Answer, Outcome};
-use crate::model::command::{Command, Via};
+use crate::model::command::{Act, Command, Via};
 use crate::model::config::{App, ConfigError};
 use crate::model::report::Reply;
-use crate::reconcile::look;
+use crate::reconcile::{look, look_only};
 use crate::schedule::{self, overview};
 use crate::web::{self, board_link, places};
 use crate::world::Web;
@@ -89,7 +89,7 @@ async fn on_event<W: Web>(
             let look = routine(world, "schedule");
             schedule::look_at_configured(world, only_open_work, invocation.deadline, look).await
         }
-        Event::Statuses => overview::statuses(world, invocation.deadline).await,
+        Event::Statuses => overview::statuses(world, invocation.deadline, status(world)).await,
         Event::Where(image) => places::places(world, image).await,
         Event::Board { by } => board_link::link(world, board_link::Asker::Invoker(by)).await,
         Event::Command(command) => on_command(world, command).await,
@@ -132,6 +132,15 @@ async fn not_configured<W: Web>(world: &W, command: &Command) -> ConfigError {
     }
     let problem = format!("there is no such parameter: {problem}");
     ConfigError { place: format!("Parameter Store {}", world.source(name)), key: None, problem }
+}
+
+/// Reads the status of one of many apps; `None` if that would need a write first.
+fn status<W: Web>(world: &W) -> impl AsyncFn(&App) -> Result<Option<Reply>, Error> {
+    async move |app: &App| {
+        let command = Command::unsent(Act::Status, app.name.clone(), Via::Direct);
+        let subject = Subject { is_routine: true, ..Subject::of(&command) };
+        look_only(world, app, &Trigger::Command(command), &subject).await
+    }
 }
 
 /// A look at one of many apps. Most likely there is nothing to do.

@@ -4,7 +4,7 @@ use super::draft::Draft;
 use super::plan::Plan;
 use crate::model::answer::Outcome;
 use crate::model::command::Command;
-use crate::model::config::Mode;
+use crate::model::config::policy::Mode;
 use crate::model::state::{Hold, Waiting};
 
 /// `hold`: from now on, pushes ask for approval instead of deploying.

@@ -9,8 +9,9 @@ use super::draft::Draft;
 use super::plan::{Decided, MayEnd};
 use crate::model::approval::{Progress, approvers};
 use crate::model::command::{SlackOrigin, Standing};
+use crate::model::config::App;
+use crate::model::config::policy::Mode;
 use crate::model::config::policy::Policy;
-use crate::model::config::{App, Mode};
 use crate::model::promotion::Basis;
 use crate::model::{Digest, RequestId};
 

@@ -11,7 +11,7 @@ pub mod target;
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use after::{BakeRule, Verify};
 use approval::Approval;
@@ -19,7 +19,7 @@ use check::{
     Wrong, ensure, is_parameter, is_resource_type, is_stack, is_tag_prefix, is_web_address,
 };
 use examples::{EXAMPLE, example_of};
-use policy::Policy;
+use policy::{Mode, Policy};
 use stage::After;
 use target::Target;
 
@@ -96,26 +96,6 @@ pub struct Config {
     /// The source repository's address, for compare links.
     #[serde(default)]
     pub repository_url: Option<String>,
-}
-
-/// The effect of a push.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// It asks people for approval.
-    #[default]
-    Approval,
-    /// It is promoted at once.
-    Auto,
-}
-
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Mode::Approval => "approval",
-            Mode::Auto => "auto",
-        })
-    }
 }
 
 /// A capability of CloudFormation's `UpdateStack`.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::model::answer::{Answer, Outcome};
 use crate::model::approval::ApprovalRequest;
 use crate::model::bake::Bake;
-use crate::model::config::Mode;
+use crate::model::config::policy::Mode;
 use crate::model::ecs::known::KnownService;
 use crate::model::promotion::{Ended, Promotion};
 use crate::model::soaking::Soaking;

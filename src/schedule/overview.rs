@@ -4,26 +4,24 @@ use jiff::Timestamp;
 
 use super::time::Time;
 use super::{SIDE_BY_SIDE, each};
-use crate::decide::Trigger;
 use crate::error::Error;
 use crate::model::AppName;
 use crate::model::answer::{Answer, Outcome};
-use crate::model::command::{Act, Command, Via};
 use crate::model::config::App;
 use crate::model::report::{ManyLooks, Reply, Report};
-use crate::reconcile::look_only;
 use crate::world::Apps;
-use crate::world::snapshot::Subject;
 
-/// Reports the status of each app. An app whose status cannot be read says why.
-pub async fn statuses<W: Apps>(world: &W, deadline: Option<Timestamp>) -> Result<Reply, Error> {
+/// Reports the status of each app, as `look` finds it. An app whose status cannot be read says why.
+pub async fn statuses<W: Apps>(
+    world: &W,
+    deadline: Option<Timestamp>,
+    look: impl AsyncFn(&App) -> Result<Option<Reply>, Error>,
+) -> Result<Reply, Error> {
     let time = Time::until(deadline, world.now());
     let apps = world.known_apps().await?;
     let due = apps.into_iter().map(|(name, app)| (name, Some(app))).collect();
     let look = async |app: &App| {
-        let command = Command::unsent(Act::Status, app.name.clone(), Via::Direct);
-        let subject = Subject { is_routine: true, ..Subject::of(&command) };
-        let reply = look_only(world, app, &Trigger::Command(command), &subject).await?;
+        let reply = look(app).await?;
         Ok(reply.unwrap_or_else(|| said(&app.name, "it is just being changed: ask again")))
     };
     let looks = each(world, due, SIDE_BY_SIDE, time, &look).await;

@@ -196,7 +196,11 @@ fn mended(error: Error) -> Error {
         Error::Aws { action, resource, message } => {
             Error::Aws { action, resource, message: format!("{message}; {mend}") }
         }
-        other => other,
+        other @ (Error::NotUnderstood(_) | Error::Config(_) | Error::Unexpected { .. }) => other,
+        other @ (Error::Untold { .. } | Error::Unverified { .. }) => other,
+        other @ (Error::Contended { .. } | Error::OutOfTime { .. } | Error::Several { .. }) => {
+            other
+        }
     }
 }
 

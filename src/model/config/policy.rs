@@ -1,8 +1,28 @@
 //! Who decides about an app, and how people hear that this has changed.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use super::Mode;
+/// The effect of a push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// It asks people for approval.
+    #[default]
+    Approval,
+    /// It is promoted at once.
+    Auto,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Mode::Approval => "approval",
+            Mode::Auto => "auto",
+        })
+    }
+}
 
 /// The rules for decisions about an app, from its configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -108,9 +108,9 @@ fn a_rollback_a_failure_and_an_alarm_end_it() {
     let failed = Ended { end: End::Failed, ..deployed("a", 70) };
     check(&seen(&[a.clone(), failed], 80), None, None);
     let alarmed = |state: &mut State| state.alarmed.push(image("a"));
-    check(&seen_with(&[a.clone()], 80, alarmed, None), None, None);
+    check(&seen_with(std::slice::from_ref(&a), 80, alarmed, None), None, None);
     let goes_back = |state: &mut State| state.open.push(back("old", "a", 70).promotion);
-    check(&seen_with(&[a.clone()], 80, goes_back, None), None, None);
+    check(&seen_with(std::slice::from_ref(&a), 80, goes_back, None), None, None);
     // It comes back when somebody deploys it once more, and the soak begins anew.
     let again = [a.clone(), back("old", "a", 70), deployed("a", 90)];
     check(&seen(&again, 100), None, Some("a"));

@@ -6,7 +6,7 @@ use super::*;
 use crate::model::approval::{Posted, Progress, Vote};
 use crate::model::bake::WatchedAlarm;
 use crate::model::command::{Trace, Via};
-use crate::model::config::Mode;
+use crate::model::config::policy::Mode;
 use crate::model::ecs::known::KnownService;
 use crate::model::identity::SourceIdentity;
 use crate::model::limits::{APPROVERS_OF_A_NOTICE, SERVICES, cut_changes};

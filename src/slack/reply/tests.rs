@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::model::Commit;
 use crate::model::bake::Bake;
-use crate::model::config::Mode;
+use crate::model::config::policy::Mode;
 use crate::model::promotion::{End, Ended};
 use crate::model::report::{HistoryEntry, Newest, StackStatus};
 use crate::model::state::{Hold, Running, Waiting};

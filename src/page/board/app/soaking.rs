@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use maud::{Markup, html};
 
 use super::sight::{Part, Sight};
-use crate::model::config::Mode;
+use crate::model::config::policy::Mode;
 use crate::model::config::stage::After;
 use crate::model::promotion::Promotion;
 use crate::model::soaking::Soaking;
