@@ -319,17 +319,7 @@ impl Message {
         let mark = format!("claimed, by {channel}");
         let by = self.by.as_deref().and_then(|name| claimed(name, &mark));
         let by = by.unwrap_or_else(|| channel.to_owned());
-        Ok(Command {
-            id,
-            act,
-            app,
-            names_repository: false,
-            by,
-            via,
-            slack: None,
-            sent_at,
-            trace: None,
-        })
+        Ok(Command { id, by, sent_at, ..Command::unsent(act, app, via) })
     }
 }
 

@@ -269,33 +269,13 @@ impl Command {
     /// Makes a decision by an approval link. The name is only claimed; `None` without a name.
     pub fn from_link(id: String, act: Act, app: AppName, name: &str) -> Option<Self> {
         let by = claimed(name, "claimed, by the approval link")?;
-        Some(Self {
-            id,
-            act,
-            app,
-            names_repository: false,
-            by,
-            via: Via::Link,
-            slack: None,
-            sent_at: None,
-            trace: None,
-        })
+        Some(Self { id, by, ..Self::unsent(act, app, Via::Link) })
     }
 
     /// Makes a command from a board whose link was asked for through IAM. The name is only claimed.
     pub fn from_board(id: String, act: Act, app: AppName, name: &str) -> Self {
         let by = claimed(name, "claimed, by the board").unwrap_or_else(|| "the board".to_owned());
-        Self {
-            id,
-            act,
-            app,
-            names_repository: false,
-            by,
-            via: Via::Direct,
-            slack: None,
-            sent_at: None,
-            trace: None,
-        }
+        Self { id, by, ..Self::unsent(act, app, Via::Direct) }
     }
 
     /// Makes a command that nobody sent: it asks for something on behalf of an overview.
@@ -332,16 +312,7 @@ impl Command {
         } else {
             format!("{} (Slack, {})", brief(name), origin.user)
         };
-        Self {
-            id,
-            act,
-            app,
-            names_repository: false,
-            by,
-            via: Via::Slack,
-            slack: Some(Box::new(origin.clone())),
-            sent_at: None,
-            trace: None,
-        }
+        let slack = Some(Box::new(origin.clone()));
+        Self { id, by, slack, ..Self::unsent(act, app, Via::Slack) }
     }
 }
