@@ -20,7 +20,7 @@ use crate::schedule::{self, overview};
 use crate::web::{self, board_link, places};
 use crate::world::Web;
 use crate::world::snapshot::Subject;
-use change::{follow, on_change};
+use change::follow;
 
 /// Handles one payload.
 pub async fn handle<W: Web>(
@@ -81,10 +81,16 @@ async fn on_event<W: Web>(
             info!(%reason, "ignored");
             Ok(Answer { repository, ..Answer::ignored(reason) }.into())
         }
-        Event::ImagePushed { .. }
-        | Event::StackChanged { .. }
-        | Event::ServiceChanged { .. }
-        | Event::AlarmChanged { .. } => on_change(world, &event, invocation).await,
+        Event::ImagePushed { repository, digest, tag, at } => {
+            change::on_push(world, &repository, (&digest, &tag), &at, invocation).await
+        }
+        Event::StackChanged { stack_id, at } => {
+            change::on_stack(world, &stack_id, &at, invocation).await
+        }
+        Event::ServiceChanged { service, at } => {
+            change::on_service(world, &service, &at, invocation).await
+        }
+        Event::AlarmChanged { alarm, at } => change::on_alarm(world, &alarm, &at, invocation).await,
         Event::Due { only_open_work } => {
             let look = routine(world, "schedule");
             schedule::look_at_configured(world, only_open_work, invocation.deadline, look).await

@@ -67,24 +67,21 @@ fn tell_of_policy(draft: &mut Draft<'_>) -> Decided<()> {
         ));
     }
     let target = draft.app.config.target.as_ref().map(|target| plain(&target.to_string(), TARGET));
-    if draft.state.policy.is_some() && draft.state.target != target {
-        if !draft.seen.is_configuration_newer {
+    if let Some(before) = draft.state.policy.as_ref() {
+        let is_called_otherwise = draft.state.target != target;
+        // A sandbox may go on with a configuration that is a minute old.
+        if (*before != now || is_called_otherwise) && !draft.seen.is_configuration_newer {
             return Err(First::Read(Question::Configuration));
         }
-        let words = |target: &Option<String>| {
-            target.clone().unwrap_or_else(|| "the function's own account and region".to_owned())
-        };
-        let (before, now) = (words(&draft.state.target), words(&target));
-        changes.push(format!("called with: {before} before, {now} now"));
-    }
-    draft.state.target = target;
-    if let Some(before) = draft.state.policy.as_ref().filter(|before| **before != now) {
-        // A sandbox may go on with a configuration that is a minute old.
-        if !draft.seen.is_configuration_newer {
-            return Err(First::Read(Question::Configuration));
+        if is_called_otherwise {
+            let home = "the function's own account and region";
+            let before = draft.state.target.as_deref().unwrap_or(home);
+            let now = target.as_deref().unwrap_or(home);
+            changes.push(format!("called with: {before} before, {now} now"));
         }
         changes.extend(now.changes_since(before));
     }
+    draft.state.target = target;
     if !changes.is_empty() {
         let reason = format!(
             "the configuration in Parameter Store {} has changed; {}",

@@ -175,7 +175,7 @@ impl<'a> Draft<'a> {
         self.stage().is_some_and(|stage| stage.out.contains(digest))
     }
 
-    /// Says why there is no candidate.
+    /// Says why there is no candidate, or none that is newer than what runs.
     pub(super) fn no_candidate(&self) -> String {
         match (&self.seen.stage, self.app.candidate_tag()) {
             (Some(Ok(stage)), _) => stage.why_none(),
@@ -185,13 +185,6 @@ impl<'a> Draft<'a> {
             }
             (None, None) => "it is not known what the app before it runs".to_owned(),
         }
-    }
-
-    /// Says what soaks in the earlier app, and until when.
-    pub(super) fn why_not_yet(&self) -> String {
-        let soaking =
-            self.stage().and_then(|stage| Some(stage.soaking.as_ref()?.words(&stage.after)));
-        soaking.unwrap_or_else(|| self.no_candidate())
     }
 
     /// What the newest image is the newest of.

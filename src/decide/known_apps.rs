@@ -12,7 +12,7 @@ use crate::model::known_apps::{KnownApps, Trouble};
 use crate::model::notice::Notice;
 
 /// Notices of what has changed since the last full look. `after` has each app, and why its
-/// configuration cannot be used. `source` names a app's parameter.
+/// configuration cannot be used. `source` names an app's parameter.
 pub fn untold(
     before: &KnownApps,
     after: &BTreeMap<AppName, Option<String>>,

@@ -19,7 +19,7 @@ pub(super) fn named(
 ) -> Decided<Result<Digest, String>> {
     let newest = || match (&draft.seen.newest, draft.soaking()) {
         // Whoever means the newest image means the one that still soaks.
-        (Some(newest), Some(_)) if draft.runs(newest) => Err(draft.why_not_yet()),
+        (Some(newest), Some(_)) if draft.runs(newest) => Err(draft.no_candidate()),
         (Some(newest), _) => Ok(newest.clone()),
         (None, _) => Err(draft.no_candidate()),
     };

@@ -74,7 +74,7 @@ pub(super) fn look(mut draft: Draft<'_>, by: &str) -> Decided {
         Break(plan) => return Ok(plan),
     };
     draft.subject = About::default();
-    let soaking = draft.soaking().map(|_| draft.why_not_yet());
+    let soaking = draft.soaking().map(|_| draft.no_candidate());
     if let Some(newest) = newest {
         let plan = proceed(draft, &newest, by, Via::Schedule)?;
         return Ok(or_soaks(plan, soaking));

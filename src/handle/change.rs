@@ -6,10 +6,10 @@ use tracing::{info, warn};
 
 use crate::decide::Trigger;
 use crate::error::Error;
-use crate::event::{Event, Invocation};
+use crate::event::Invocation;
 use crate::model::answer::{Answer, Outcome};
 use crate::model::bake::alarm_name;
-use crate::model::config::{App, Config};
+use crate::model::config::App;
 use crate::model::ecs::known::KnownServices;
 use crate::model::place::Place;
 use crate::model::report::Reply;
@@ -20,28 +20,6 @@ use crate::schedule;
 use crate::text::brief;
 use crate::world::Web;
 use crate::world::snapshot::Subject;
-
-const NO_CHANGE: &str = "nothing has changed";
-
-/// Looks at the apps that this event concerns, and at the stages after them.
-pub(super) async fn on_change<W: Web>(
-    world: &W,
-    event: &Event,
-    invocation: &Invocation,
-) -> Result<Reply, Error> {
-    match event {
-        Event::ImagePushed { repository, digest, tag, at } => {
-            on_push(world, repository, (digest, tag), at, invocation).await
-        }
-        Event::StackChanged { stack_id, at } => on_stack(world, stack_id, at, invocation).await,
-        Event::ServiceChanged { service, at } => on_service(world, service, at, invocation).await,
-        Event::AlarmChanged { alarm, at } => on_alarm(world, alarm, at, invocation).await,
-        Event::Ignored { .. } | Event::Due { .. } => Ok(ignored(NO_CHANGE.to_owned())),
-        Event::Command(_) | Event::Board { .. } | Event::Statuses | Event::Where(_) => {
-            Ok(ignored(NO_CHANGE.to_owned()))
-        }
-    }
-}
 
 fn ignored(reason: String) -> Reply {
     info!(%reason, "ignored");
@@ -55,7 +33,7 @@ fn nothing(at: &Place, invocation: &Invocation, otherwise: String) -> Reply {
 
 /// A push of the source tag makes a candidate. A production tag that arrives in another registry
 /// is what a promotion may be waiting for.
-async fn on_push<W: Web>(
+pub(super) async fn on_push<W: Web>(
     world: &W,
     repository: &Repository,
     (digest, tag): (&Digest, &Tag),
@@ -74,18 +52,16 @@ async fn on_push<W: Web>(
     if apps.is_empty() {
         return about("the repository has no configuration".to_owned());
     }
-    let usable =
-        |it: &(AppName, Result<App, Error>)| it.1.as_ref().ok().map(|app| app.config.clone());
-    let first = apps.iter().filter_map(usable).find(|config| config.after.is_none());
-    let concerns = |config: &Config| config.after.is_none() && config.source_tag == *tag;
+    let usable = apps.iter().filter_map(|(_, app)| app.as_ref().ok());
+    let source_tag = usable.filter_map(App::candidate_tag).next().cloned();
     // An app whose configuration cannot be used may be concerned: the error says what is wrong.
-    let concerned: Vec<_> =
-        apps.into_iter().filter(|it| usable(it).is_none_or(|config| concerns(&config))).collect();
+    let is_concerned = |(_, app): &(AppName, Result<App, Error>)| {
+        app.as_ref().map_or(true, |app| app.candidate_tag() == Some(tag))
+    };
+    let concerned: Vec<_> = apps.into_iter().filter(is_concerned).collect();
     if concerned.is_empty() {
-        return about(match first {
-            Some(Config { source_tag, .. }) => {
-                format!("the tag `{tag}` is not the source tag `{source_tag}`")
-            }
+        return about(match source_tag {
+            Some(source_tag) => format!("the tag `{tag}` is not the source tag `{source_tag}`"),
             None => "each of its apps waits for an earlier stage, not for a push".to_owned(),
         });
     }
@@ -111,13 +87,13 @@ async fn on_replica<W: Web>(
             && app.config.is_production_tag(tag.as_str())
             && registry.is_some_and(|registry| registry.is_at(at))
     };
-    let waits = |_: &App, state: &State| state.open.iter().any(|open| open.tag == *tag);
+    let waits = |state: &State| state.open.iter().any(|open| open.tag == *tag);
     let words = format!("no promotion waits for `{tag}` there");
     let looked = look_at_waiting(world, pulls_there, waits, "replication", invocation).await?;
     Ok(looked.unwrap_or_else(|| nothing(at, invocation, words)))
 }
 
-async fn on_stack<W: Web>(
+pub(super) async fn on_stack<W: Web>(
     world: &W,
     stack_id: &str,
     at: &Place,
@@ -136,7 +112,7 @@ async fn on_stack<W: Web>(
 
 /// Looks at the apps whose promotion is being verified on this ECS service. A service that nobody
 /// knows yet may be of any app that is being verified.
-async fn on_service<W: Web>(
+pub(super) async fn on_service<W: Web>(
     world: &W,
     service: &str,
     at: &Place,
@@ -149,7 +125,7 @@ async fn on_service<W: Web>(
             && place.is_at(at)
             && place.is_at(&Place::of_arn(service))
     };
-    let waits_for_it = |_: &App, state: &State| {
+    let waits_for_it = |state: &State| {
         let is_it = |known: &KnownServices| known.may_have(service);
         state.verifying.is_some() && state.services.as_ref().is_none_or(is_it)
     };
@@ -160,7 +136,7 @@ async fn on_service<W: Web>(
 }
 
 /// Looks at the apps that bake on this alarm.
-async fn on_alarm<W: Web>(
+pub(super) async fn on_alarm<W: Web>(
     world: &W,
     alarm: &str,
     at: &Place,
@@ -171,7 +147,7 @@ async fn on_alarm<W: Web>(
         let alarms = app.config.bake.iter().flat_map(|rule| &rule.alarms);
         app.place(home).is_at(at) && alarms.into_iter().any(|watched| alarm_name(watched) == alarm)
     };
-    let bakes = |_: &App, state: &State| state.bake.is_some();
+    let bakes = |state: &State| state.bake.is_some();
     let cause = "change of an alarm";
     let looked = look_at_waiting(world, watches_it, bakes, cause, invocation).await?;
     let words = || format!("no promotion bakes on the alarm `{}`", brief(alarm));
@@ -183,7 +159,7 @@ async fn on_alarm<W: Web>(
 async fn look_at_waiting<W: Web>(
     world: &W,
     may_wait: impl Fn(&App) -> bool,
-    waits: impl Fn(&App, &State) -> bool,
+    waits: impl Fn(&State) -> bool,
     cause: &'static str,
     invocation: &Invocation,
 ) -> Result<Option<Reply>, Error> {
@@ -198,7 +174,7 @@ async fn look_at_waiting<W: Web>(
     concerned.retain(|app| {
         let state = states.get(&app.name);
         // If a state cannot be read, the look says why.
-        state.is_some_and(|state| state.as_ref().map_or(true, |state| waits(app, state)))
+        state.is_some_and(|state| state.as_ref().map_or(true, &waits))
     });
     if concerned.is_empty() {
         return Ok(None);

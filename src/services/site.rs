@@ -79,11 +79,13 @@ impl Clients {
             region: target.region.clone(),
             identity: identity.clone(),
         };
-        self.sessions.forget(|session| !session.is_good());
         let cache = self.sessions.of(key.clone());
         let session = cache.get(
             |session: &Session, _| session.is_good(),
-            async || self.assume(role, target, identity).await,
+            async || {
+                self.sessions.forget(|session| !session.is_good());
+                self.assume(role, target, identity).await
+            },
         );
         Ok(Some((key, session.await?)))
     }

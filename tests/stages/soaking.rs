@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::steps::{
-    ask, command, finish, in_staging, reconcile, state, tick, two_stages, updates, value, wait,
+    ask, command, finish, in_both, in_staging, reconcile, state, tick, two_stages, updates, value,
+    wait,
 };
 
 #[test]
@@ -49,10 +50,7 @@ fn what_soaks_is_said_until_when() {
 #[test]
 fn whoever_means_the_newest_means_what_soaks() {
     let world = two_stages("auto");
-    in_staging(&world, "aaaaaaa");
-    wait(&world, 61);
-    tick(&world);
-    finish(&world, "web-us");
+    in_both(&world, "aaaaaaa");
     in_staging(&world, "bbbbbbb");
     let refused = command(&world, "promote web-us");
     assert_eq!(refused["outcome"], "refused", "{refused}");

@@ -99,6 +99,14 @@ pub(super) fn state(world: &Memory, name: &str) -> State {
     world.at(name).get().state.as_ref().expect("a state").0.clone()
 }
 
+/// The image of this commit is deployed in staging, soaks there, and is deployed in `web-us`.
+pub(super) fn in_both(world: &Memory, commit: &str) {
+    in_staging(world, commit);
+    wait(world, 61);
+    tick(world);
+    finish(world, "web-us");
+}
+
 /// The image of this commit is deployed in staging.
 pub(super) fn in_staging(world: &Memory, commit: &str) -> Digest {
     let (digest, _) = push(world, commit);

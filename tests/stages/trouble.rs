@@ -4,8 +4,8 @@ use ecr_promoter::model::answer::Outcome;
 use ecr_promoter::model::approval::Progress;
 
 use super::steps::{
-    command, finish, in_staging, push, reconcile, stack_changed, state, three_stages, tick,
-    two_stages, updates, value, wait,
+    command, finish, in_both, in_staging, push, reconcile, stack_changed, state, three_stages,
+    tick, two_stages, updates, value, wait,
 };
 use super::support::payloads::push_event;
 use super::support::world::{Fault, Memory};
@@ -39,10 +39,7 @@ fn a_rollback_of_the_stage_before_ends_the_question_and_moves_nothing() {
 #[test]
 fn a_rollback_during_the_soak_lets_nothing_through() {
     let world = two_stages("auto");
-    in_staging(&world, "aaaaaaa");
-    wait(&world, 61);
-    tick(&world);
-    finish(&world, "web-us");
+    in_both(&world, "aaaaaaa");
     in_staging(&world, "bbbbbbb");
     wait(&world, 20);
     command(&world, "rollback web");
@@ -60,10 +57,7 @@ fn a_rollback_during_the_soak_lets_nothing_through() {
 fn a_rollback_after_this_stage_has_the_image_leaves_it_there() {
     let world = two_stages("auto");
     for commit in ["aaaaaaa", "bbbbbbb"] {
-        in_staging(&world, commit);
-        wait(&world, 61);
-        tick(&world);
-        finish(&world, "web-us");
+        in_both(&world, commit);
     }
     command(&world, "rollback web");
     finish(&world, "web");
