@@ -50,6 +50,7 @@ use crate::model::Digest;
 use crate::model::answer::{Answer, Outcome};
 use crate::model::command::{Act, Command, Via};
 use crate::model::config::App;
+use crate::model::limits::{BY, cut};
 use crate::model::state::CommandRecord;
 use crate::world::snapshot::{Question, Snapshot};
 
@@ -60,8 +61,8 @@ pub fn decide(app: &App, trigger: &Trigger, seen: &Snapshot) -> Step {
 
 fn decided(app: &App, trigger: &Trigger, seen: &Snapshot) -> Decided {
     if let Trigger::Command(command) = trigger {
-        if command.act == Act::History {
-            return report::history(app, seen);
+        if let Act::History(before) = command.act {
+            return report::history(app, seen, before);
         }
         if let Some(answer) = refused_stranger(app, command) {
             return Ok(Plan::new(Vec::new(), answer));
@@ -142,7 +143,7 @@ fn overtaken_push(mut draft: Draft<'_>, digest: &Digest) -> Plan {
 fn carry_out(draft: Draft<'_>, command: &Command) -> Decided {
     match &command.act {
         Act::Status => return Ok(report::status(&draft)),
-        Act::History => return report::history(draft.app, draft.seen),
+        Act::History(before) => return report::history(draft.app, draft.seen, *before),
         Act::Reconcile => return next::look(draft, &command.by),
         Act::Plan(image) => {
             let (app, seen) = (draft.app, draft.seen);
@@ -182,7 +183,7 @@ fn carry_out(draft: Draft<'_>, command: &Command) -> Decided {
         Act::Cancel => cancel::cancel(draft, command),
         Act::Hold(reason) => Ok(hold::hold(draft, command, reason)),
         Act::Resume => Ok(hold::resume(draft, command)),
-        Act::Status | Act::History | Act::Reconcile => Ok(draft.refused("it changes nothing")),
+        Act::Status | Act::History(_) | Act::Reconcile => Ok(draft.refused("it changes nothing")),
         Act::Plan(_) | Act::PlanRollback(_) => Ok(draft.refused("it changes nothing")),
     }
 }
@@ -193,6 +194,10 @@ fn new_command<'a>(mut draft: Draft<'a>, command: &Command) -> Draft<'a> {
         id: command.id.clone(),
         at: draft.now,
         what: Some(repeated::what(command)),
+        by: Some(cut(&command.by, BY)),
+        via: Some(command.via),
+        user: command.slack.as_ref().map(|origin| origin.user.clone()),
+        trace: command.trace.clone(),
         token: None,
         answer: None,
     });

@@ -7,12 +7,15 @@ pub mod command;
 mod ecr;
 mod ecs;
 mod envelope;
+mod examine;
 pub mod overview;
 pub mod payload;
 mod sns;
 
 use jiff::Timestamp;
 
+use crate::model::audit::AuditWanted;
+use crate::model::checkup::CheckWanted;
 use crate::model::command::{Command, ImageRef};
 use crate::model::place::Place;
 use crate::model::{Digest, Repository, Tag};
@@ -70,6 +73,10 @@ pub enum Event {
     Statuses,
     /// A command that asks which apps have this image.
     Where(ImageRef),
+    /// A command that asks what was decided in a span of time.
+    Audit(AuditWanted),
+    /// A command that asks what will not work.
+    Check(CheckWanted),
     /// A command that asks for a link to the board.
     Board {
         /// The name that the sender claims. IAM only proves that the sender may invoke the

@@ -16,7 +16,7 @@ use crate::model::command::{Act, Command, Via};
 use crate::model::config::{App, ConfigError};
 use crate::model::report::Reply;
 use crate::reconcile::{look, look_only};
-use crate::schedule::{self, overview};
+use crate::schedule::{self, audit, check, overview};
 use crate::web::{self, board_link, places};
 use crate::world::Web;
 use crate::world::snapshot::Subject;
@@ -97,6 +97,8 @@ async fn on_event<W: Web>(
         }
         Event::Statuses => overview::statuses(world, invocation.deadline, status(world)).await,
         Event::Where(image) => places::places(world, image).await,
+        Event::Audit(wanted) => audit::audit(world, &wanted, invocation.deadline).await,
+        Event::Check(wanted) => check::check(world, &wanted, invocation.deadline).await,
         Event::Board { by } => board_link::link(world, board_link::Asker::Invoker(by)).await,
         Event::Command(command) => on_command(world, command).await,
     }

@@ -138,6 +138,11 @@ pub struct WeakKey {
 impl Signer {
     /// Makes a signer with the keys in the secret, for links to this address.
     pub fn new(secret: &SecretString, audience: PublicUrl) -> Result<Self, WeakKey> {
+        Ok(Self { keys: Self::keys(secret)?, audience })
+    }
+
+    /// Reads the keys of the secret, and checks that none can be guessed.
+    pub fn keys(secret: &SecretString) -> Result<Vec<SecretString>, WeakKey> {
         let lines = secret
             .expose_secret()
             .lines()
@@ -148,7 +153,7 @@ impl Signer {
             let is_long = key.chars().count() >= SHORTEST_KEY;
             if is_long { Ok(SecretString::from(key)) } else { Err(WeakKey { line: at + 1 }) }
         });
-        Ok(Self { keys: keys.collect::<Result<_, _>>()?, audience })
+        keys.collect()
     }
 
     /// Makes a link's token, valid until this time; `None` without a key.

@@ -2,9 +2,11 @@
 
 pub mod answer;
 pub mod approval;
+pub mod audit;
 pub mod bake;
 pub mod build_page;
 pub mod change_set;
+pub mod checkup;
 pub mod command;
 pub mod config;
 pub mod console;
@@ -24,6 +26,7 @@ pub mod soaking;
 pub mod stack;
 pub mod stage;
 pub mod state;
+pub mod unread;
 pub mod verification;
 pub mod way_back;
 pub mod whereabouts;

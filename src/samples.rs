@@ -49,6 +49,7 @@ pub(crate) fn stack(status: &str) -> Stack {
         status: status.to_owned(),
         updated_at: None,
         parent: None,
+        role: None,
         parameters: Vec::new(),
         capabilities: Vec::new(),
     }
@@ -87,6 +88,7 @@ pub(crate) fn promotion() -> Promotion {
         cancelled_by: None,
         request: None,
         votes: Vec::new(),
+        change_set: None,
         deletes_change_sets: Vec::new(),
     }
 }

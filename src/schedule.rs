@@ -6,6 +6,8 @@
 //! each look at open work, every five minutes, continues it. At 5 a second that is 225 apps a look,
 //! and all apps within two hours.
 
+pub mod audit;
+pub mod check;
 pub mod overview;
 mod time;
 

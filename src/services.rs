@@ -6,6 +6,7 @@ mod blob;
 mod bounded;
 mod cache;
 mod change_set;
+mod checkup;
 pub mod clients;
 mod cloudformation;
 mod cloudwatch;

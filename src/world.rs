@@ -15,6 +15,8 @@ use secrecy::SecretString;
 use crate::error::Error;
 use crate::link::{PublicUrl, Signer};
 use crate::model::approval::{Posted, RequestIndex};
+use crate::model::audit::PastPage;
+use crate::model::checkup::Facts;
 use crate::model::config::{App, ConfigError};
 use crate::model::identity::SourceIdentity;
 use crate::model::known_apps::{KnownApps, Unfinished};
@@ -100,6 +102,11 @@ pub trait Apps: World {
         let known = words.iter().copied().chain(names.iter().map(|(its, _)| its.as_str()));
         format!("the app `{name}` is not configured{}", did_you_mean(name.as_str(), known))
     }
+    /// Reads what a check of this app judges. Nothing is written.
+    async fn facts(&self, app: &App) -> Facts;
+    /// Reads a page of an app's commands and ended promotions, in the order of their keys, after
+    /// this key.
+    async fn past(&self, app: &AppName, after: Option<&str>) -> Result<PastPage, Error>;
     /// Reads an app's state alone.
     async fn state(&self, app: &AppName) -> Result<Option<State>, Error>;
     /// Reads the states of these apps with as few calls as possible. The inner `Err` says why one

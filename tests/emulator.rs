@@ -23,13 +23,16 @@ mod emulator {
     mod large;
     mod slack_request;
     mod sts;
+    mod table;
     mod world;
 
     // The tests.
     mod a_minute;
+    mod audit;
     mod bake;
     mod board;
     mod cancels;
+    mod check;
     mod commands;
     mod crashes;
     mod crowd;

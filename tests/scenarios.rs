@@ -4,6 +4,7 @@
 mod support;
 
 mod scenarios {
+    mod audit;
     mod commands;
     mod crashes;
     mod guard;

@@ -16,7 +16,8 @@ use crate::model::limits::{VALUE, cut};
 use crate::model::promotion::Promotion;
 use crate::model::stack::Phase;
 use crate::model::state::Hold;
-use crate::world::snapshot::{Question, Unread};
+use crate::model::unread::Unread;
+use crate::world::snapshot::Question;
 
 /// After how many looks that could not read the alarms people are told.
 const FAILED_READS: u32 = 3;

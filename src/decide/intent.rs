@@ -156,6 +156,7 @@ fn new_promotion(
         cancelled_by: None,
         request: cause.request.clone().or_else(|| undecided_request(draft, digest)),
         votes: Vec::new(),
+        change_set: None,
         deletes_change_sets: Vec::new(),
     }
 }

@@ -184,7 +184,7 @@ impl<'a> Draft<'a> {
     /// The promotions that were deployed, newest first: those that this look found ended, then the
     /// history.
     pub(super) fn deployed(&self) -> Decided<Vec<&Ended>> {
-        let history = self.seen.history.as_deref().ok_or(First::Read(Question::History))?;
+        let history = self.seen.history.as_deref().ok_or(First::Read(Question::History(None)))?;
         let ended = self.ended.iter().rev().chain(history);
         Ok(ended.filter(|ended| ended.end == End::Deployed).collect())
     }

@@ -6,6 +6,7 @@ use super::plan::{Decided, First, Plan, Stages};
 use crate::model::answer::{Answer, Outcome};
 use crate::model::change_set::ChangeSet;
 use crate::model::config::App;
+use crate::model::limits::HISTORY;
 use crate::model::report::{
     History, HistoryEntry, Newest, PromotionPlan, Reply, Report, StackStatus, Status,
 };
@@ -135,15 +136,20 @@ pub(super) fn status(draft: &Draft<'_>) -> Plan {
     reported(Vec::new(), Report::Status(Box::new(status)))
 }
 
-/// Reports the last promotions, newest first: what is under way, then what ended.
-pub(super) fn history(app: &App, seen: &Snapshot) -> Decided {
-    let ended = seen.history.as_ref().ok_or(First::Read(Question::History))?;
-    let open = seen.state.iter().flat_map(|state| state.open.iter().rev());
+/// Reports a page of promotions, newest first. The first page begins with what is under way; a later
+/// one has those that ended before the one with the number `before`.
+pub(super) fn history(app: &App, seen: &Snapshot, before: Option<u64>) -> Decided {
+    let ended = seen.history.as_ref().ok_or(First::Read(Question::History(before)))?;
+    let state = seen.state.as_ref().filter(|_| before.is_none());
+    let is_full = ended.len() == HISTORY;
+    let next = ended.last().map(|oldest| oldest.number).filter(|number| is_full && *number > 0);
+    let open = state.iter().flat_map(|state| state.open.iter().rev());
     let open = open.cloned().map(HistoryEntry::open);
-    let verifying = seen.state.iter().flat_map(|state| &state.verifying);
+    let verifying = state.iter().flat_map(|state| &state.verifying);
     let verifying = verifying.map(|it| HistoryEntry::verifying(it.promotion.clone()));
     let promotions =
         open.chain(verifying).chain(ended.iter().cloned().map(HistoryEntry::ended)).collect();
-    let history = History { app: app.name.clone(), repository: app.repository.clone(), promotions };
+    let (app, repository) = (app.name.clone(), app.repository.clone());
+    let history = History { app, repository, promotions, next };
     Ok(reported(Vec::new(), Report::History(history)))
 }

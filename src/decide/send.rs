@@ -73,6 +73,7 @@ pub(super) fn send(
     }
     match reviewed(draft, promotion, &update, cause)? {
         Continue((draft, promotion, arn)) => {
+            let promotion = Promotion { change_set: Some(arn.clone()), ..promotion };
             let (token, identity) = (promotion.token.clone(), promotion.identity.clone());
             let execute = Action::ExecuteChangeSet { token, arn, identity };
             go_out(draft, &promotion, image, cause, execute)

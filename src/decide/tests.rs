@@ -59,6 +59,7 @@ fn seen() -> Snapshot {
             status: "UPDATE_COMPLETE".to_owned(),
             updated_at: None,
             parent: None,
+            role: None,
             parameters: [("ProductionTag", tag('a').as_str()), ("Secret", "****")]
                 .map(|(key, value)| Parameter {
                     key: key.to_owned(),

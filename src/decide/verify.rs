@@ -18,8 +18,9 @@ use crate::model::limits::kept_reason;
 use crate::model::notice::Notice;
 use crate::model::promotion::{Basis, End, Promotion};
 use crate::model::stack::Phase;
+use crate::model::unread::Unread;
 use crate::model::verification::Verification;
-use crate::world::snapshot::{Question, ServicesWanted, Unread};
+use crate::world::snapshot::{Question, ServicesWanted};
 
 const DONE: &str = "CloudFormation finished the update";
 

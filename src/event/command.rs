@@ -13,7 +13,7 @@ use crate::text::nearest::{did_you_mean, nearest};
 use crate::text::{brief, claimed};
 
 /// The action words, with which each command begins.
-pub const ACTIONS: [&str; 14] = [
+pub const ACTIONS: [&str; 16] = [
     "promote",
     "approve",
     "reject",
@@ -28,7 +28,13 @@ pub const ACTIONS: [&str; 14] = [
     "history",
     "board",
     "where",
+    "check",
+    "audit",
 ];
+
+/// The version of the commands' JSON form. It changes only where an older sender's words would mean
+/// something else.
+pub const VERSION: u64 = 1;
 
 /// The longest id that a sender may give a command, in bytes.
 const LONGEST_ID: usize = 200;
@@ -69,6 +75,9 @@ struct Message {
     by: Option<String>,
     #[serde(default, deserialize_with = "not_null")]
     reason: Option<String>,
+    /// The number of a promotion: `history` begins with the one before it.
+    #[serde(default, deserialize_with = "not_null")]
+    after: Option<u64>,
     /// The command that `plan` is about.
     #[serde(default, deserialize_with = "not_null")]
     of: Option<Planned>,
@@ -96,8 +105,27 @@ fn is_action(word: &str) -> Result<(), NotUnderstood> {
 
 /// Reads a command, or says which key of it is wrong.
 pub(super) fn read<T: DeserializeOwned>(raw: &Value) -> Result<T, NotUnderstood> {
-    json::read(&Node::from(raw))
+    let raw = without_version(raw)?;
+    json::read(&Node::from(&raw))
         .map_err(|mistake| NotUnderstood::new(format!("the command did not parse: {mistake}")))
+}
+
+/// Takes the version of the command's form out of a command. A version that this function does not
+/// know may mean something else by the same words.
+fn without_version(raw: &Value) -> Result<Value, NotUnderstood> {
+    let mut raw = raw.clone();
+    let Some(version) = raw.as_object_mut().and_then(|members| members.remove("version")) else {
+        return Ok(raw);
+    };
+    if version.as_u64() == Some(VERSION) {
+        return Ok(raw);
+    }
+    let version = brief(&version.to_string());
+    let problem = format!(
+        "the command has version {version}, and this function understands version {VERSION}. If \
+         yours is higher, deploy a newer ecr-promoter; if it is lower, install a newer `promote`"
+    );
+    Err(NotUnderstood { is_refused: true, ..NotUnderstood::new(problem) })
 }
 
 pub(super) fn not_null<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
@@ -161,7 +189,7 @@ pub fn from_words(text: &str, sender: Sender<'_>) -> Result<Command, NotUndersto
 }
 
 /// Reads the word that names the app. An error suggests the word in lower case, if that is a name.
-fn app_name(word: &str, text: &str) -> Result<AppName, NotUnderstood> {
+pub(super) fn app_name(word: &str, text: &str) -> Result<AppName, NotUnderstood> {
     word.parse().map_err(|error| {
         let lower = word.to_lowercase();
         let meant = if lower.parse::<AppName>().is_ok() {
@@ -193,7 +221,7 @@ impl Message {
 
     fn into_command(self, sender: Sender<'_>) -> Result<Command, NotUnderstood> {
         is_action(&self.action)?;
-        if matches!(self.action.as_str(), "board" | "where") {
+        if matches!(self.action.as_str(), "board" | "where" | "check" | "audit") {
             return Err(is_no_app_command(&self.action, sender));
         }
         let names_repository = self.app.is_none();
@@ -213,6 +241,9 @@ impl Message {
         let act = self.act()?;
         if self.of.is_some() && self.action != "plan" {
             return Err(NotUnderstood::new(format!("`{}` takes no `of`", self.action)));
+        }
+        if self.after.is_some() && self.action != "history" {
+            return Err(NotUnderstood::new(format!("`{}` takes no `after`", self.action)));
         }
         if self.reason.is_some() && !matches!(act, Act::Hold(_) | Act::Rollback(..)) {
             let problem = format!("`{}` takes no reason", self.action);
@@ -262,7 +293,7 @@ impl Message {
             "approve" => Ok(Act::Approve(self.choice(image)?)),
             "reject" => Ok(Act::Reject(self.choice(image)?)),
             "status" => alone(Act::Status),
-            "history" => alone(Act::History),
+            "history" => alone(Act::History(self.after)),
             "cancel" => alone(Act::Cancel),
             "hold" => {
                 alone(Act::Hold(self.reason().unwrap_or_else(|| "no reason was given".to_owned())))
@@ -323,9 +354,16 @@ impl Message {
     }
 }
 
-/// Explains why `board` or `where` with an app, or by SNS, is refused.
+/// Explains why `board` or `where` with an app is refused, and each report to whom it cannot be
+/// answered.
 fn is_no_app_command(action: &str, sender: Sender<'_>) -> NotUnderstood {
+    let is_long = matches!(action, "check" | "audit");
     NotUnderstood::new(match sender {
+        Sender::Sns { .. } | Sender::Slack { .. } if is_long => {
+            format!(
+                "`{action}` answers a direct invocation only: type `promote {action}` in a terminal"
+            )
+        }
         Sender::Sns { .. } => {
             format!(
                 "`{action}` works with a direct invocation or in Slack only: SNS carries no answer"

@@ -1,10 +1,11 @@
-//! Commands about all apps: `board`, `where`, and `status` and `reconcile` without an app.
+//! Commands about all apps: `board`, `where`, and `status` and `reconcile` without an app; and those
+//! about one or all.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::command::{not_null, read};
-use super::{Event, NotUnderstood};
+use super::{Event, NotUnderstood, examine};
 use crate::model::command::ImageRef;
 use crate::model::{AppName, Commit, Digest};
 use crate::text::brief;
@@ -15,6 +16,8 @@ pub(super) fn from_json(raw: &Value) -> Option<Result<Event, NotUnderstood>> {
     match raw.get("action")?.as_str()? {
         "board" => Some(board(raw)),
         "where" => Some(place(raw)),
+        "audit" => Some(examine::audit(raw)),
+        "check" => Some(examine::check(raw)),
         "reconcile" if !names_app => Some(due(raw)),
         "status" if !names_app => Some(statuses(raw)),
         _ => None,
@@ -29,6 +32,12 @@ pub fn from_words(text: &str) -> Option<Result<Event, NotUnderstood>> {
         ("board", []) => Some(Ok(Event::Board { by: None })),
         ("status", []) => Some(Ok(Event::Statuses)),
         ("reconcile", []) => Some(Ok(Event::Due { only_open_work: false })),
+        ("audit", [] | [_]) => Some(examine::named(rest, text, examine::audit_of)),
+        ("check", [] | [_]) => Some(examine::named(rest, text, examine::check_of)),
+        ("audit" | "check", _) => Some(Err(NotUnderstood::new(format!(
+            "`{}`: one app at most was expected",
+            brief(text)
+        )))),
         ("where", [image]) => Some(named(image)),
         ("where", _) => Some(Err(NotUnderstood::new(format!(
             "`{}`: `where` takes one commit or digest",

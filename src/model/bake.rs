@@ -110,8 +110,14 @@ impl Bake {
 }
 
 impl Alarm {
-    fn is_on(&self) -> bool {
+    /// Whether it is in ALARM.
+    pub fn is_on(&self) -> bool {
         self.state == "ALARM"
+    }
+
+    /// Whether a name or an ARN of a configuration means this alarm.
+    pub fn is_called(&self, text: &str) -> bool {
+        self.name == alarm_name(text)
     }
 
     /// The address of its page in the console.

@@ -54,8 +54,8 @@ pub enum Act {
     PlanRollback(Option<ImageRef>),
     /// Report what runs and what waits.
     Status,
-    /// Report past promotions.
-    History,
+    /// Report past promotions: the last ones, or those before the one with this number.
+    History(Option<u64>),
     /// Go back, for this reason if the person gave one.
     Rollback(RollbackTo, Option<String>),
     /// Cancel the update that is under way.
@@ -114,7 +114,7 @@ impl fmt::Display for Act {
                 why.as_ref().map_or(Ok(()), |why| write!(f, ", because {why}"))
             }
             Act::Status => f.write_str("status"),
-            Act::History => f.write_str("history"),
+            Act::History(_) => f.write_str("history"),
             Act::Cancel => f.write_str("cancel"),
             Act::Hold(reason) => write!(f, "hold {reason}"),
             Act::Resume => f.write_str("resume"),
@@ -254,9 +254,11 @@ impl Command {
             Act::Cancel | Act::Hold(_) | Act::Resume => true,
             Act::Ask => true,
             Act::Approve(_) | Act::Reject(_) | Act::AskAgain(_) => false,
-            Act::Plan(_) | Act::PlanRollback(_) | Act::Status | Act::History | Act::Reconcile => {
-                false
-            }
+            Act::Plan(_)
+            | Act::PlanRollback(_)
+            | Act::Status
+            | Act::History(_)
+            | Act::Reconcile => false,
         }
     }
 

@@ -63,6 +63,9 @@ pub const UNTOLD_WITH_NOTES: usize = 4;
 /// The most ECS services of one stack whose images are remembered.
 pub const SERVICES: usize = 60;
 
+/// The number of ended promotions that one page of the history has.
+pub const HISTORY: usize = 100;
+
 /// The most lines that people were told about the alarms of one bake.
 pub const TOLD_OF_ALARMS: usize = 20;
 

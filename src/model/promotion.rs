@@ -80,6 +80,9 @@ pub struct Promotion {
     /// The request whose approval it is based on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestId>,
+    /// The ARN of the change set that it goes out by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_set: Option<String>,
     /// The votes on the request when the promotion was decided.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub votes: Vec<Vote>,

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::model::answer::{Answer, Outcome};
 use crate::model::approval::ApprovalRequest;
 use crate::model::bake::Bake;
+use crate::model::checkup::Checkup;
 use crate::model::config::policy::Mode;
 use crate::model::ecs::known::KnownService;
 use crate::model::promotion::{Ended, Promotion};
@@ -58,9 +59,16 @@ pub enum Report {
     Plan(Box<PromotionPlan>),
     /// `board`.
     Board(BoardLink),
+    /// `audit`.
+    Audit(Audit),
+    /// `check` of one app.
+    Check(Checkup),
     /// `where`.
     #[serde(serialize_with = "to_the_second")]
     Where(Places),
+    /// `check` of all apps.
+    #[serde(rename = "check")]
+    Checks(Checkups),
     /// The schedule's report about all apps. It has no `action`.
     #[serde(untagged)]
     Looks(ManyLooks),
@@ -141,6 +149,9 @@ pub struct History {
     pub repository: Repository,
     /// What is under way, then what ended.
     pub promotions: Vec<HistoryEntry>,
+    /// Where older ones follow: the `after` of the next page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
 }
 
 /// A promotion and its outcome so far.
@@ -220,6 +231,30 @@ pub struct PromotionPlan {
     /// From what to what a rollback would go.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub way_back: Option<WayBack>,
+}
+
+/// The checks of several apps.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Checkups {
+    /// The checks, by app.
+    pub results: Vec<Checkup>,
+    /// Where more apps follow: the `after` of the next page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<AppName>,
+}
+
+/// A page of the audit.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Audit {
+    /// The start of the span.
+    pub from: Timestamp,
+    /// The end of the span.
+    pub to: Timestamp,
+    /// The records, by app.
+    pub records: Vec<Value>,
+    /// Where more follow: the `after` of the next page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// A link to the board.

@@ -20,6 +20,8 @@ pub struct Stack {
     pub updated_at: Option<Timestamp>,
     /// The stack this one is nested in.
     pub parent: Option<String>,
+    /// The service role that CloudFormation updates it with.
+    pub role: Option<String>,
     /// All parameters, in the order they came. NoEcho ones read `****`.
     pub parameters: Vec<Parameter>,
     /// Capabilities it was last updated with.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::answer::{Answer, Outcome};
 use crate::model::approval::{ApprovalRequest, Posted};
 use crate::model::bake::Bake;
+use crate::model::command::{Trace, Via};
 use crate::model::config::policy::Policy;
 use crate::model::ecs::known::KnownServices;
 use crate::model::known_change_set::KnownChangeSet;
@@ -217,6 +218,18 @@ pub struct CommandRecord {
     /// The words of the command. An older version did not write them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub what: Option<String>,
+    /// Who sent it. An older version did not write this and the next three.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The way that it came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Via>,
+    /// The Slack user id, where Slack's signature proves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Where it came from, if it came by a link or a page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace>,
     /// The promotion that it asked for.
     #[serde(default)]
     pub token: Option<Token>,
@@ -224,6 +237,14 @@ pub struct CommandRecord {
     /// whether it exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
+}
+
+impl CommandRecord {
+    /// Whether it led to a promotion, which then tells of it.
+    pub fn is_in_history(&self) -> bool {
+        let answer = self.answer.as_ref().map(|answer| answer.outcome);
+        self.token.is_some() || matches!(answer, Some(Outcome::Promoted | Outcome::Queued))
+    }
 }
 
 impl State {

@@ -1,6 +1,7 @@
 //! CloudFormation: the stack, its events, and the update of a promotion.
 
 mod operation;
+mod template;
 
 use aws_config::retry::RetryConfig;
 use aws_sdk_cloudformation::primitives::DateTime;
@@ -217,6 +218,7 @@ fn stack(stack: cfn::Stack) -> Stack {
         name: stack.stack_name.unwrap_or_default(),
         status: stack.stack_status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
         parent: stack.parent_id.filter(|id| !id.is_empty()),
+        role: stack.role_arn.filter(|arn| !arn.is_empty()),
         parameters: parameters.collect(),
         capabilities: stack
             .capabilities

@@ -1,6 +1,7 @@
 //! ECR: one image by its digest, and the calls that the files of this directory share.
 
 pub(super) mod candidates;
+mod lifecycle;
 mod mutability;
 mod replica;
 mod search;

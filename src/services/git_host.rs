@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::HttpConnector;
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use http_body_util::{BodyExt, Limited};
 use jiff::Timestamp;
@@ -92,17 +92,22 @@ impl Clients {
         let request = request(url, token).map_err(str::to_owned)?;
         let response =
             self.http.call(request).await.map_err(|_| "it cannot be reached".to_owned())?;
-        let status = response.status().as_u16();
-        if status != 200 {
-            return Err(format!("it answered {status}"));
-        }
-        let body = Limited::new(response.into_body(), MOST_BYTES).collect().await;
-        body.map(|body| body.to_bytes().to_vec())
-            .map_err(|_| "its answer broke off or is too large".to_owned())
+        body(response).await
     }
 }
 
-fn request(url: &str, token: &SecretString) -> Result<HttpRequest, &'static str> {
+/// Reads the body of a good answer.
+pub(super) async fn body(response: HttpResponse) -> Result<Vec<u8>, String> {
+    let status = response.status().as_u16();
+    if status != 200 {
+        return Err(format!("it answered {status}"));
+    }
+    let body = Limited::new(response.into_body(), MOST_BYTES).collect().await;
+    body.map(|body| body.to_bytes().to_vec())
+        .map_err(|_| "its answer broke off or is too large".to_owned())
+}
+
+pub(super) fn request(url: &str, token: &SecretString) -> Result<HttpRequest, &'static str> {
     let mut request = HttpRequest::new(SdkBody::empty());
     request.set_uri(url).map_err(|_| "its address is not valid")?;
     let authorization = format!("Bearer {}", token.expose_secret());
@@ -118,7 +123,7 @@ fn request(url: &str, token: &SecretString) -> Result<HttpRequest, &'static str>
 }
 
 /// The `owner/name` of an app's repository, if it is at github.com or where the API is.
-fn repository(app: &App, api: &str) -> Option<String> {
+pub(super) fn repository(app: &App, api: &str) -> Option<String> {
     let address = Address::parse(app.config.repository_url.as_deref()?)?;
     let is_public = address.is_https() && address.host() == "github.com";
     let is_beside_the_api = Address::parse(api).is_some_and(|api| address.is_on_host_of(&api));

@@ -1,6 +1,6 @@
 //! The implementation of the ports with the services.
 
-mod around;
+pub(super) mod around;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ use super::site::Site;
 use crate::error::Error;
 use crate::link::PublicUrl;
 use crate::model::approval::RequestIndex;
+use crate::model::audit::PastPage;
+use crate::model::checkup::Facts;
 use crate::model::config::stage::After;
 use crate::model::config::{App, CommitSource, ConfigError};
 use crate::model::identity::SourceIdentity;
@@ -131,7 +133,9 @@ impl World for Clients {
             Question::Notes(..) | Question::Alarms(_) => {
                 self.read_around(app, question, seen).await;
             }
-            Question::History => seen.history = Some(self.history(&app.name).await?),
+            Question::History(before) => {
+                seen.history = Some(self.history(&app.name, *before).await?);
+            }
             Question::Earlier(after) => {
                 seen.note_earlier(after, self.earlier(app, after).await?);
             }
@@ -232,6 +236,14 @@ impl Apps for Clients {
         let apps = tokio::time::timeout(SUGGESTION, self.known_apps()).await;
         let apps = apps.map(Result::unwrap_or_default).unwrap_or_default();
         apps.into_iter().map(|(name, app)| (name, app.ok().map(|app| app.repository))).collect()
+    }
+
+    async fn facts(&self, app: &App) -> Facts {
+        Box::pin(self.read_facts(app)).await
+    }
+
+    async fn past(&self, app: &AppName, after: Option<&str>) -> Result<PastPage, Error> {
+        self.read_past(app, after).await
     }
 
     async fn state(&self, app: &AppName) -> Result<Option<State>, Error> {
@@ -367,7 +379,11 @@ impl Clients {
 
 impl Clients {
     /// Reads the app before this one. The inner `Err` says why there can be no such app.
-    async fn earlier(&self, app: &App, after: &After) -> Result<Result<Earlier, String>, Error> {
+    pub(super) async fn earlier(
+        &self,
+        app: &App,
+        after: &After,
+    ) -> Result<Result<Earlier, String>, Error> {
         let (app, all) = (app.clone(), self.known_apps().await?);
         let find = |name: &AppName| {
             let it = all.iter().find(|(its, _)| its == name);

@@ -28,6 +28,8 @@ const DEFAULT_WAIT: Duration = Duration::from_secs(1);
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 /// The largest answer, in bytes. An answer repeats the message, which has at most some 100 KB.
 const MOST_BYTES: usize = 1024 * 1024;
+/// The header with the scopes of the token.
+const SCOPES: &str = "x-oauth-scopes";
 /// The longest error code, in characters. Slack's codes are words such as `channel_not_found`.
 const LONGEST_ERROR: usize = 100;
 
@@ -64,6 +66,12 @@ pub enum Failure {
     NotSent(&'static str),
 }
 
+/// An answer of Slack.
+struct Answer {
+    body: Vec<u8>,
+    scopes: Option<String>,
+}
+
 /// When to try again.
 enum Again {
     No,
@@ -93,11 +101,24 @@ impl Api {
         body: &Value,
         within: Duration,
     ) -> Result<Value, Failure> {
+        self.call_with_scopes(method, token, body, within).await.map(|(answer, _)| answer)
+    }
+
+    /// Calls a method as the bot, and returns Slack's answer with the scopes of the token, where
+    /// Slack lists them.
+    pub async fn call_with_scopes(
+        &self,
+        method: &str,
+        token: &SecretString,
+        body: &Value,
+        within: Duration,
+    ) -> Result<(Value, Option<String>), Failure> {
         let url = format!("{}{method}", self.base);
-        let answer = self.post(method, &url, Some(token), body, within).await?;
+        let Answer { body: answer, scopes } =
+            self.post(method, &url, Some(token), body, within).await?;
         let answer: Value = serde_json::from_slice(&answer).map_err(|_| Failure::Unreadable)?;
         refusal(&answer).map_or_else(
-            || if answer["ok"] == true { Ok(answer) } else { Err(Failure::Unreadable) },
+            || if answer["ok"] == true { Ok((answer, scopes)) } else { Err(Failure::Unreadable) },
             Err,
         )
     }
@@ -114,7 +135,7 @@ impl Api {
         }
         let answer = self.post("response_url", response_url, None, body, within).await?;
         // The answer is JSON or the word `ok`.
-        serde_json::from_slice(&answer).ok().as_ref().and_then(refusal).map_or(Ok(()), Err)
+        serde_json::from_slice(&answer.body).ok().as_ref().and_then(refusal).map_or(Ok(()), Err)
     }
 
     /// Posts until a try succeeds, another try cannot help, or the time is up. `what` names the
@@ -126,7 +147,7 @@ impl Api {
         token: Option<&SecretString>,
         body: &Value,
         within: Duration,
-    ) -> Result<Vec<u8>, Failure> {
+    ) -> Result<Answer, Failure> {
         let (started, body) = (Instant::now(), body.to_string());
         let mut tries = 0;
         loop {
@@ -162,7 +183,7 @@ impl Api {
         url: &str,
         token: Option<&SecretString>,
         body: &str,
-    ) -> Result<Vec<u8>, (Failure, Again)> {
+    ) -> Result<Answer, (Failure, Again)> {
         let request = request(url, token, body).map_err(|failure| (failure, Again::No))?;
         let response =
             self.http.call(request).await.map_err(|_| (Failure::Unreachable, Again::BackOff))?;
@@ -180,8 +201,9 @@ impl Api {
             500.. => return Err((Failure::Answered(status), Again::BackOff)),
             _ => return Err((Failure::Answered(status), Again::No)),
         }
+        let scopes = response.headers().get(SCOPES).map(str::to_owned);
         match Limited::new(response.into_body(), MOST_BYTES).collect().await {
-            Ok(body) => Ok(body.to_bytes().to_vec()),
+            Ok(body) => Ok(Answer { body: body.to_bytes().to_vec(), scopes }),
             // The answer broke off or is too large. A too large one comes again, three times at
             // most.
             Err(_) => Err((Failure::Unreadable, Again::BackOff)),

@@ -35,6 +35,9 @@ pub fn words(reply: &Reply) -> String {
         Reply::Report(Report::Plan(plan)) => of_plan(plan),
         Reply::Report(Report::Board(link)) => of_board(link),
         Reply::Report(Report::Where(places)) => of_places(places),
+        Reply::Report(Report::Audit(_) | Report::Check(_) | Report::Checks(_)) => {
+            TOO_LONG.to_owned()
+        }
         Reply::Report(Report::Looks(looks)) => {
             looks.results.iter().map(words).collect::<Vec<_>>().join("\n")
         }
@@ -51,10 +54,12 @@ pub fn words_for_outsiders(reply: &Reply) -> String {
             format!("{}. Only people who may command the app can see why.", would_answer(plan))
         }
         Reply::Report(Report::Board(_) | Report::Looks(_) | Report::Where(_))
+        | Reply::Report(Report::Audit(_) | Report::Check(_) | Report::Checks(_))
         | Reply::Answer(_) => NOT_SHOWN.to_owned(),
     }
 }
 
+const TOO_LONG: &str = "That is too long for Slack: type it in a terminal.";
 const NOT_SHOWN: &str = "Only people who may command the app can see that.";
 const UNKNOWN: &str = "unknown";
 

@@ -18,6 +18,7 @@ use crate::model::promotion::Ended;
 use crate::model::stack::{EventsWanted, Stack, StackEvents};
 use crate::model::stage::{Earlier, Stage};
 use crate::model::state::{CommandRecord, State};
+use crate::model::unread::Unread;
 use crate::model::{Commit, Digest, Tag, Token};
 
 /// The image and the command that a look is about.
@@ -46,7 +47,7 @@ impl Subject {
             }
             Act::Approve(Choice::Request(_)) | Act::Reject(Choice::Request(_)) => (None, true),
             Act::Cancel | Act::Hold(_) | Act::Resume | Act::Ask | Act::AskAgain(_) => (None, true),
-            Act::Status | Act::History | Act::Reconcile => (None, false),
+            Act::Status | Act::History(_) | Act::Reconcile => (None, false),
         };
         let digest = match image {
             Some(ImageRef::Digest(digest)) => Some(digest.clone()),
@@ -201,15 +202,6 @@ impl Snapshot {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Version(pub Option<String>);
 
-/// A read that failed. The look goes on without it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unread {
-    /// The error: it names the action and the cause.
-    pub words: String,
-    /// Whether the role of the call may not make it.
-    pub is_denied: bool,
-}
-
 /// Answers to earlier rounds of the same invocation.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Learned {
@@ -262,8 +254,8 @@ pub enum Question {
     ChangeSet(String),
     /// The image that this tag is on in the registry that the stack pulls from.
     Replica(Tag),
-    /// The promotions that ended.
-    History,
+    /// The promotions that ended: the last ones, or those before the one with this number.
+    History(Option<u64>),
     /// The app before this one, in its present state: always read after this app's own state.
     Earlier(After),
     /// The stack's services that run the app's images.

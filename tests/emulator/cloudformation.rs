@@ -4,6 +4,7 @@
 
 mod changes;
 mod form;
+mod template;
 mod updates;
 
 use std::fmt::Write;
@@ -18,6 +19,7 @@ pub(crate) use self::changes::Change;
 use self::changes::ChangeSet;
 use self::form::field;
 pub(crate) use self::form::violations;
+pub(crate) use self::template::Template;
 use self::updates::{cancel, update};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +65,9 @@ pub(crate) struct Stack {
     pub(crate) capabilities: Vec<String>,
     pub(crate) tags: Vec<(String, String)>,
     pub(crate) parent: Option<String>,
+    /// Its service role.
+    pub(crate) role: Option<String>,
+    pub(crate) template: Template,
     /// `ClientRequestToken`s of the accepted updates, in order.
     pub(crate) updates: Vec<String>,
     pub(crate) repeated_token: RepeatedToken,
@@ -115,6 +120,8 @@ impl Stack {
                 ("cost-centre".to_owned(), "4711".to_owned()),
             ],
             parent: None,
+            role: None,
+            template: Template::default(),
             updates: vec![],
             repeated_token: RepeatedToken::Accepted,
             refusal: None,
@@ -279,6 +286,8 @@ impl CloudFormation {
         };
         match action {
             "DescribeStacks" => self.describe(&self.stacks[index]),
+            "GetTemplateSummary" => done(Ok(template::summary(stack))),
+            "GetTemplate" => done(Ok(template::text(stack))),
             "DescribeStackEvents" => self.describe_events(&self.stacks[index], form),
             "ListStackResources" => list_resources(&self.stacks[index], form),
             "UpdateStack" => {
@@ -316,6 +325,8 @@ impl CloudFormation {
             let arn = self.arn(parent);
             format!("<ParentId>{arn}</ParentId><RootId>{arn}</RootId>")
         });
+        let role =
+            stack.role.as_ref().map_or(String::new(), |arn| format!("<RoleARN>{arn}</RoleARN>"));
         let (id, name, status) = (self.arn(&stack.name), &stack.name, &stack.status);
         let updated = stack.updated_at.map_or(String::new(), |event| {
             format!("<LastUpdatedTime>{}</LastUpdatedTime>", time_of(event))
@@ -324,7 +335,7 @@ impl CloudFormation {
             "DescribeStacks",
             &format!(
                 "<Stacks><member><StackId>{id}</StackId><StackName>{name}</StackName><StackStatus>{status}</StackStatus>\
-                 <CreationTime>2026-01-05T08:00:00.000Z</CreationTime>{updated}<DisableRollback>false</DisableRollback>{parent}\
+                 <CreationTime>2026-01-05T08:00:00.000Z</CreationTime>{updated}<DisableRollback>false</DisableRollback>{parent}{role}\
                  <Parameters>{parameters}</Parameters><Tags>{tags}</Tags><Capabilities>{capabilities}</Capabilities>\
                  <NotificationARNs/><EnableTerminationProtection>false</EnableTerminationProtection></member></Stacks>",
             ),

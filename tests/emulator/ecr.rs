@@ -17,11 +17,12 @@ use super::image::{DOCKER_MANIFEST, Image, OCI_INDEX, OCI_MANIFEST, sha256};
 pub(crate) const LAYER_SIGNATURE: &str = "6e5f1d0cafe-layer-signature-2a7b";
 
 /// The calls of the function: everything else is no business of it.
-const ACTIONS: [&str; 6] = [
+const ACTIONS: [&str; 7] = [
     "BatchGetImage",
     "DescribeImages",
     "DescribeRepositories",
     "GetDownloadUrlForLayer",
+    "GetLifecyclePolicy",
     "ListImages",
     "PutImage",
 ];
@@ -61,6 +62,12 @@ impl Registry {
                 json!([{ "filterType": "WILDCARD", "filter": filter }]);
         }
         self.emulator.must("ecr:CreateRepository", &body).await;
+    }
+
+    pub(crate) async fn set_lifecycle(&self, repository: &str, policy: &Value) {
+        let text = policy.to_string();
+        let body = json!({ "repositoryName": repository, "lifecyclePolicyText": text });
+        self.emulator.must("ecr:PutLifecyclePolicy", &body).await;
     }
 
     pub(crate) async fn delete(&self, repository: &str) {

@@ -86,6 +86,8 @@ struct State {
     installation: Mutex<Value>,
     asked: AtomicUsize,
     messages: Mutex<Vec<Message>>,
+    /// The channels that the bot is a member of.
+    member_of: Mutex<Vec<String>>,
     mood: Mutex<Mood>,
     violations: Mutex<Vec<String>>,
 }
@@ -100,6 +102,7 @@ impl FakeSlack {
             })),
             asked: AtomicUsize::new(0),
             messages: Mutex::default(),
+            member_of: Mutex::new(vec![CHANNEL.to_owned()]),
             mood: Mutex::new(Mood::Well),
             violations: Mutex::default(),
         });
@@ -126,6 +129,11 @@ impl FakeSlack {
     pub(crate) fn is_installed_in(&self, team: &str, organisation: Option<&str>) {
         *lock(&self.state.installation) =
             json!({ "ok": true, "team_id": team, "enterprise_id": organisation });
+    }
+
+    /// Somebody removed the bot from all channels.
+    pub(crate) fn remove_bot(&self) {
+        lock(&self.state.member_of).clear();
     }
 
     /// How often it was asked where the app is installed.
@@ -228,6 +236,12 @@ impl State {
                     None => json!({ "ok": false, "error": "message_not_found" }),
                 }
             }
+            "conversations.info" => match lock(&self.member_of).contains(&text(&body["channel"])) {
+                true => json!({
+                    "ok": true, "channel": { "id": body["channel"], "is_member": true },
+                }),
+                false => json!({ "ok": false, "error": "channel_not_found" }),
+            },
             "response_url" => json!({ "ok": true }),
             _ => json!({ "ok": false, "error": "unknown_method" }),
         }
@@ -259,7 +273,7 @@ fn violations(method: &str, request: &Request, body: &Value) -> Vec<String> {
     {
         wrong.push(format!("{method} is no JSON by POST"));
     }
-    if method == "auth.test" {
+    if matches!(method, "auth.test" | "conversations.info") {
         return wrong;
     }
     check_text(&body["text"], 40_000, &mut wrong);

@@ -48,7 +48,7 @@ pub(crate) struct World {
     pub(crate) cloud: Arc<Cloud>,
     pub(crate) logs: Logs,
     pub(crate) slack: FakeSlack,
-    emulator: Emulator,
+    pub(super) emulator: Emulator,
     topic: String,
     sandbox: tokio::sync::Mutex<Option<Arc<Sandbox>>>,
     numbers: AtomicU64,
@@ -132,40 +132,6 @@ impl World {
             }),
         )
         .await;
-    }
-
-    /// As if people had been asked four days before: the process has no clock but the machine's.
-    pub(crate) async fn age_request(&self) {
-        let then = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24);
-        self.set_time("request", "expires_at", then).await;
-    }
-
-    /// Gives a member of the state's member another time.
-    pub(crate) async fn set_time(&self, of: &str, member: &str, then: jiff::Timestamp) {
-        let update = json!({
-            "TableName": "state",
-            "Key": { "app": { "S": "web" }, "item": { "S": "state" } },
-            "UpdateExpression": "SET #of.#member = :then",
-            "ExpressionAttributeNames": { "#of": of, "#member": member },
-            "ExpressionAttributeValues": { ":then": { "S": then.to_string() } },
-        });
-        self.emulator.must("dynamodb:UpdateItem", &update).await;
-    }
-
-    /// As if the time of every board's session were over and its item deleted.
-    pub(crate) async fn forget_sessions(&self) {
-        let items = self.emulator.must("dynamodb:Scan", &json!({ "TableName": "state" })).await;
-        for item in items["Items"]
-            .as_array()
-            .expect("items")
-            .iter()
-            .filter(|item| item["item"]["S"] == "session")
-        {
-            let key = json!({ "app": item["app"], "item": item["item"] });
-            self.emulator
-                .must("dynamodb:DeleteItem", &json!({ "TableName": "state", "Key": key }))
-                .await;
-        }
     }
 
     pub(crate) async fn delete_parameter(&self, name: &str) {

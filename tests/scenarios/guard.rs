@@ -25,6 +25,8 @@ fn a_guard_that_holds_is_one_update() {
         "deployed"
     );
     promoted_once(&world, &digest);
+    // The audit names the change set that went out.
+    assert!(world.get().history[&0].promotion.change_set.is_some());
     assert!(world.get().change_sets.is_empty());
     assert!(
         !world.get().calls.contains(&"UpdateStack".to_owned()),

@@ -7,14 +7,14 @@ use ecr_promoter::model::bake::Alarm;
 use ecr_promoter::model::config::App;
 use ecr_promoter::model::ecs::Service;
 use ecr_promoter::model::image::{BuildLabels, Image, Tags};
+use ecr_promoter::model::limits::HISTORY;
 use ecr_promoter::model::stage::{Earlier, check_chain};
+use ecr_promoter::model::unread::Unread;
 use ecr_promoter::model::{AppName, Commit, Tag};
 use ecr_promoter::world::Apps;
 use ecr_promoter::world::Web;
 use ecr_promoter::world::World;
-use ecr_promoter::world::snapshot::{
-    Matches, Question, Snapshot, Subject, TagsWanted, Unread, Version,
-};
+use ecr_promoter::world::snapshot::{Matches, Question, Snapshot, Subject, TagsWanted, Version};
 
 use super::payloads::tag;
 use super::sandbox::Sandbox;
@@ -146,9 +146,12 @@ impl Sandbox {
                 seen.notes.insert((base.clone(), head.clone()), notes);
             }
             Question::Alarms(names) => seen.alarms = Some(self.alarms(names).await),
-            Question::History => {
-                seen.history =
-                    Some(self.call("Query", |w| w.history.values().rev().cloned().collect()).await?)
+            Question::History(before) => {
+                let page = self.call("Query", |w| {
+                    let older = w.history.range(..before.unwrap_or(u64::MAX)).rev();
+                    older.take(HISTORY).map(|(_, ended)| ended.clone()).collect()
+                });
+                seen.history = Some(page.await?);
             }
             Question::Replica(tag) => {
                 let found = self.call("BatchGetImage replica", |w| w.replica.get(tag).cloned());

@@ -15,12 +15,17 @@ use ecr_promoter::event::Invocation;
 use ecr_promoter::handle::handle;
 use ecr_promoter::link::PublicUrl;
 use ecr_promoter::model::approval::RequestIndex;
+use ecr_promoter::model::audit::{Past, PastPage};
+use ecr_promoter::model::checkup::{Facts, LinkFacts};
 use ecr_promoter::model::config::{App, ConfigError};
 use ecr_promoter::model::identity::SourceIdentity;
+use ecr_promoter::model::image::TagMutability;
 use ecr_promoter::model::known_apps::{KnownApps, Unfinished};
+use ecr_promoter::model::place::Place;
 use ecr_promoter::model::session::Session;
 use ecr_promoter::model::stack::{EventsWanted, Stack, StackEvents};
 use ecr_promoter::model::state::State;
+use ecr_promoter::model::unread::Unread;
 use ecr_promoter::model::{AppName, Repository, RequestId, SessionId};
 use ecr_promoter::settings::Secret;
 use ecr_promoter::slack::team::Installation;
@@ -276,6 +281,50 @@ impl Apps for Sandbox {
             std::future::pending().await
         }
         Ok(self.all_configured())
+    }
+
+    async fn facts(&self, app: &App) -> Facts {
+        let nothing = || Unread { words: "not in memory".to_owned(), is_denied: false };
+        let stack = self.call("DescribeStacks", |w| w.stack()).await;
+        Facts {
+            home: Place::default(),
+            stack: stack.map(Some).map_err(|_| nothing()),
+            template: None,
+            repository: Ok(Some(TagMutability::default())),
+            newest: app.candidate_tag().map(|_| Err(nothing())),
+            lifecycle: Ok(None),
+            earlier: None,
+            services: None,
+            alarms: None,
+            replica: None,
+            has_topic: true,
+            slack: None,
+            links: LinkFacts { key: Ok(false), address: Ok(false) },
+            git: None,
+        }
+    }
+
+    /// A few records a page, in the order of their keys.
+    async fn past(&self, app: &AppName, after: Option<&str>) -> Result<PastPage, Error> {
+        const PAGE: usize = 3;
+        let read = |w: &mut Inner| {
+            let own = w.turned_to() == *app;
+            let commands = w.commands.iter().filter(|_| own).map(|(id, record)| {
+                (format!("command#{id}"), Past::Command(Box::new(record.clone())))
+            });
+            let history = w.history.iter().filter(|_| own).map(|(number, ended)| {
+                (format!("history#{number:010}"), Past::Promotion(Box::new(ended.clone())))
+            });
+            let all: BTreeMap<String, Past> = commands.chain(history).collect();
+            let left: Vec<(String, Past)> = all
+                .into_iter()
+                .filter(|(key, _)| after.is_none_or(|after| key.as_str() > after))
+                .collect();
+            let next = left.get(PAGE - 1).filter(|_| left.len() > PAGE).map(|(key, _)| key.clone());
+            let records = left.into_iter().take(PAGE).map(|(_, past)| past).collect();
+            PastPage { records, next }
+        };
+        self.call("Query", read).await
     }
 
     async fn apps_of(

@@ -237,6 +237,7 @@ impl Inner {
             status: self.status.clone(),
             updated_at: None,
             parent: None,
+            role: None,
             parameters: self
                 .parameters
                 .iter()

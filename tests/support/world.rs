@@ -18,10 +18,10 @@ use ecr_promoter::model::promotion::Ended;
 use ecr_promoter::model::session::Session;
 use ecr_promoter::model::stack::StackEvent;
 use ecr_promoter::model::state::{CommandRecord, State};
+use ecr_promoter::model::unread::Unread;
 use ecr_promoter::model::{AppName, Digest, RequestId, SessionId, Tag};
 use ecr_promoter::slack::team::Installation;
 use ecr_promoter::world::NotUpdated;
-use ecr_promoter::world::snapshot::Unread;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 

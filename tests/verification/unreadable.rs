@@ -2,7 +2,7 @@
 
 use ecr_promoter::error::Error;
 use ecr_promoter::model::answer::Outcome;
-use ecr_promoter::world::snapshot::Unread;
+use ecr_promoter::model::unread::Unread;
 use serde_json::Value;
 
 use super::steps::{deploy, ecs_finishes, minutes_pass, only_notice, says, told_since, world};

@@ -1,7 +1,7 @@
 //! Alarms of a bake that cannot be watched: none of these rolls anything back.
 
 use ecr_promoter::model::answer::Outcome;
-use ecr_promoter::world::snapshot::Unread;
+use ecr_promoter::model::unread::Unread;
 use serde_json::json;
 
 use super::steps::{baking, deploy, minutes_pass, only_notice, reaches_ecs, told_since};

@@ -146,6 +146,10 @@ fn a_known_command_answers_what_it_answered_whatever_is_so_now() {
         id: "1".to_owned(),
         at: seen().at,
         what: None,
+        by: Some("alice".to_owned()),
+        via: Some(Via::Direct),
+        user: None,
+        trace: None,
         token: given.token.clone(),
         answer: Some(given.clone()),
     };

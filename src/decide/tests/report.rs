@@ -159,7 +159,7 @@ fn a_history_lists_what_is_under_way_then_what_ended() {
         reason: "CloudFormation finished the update".to_owned(),
         ended_at: "2026-03-17T09:41:00.5Z".parse().expect("a time"),
     }]);
-    assert_eq!(json_of(&asking(), Act::History, &seen), parsed(HISTORY));
+    assert_eq!(json_of(&asking(), Act::History(None), &seen), parsed(HISTORY));
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn may(
         Act::Approve(_) => image == 'b' && one_is_enough && (is_slack || !identities_count),
         Act::Rollback(..) => image == 'c' || !identities_count,
         Act::Plan(_) | Act::PlanRollback(_) => false,
-        Act::Status | Act::History | Act::Reconcile => false,
+        Act::Status | Act::History(_) | Act::Reconcile => false,
         Act::Cancel | Act::Hold(_) | Act::Resume => false,
         Act::Reject(_) | Act::Ask | Act::AskAgain(_) => false,
     }

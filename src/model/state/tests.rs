@@ -143,6 +143,7 @@ fn promotion(text: &str, many: usize) -> Promotion {
         cancelled_by: Some(text.to_owned()),
         request: Some(samples::request().id),
         votes: votes(text, many),
+        change_set: Some("a".repeat(300)),
         deletes_change_sets: vec![text.to_owned(); many],
     }
 }

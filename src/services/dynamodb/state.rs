@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure,
 };
 use futures_util::future::try_join_all;
 
-use super::{if_unchanged, read, unreadable};
+use super::{Item, if_unchanged, read, unreadable};
 use crate::error::Error;
 use crate::model::AppName;
+use crate::model::audit::{PREFIXES, Past, PastPage};
+use crate::model::limits::HISTORY;
 use crate::model::promotion::Ended;
 use crate::model::stage::Earlier;
 use crate::model::state::{CommandRecord, State};
@@ -21,15 +24,16 @@ use crate::world::snapshot::Version;
 use crate::world::{Applied, World};
 
 const STATE: &str = "state";
-/// The number of ended promotions that are read.
-const HISTORY: usize = 100;
+/// The number of records that one page of the audit reads.
+const PAST_PAGE: i32 = 100;
 /// The most items that one `BatchGetItem` may ask for.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
 const BATCH: usize = 100;
 /// The most calls for one batch, if answers leave items out.
 const BATCH_ROUNDS: u32 = 6;
-/// The number of days for which a command's id is kept. SNS retries a delivery for at most 23 days.
-const COMMAND_DAYS: i64 = 30;
+/// The number of days for which a command is kept: SNS retries a delivery for at most 23 days, and
+/// the audit of a year has holds, rejections and refusals.
+const COMMAND_DAYS: i64 = 400;
 
 impl Clients {
     /// Reads an app's state and its version.
@@ -105,23 +109,14 @@ impl Clients {
     ) -> Result<Earlier, Error> {
         let resource = || self.resource(app.as_str(), "history#");
         let query = self
-            .dynamodb
-            .query()
-            .table_name(&self.settings.state_table)
-            .key_condition_expression("app = :app AND #item BETWEEN :history AND :state")
-            .expression_attribute_names("#item", "item")
-            .expression_attribute_values(":app", AttributeValue::S(app.to_string()))
-            .expression_attribute_values(":history", AttributeValue::S("history#".to_owned()))
-            .expression_attribute_values(":state", AttributeValue::S(STATE.to_owned()))
+            .records_between(app, "history#", STATE)
             .scan_index_forward(false)
-            .consistent_read(true)
             .limit(1 + HISTORY as i32);
         let answer = self.patiently("dynamodb:Query", || query.clone().send()).await;
         let answer = answer.map_err(|error| failed("dynamodb:Query", resource(), &error))?;
         let mut earlier = Earlier { state: None, history: Vec::new() };
         for item in answer.items.unwrap_or_default() {
-            let key = item.get("item").and_then(|key| key.as_s().ok()).cloned();
-            match key.as_deref() {
+            match item_key(&item) {
                 Some(STATE) => earlier.state = Some(read(app.as_str(), STATE, item)?),
                 Some(key) if key.starts_with("history#") => {
                     earlier.history.push(read(app.as_str(), "history#", item)?);
@@ -132,18 +127,22 @@ impl Clients {
         Ok(earlier)
     }
 
-    /// Reads the last promotions that ended, newest first.
-    pub(in super::super) async fn history(&self, app: &AppName) -> Result<Vec<Ended>, Error> {
+    /// Reads the last promotions that ended, or those before the one with this number, newest
+    /// first.
+    pub(in super::super) async fn history(
+        &self,
+        app: &AppName,
+        before: Option<u64>,
+    ) -> Result<Vec<Ended>, Error> {
+        let end = match before.map(|number| number.checked_sub(1)) {
+            // `}` comes after every digit.
+            None => "history#}".to_owned(),
+            Some(Some(newest)) => history_key(newest),
+            Some(None) => return Ok(Vec::new()),
+        };
         let mut pages = self
-            .dynamodb
-            .query()
-            .table_name(&self.settings.state_table)
-            .key_condition_expression("app = :app AND begins_with(#item, :history)")
-            .expression_attribute_names("#item", "item")
-            .expression_attribute_values(":app", AttributeValue::S(app.to_string()))
-            .expression_attribute_values(":history", AttributeValue::S("history#".to_owned()))
+            .records_between(app, "history#", &end)
             .scan_index_forward(false)
-            .consistent_read(true)
             .limit(HISTORY as i32)
             .into_paginator()
             .items()
@@ -158,6 +157,55 @@ impl Clients {
             ended.push(read(app.as_str(), "history#", item)?);
         }
         Ok(ended)
+    }
+
+    /// Reads a page of commands and promotions that ended, in the order of their keys, after this
+    /// key.
+    pub(in super::super) async fn read_past(
+        &self,
+        app: &AppName,
+        after: Option<&str>,
+    ) -> Result<PastPage, Error> {
+        let resource = || self.resource(app.as_str(), "history#");
+        let start = after.map(|item| {
+            let key = [("app", app.as_str()), ("item", item)];
+            key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))).into()
+        });
+        let query = self
+            .records_between(app, PREFIXES[0], "history#}")
+            .set_exclusive_start_key(start)
+            .limit(PAST_PAGE);
+        let page = self.patiently("dynamodb:Query", || query.clone().send()).await;
+        let page = page.map_err(|error| failed("dynamodb:Query", resource(), &error))?;
+        let mut past = PastPage {
+            records: Vec::new(),
+            next: page.last_evaluated_key.as_ref().and_then(item_key).map(str::to_owned),
+        };
+        for item in page.items.unwrap_or_default() {
+            match item_key(&item) {
+                Some(key) if key.starts_with("command#") => {
+                    past.records.push(Past::Command(read(app.as_str(), "command#", item)?));
+                }
+                Some(key) if key.starts_with("history#") => {
+                    past.records.push(Past::Promotion(read(app.as_str(), "history#", item)?));
+                }
+                Some(_) | None => {}
+            }
+        }
+        Ok(past)
+    }
+
+    /// A query for an app's items between two keys, both included.
+    fn records_between(&self, app: &AppName, first: &str, last: &str) -> QueryFluentBuilder {
+        self.dynamodb
+            .query()
+            .table_name(&self.settings.state_table)
+            .key_condition_expression("app = :app AND #item BETWEEN :first AND :last")
+            .expression_attribute_names("#item", "item")
+            .expression_attribute_values(":app", AttributeValue::S(app.to_string()))
+            .expression_attribute_values(":first", AttributeValue::S(first.to_owned()))
+            .expression_attribute_values(":last", AttributeValue::S(last.to_owned()))
+            .consistent_read(true)
     }
 
     /// Writes all records or none: the state must be as it was read, and the command must not have
@@ -177,12 +225,7 @@ impl Clients {
             puts.push(self.put_asked(app, request, &nonce)?);
         }
         for ended in &records.history {
-            puts.push(self.put(
-                app.as_str(),
-                &format!("history#{:010}", ended.number),
-                ended,
-                &nonce,
-            )?);
+            puts.push(self.put(app.as_str(), &history_key(ended.number), ended, &nonce)?);
         }
         if let Some(command) = &records.command {
             let put = self.put_command(app, command, &nonce)?;
@@ -226,6 +269,14 @@ impl Clients {
         let put = self.put(app.as_str(), &command_key(&command.id), command, nonce)?;
         Ok(put.item("expires_at", AttributeValue::N(expires_at.to_string())))
     }
+}
+
+fn history_key(number: u64) -> String {
+    format!("history#{number:010}")
+}
+
+fn item_key(item: &Item) -> Option<&str> {
+    item.get("item")?.as_s().ok().map(String::as_str)
 }
 
 fn command_key(id: &str) -> String {

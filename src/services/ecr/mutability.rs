@@ -51,7 +51,7 @@ impl Clients {
     }
 }
 
-fn tag_mutability(repository: &ecr::Repository) -> TagMutability {
+pub(super) fn tag_mutability(repository: &ecr::Repository) -> TagMutability {
     let is_immutable = match &repository.image_tag_mutability {
         Some(ImageTagMutability::Immutable | ImageTagMutability::ImmutableWithExclusion) => true,
         // A value that this version does not know counts as mutable, which is always safe.

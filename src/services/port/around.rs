@@ -7,11 +7,12 @@ use crate::model::Digest;
 use crate::model::config::App;
 use crate::model::image::BuildLabels;
 use crate::model::stack::{EventsWanted, Stack, StackEvents};
+use crate::model::unread::Unread;
 use crate::services::clients::Clients;
 use crate::services::site::Site;
 use crate::world::Applied;
 use crate::world::action::Action;
-use crate::world::snapshot::{Question, Snapshot, Unread};
+use crate::world::snapshot::{Question, Snapshot};
 
 impl Site<'_> {
     /// Carries out what concerns the stack.
@@ -133,7 +134,7 @@ impl Clients {
             | Question::Configuration
             | Question::Matches(_)
             | Question::ChangeSet(_)
-            | Question::History
+            | Question::History(_)
             | Question::Replica(_)
             | Question::Earlier(_) => {}
         }
@@ -141,6 +142,6 @@ impl Clients {
 }
 
 /// A read that failed and does not end the look.
-fn unread(error: Error) -> Unread {
+pub(in crate::services) fn unread(error: Error) -> Unread {
     Unread { is_denied: matches!(error, Error::Denied { .. }), words: error.to_string() }
 }

@@ -155,7 +155,8 @@ fn a_history_and_a_plan_are_lists() {
         ended_at: "2026-03-17T09:45:00Z".parse().expect("a time"),
     };
     let (app, repository) = ("web".parse().expect("a name"), "web".parse().expect("a name"));
-    let history = History { app, repository, promotions: vec![HistoryEntry::ended(ended)] };
+    let history =
+        History { app, repository, promotions: vec![HistoryEntry::ended(ended)], next: None };
     assert_eq!(
         words(&Reply::Report(Report::History(history))),
         "web: the last promotions, newest first\n• production_9fceb02 deployed by alice, \
@@ -224,6 +225,7 @@ fn a_rollback_is_called_a_rollback() {
         app: "web".parse().expect("a name"),
         repository: "web".parse().expect("a name"),
         promotions: vec![HistoryEntry::open(own.clone()), HistoryEntry::ended(ended)],
+        next: None,
     };
     let answer = Answer {
         outcome: Outcome::Promoted,

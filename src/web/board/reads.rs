@@ -89,7 +89,7 @@ pub(super) async fn find<W: Web>(
 pub(super) async fn observe<W: Web>(world: &W, app: &App) -> Result<Snapshot, Error> {
     let mut seen = world.observe(app, &Subject::default()).await?;
     seen.state = of_this_stack(app, seen.state);
-    world.read(app, &Question::History, &mut seen).await?;
+    world.read(app, &Question::History(None), &mut seen).await?;
     if let Some(after) = &app.config.after {
         // Without the earlier stage the page shows less, and says so.
         let asked = world.read(app, &Question::Earlier(after.clone()), &mut seen).await;

@@ -169,7 +169,7 @@ async fn order<W: Web>(
     }
     if let Some(objection) = slack_objection(&app, &origin, &command.by) {
         return match command.act {
-            Act::Status | Act::History | Act::Plan(_) | Act::PlanRollback(_) => {
+            Act::Status | Act::History(_) | Act::Plan(_) | Act::PlanRollback(_) => {
                 show(world, &app, command, began).await
             }
             Act::Promote(_)

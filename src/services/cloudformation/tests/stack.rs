@@ -51,6 +51,7 @@ async fn a_stack_is_read_with_its_parameters_and_capabilities() {
         status: "UPDATE_ROLLBACK_COMPLETE".to_owned(),
         updated_at: Some(at("2026-01-05T10:00:00Z")),
         parent: None,
+        role: None,
         parameters: vec![
             parameter("ProductionTag", "production_9fceb02", None),
             parameter("Secret", "****", None),

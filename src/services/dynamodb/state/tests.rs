@@ -73,18 +73,22 @@ fn command() -> CommandRecord {
         id: "7d3b".to_owned(),
         at: "2026-03-17T09:41:30Z".parse().expect("a time"),
         what: None,
+        by: None,
+        via: None,
+        user: None,
+        trace: None,
         token: None,
         answer: None,
     }
 }
 
-/// DynamoDB deletes it 30 days after the command: 1773740490 + 30 * 86400.
+/// DynamoDB deletes it 400 days after the command: 1773740490 + 400 * 86400.
 fn command_item(nonce: &str) -> Value {
     let attributes = json!({
         "id": text("7d3b"),
         "at": text("2026-03-17T09:41:30Z"),
         "token": { "NULL": true },
-        "expires_at": { "N": "1776332490" },
+        "expires_at": { "N": "1808300490" },
     });
     item("command#7d3b", nonce, &attributes)
 }

@@ -2,18 +2,25 @@ use aws_smithy_types::body::SdkBody;
 use http::{Request, Response};
 use serde_json::{Value, json};
 
-use super::{ended, ended_item};
+use super::{command, command_item, ended, ended_item};
+use crate::model::audit::Past;
 use crate::model::promotion::Ended;
 use crate::samples::web;
 use crate::services::wire::dynamodb::{OTHER_NONCE, ask, text};
 use crate::services::wire::{Recording, ok_json, replay};
 
 fn query(start: Option<u64>) -> Request<SdkBody> {
+    query_to("history#}", start)
+}
+
+fn query_to(last: &str, start: Option<u64>) -> Request<SdkBody> {
     let mut asked = json!({
         "TableName": "state-table",
-        "KeyConditionExpression": "app = :app AND begins_with(#item, :history)",
+        "KeyConditionExpression": "app = :app AND #item BETWEEN :first AND :last",
         "ExpressionAttributeNames": { "#item": "item" },
-        "ExpressionAttributeValues": { ":app": text("web"), ":history": text("history#") },
+        "ExpressionAttributeValues": {
+            ":app": text("web"), ":first": text("history#"), ":last": text(last),
+        },
         "ScanIndexForward": false,
         "ConsistentRead": true,
         "Limit": 100,
@@ -38,7 +45,7 @@ fn page(numbers: impl Iterator<Item = u64>, last: Option<u64>) -> Response<SdkBo
 }
 
 async fn history(recordings: Vec<Recording>) -> Vec<Ended> {
-    replay(recordings, async |clients| clients.history(&web()).await).await.expect("read")
+    replay(recordings, async |clients| clients.history(&web(), None).await).await.expect("read")
 }
 
 #[tokio::test]
@@ -54,4 +61,37 @@ async fn the_history_is_read_newest_first_until_it_ends() {
 async fn a_hundred_promotions_of_the_history_are_enough() {
     let recordings = vec![(query(None), page((50..150).rev(), Some(50)))];
     assert_eq!(history(recordings).await.len(), 100);
+}
+
+#[tokio::test]
+async fn older_promotions_are_read_before_a_number() {
+    let recordings = vec![(query_to("history#0000000041", None), page([41, 40].into_iter(), None))];
+    let read = replay(recordings, async |clients| clients.history(&web(), Some(42)).await).await;
+    assert_eq!(read.expect("read"), [ended(41), ended(40)]);
+    let read = replay([], async |clients| clients.history(&web(), Some(0)).await).await;
+    assert_eq!(read.expect("read"), []);
+}
+
+#[tokio::test]
+async fn commands_and_promotions_are_read_in_the_order_of_their_keys() {
+    let mut asked = json!({
+        "TableName": "state-table",
+        "KeyConditionExpression": "app = :app AND #item BETWEEN :first AND :last",
+        "ExpressionAttributeNames": { "#item": "item" },
+        "ExpressionAttributeValues": {
+            ":app": text("web"), ":first": text("command#"), ":last": text("history#}"),
+        },
+        "ConsistentRead": true,
+        "Limit": 100,
+    });
+    asked["ExclusiveStartKey"] = json!({ "app": text("web"), "item": text("command#id#1") });
+    let items = json!([command_item(OTHER_NONCE), ended_item(0, OTHER_NONCE)]);
+    let page = ok_json(&json!({ "Items": items, "LastEvaluatedKey": last_key(0) }));
+    let recordings = vec![(ask("Query", &asked), page)];
+    let past =
+        replay(recordings, async |clients| clients.read_past(&web(), Some("command#id#1")).await);
+    let past = past.await.expect("read");
+    assert_eq!(past.next.as_deref(), Some("history#0000000000"));
+    let expected = [Past::Command(Box::new(command())), Past::Promotion(Box::new(ended(0)))];
+    assert_eq!(past.records, expected);
 }
