@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::link::{PublicUrl, Signer};
 use crate::model::approval::{Posted, RequestIndex};
 use crate::model::audit::PastPage;
-use crate::model::checkup::Facts;
+use crate::model::checkup::facts::Facts;
 use crate::model::config::{App, ConfigError};
 use crate::model::identity::SourceIdentity;
 use crate::model::known_apps::{KnownApps, Unfinished};

@@ -136,8 +136,8 @@ pub(super) fn status(draft: &Draft<'_>) -> Plan {
     reported(Vec::new(), Report::Status(Box::new(status)))
 }
 
-/// Reports a page of promotions, newest first. The first page begins with what is under way; a later
-/// one has those that ended before the one with the number `before`.
+/// Reports a page of promotions, newest first. The first page begins with what is under way; a
+/// later one has those that ended before the one with the number `before`.
 pub(super) fn history(app: &App, seen: &Snapshot, before: Option<u64>) -> Decided {
     let ended = seen.history.as_ref().ok_or(First::Read(Question::History(before)))?;
     let state = seen.state.as_ref().filter(|_| before.is_none());

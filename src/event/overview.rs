@@ -1,5 +1,5 @@
-//! Commands about all apps: `board`, `where`, and `status` and `reconcile` without an app; and those
-//! about one or all.
+//! Commands about all apps: `board`, `where`, and `status` and `reconcile` without an app; and
+//! those about one or all.
 
 use serde::Deserialize;
 use serde_json::Value;

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::link::PublicUrl;
 use crate::model::approval::RequestIndex;
 use crate::model::audit::PastPage;
-use crate::model::checkup::Facts;
+use crate::model::checkup::facts::Facts;
 use crate::model::config::stage::After;
 use crate::model::config::{App, CommitSource, ConfigError};
 use crate::model::identity::SourceIdentity;

@@ -16,7 +16,7 @@ use ecr_promoter::handle::handle;
 use ecr_promoter::link::PublicUrl;
 use ecr_promoter::model::approval::RequestIndex;
 use ecr_promoter::model::audit::{Past, PastPage};
-use ecr_promoter::model::checkup::{Facts, LinkFacts};
+use ecr_promoter::model::checkup::facts::{Facts, LinkFacts};
 use ecr_promoter::model::config::{App, ConfigError};
 use ecr_promoter::model::identity::SourceIdentity;
 use ecr_promoter::model::image::TagMutability;

@@ -37,8 +37,8 @@ struct Selection {
     tag_pattern_list: Vec<String>,
 }
 
-/// Finds the worst that a policy does to images with tags of this prefix. Such an image also has the
-/// source tag, or had it.
+/// Finds the worst that a policy does to images with tags of this prefix. Such an image also has
+/// the source tag, or had it.
 pub(super) fn danger(
     policy: &str,
     prefix: &str,
@@ -72,7 +72,7 @@ impl Rule {
 }
 
 impl Selection {
-    /// Whether it takes an image that has a production tag, and perhaps the source tag, and no other.
+    /// Whether it takes an image that has a production tag, perhaps the source tag, and no other.
     /// A rule takes an image that matches each entry of its list.
     fn takes(&self, prefix: &str, source_tag: &str) -> bool {
         let production = |start: &str| prefix.starts_with(start) || start.starts_with(prefix);

@@ -1,6 +1,7 @@
 //! How people hear of promotions and decide: the topic, Slack, links and change notes.
 
-use super::{Bot, Channel, Facts, Finding, GitFacts, Level, SlackFacts};
+use super::facts::{Bot, Channel, Facts, GitFacts, SlackFacts};
+use super::finding::{Finding, Level};
 use crate::model::config::App;
 use crate::model::config::policy::Mode;
 
@@ -85,7 +86,7 @@ fn of_scopes(bot: &Bot) -> Finding {
     Finding::problem(
         "slack-scopes",
         format!("the bot's token lacks {}", missing.join(" and ")),
-        "add them on the Slack app's page OAuth & Permissions (examples/slack-app.yaml lists them), \
+        "add them on the page OAuth & Permissions of the Slack app (as in examples/slack-app.yaml), \
          and install the app again",
     )
 }
@@ -129,7 +130,7 @@ fn of_links(facts: &Facts) -> Vec<Finding> {
                <root>/link-secret --value \"$(openssl rand -hex 32)\"";
     let key = match &facts.links.key {
         Ok(true) => {
-            Finding::ok("link-secret", "it is there: mails have links, and the board works")
+            Finding::ok("link-secret", "it is there: mails have links, and there is a board")
         }
         Ok(false) => {
             let says = "there is none: no links in mails, and no board";

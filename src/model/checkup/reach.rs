@@ -1,7 +1,8 @@
 //! What lies around the stack: the app before it, the registry it pulls from, its services and its
 //! alarms.
 
-use super::{Facts, Finding};
+use super::facts::Facts;
+use super::finding::Finding;
 use crate::model::config::App;
 
 pub(super) fn judge(app: &App, facts: &Facts) -> Vec<Finding> {

@@ -1,7 +1,8 @@
 //! The repository, its tags, and what would delete them.
 
+use super::facts::{Facts, Read};
+use super::finding::Finding;
 use super::lifecycle::{Danger, danger};
-use super::{Facts, Finding, Read};
 use crate::model::Digest;
 use crate::model::config::App;
 use crate::model::image::TagMutability;

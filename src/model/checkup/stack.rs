@@ -2,8 +2,9 @@
 
 use regex_lite::Regex;
 
+use super::facts::{Facts, Read};
+use super::finding::Finding;
 use super::template::{Declared, Limits, Template};
-use super::{Facts, Finding, Read};
 use crate::model::config::App;
 use crate::model::stack::{Phase, Stack};
 

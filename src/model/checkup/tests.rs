@@ -1,8 +1,13 @@
 use std::collections::BTreeMap;
 
-use super::template::{Declared, Limits};
+use super::facts::{Bot, Channel, GitFacts, LinkFacts, SlackFacts};
+use super::template::{Declared, Limits, Template};
 use super::*;
-use crate::model::stack::Parameter;
+use crate::model::bake::Alarm;
+use crate::model::image::TagMutability;
+use crate::model::place::Place;
+use crate::model::stack::{Parameter, Stack};
+use crate::model::unread::Unread;
 use crate::samples::{DIGEST, app, stack};
 
 fn unread(words: &str, is_denied: bool) -> Unread {
@@ -115,65 +120,170 @@ fn rules(facts: &mut Facts, selection: &str) {
 type Spoil = fn(&mut Facts);
 
 /// What is wrong, what the finding is about, and a part of what it says or of its mend.
-#[rustfmt::skip]
-fn problems() -> Vec<(Spoil, &'static str, &'static str)> {
+fn problems_of_the_stack() -> Vec<(Spoil, &'static str, &'static str)> {
     vec![
         (|f| f.stack = Ok(None), "stack", "no stack `web`"),
-        (|f| f.stack = Err(unread("cloudformation:DescribeStacks was denied", true)), "stack", "DescribeStacks"),
-        (|f| stack_of(f).status = "UPDATE_ROLLBACK_FAILED".into(), "stack", "UPDATE_ROLLBACK_FAILED"),
+        (
+            |f| f.stack = Err(unread("cloudformation:DescribeStacks was denied", true)),
+            "stack",
+            "DescribeStacks",
+        ),
+        (
+            |f| stack_of(f).status = "UPDATE_ROLLBACK_FAILED".into(),
+            "stack",
+            "UPDATE_ROLLBACK_FAILED",
+        ),
         (|f| stack_of(f).parent = Some("arn:parent".into()), "stack", "root stack"),
-        (|f| stack_of(f).capabilities.clear(), "capabilities", r#""capabilities": ["CAPABILITY_IAM"]"#),
-        (|f| template_of(f).transforms = vec!["AWS::Serverless-2016-10-31".into()], "capabilities", "CAPABILITY_AUTO_EXPAND"),
-        (|f| template_of(f).transforms = vec!["AWS::LanguageExtensions".into()], "transforms", "LanguageExtensions"),
+        (
+            |f| stack_of(f).capabilities.clear(),
+            "capabilities",
+            r#""capabilities": ["CAPABILITY_IAM"]"#,
+        ),
+        (
+            |f| template_of(f).transforms = vec!["AWS::Serverless-2016-10-31".into()],
+            "capabilities",
+            "CAPABILITY_AUTO_EXPAND",
+        ),
+        (
+            |f| template_of(f).transforms = vec!["AWS::LanguageExtensions".into()],
+            "transforms",
+            "LanguageExtensions",
+        ),
         (|f| stack_of(f).parameters.clear(), "parameter", "no parameter `ProductionTag`"),
         (|f| declared(f, Declared { no_echo: true, ..Declared::default() }), "parameter", "NoEcho"),
-        (|f| declared(f, Declared { allowed_values: vec!["a".into()], ..Declared::default() }), "parameter", "AllowedValues"),
-        (|f| declared(f, Declared { kind: "Number".into(), ..Declared::default() }), "parameter", "type String"),
+        (
+            |f| declared(f, Declared { allowed_values: vec!["a".into()], ..Declared::default() }),
+            "parameter",
+            "AllowedValues",
+        ),
+        (
+            |f| declared(f, Declared { kind: "Number".into(), ..Declared::default() }),
+            "parameter",
+            "type String",
+        ),
         (|f| pattern(f, "[0-9a-f]{40}"), "parameter", "production_[0-9a-f]{7,40}(-[0-9a-f]{12})?"),
-        (|f| template_of(f).limits = Ok(Limits { pattern: None, longest: Some(40) }), "parameter", "MaxLength"),
+        (
+            |f| template_of(f).limits = Ok(Limits { pattern: None, longest: Some(40) }),
+            "parameter",
+            "MaxLength",
+        ),
+    ]
+}
+
+fn problems_around() -> Vec<(Spoil, &'static str, &'static str)> {
+    vec![
         (|f| f.repository = Ok(None), "repository", "no repository `web`"),
         (|f| rules(f, r#"{"tagStatus": "any"}"#), "lifecycle", "rule 1"),
-        (|f| f.earlier = Some(Ok(Err("`web-staging` promotes another repository".into()))), "after", "another repository"),
+        (
+            |f| f.earlier = Some(Ok(Err("`web-staging` promotes another repository".into()))),
+            "after",
+            "another repository",
+        ),
         (|f| f.alarms = Some(Ok(vec![])), "alarms", "no alarm `errors`"),
-        (|f| f.alarms = Some(Err(unread("cloudwatch:DescribeAlarms was denied", true))), "alarms", "WatchAlarms=true"),
+        (
+            |f| f.alarms = Some(Err(unread("cloudwatch:DescribeAlarms was denied", true))),
+            "alarms",
+            "WatchAlarms=true",
+        ),
+    ]
+}
+
+fn problems_of_people() -> Vec<(Spoil, &'static str, &'static str)> {
+    vec![
         (|f| slack_of(f).signing_secret = Ok(Some(8)), "slack-signing-secret", "8 characters"),
         (|f| slack_of(f).signing_secret = Ok(None), "slack-signing-secret", "missing"),
         (|f| slack_of(f).bot = Ok(None), "slack-token", "missing"),
-        (|f| slack_of(f).bot = Err(unread("Slack refused it: invalid_auth", false)), "slack-token", "invalid_auth"),
-        (|f| slack_of(f).bot = Ok(Some(Bot { scopes: Some(vec!["commands".into()]) })), "slack-scopes", "chat:write"),
-        (|f| slack_of(f).channel = Some(Channel::Refused("channel_not_found".into())), "slack-channel", "/invite"),
-        (|f| slack_of(f).channel = Some(Channel::Seen { is_member: false, is_archived: false }), "slack-channel", "/invite"),
-        (|f| slack_of(f).channel = Some(Channel::Seen { is_member: true, is_archived: true }), "slack-channel", "archived"),
-        (|f| f.links.key = Err(unread("line 1 has fewer than 32 characters", false)), "link-secret", "openssl"),
+        (
+            |f| slack_of(f).bot = Err(unread("Slack refused it: invalid_auth", false)),
+            "slack-token",
+            "invalid_auth",
+        ),
+        (
+            |f| slack_of(f).bot = Ok(Some(Bot { scopes: Some(vec!["commands".into()]) })),
+            "slack-scopes",
+            "chat:write",
+        ),
+        (
+            |f| slack_of(f).channel = Some(Channel::Refused("channel_not_found".into())),
+            "slack-channel",
+            "/invite",
+        ),
+        (
+            |f| slack_of(f).channel = Some(Channel::Seen { is_member: false, is_archived: false }),
+            "slack-channel",
+            "/invite",
+        ),
+        (
+            |f| slack_of(f).channel = Some(Channel::Seen { is_member: true, is_archived: true }),
+            "slack-channel",
+            "archived",
+        ),
+        (
+            |f| f.links.key = Err(unread("line 1 has fewer than 32 characters", false)),
+            "link-secret",
+            "openssl",
+        ),
         (|f| f.links.address = Ok(false), "public-url", "PublicUrl=on"),
         (|f| f.git = Some(GitFacts::Refused("it answered 401".into())), "git-token", "401"),
     ]
 }
 
-#[rustfmt::skip]
 fn warnings() -> Vec<(Spoil, &'static str, &'static str)> {
     vec![
         (|f| stack_of(f).role = None, "service-role", "examples/service-role.yaml"),
         (|f| pattern(f, "production_[0-9a-f]{40}"), "parameter", "second image"),
         (|f| pattern(f, "(?<name>x"), "parameter", "cannot be judged"),
-        (|f| template_of(f).limits = Err("cloudformation:GetTemplate was denied".into()), "parameter", "cloudformation:GetTemplate"),
-        (|f| f.template = Some(Err(unread("denied", true))), "template", "template of this version"),
-        (|f| f.repository = Ok(Some(TagMutability::default())), "tag-mutability", "put-image-tag-mutability"),
-        (|f| rules(f, r#"{"tagStatus": "tagged", "tagPrefixList": ["staging_"]}"#), "lifecycle", "rule 1"),
+        (
+            |f| template_of(f).limits = Err("cloudformation:GetTemplate was denied".into()),
+            "parameter",
+            "cloudformation:GetTemplate",
+        ),
+        (
+            |f| f.template = Some(Err(unread("denied", true))),
+            "template",
+            "template of this version",
+        ),
+        (
+            |f| f.repository = Ok(Some(TagMutability::default())),
+            "tag-mutability",
+            "put-image-tag-mutability",
+        ),
+        (
+            |f| rules(f, r#"{"tagStatus": "tagged", "tagPrefixList": ["staging_"]}"#),
+            "lifecycle",
+            "rule 1",
+        ),
         (|f| f.lifecycle = Ok(Some("{".into())), "lifecycle", "cannot be judged"),
-        (|f| f.lifecycle = Err(unread("ecr:GetLifecyclePolicy was denied", true)), "lifecycle", "ecr:GetLifecyclePolicy"),
+        (
+            |f| f.lifecycle = Err(unread("ecr:GetLifecyclePolicy was denied", true)),
+            "lifecycle",
+            "ecr:GetLifecyclePolicy",
+        ),
         (|f| f.services = Some(Ok(0)), "services", "no ECS service"),
-        (|f| f.services = Some(Err(unread("ecs:DescribeServices was denied", true))), "services", "VerifyServices=true"),
+        (
+            |f| f.services = Some(Err(unread("ecs:DescribeServices was denied", true))),
+            "services",
+            "VerifyServices=true",
+        ),
         (|f| f.replica = Some(Ok(None)), "replication", "replicate"),
         (|f| f.has_topic = false, "notifications", "NotificationTopic"),
-        (|f| slack_of(f).channel = Some(Channel::Refused("missing_scope".into())), "slack-channel", "channels:read"),
+        (
+            |f| slack_of(f).channel = Some(Channel::Refused("missing_scope".into())),
+            "slack-channel",
+            "channels:read",
+        ),
         (|f| f.git = Some(GitFacts::Reads { can_write: true }), "git-token", "read-only"),
     ]
 }
 
 #[test]
 fn each_misconfiguration_is_named_once_with_its_mend() {
-    let levels = [(Level::Problem, problems()), (Level::Warning, warnings())];
+    let levels = [
+        (Level::Problem, problems_of_the_stack()),
+        (Level::Problem, problems_around()),
+        (Level::Problem, problems_of_people()),
+        (Level::Warning, warnings()),
+    ];
     for (level, cases) in levels {
         for (at, (spoil, about, part)) in cases.into_iter().enumerate() {
             let (app, mut facts) = good();

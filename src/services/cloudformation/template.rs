@@ -11,7 +11,6 @@ use crate::services::site::Site;
 impl Site<'_> {
     /// Reads what the stack's template says about its parameters. The text of the template is read
     /// too, since only that has AllowedPattern.
-    /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_GetTemplateSummary.html>
     pub(in crate::services) async fn template(
         &self,
         stack: &str,
