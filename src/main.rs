@@ -72,6 +72,7 @@ async fn run() -> Result<(), lambda_runtime::Error> {
                 .unwrap_or_else(|_| Err(out_of_time())),
             None => handled.await,
         };
+        clients.measure_retries();
         result.map_err(|failure| {
             span.in_scope(|| error!("{failure}"));
             Diagnostic::from(failure)

@@ -78,6 +78,7 @@ pub(crate) fn promotion() -> Promotion {
         identity: None,
         replica: None,
         basis: Some(Basis::Automation),
+        pushed_at: None,
         at: at("2026-03-17T09:41:30Z"),
         sent_at: Some(at("2026-03-17T09:41:30Z")),
         accepted_at: None,

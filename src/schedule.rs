@@ -24,6 +24,7 @@ use crate::model::AppName;
 use crate::model::config::App;
 use crate::model::identity::SourceIdentity;
 use crate::model::known_apps::Unfinished;
+use crate::model::measure::Measure;
 use crate::model::notice::Notice;
 use crate::model::report::{ManyLooks, Reply, Report};
 use crate::model::soaking::SeenStage;
@@ -236,7 +237,11 @@ async fn open_work<W: Apps>(world: &W, names: &[AppName]) -> OpenWork {
             Ok(states) => {
                 for (name, state) in states {
                     match state {
-                        Ok(state) => found.note(name, state),
+                        Ok(state) => {
+                            let waits = Measure::of_waiting(&name, &state, world.now());
+                            waits.iter().for_each(|own| world.measure(own));
+                            found.note(name, state);
+                        }
                         Err(error) => found.unreadable.push((name, Err(error))),
                     }
                 }

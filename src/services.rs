@@ -15,6 +15,7 @@ mod ecr;
 mod ecs;
 mod failure;
 mod git_host;
+mod measure;
 mod nonce;
 mod patience;
 mod port;

@@ -13,6 +13,9 @@ pub const DEFAULT_SLACK_API: &str = "https://slack.com/api/";
 /// GitHub's API, unless `GITHUB_API_URL` says otherwise.
 pub const DEFAULT_GITHUB_API: &str = "https://api.github.com/";
 
+/// The function's name, where Lambda does not say it.
+const DEFAULT_NAME: &str = "ecr-promoter";
+
 /// The longest name of an environment, in characters.
 const ENVIRONMENT: usize = 40;
 
@@ -32,6 +35,8 @@ pub struct Settings {
     pub github_api_url: String,
     /// `ENVIRONMENT_NAME`: what pages and messages call the place; `None` for the app's own word.
     pub environment: Option<String>,
+    /// `AWS_LAMBDA_FUNCTION_NAME`: the function's own name, which its metrics have.
+    pub function_name: String,
     /// `AWS_ENDPOINT_URL`: the address of an emulator, from which image configs may be fetched too.
     pub endpoint_url: Option<String>,
 }
@@ -66,6 +71,7 @@ impl Settings {
             github_api_url: set("GITHUB_API_URL").unwrap_or_else(|| DEFAULT_GITHUB_API.to_owned()),
             environment: set("ENVIRONMENT_NAME")
                 .map(|name| name.chars().take(ENVIRONMENT).collect()),
+            function_name: set("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| DEFAULT_NAME.to_owned()),
             endpoint_url: set("AWS_ENDPOINT_URL"),
         })
     }

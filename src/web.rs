@@ -19,6 +19,7 @@ use serde_json::Value;
 use tracing::{Instrument, info_span, warn};
 
 use crate::function_url::{Request, Response};
+use crate::model::measure::Measure;
 use crate::world::Web;
 
 /// How many requests this sandbox has refused.
@@ -30,13 +31,13 @@ pub async fn answer<W: Web>(world: &W, raw: &Value, now: Timestamp) -> Response 
     let request = match Request::parse(raw) {
         Ok(request) => request,
         Err(refused) => {
-            log_refusal(Request::address_of(raw), None, &refused);
+            log_refusal(world, Request::address_of(raw), None, &refused);
             return refused;
         }
     };
     let answer = route(world, &request, now).instrument(info_span!("http")).await;
     if answer.is_refusal() {
-        log_refusal(request.address, Some(&request.method), &answer);
+        log_refusal(world, request.address, Some(&request.method), &answer);
     }
     if request.method == Method::HEAD { Response { body: String::new(), ..answer } } else { answer }
 }
@@ -83,7 +84,13 @@ fn not_allowed(allow: &str) -> Response {
 
 /// Logs a line for each refused request. Its path, headers and body are left out, since any of them
 /// may hold a secret.
-fn log_refusal(address: Option<IpAddr>, method: Option<&Method>, answer: &Response) {
+fn log_refusal<W: Web>(
+    world: &W,
+    address: Option<IpAddr>,
+    method: Option<&Method>,
+    answer: &Response,
+) {
+    world.measure(&Measure::RefusedRequest);
     let refused = REFUSED.fetch_add(1, Ordering::Relaxed) + 1;
     let address = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
     let method = method.map_or("unknown", Method::as_str);

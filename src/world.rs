@@ -20,6 +20,7 @@ use crate::model::checkup::facts::Facts;
 use crate::model::config::{App, ConfigError};
 use crate::model::identity::SourceIdentity;
 use crate::model::known_apps::{KnownApps, Unfinished};
+use crate::model::measure::Measure;
 use crate::model::session::Session;
 use crate::model::stack::{EventsWanted, Stack, StackEvents};
 use crate::model::state::State;
@@ -58,6 +59,8 @@ pub trait World {
     async fn reach(&self, _app: &App, _identity: &SourceIdentity) -> Result<(), Error> {
         Ok(())
     }
+    /// Measures something, for whoever watches the function.
+    fn measure(&self, measure: &Measure);
     /// Waits for a random time before the next round, so that other invocations can finish.
     async fn pause(&self, round: u32);
 }

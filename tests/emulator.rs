@@ -42,6 +42,7 @@ mod emulator {
     mod formats;
     mod guard;
     mod ignored;
+    mod metrics;
     mod journey;
     mod mutations;
     mod promotion;

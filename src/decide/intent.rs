@@ -146,6 +146,7 @@ fn new_promotion(
         identity: identity(draft, cause),
         replica: None,
         basis: Some(cause.basis),
+        pushed_at: pushed_at(draft, digest, cause),
         at: draft.now,
         sent_at: None,
         accepted_at: None,
@@ -159,6 +160,12 @@ fn new_promotion(
         change_set: None,
         deletes_change_sets: Vec::new(),
     }
+}
+
+/// When an image was first seen as the candidate. A rollback brings what was seen long ago.
+fn pushed_at(draft: &Draft<'_>, digest: &Digest, cause: &Cause<'_>) -> Option<Timestamp> {
+    let seen = draft.state.candidates.of(digest).filter(|_| cause.rolls_back.is_none());
+    seen.and_then(|candidate| candidate.note.at)
 }
 
 /// Who a promotion is sent for in another account: whoever approved or commanded it.

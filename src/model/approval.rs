@@ -225,6 +225,11 @@ impl ApprovalRequest {
         self.progress == Progress::Pending && now >= self.expires_at
     }
 
+    /// Whether it still waits for people.
+    pub fn is_undecided(&self, now: Timestamp) -> bool {
+        self.progress == Progress::Pending && now < self.expires_at
+    }
+
     /// Whether enough people approved, so that it is promoted by itself as soon as possible.
     pub fn may_go(&self) -> bool {
         self.is_approved && !self.progress.is_final()

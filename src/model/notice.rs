@@ -29,6 +29,9 @@ pub struct Notice {
     pub reason: String,
     /// When it happened.
     pub at: Timestamp,
+    /// When the image was first seen as the candidate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed_at: Option<Timestamp>,
     /// How long the promotion took, in seconds.
     #[serde(default)]
     pub took_seconds: Option<i64>,
@@ -122,6 +125,7 @@ impl Notice {
             by: by.into(),
             reason: reason.into(),
             at,
+            pushed_at: None,
             took_seconds: None,
             rolls_back: None,
             changes: Vec::new(),

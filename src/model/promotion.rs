@@ -54,6 +54,9 @@ pub struct Promotion {
     /// The right by which it is made. An older version did not write it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<Basis>,
+    /// When the image was first seen as the candidate; absent for a rollback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed_at: Option<Timestamp>,
     /// When it was decided.
     pub at: Timestamp,
     /// When its update was first about to be sent; absent while it waits for its turn.
@@ -143,6 +146,7 @@ impl Promotion {
             note: self.note.clone(),
             notes: self.notes.clone(),
             request: self.request.clone(),
+            pushed_at: self.pushed_at,
             ..Notice::new(outcome, self.by.clone(), reason, at)
         }
     }

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::model::approval::Posted;
 use crate::model::config::App;
 use crate::model::known_change_set::KnownChangeSet;
+use crate::model::measure::Measure;
 use crate::model::notice::Notice;
 use crate::model::promotion::Update;
 use crate::model::{Digest, RequestId, Tag, Token};
@@ -75,7 +76,10 @@ pub(super) async fn carry_out<W: World>(
         let mut came_out = StageResult::default();
         for (action, result) in stage.iter().zip(results) {
             match result {
-                Ok(applied) => came_out.applied(action, applied, &mut left),
+                Ok(applied) => {
+                    measure(world, app, action);
+                    came_out.applied(action, applied, &mut left);
+                }
                 Err(error) => came_out.failed(action, error, &mut left, seen),
             }
         }
@@ -87,6 +91,13 @@ pub(super) async fn carry_out<W: World>(
         }
     }
     Ok(left.error.map_or(CarriedOut::Whole, CarriedOut::Untold))
+}
+
+/// Measures what people are told of: each change of an app's outcome is told once.
+fn measure<W: World>(world: &W, app: &App, action: &Action) {
+    if let Action::Tell(notice) = action {
+        Measure::of_notice(&app.name, notice).iter().for_each(|own| world.measure(own));
+    }
 }
 
 /// The results of one stage. Only the first interruption and the first failure count.

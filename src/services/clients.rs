@@ -2,6 +2,7 @@
 //! invocations.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -81,6 +82,8 @@ pub struct Clients {
     pub(super) secrets: Caches<String, Option<SecretString>>,
     pub(super) public_url: Cache<Option<PublicUrl>>,
     pub(super) installation: Cache<(TokenId, Installation)>,
+    /// How many throttled calls this invocation has repeated.
+    pub(super) retries: AtomicU32,
     /// Limits how many image configs are read at the same time.
     pub(super) blobs: Semaphore,
     /// Draws the nonce of a write.
@@ -140,6 +143,7 @@ impl Clients {
             secrets: Caches::default(),
             public_url: Cache::default(),
             installation: Cache::that_forgets_failures_after(SILENCE_AGE),
+            retries: AtomicU32::new(0),
             blobs: Semaphore::new(SIDE_BY_SIDE),
             nonce: new_nonce,
         }

@@ -10,6 +10,7 @@
 //! publishes no limit; users report 5 to 10 DescribeStacks a second.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -106,6 +107,7 @@ impl Clients {
                     Err(_) => return Err(error),
                 },
             }
+            self.retries.fetch_add(1, Ordering::Relaxed);
             longest = LONGEST_PAUSE.min(longest * 2);
         }
     }

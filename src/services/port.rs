@@ -24,6 +24,7 @@ use crate::model::config::{App, CommitSource, ConfigError};
 use crate::model::identity::SourceIdentity;
 use crate::model::image::Tags;
 use crate::model::known_apps::{KnownApps, Unfinished};
+use crate::model::measure::Measure;
 use crate::model::session::Session;
 use crate::model::stack::{EventsWanted, Stack, StackEvents};
 use crate::model::stage::{Earlier, check_chain};
@@ -185,6 +186,10 @@ impl World for Clients {
 
     async fn reach(&self, app: &App, identity: &SourceIdentity) -> Result<(), Error> {
         self.site(app, identity).await.map(drop)
+    }
+
+    fn measure(&self, measure: &Measure) {
+        self.write_measure(measure);
     }
 
     async fn pause(&self, round: u32) {

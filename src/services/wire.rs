@@ -80,6 +80,7 @@ pub(super) fn connect(
         slack_api_url: crate::settings::DEFAULT_SLACK_API.to_owned(),
         github_api_url: crate::settings::DEFAULT_GITHUB_API.to_owned(),
         environment: None,
+        function_name: "ecr-promoter".to_owned(),
         endpoint_url: None,
     };
     let mut clients = Clients::new(&sdk, SharedHttpConnector::new(wire.clone()), settings);

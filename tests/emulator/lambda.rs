@@ -188,11 +188,19 @@ fn function_error(body: &Value) -> FunctionError {
 
 /// What all processes of a test printed and answered.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Logs(Arc<Mutex<String>>);
+pub(crate) struct Logs(Arc<Mutex<String>>, watch::Sender<()>);
 
 impl Logs {
     pub(crate) fn text(&self) -> String {
         lock(&self.0).clone()
+    }
+
+    /// Waits for a line with these words: what a process prints arrives a little after its answer.
+    pub(crate) async fn wait_for(&self, words: &str) {
+        let mut changed = self.1.subscribe();
+        while !self.text().contains(words) {
+            changed.changed().await.expect("the sender lives as long as the logs");
+        }
     }
 
     fn follow(&self, stream: Option<impl AsyncRead + Unpin + Send + 'static>) {
@@ -209,5 +217,7 @@ impl Logs {
         let mut text = lock(&self.0);
         text.push_str(line);
         text.push('\n');
+        drop(text);
+        self.1.send_replace(());
     }
 }

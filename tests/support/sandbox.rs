@@ -21,6 +21,7 @@ use ecr_promoter::model::config::{App, ConfigError};
 use ecr_promoter::model::identity::SourceIdentity;
 use ecr_promoter::model::image::TagMutability;
 use ecr_promoter::model::known_apps::{KnownApps, Unfinished};
+use ecr_promoter::model::measure::Measure;
 use ecr_promoter::model::place::Place;
 use ecr_promoter::model::session::Session;
 use ecr_promoter::model::stack::{EventsWanted, Stack, StackEvents};
@@ -187,6 +188,10 @@ impl World for Sandbox {
         _: &SourceIdentity,
     ) -> Result<Applied, Error> {
         self.of(&app.name).carry_out(action, version).await
+    }
+
+    fn measure(&self, measure: &Measure) {
+        self.world.get_mut().measured.push(measure.clone());
     }
 
     async fn pause(&self, _: u32) {

@@ -94,6 +94,7 @@ pub(crate) struct Inner {
     pub(crate) roster: Option<(KnownApps, String)>,
     pub(crate) unfinished: Option<(Unfinished, String)>,
     pub(crate) commands: BTreeMap<String, CommandRecord>,
+    pub(crate) measured: Vec<Measure>,
     pub(crate) told: Vec<Notice>,
     /// How long the topic takes for a notice.
     pub(crate) told_in: SignedDuration,

@@ -133,6 +133,7 @@ fn promotion(text: &str, many: usize) -> Promotion {
         identity: Some(SourceIdentity::of_slack(&"U".repeat(64))),
         replica: Some(ReplicaWait { since: Timestamp::MAX, is_told: true }),
         basis: Some(Basis::GoingBack),
+        pushed_at: Some(Timestamp::MAX),
         at: Timestamp::MAX,
         sent_at: Some(Timestamp::MAX),
         accepted_at: Some(Timestamp::MAX),

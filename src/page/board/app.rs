@@ -1,9 +1,10 @@
-//! One app on the board, as a timeline: what may come next, what is on its way, what runs now, and
-//! what ran before. Each act stands beside what it is about.
+//! One app on the board, as a timeline: what may come next, what is on its way, what runs now, what
+//! ran before, and how that went in numbers. Each act stands beside what it is about.
 
 mod before;
 mod next;
 mod now;
+mod numbers;
 mod sight;
 mod soaking;
 mod stages;
@@ -82,6 +83,7 @@ pub fn app(sight: &Sight<'_>) -> Response {
             }
             (now.draw("", Some("now")))
             (before::part(sight))
+            (numbers::part(sight))
         }
     };
     let frame = Frame {
