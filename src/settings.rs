@@ -71,7 +71,8 @@ impl Settings {
             github_api_url: set("GITHUB_API_URL").unwrap_or_else(|| DEFAULT_GITHUB_API.to_owned()),
             environment: set("ENVIRONMENT_NAME")
                 .map(|name| name.chars().take(ENVIRONMENT).collect()),
-            function_name: set("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| DEFAULT_NAME.to_owned()),
+            function_name: set("AWS_LAMBDA_FUNCTION_NAME")
+                .unwrap_or_else(|| DEFAULT_NAME.to_owned()),
             endpoint_url: set("AWS_ENDPOINT_URL"),
         })
     }

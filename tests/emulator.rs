@@ -42,8 +42,8 @@ mod emulator {
     mod formats;
     mod guard;
     mod ignored;
-    mod metrics;
     mod journey;
+    mod metrics;
     mod mutations;
     mod promotion;
     mod races;

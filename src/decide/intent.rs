@@ -1,6 +1,8 @@
 //! The promotion that is written down before anything is sent: its tag, its token, what it rests
 //! on. Also what it means for the app that a person chose an image.
 
+use jiff::Timestamp;
+
 use super::cause::{Cause, supersede_others};
 use super::draft::Draft;
 use super::plan::Decided;

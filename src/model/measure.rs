@@ -53,9 +53,9 @@ impl Measure {
         let asked = state.request.as_ref().filter(|request| request.is_undecided(now));
         let asked =
             asked.map(|request| Measure::WaitingForPeople(app.clone(), seconds(request.at, now)));
+        let queued = state.waiting.as_ref().filter(|waiting| waiting.outcome == Outcome::Queued);
         let queued =
-            state.waiting.as_ref().filter(|waiting| waiting.outcome == Outcome::Queued);
-        let queued = queued.map(|waiting| Measure::Queued(app.clone(), seconds(waiting.since, now)));
+            queued.map(|waiting| Measure::Queued(app.clone(), seconds(waiting.since, now)));
         asked.into_iter().chain(queued).collect()
     }
 

@@ -31,28 +31,29 @@ impl Numbers {
     /// Counts a history, newest first. `is_whole` says that nothing ended before its oldest entry.
     pub fn of(history: &[Ended], is_whole: bool, now: Timestamp) -> Self {
         let from = now - SignedDuration::from_hours(24 * DAYS);
-        let recent: Vec<&Ended> =
-            history.iter().take_while(|ended| ended.ended_at >= from).collect();
-        let is_deployed = |ended: &&&Ended| ended.end == End::Deployed;
-        let forward: Vec<&&Ended> = recent.iter().filter(|ended| goes_forward(ended)).collect();
-        let deployed = forward.iter().copied().filter(is_deployed);
-        let broken = forward.iter().filter(|ended| ended.end == End::Failed).count();
-        let way_back = |ended: &&Ended| way_back(history, ended).map(|back| (*ended, back));
-        let backs: Vec<(&Ended, &Ended)> =
-            deployed.clone().filter_map(|ended| way_back(ended)).collect();
-        let lead = deployed.clone().filter_map(|ended| {
-            Some(ended.ended_at.duration_since(ended.promotion.pushed_at?))
-        });
-        let restored = backs.iter().map(|(bad, back)| back.ended_at.duration_since(bad.ended_at));
-        let count = deployed.clone().count();
-        Self {
-            deployed: count,
-            failed: broken + backs.len(),
-            tried: count + broken,
-            lead: median(lead),
-            restored: median(restored),
-            is_cut: !is_whole && recent.len() == history.len(),
+        let is_recent = |ended: &&Ended| ended.ended_at >= from;
+        let recent = history.iter().take_while(is_recent).count();
+        let mut numbers = Self { is_cut: !is_whole && recent == history.len(), ..Self::default() };
+        let (mut lead, mut restored) = (Vec::new(), Vec::new());
+        for ended in history[..recent].iter().filter(|ended| goes_forward(ended)) {
+            match ended.end {
+                End::Deployed => {
+                    numbers.deployed += 1;
+                    let pushed = ended.promotion.pushed_at;
+                    lead.extend(pushed.map(|at| ended.ended_at.duration_since(at)));
+                }
+                End::Failed => numbers.failed += 1,
+                End::Superseded | End::Cancelled | End::Blocked => continue,
+            }
+            numbers.tried += 1;
+            if ended.end == End::Deployed
+                && let Some(back) = way_back(history, ended)
+            {
+                numbers.failed += 1;
+                restored.push(back.ended_at.duration_since(ended.ended_at));
+            }
         }
+        Self { lead: median(lead), restored: median(restored), ..numbers }
     }
 
     /// How many of a hundred changes failed; `None` where there were none.
@@ -76,8 +77,7 @@ fn way_back<'a>(history: &'a [Ended], bad: &Ended) -> Option<&'a Ended> {
 }
 
 /// The middle of several times; of an even number, the lower of the two.
-fn median(times: impl Iterator<Item = SignedDuration>) -> Option<SignedDuration> {
-    let mut times: Vec<SignedDuration> = times.collect();
+fn median(mut times: Vec<SignedDuration>) -> Option<SignedDuration> {
     times.sort();
     times.get(times.len().checked_sub(1)? / 2).copied()
 }

@@ -53,7 +53,9 @@ fn assert_is_embedded_format(line: &Value) {
 
 /// The values of a metric, each with its outcome where it has one.
 fn values<'a>(metrics: &'a [Value], name: &str) -> Vec<(&'a Value, &'a Value)> {
-    let own = metrics.iter().filter(|line| line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"] == name);
+    let own = metrics
+        .iter()
+        .filter(|line| line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"] == name);
     own.map(|line| (&line["outcome"], &line[name])).collect()
 }
 

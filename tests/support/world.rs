@@ -12,6 +12,7 @@ use ecr_promoter::model::change_set::Changes;
 use ecr_promoter::model::ecs::{Service, StoppedTask};
 use ecr_promoter::model::image::Image;
 use ecr_promoter::model::known_apps::{KnownApps, Unfinished};
+use ecr_promoter::model::measure::Measure;
 use ecr_promoter::model::notes::ChangeNotes;
 use ecr_promoter::model::notice::Notice;
 use ecr_promoter::model::promotion::Ended;
