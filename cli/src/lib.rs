@@ -1,0 +1,24 @@
+//! `promote`, the operator's command of ecr-promoter. It only invokes the function, shows what it
+//! answers, and follows a promotion to its end.
+//!
+//! Three kinds of modules: what is typed ([`args`], [`words`], [`command`]); what is decided from
+//! values alone ([`exit`], [`follow::judge`], [`show`], [`mismatch`]); and what calls AWS or a
+//! terminal ([`run`], [`aws`], [`function`], [`follow`], [`confirm`]).
+
+pub mod answer;
+pub mod args;
+pub mod aws;
+pub mod command;
+pub mod confirm;
+pub mod exit;
+pub mod failure;
+pub mod follow;
+pub mod function;
+pub mod mismatch;
+pub mod moment;
+pub mod out;
+pub mod records;
+pub mod run;
+pub mod show;
+pub mod table;
+pub mod words;

@@ -1,0 +1,22 @@
+//! The executable `promote`: reads the command line and runs it.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use promote_cli::args::Cli;
+use promote_cli::run;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            anstream::eprintln!("promote: the operating system gives no event loop: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let exit = runtime.block_on(run::run(cli));
+    // A question that nobody answered still reads from the terminal.
+    runtime.shutdown_background();
+    exit.into()
+}
