@@ -1,5 +1,6 @@
 //! Whether the function and this command are of versions that understand each other. No I/O here.
 
+use crate::answer::{Answer, Outcome};
 use crate::command::VERSION;
 use crate::failure::Failure;
 
@@ -40,10 +41,17 @@ pub fn function_error(kind: &str, message: &str, action: &str) -> Failure {
     Failure::failed(format!("The function failed ({kind}): {message}"))
 }
 
-/// Explains a refusal that is about the version of the command. `None` if it is about something
-/// else.
-pub fn refusal(reason: &str) -> Option<String> {
-    reason.contains("version").then(|| {
+/// Explains a refusal that is about the version of the command, and an outcome that is not known.
+/// `None` for every other answer.
+pub fn by_answer(answer: &Answer) -> Option<String> {
+    if let Outcome::Unknown(outcome) = &answer.outcome {
+        return Some(format!(
+            "The function is newer than this promote, which does not know the outcome \
+             `{outcome}`. {UPDATE_PROMOTE}"
+        ));
+    }
+    let is_refusal = answer.outcome == Outcome::Refused && answer.reason.contains("version");
+    is_refusal.then(|| {
         format!(
             "This promote sends version {VERSION} of a command. If the function is newer: \
              {UPDATE_PROMOTE}. If it is older: {UPDATE_FUNCTION}"
@@ -115,7 +123,13 @@ mod tests {
             assert!(failure.words.starts_with(words), "{failure}");
         }
         assert!(unreadable("plan", "no key").words.contains("Update promote"));
-        assert!(refusal("version 1 of a command is not understood any more").is_some());
-        assert!(refusal("nothing is under way").is_none());
+        let answer = |outcome: &str, reason: &str| {
+            let json = serde_json::json!({"outcome": outcome, "reason": reason});
+            by_answer(&serde_json::from_value(json).expect("an answer"))
+        };
+        assert!(answer("refused", "version 1 is not understood any more").is_some());
+        assert!(answer("canary", "").is_some_and(|words| words.contains("Update promote")));
+        assert_eq!(answer("refused", "nothing is under way"), None);
+        assert_eq!(answer("promoted", "version"), None);
     }
 }

@@ -27,7 +27,7 @@ async fn page<T: DeserializeOwned>(
 /// The failure of a report that was answered otherwise: for example a refusal.
 pub fn answered(action: &str, answer: &crate::answer::Answer) -> Failure {
     let mut words = format!("{}: {}", answer.outcome, answer.reason);
-    if let Some(more) = mismatch::refusal(&answer.reason) {
+    if let Some(more) = mismatch::by_answer(answer) {
         words = format!("{words}. {more}");
     }
     let exit = exit::of_answer(action, &answer.outcome);

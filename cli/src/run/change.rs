@@ -205,9 +205,7 @@ impl Run<'_> {
         } else {
             self.write(&show::answer(&answer))?;
         }
-        if let Some(more) = mismatch::refusal(&answer.reason)
-            && answer.outcome == Outcome::Refused
-        {
+        if let Some(more) = mismatch::by_answer(&answer) {
             out::fail(&more);
         }
         match watch {
