@@ -6,6 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The outcome of a command, or how a promotion ended.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -320,7 +321,7 @@ pub struct Request {
     /// Until when it can be approved.
     pub expires_at: Timestamp,
     /// How far it has come: a word, or an object with one key.
-    pub progress: serde_json::Value,
+    pub progress: Value,
     /// The votes.
     #[serde(default)]
     pub votes: Vec<Vote>,
@@ -359,8 +360,8 @@ pub struct Waiting {
 pub struct History {
     /// The promotions, newest first.
     pub promotions: Vec<Entry>,
-    /// Where the next page begins.
-    pub next: Option<String>,
+    /// Where the next page begins: the `after` of the next command, whatever it is.
+    pub next: Option<Value>,
 }
 
 /// A promotion and how it ended.
@@ -482,8 +483,8 @@ pub struct Finding {
 pub struct Several<T> {
     /// One for each app.
     pub results: Vec<T>,
-    /// Where the next page begins.
-    pub next: Option<String>,
+    /// Where the next page begins: the `after` of the next command, whatever it is.
+    pub next: Option<Value>,
     /// How many apps were not looked at.
     pub left: Option<u64>,
 }
@@ -493,8 +494,8 @@ pub struct Several<T> {
 pub struct Audit {
     /// The records.
     pub records: Vec<Box<serde_json::value::RawValue>>,
-    /// Where the next page begins.
-    pub next: Option<String>,
+    /// Where the next page begins: the `after` of the next command, whatever it is.
+    pub next: Option<Value>,
 }
 
 /// The report that was asked for, or an answer instead of it.
@@ -508,7 +509,7 @@ pub enum Said<T> {
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Said<T> {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let json = serde_json::Value::deserialize(from)?;
+        let json = Value::deserialize(from)?;
         let is_answer = json.get("outcome").is_some();
         let read = if is_answer {
             serde_json::from_value(json).map(|answer| Self::Answer(Box::new(answer)))

@@ -32,6 +32,14 @@ impl Command {
         self
     }
 
+    /// Adds where the page begins, as the function said.
+    pub fn after(mut self, cursor: Option<&Value>) -> Self {
+        if let Some(cursor) = cursor {
+            self.entries.insert("after".to_owned(), cursor.clone());
+        }
+        self
+    }
+
     /// Adds the image or the request.
     pub fn naming(self, named: Option<&Named>) -> Self {
         match named.map(Named::entry) {

@@ -3,11 +3,12 @@
 //!
 //! Three kinds of modules: what is typed ([`args`], [`words`], [`command`]); what is decided from
 //! values alone ([`exit`], [`follow::judge`], [`show`], [`mismatch`]); and what calls AWS or a
-//! terminal ([`run`], [`aws`], [`function`], [`follow`], [`confirm`]).
+//! terminal ([`run`], [`report`], [`change`], [`records`], [`follow`], [`function`], [`aws`]).
 
 pub mod answer;
 pub mod args;
 pub mod aws;
+pub mod change;
 pub mod command;
 pub mod confirm;
 pub mod exit;
@@ -18,7 +19,9 @@ pub mod mismatch;
 pub mod moment;
 pub mod out;
 pub mod records;
+pub mod report;
 pub mod run;
+pub mod session;
 pub mod show;
 pub mod table;
 pub mod words;

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::answer::{Audit, Checked, Entry, History, Said, Several};
 use crate::command::Command;
@@ -14,9 +15,9 @@ use crate::{mismatch, out, show};
 async fn page<T: DeserializeOwned>(
     function: &Function<'_>,
     command: &Command,
-    after: Option<&str>,
+    after: Option<&Value>,
 ) -> Result<(Vec<u8>, T), Failure> {
-    let command = command.clone().with("after", after);
+    let command = command.clone().after(after);
     let bytes = function.invoke(&command).await?;
     match serde_json::from_slice(&bytes) {
         Ok(page) => Ok((bytes, page)),
@@ -51,9 +52,9 @@ pub async fn history(
     most: Option<usize>,
     is_json: bool,
 ) -> Result<Exit, Failure> {
-    let (mut after, mut shown) = (None, 0);
+    let (mut after, mut shown): (Option<Value>, usize) = (None, 0);
     loop {
-        let (bytes, said) = page(function, command, after.as_deref()).await?;
+        let (bytes, said) = page(function, command, after.as_ref()).await?;
         let page: History = match said {
             Said::Report(page) => page,
             Said::Answer(answer) => return Err(answered(command.action, &answer)),
@@ -86,9 +87,9 @@ pub async fn check(
     command: &Command,
     is_json: bool,
 ) -> Result<Exit, Failure> {
-    let (mut after, mut problems) = (None, 0);
+    let (mut after, mut problems): (Option<Value>, u64) = (None, 0);
     loop {
-        let (bytes, said) = page::<serde_json::Value>(function, command, after.as_deref()).await?;
+        let (bytes, said) = page::<Value>(function, command, after.as_ref()).await?;
         let unreadable =
             |error: serde_json::Error| mismatch::unreadable(command.action, &error.to_string());
         let page: Several<Checked> = if said.get("results").is_some() {
@@ -116,9 +117,9 @@ pub async fn check(
 
 /// Writes the records of an audit as they come.
 pub async fn audit(function: &Function<'_>, command: &Command) -> Result<Exit, Failure> {
-    let mut after = None;
+    let mut after: Option<Value> = None;
     loop {
-        let command = command.clone().with("after", after.as_deref());
+        let command = command.clone().after(after.as_ref());
         let bytes = function.invoke(&command).await?;
         let page: Audit = match serde_json::from_slice(&bytes) {
             Ok(page) => page,

@@ -152,10 +152,10 @@ Examples:
 pub(super) const HISTORY: &str = concat!(
     "\
 Examples:
-  promote history web              the newest page
+  promote history web               the newest page
   promote history web --limit 5
   promote history web --all
-  promote history web --all --json one line of JSON for each page
+  promote history web --all --json  one line of JSON for each page
 ",
     report_exits!()
 );

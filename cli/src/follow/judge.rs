@@ -7,7 +7,7 @@ use super::target::{Aim, End, Look, Stage, Target};
 use crate::answer::{Bake, Entry, Outcome, Promotion, Status};
 use crate::exit::Exit;
 use crate::moment;
-use crate::show::{short_digest, short_tag};
+use crate::show::{image, short_digest, short_tag};
 
 /// How many looks in a row may not find the promotion.
 const UNSEEN: u32 = 5;
@@ -21,7 +21,7 @@ pub fn by_status(target: &mut Target, status: &Status, now: Timestamp) -> Look {
                 target.digest = Some(digest);
                 target.tag = Some(tag);
             }
-            None => return at_rest(target, status, now),
+            None => return at_rest(target, status),
         }
     }
     if target.token.is_none() && target.aim == Aim::Cancelled {
@@ -129,7 +129,7 @@ fn of_bake(bake: &Bake, now: Timestamp) -> String {
 }
 
 /// Nothing is under way.
-fn at_rest(target: &Target, status: &Status, _now: Timestamp) -> Look {
+fn at_rest(target: &Target, status: &Status) -> Look {
     let end = |exit, outcome: &str, words: String| {
         Look::Ended(End { exit, outcome: outcome.to_owned(), words, took: None })
     };
@@ -146,7 +146,7 @@ fn at_rest(target: &Target, status: &Status, _now: Timestamp) -> Look {
         return Look::GoesOn(Stage { word: "waiting", words });
     }
     if let Some(request) = status.request.as_ref().filter(|request| request.is_open()) {
-        let name = request.commit.as_deref().unwrap_or(&request.digest);
+        let name = image(request.commit.as_deref(), Some(&request.digest));
         let words = format!("approval_requested: people are asked about {name}. {runs}");
         return end(Exit::Waits, "approval_requested", words);
     }

@@ -15,14 +15,14 @@ const ON_A_PAGE: u32 = 100;
 async fn long_history() -> Cloud {
     Cloud::new(|command| {
         assert_eq!(command["action"], "history");
-        let page: u32 = command["after"].as_str().map_or(0, |at| at.parse().expect("a page"));
+        let page = command["after"].as_u64().map_or(0, |at| u32::try_from(at).expect("a page"));
         let entries: Vec<Value> = (0..ON_A_PAGE)
             .map(|at| {
                 let name = format!("production_{}", page * ON_A_PAGE + at);
                 ended("deployed", "it runs", promotion(&name, &name, NEW))
             })
             .collect();
-        let next = (page + 1 < PAGES).then(|| json!((page + 1).to_string()));
+        let next = (page + 1 < PAGES).then(|| json!(page + 1));
         let answer = json!({"action": "history", "app": "web", "promotions": entries});
         Said::Json(match next {
             Some(next) => with(answer, json!({"next": next})),

@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Phase, Run, plan_of};
 use crate::answer::{Answer, Outcome, Plan, Request, Said, Several, Status};
 use crate::args::{self, App, Choice, Image, Watch};
 use crate::command::Command;
@@ -11,11 +10,12 @@ use crate::exit::{self, Exit};
 use crate::failure::Failure;
 use crate::follow::target::Target;
 use crate::records::{answered, write_raw};
+use crate::session::{Phase, Run, plan_of};
 use crate::words::Named;
 use crate::{confirm, mismatch, out, show};
 
 /// A command that changes something, as it was typed.
-pub(super) struct Change {
+pub struct Change {
     command: Command,
     /// The image, for the plan.
     image: Option<Named>,
@@ -58,7 +58,7 @@ impl Change {
     }
 
     /// Reads what was typed. Fails where a person would have to be asked, and there is none.
-    pub(super) fn new_checked(typed: args::Change) -> Result<Self, Failure> {
+    pub fn new_checked(typed: args::Change) -> Result<Self, Failure> {
         let change = Self::from(typed);
         let is_person = out::is_person();
         let command = &change.command;
@@ -116,7 +116,8 @@ impl From<args::Change> for Change {
 }
 
 impl Run<'_> {
-    pub(super) async fn change(&self, mut change: Change) -> Result<Exit, Failure> {
+    /// Asks where a person types, sends the command, and follows what it starts.
+    pub async fn change(&self, mut change: Change) -> Result<Exit, Failure> {
         if change.is_unnamed {
             change.command = self.name_request(change.command).await?;
         }
