@@ -2,21 +2,18 @@
 
 The command is the real executable of `cli/`, built in the profile `dev`. It talks to the embedded
 AWS as to any other: it finds the function by the stack's output, and invokes it. ministack sends no
-events of CloudFormation, so the end of an update is found at a look, as it is where an event is
-lost; here the script lets the schedule look while the command follows the rollback.
+events of CloudFormation. The command does not need them: it asks for the status, which looks at the
+stack.
 """
 
-import json
 import os
 import re
 import secrets
 import subprocess
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from account import REPOSITORY, ROOT, Json, check
-from embedded_cloud import ACCOUNT, REGION
+from account import REPOSITORY, ROOT, check
 from pinned import cache, tail
 
 if TYPE_CHECKING:
@@ -75,33 +72,21 @@ class Operator:
         environment = self.demo.aws.cloud.client_environment()
         environment["NO_COLOR"] = "1"
         command = [str(self.binary), *words]
-        pipe = subprocess.PIPE
-        process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
+        ran = subprocess.run(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
         )
-        try:
-            if "--watch" in words:
-                self.look_until(process)
-            stdout, stderr = process.communicate(timeout=SECONDS)
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
-        self.report.detail(stderr)
-        code = process.returncode
-        check(code == 0, f"promote {' '.join(words)} ended with {code}:\n{stdout}{stderr}")
+        self.report.detail(ran.stderr)
+        code, stdout = ran.returncode, ran.stdout
+        check(code == 0, f"promote {' '.join(words)} ended with {code}:\n{stdout}{ran.stderr}")
         lines = stdout.splitlines()
         self.report.line("$", f"promote {' '.join(words)}", timed=True)
         for line in lines:
             self.report.line("", line if len(line) <= LONGEST else f"{line[:LONGEST]}…")
         self.report.line("exit", str(code))
         return lines
-
-    def look_until(self, process: "subprocess.Popen[str]") -> None:
-        """Lets the schedule look, until the command has ended."""
-        event: Json = json.loads((ROOT / "events" / "scheduled.json").read_text())
-        event.update(account=ACCOUNT, region=REGION)
-        deadline = time.monotonic() + SECONDS
-        while process.poll() is None and time.monotonic() < deadline:
-            self.demo.deliver(event)
-            time.sleep(0.5)

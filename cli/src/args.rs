@@ -280,6 +280,7 @@ pub struct Watch {
     pub watch: bool,
     /// With --watch: give up looking after this time. The promotion goes on
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = words::duration)]
+    #[arg(requires = "watch")]
     pub timeout: SignedDuration,
 }
 

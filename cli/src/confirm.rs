@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::command::Command;
-use crate::failure::Failure;
+use crate::exit::failure::Failure;
 use crate::out;
 
 /// The question about a command.

@@ -1,8 +1,10 @@
-//! How the command ends, as a number for scripts. No I/O here.
+//! How the command ends, as a number for scripts and a sentence for people. No I/O here.
 
 use std::process::ExitCode;
 
 use crate::answer::Outcome;
+
+pub mod failure;
 
 /// How the command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

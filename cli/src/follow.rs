@@ -10,10 +10,10 @@ pub mod live;
 pub mod target;
 
 use crate::answer::{History, Said, Status};
+use crate::cloud::function::Function;
 use crate::command::Command;
 use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::function::Function;
+use crate::exit::failure::Failure;
 use crate::mismatch;
 use live::Live;
 use target::{End, Look, Stage, Target};
@@ -115,14 +115,15 @@ async fn look(
     let command = Command::new("status").with("app", Some(app));
     let bytes = function.invoke(&command).await?;
     let (raw, status): (Value, Status) = read("status", &bytes)?;
-    let look = judge::by_status(target, &status, Timestamp::now());
+    let now = Timestamp::now();
+    let look = judge::by_status(target, &status, now);
     if look != Look::NeedsHistory {
         return Ok((raw, look));
     }
     let command = Command::new("history").with("app", Some(app));
     let bytes = function.invoke(&command).await?;
     let (_, history): (Value, History) = read("history", &bytes)?;
-    Ok((raw, judge::by_history(target, &status, &history.promotions)))
+    Ok((raw, judge::by_history(target, &status, &history.promotions, now)))
 }
 
 /// Reads a report, as it is and as far as it is known.
@@ -138,7 +139,8 @@ fn read<T: serde::de::DeserializeOwned>(action: &str, bytes: &[u8]) -> Result<(V
 }
 
 fn timed_out(target: &Target, app: &str, last: &str, timeout: Duration) -> End {
-    let time = SignedDuration::try_from(timeout).map(crate::moment::length).unwrap_or_default();
+    let time =
+        SignedDuration::try_from(timeout).map(crate::text::moment::length).unwrap_or_default();
     let what = target.tag.as_deref().map(crate::show::short_tag);
     let what = what.unwrap_or_else(|| "the promotion".to_owned());
     End {

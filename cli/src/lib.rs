@@ -3,25 +3,22 @@
 //!
 //! Three kinds of modules: what is typed ([`args`], [`words`], [`command`]); what is decided from
 //! values alone ([`exit`], [`follow::judge`], [`show`], [`mismatch`]); and what calls AWS or a
-//! terminal ([`run`], [`report`], [`change`], [`records`], [`follow`], [`function`], [`aws`]).
+//! terminal ([`run`], [`report`], [`change`], [`records`], [`follow`], [`cloud`]).
 
 pub mod answer;
 pub mod args;
-pub mod aws;
 pub mod change;
+pub mod cloud;
 pub mod command;
 pub mod confirm;
 pub mod exit;
-pub mod failure;
 pub mod follow;
-pub mod function;
 pub mod mismatch;
-pub mod moment;
 pub mod out;
 pub mod records;
 pub mod report;
 pub mod run;
 pub mod session;
 pub mod show;
-pub mod table;
+pub mod text;
 pub mod words;

@@ -2,7 +2,7 @@
 
 use crate::answer::{Answer, Outcome};
 use crate::command::VERSION;
-use crate::failure::Failure;
+use crate::exit::failure::Failure;
 
 /// How to bring the function up to date.
 const UPDATE_FUNCTION: &str =
@@ -122,6 +122,10 @@ mod tests {
             assert_eq!(failure.exit, exit, "{message}");
             assert!(failure.words.starts_with(words), "{failure}");
         }
+    }
+
+    #[test]
+    fn an_answer_of_another_version_says_what_to_update() {
         assert!(unreadable("plan", "no key").words.contains("Update promote"));
         let answer = |outcome: &str, reason: &str| {
             let json = serde_json::json!({"outcome": outcome, "reason": reason});

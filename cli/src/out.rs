@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::answer::Outcome;
 use crate::exit::Exit;
-use crate::table::plain;
+use crate::text::table::plain;
 
 /// Writes a result to stdout. Says `false` where nobody reads any more.
 pub fn result(text: &str) -> io::Result<bool> {

@@ -5,10 +5,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::answer::{Audit, Checked, Entry, History, Said, Several};
+use crate::cloud::function::Function;
 use crate::command::Command;
+use crate::exit::failure::Failure;
 use crate::exit::{self, Exit};
-use crate::failure::Failure;
-use crate::function::Function;
 use crate::{mismatch, out, show};
 
 /// Asks for one page, and returns its bytes and what they say.

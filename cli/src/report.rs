@@ -6,7 +6,7 @@ use crate::answer::{Board, Places, Plan, Said, Several, Status};
 use crate::args::Report;
 use crate::command::Command;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::exit::failure::Failure;
 use crate::follow::target::Target;
 use crate::session::{Run, plan_of};
 use crate::{out, records, show};

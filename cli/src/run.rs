@@ -5,11 +5,11 @@ use std::cell::RefCell;
 use clap::CommandFactory;
 
 use crate::args::{Cli, Report, Verb};
-use crate::aws::Aws;
 use crate::change::Change;
+use crate::cloud::aws::Aws;
+use crate::cloud::function::Function;
 use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::function::Function;
+use crate::exit::failure::Failure;
 use crate::records::write_raw;
 use crate::session::{Phase, Run};
 use crate::{follow, out};
@@ -34,7 +34,8 @@ fn interrupted(phase: &Phase) -> Exit {
     match phase {
         Phase::Reading => out::say("\nNothing was changed."),
         Phase::Sent(app) => {
-            out::say(&format!("\nThe command was sent. Look: promote status {app}"));
+            let look = format!("promote status {app}");
+            out::say(&format!("\nThe command was sent. Look: {}", look.trim_end()));
         }
         Phase::Following(app) => {
             out::say(&format!("\nThe promotion goes on. Follow it: {}", follow::again(app)));

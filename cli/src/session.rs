@@ -4,13 +4,13 @@ use std::cell::RefCell;
 
 use crate::answer::Said;
 use crate::args::Watch;
-use crate::aws::Aws;
+use crate::cloud::aws::Aws;
+use crate::cloud::function::Function;
 use crate::command::Command;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::exit::failure::Failure;
 use crate::follow::target::Target;
 use crate::follow::{self, Followed};
-use crate::function::Function;
 use crate::records::{answered, write_raw};
 use crate::words::Named;
 use crate::{mismatch, out};
@@ -103,7 +103,7 @@ impl Run<'_> {
         } else {
             let (word, rest) = end.words.split_once(':').unwrap_or((end.words.as_str(), ""));
             let style = out::style_of_exit(end.exit);
-            let rest = crate::table::plain(rest);
+            let rest = crate::text::table::plain(rest);
             self.write(&format!("{style}{word}{style:#}:{rest}\n"))?;
         }
         Ok(end.exit)

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use crate::answer::{Answer, Board, Checked, Outcome, Places, Plan};
-use crate::moment;
 use crate::out::{BOLD, DIM, GREEN, RED, YELLOW, style};
-use crate::table::{Cell, aligned, plain};
+use crate::text::moment;
+use crate::text::table::{Cell, aligned, plain};
 
 pub mod history;
 pub mod status;

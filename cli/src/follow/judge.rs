@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use super::target::{Aim, End, Look, Stage, Target};
 use crate::answer::{Bake, Entry, Outcome, Promotion, Status};
 use crate::exit::Exit;
-use crate::moment;
 use crate::show::{image, short_digest, short_tag};
+use crate::text::moment;
 
 /// How many looks in a row may not find the promotion.
 const UNSEEN: u32 = 5;
@@ -160,7 +160,7 @@ fn at_rest(target: &Target, status: &Status) -> Look {
 }
 
 /// Judges by the history, newest first, what became of a promotion that the status does not show.
-pub fn by_history(target: &mut Target, status: &Status, history: &[Entry]) -> Look {
+pub fn by_history(target: &mut Target, status: &Status, history: &[Entry], now: Timestamp) -> Look {
     let found = history.iter().position(|entry| is_it(target, &entry.promotion));
     let Some(at) = found else { return unseen(target, status) };
     let (newer, entry) = (&history[..at], &history[at]);
@@ -177,9 +177,24 @@ pub fn by_history(target: &mut Target, status: &Status, history: &[Entry]) -> Lo
         return look;
     }
     if matches!(entry.outcome, Outcome::Promoted | Outcome::Queued) {
-        return unseen(target, status);
+        return unrecorded(target, status, entry, now);
     }
     Look::Ended(ended(target, status, entry, &entry.outcome))
+}
+
+/// The status looks at the stack, and the history knows only what was recorded: at an event of the
+/// stack, or else at a look within 5 minutes. What runs needs no record; why something failed does.
+fn unrecorded(target: &mut Target, status: &Status, entry: &Entry, now: Timestamp) -> Look {
+    target.unseen = 0;
+    let promotion = &entry.promotion;
+    let runs = status.running.as_ref().filter(|runs| runs.tag == promotion.tag);
+    if runs.is_some_and(|runs| runs.digest.as_ref() == Some(&promotion.digest)) {
+        let outcome = Outcome::Deployed;
+        let entry = Entry { outcome: outcome.clone(), ended_at: Some(now), ..entry.clone() };
+        return Look::Ended(ended(target, status, &entry, &outcome));
+    }
+    let words = "has ended; the function records it at its next look, within 5 minutes".to_owned();
+    Look::GoesOn(Stage { word: "waiting", words })
 }
 
 /// The state may change between the two reads, so the next look sees it.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use crate::moment;
-use crate::table::{cut, plain};
+use crate::text::moment;
+use crate::text::table::{cut, plain};
 
 /// The width where the terminal does not say it.
 const WIDTH: usize = 80;

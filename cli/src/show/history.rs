@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 use super::{head, short_digest, short_tag};
 use crate::answer::Entry;
-use crate::moment;
 use crate::out::style;
-use crate::table::{Cell, aligned};
+use crate::text::moment;
+use crate::text::table::{Cell, aligned};
 
 /// A page of promotions, newest first; with the names of the columns on the first page.
 pub fn page(entries: &[Entry], is_first: bool, now: Timestamp) -> String {

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 use super::{head, image, short_digest, short_tag};
 use crate::answer::{Answer, Outcome, Promotion, Said, Status};
-use crate::moment;
 use crate::out::{BLUE, BOLD, DIM, GREEN, RED, YELLOW};
-use crate::table::{Cell, aligned};
+use crate::text::moment;
+use crate::text::table::{Cell, aligned};
 
 /// One app, a line for each thing that there is to say.
 pub fn one(status: &Status, now: Timestamp) -> String {

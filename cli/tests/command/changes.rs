@@ -48,7 +48,8 @@ async fn what_is_typed_wrongly_is_misuse() {
         &["where", "latest"],
         &["audit", "--since", "yesterday"],
         &["status", "--watch"],
-        &["rollback", "web", "--timeout", "soon"],
+        &["rollback", "web", "--watch", "--timeout", "soon"],
+        &["rollback", "web", "--yes", "--timeout", "1h"],
     ] {
         cloud.run(words).await.exits(2);
     }

@@ -155,8 +155,12 @@ fn each_end_of_the_history_has_an_exit_code() {
         (Aim::Deployed, "canary", json!({}), Exit::Failed, "canary"),
     ] {
         let seen = status(running);
-        let look =
-            by_history(&mut target(aim), &seen, &history(&[(outcome, promotion(json!({})))]));
+        let look = by_history(
+            &mut target(aim),
+            &seen,
+            &history(&[(outcome, promotion(json!({})))]),
+            now(),
+        );
         let Look::Ended(end) = look else { panic!("{outcome}: {look:?}") };
         assert_eq!((end.exit, end.outcome.as_str()), (exit, said), "{aim:?} {outcome}");
         assert!(end.words.contains(" runs in web"), "{}", end.words);
@@ -172,11 +176,11 @@ fn a_rollback_by_an_alarm_is_followed_and_counts_as_failed() {
     let ours = ("deployed", promotion(json!({})));
     let mut target = target(Aim::Deployed);
     let going = status(json!({"open": [back], "running": {"tag": "x", "digest": NEW}}));
-    let look = by_history(&mut target, &going, &history(std::slice::from_ref(&ours)));
+    let look = by_history(&mut target, &going, &history(std::slice::from_ref(&ours)), now());
     assert!(matches!(look, Look::GoesOn(_)), "{look:?}");
     assert_eq!(target.token.as_deref(), Some("back"));
     let ends = history(&[("deployed", back), ours]);
-    let Look::Ended(end) = by_history(&mut target, &status(json!({})), &ends) else {
+    let Look::Ended(end) = by_history(&mut target, &status(json!({})), &ends, now()) else {
         panic!("{target:?}")
     };
     assert_eq!((end.exit, end.outcome.as_str()), (Exit::Failed, "failed"));
@@ -187,10 +191,10 @@ fn a_rollback_by_an_alarm_is_followed_and_counts_as_failed() {
 fn what_neither_shows_is_looked_for_again_and_then_given_up() {
     let mut target = target(Aim::Deployed);
     for _ in 0..UNSEEN {
-        let look = by_history(&mut target, &status(json!({})), &[]);
+        let look = by_history(&mut target, &status(json!({})), &[], now());
         assert!(matches!(look, Look::GoesOn(_)), "{look:?}");
     }
-    let Look::Ended(end) = by_history(&mut target, &status(json!({})), &[]) else {
+    let Look::Ended(end) = by_history(&mut target, &status(json!({})), &[], now()) else {
         panic!("{target:?}")
     };
     assert_eq!(end.exit, Exit::Failed);
@@ -227,4 +231,24 @@ fn a_cancel_of_a_mere_question_has_ended_at_once() {
     };
     assert_eq!(end.exit, Exit::Done);
     assert!(end.words.starts_with("cancelled: nothing waits any more. production_old"));
+}
+
+#[test]
+fn what_runs_needs_no_record_and_a_failure_does() {
+    let recorded = history(&[("promoted", promotion(json!({})))]);
+    let runs = status(json!({"running": {"tag": "production_new", "digest": NEW}}));
+    let mut followed = target(Aim::Deployed);
+    let Look::Ended(end) = by_history(&mut followed, &runs, &recorded, now()) else {
+        panic!("it runs")
+    };
+    assert_eq!((end.exit, end.outcome.as_str()), (Exit::Done, "deployed"));
+    assert!(end.words.ends_with(" runs in web, 1 m 0 s"), "{}", end.words);
+    // Also where the same image ran before, under another tag.
+    let same = status(json!({"running": {"tag": "latest", "digest": NEW}}));
+    for seen in [same, status(json!({}))] {
+        for _ in 0..=UNSEEN {
+            let look = by_history(&mut followed, &seen, &recorded, now());
+            assert!(matches!(&look, Look::GoesOn(stage) if stage.words.starts_with("has ended")));
+        }
+    }
 }

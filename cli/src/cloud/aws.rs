@@ -14,7 +14,7 @@ use aws_sdk_lambda::config::SharedCredentialsProvider;
 use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
 
 use crate::args::Connection;
-use crate::failure::Failure;
+use crate::exit::failure::Failure;
 
 /// How long a call may take that answers at once.
 const SHORT: Duration = Duration::from_secs(10);

@@ -9,9 +9,9 @@ use aws_sdk_lambda::primitives::Blob;
 use serde::Deserialize;
 
 use crate::args::Connection;
-use crate::aws::Aws;
+use crate::cloud::aws::Aws;
 use crate::command::Command;
-use crate::failure::Failure;
+use crate::exit::failure::Failure;
 use crate::mismatch;
 
 /// The output of the stack that names the function.
