@@ -1,5 +1,6 @@
 //! What can be typed. Each subcommand's help ends with examples; a test parses them.
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use jiff::SignedDuration;
@@ -29,6 +30,21 @@ pub struct Cli {
     /// The command.
     #[command(subcommand)]
     pub verb: Verb,
+}
+
+/// Explains the words of SNS and Slack, where `promote` stands once: `promote web`. `None` for every
+/// other mistake.
+pub fn hint(error: &clap::Error) -> Option<String> {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return None;
+    }
+    let is_misspelt = error.get(ContextKind::SuggestedSubcommand).is_some();
+    match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(word)) if !is_misspelt && words::app(word).is_ok() => {
+            Some(format!("To promote the app `{word}`: promote promote {word}"))
+        }
+        Some(_) | None => None,
+    }
 }
 
 /// Where the function is, and as whom to call it.

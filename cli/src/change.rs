@@ -192,7 +192,7 @@ impl Run<'_> {
             command.with("by", by.as_deref()).with("id", Some(&id))
         };
         *self.phase.borrow_mut() = Phase::Sent(app.clone());
-        let bytes = self.function.invoke(&command).await?;
+        let bytes = self.function.invoke(&command).await.map_err(|failure| sent(failure, &app))?;
         if app.is_empty() {
             return self.looks(&command, &bytes);
         }
@@ -226,6 +226,16 @@ impl Run<'_> {
         }
         self.write(&looks.results.iter().map(show::answer).collect::<String>())
     }
+}
+
+/// Explains a failed call: whether the function got the command is not known.
+fn sent(failure: Failure, app: &str) -> Failure {
+    if !failure.may_pass {
+        return failure;
+    }
+    let look = format!("promote status {app}");
+    let words = format!("{failure}. The command may have acted. Look: {}", look.trim_end());
+    Failure { words, ..failure }
 }
 
 /// Whether a command with this outcome would do nothing.

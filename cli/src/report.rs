@@ -11,18 +11,25 @@ use crate::follow::target::Target;
 use crate::session::{Run, plan_of};
 use crate::{out, records, show};
 
+/// Checks what was typed before AWS is called.
+pub fn checked(report: Report) -> Result<Report, Failure> {
+    if let Report::Status { app: None, watch } = &report
+        && watch.watch
+    {
+        return Err(Failure::misuse("--watch follows one app: promote status web --watch"));
+    }
+    Ok(report)
+}
+
 impl Run<'_> {
     /// Shows a report.
     pub async fn report(&self, report: Report) -> Result<Exit, Failure> {
         match report {
-            Report::Status { app, watch } => match (app, watch.watch) {
-                (Some(app), true) => self.follow(&app, Target::whatever(), &watch).await,
-                (Some(app), false) => self.status(&app).await,
-                (None, false) => self.statuses().await,
-                (None, true) => {
-                    Err(Failure::misuse("--watch follows one app: promote status web --watch"))
-                }
-            },
+            Report::Status { app: Some(app), watch } if watch.watch => {
+                self.follow(&app, Target::whatever(), &watch).await
+            }
+            Report::Status { app: Some(app), .. } => self.status(&app).await,
+            Report::Status { app: None, .. } => self.statuses().await,
             Report::Plan { app, image, rollback } => {
                 let plan = plan_of(&app.app, image.image.as_ref(), rollback);
                 let word = if rollback { "rollback" } else { "promote" };

@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::exit::failure::Failure;
 use crate::records::write_raw;
 use crate::session::{Phase, Run};
-use crate::{follow, out};
+use crate::{follow, out, report};
 
 /// Runs the command line. Ctrl-C ends the looking, and nothing else.
 pub async fn run(cli: Cli) -> Exit {
@@ -51,7 +51,7 @@ async fn carry_out(cli: Cli, phase: &RefCell<Phase>) -> Result<Exit, Failure> {
             clap_complete::generate(shell, &mut Cli::command(), "promote", &mut script);
             return write_raw(&script).map(|_| Exit::Done);
         }
-        Verb::Report(report) => Todo::Report(report),
+        Verb::Report(report) => Todo::Report(report::checked(report)?),
         Verb::Change(change) => Todo::Change(Change::new_checked(change)?),
     };
     let aws = Aws::new(&cli.connection).await?;

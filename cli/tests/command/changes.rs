@@ -57,6 +57,23 @@ async fn what_is_typed_wrongly_is_misuse() {
 }
 
 #[tokio::test]
+async fn the_words_of_slack_say_what_to_type_here() {
+    let cloud = Cloud::new(|_| Said::Lost).await;
+    let ran = cloud.run(&["web"]).await;
+    ran.exits(2).says("To promote the app `web`: promote promote web");
+    let misspelt = cloud.run(&["promot", "web"]).await;
+    assert!(!misspelt.stderr.contains("To promote the app"), "{misspelt:?}");
+}
+
+#[tokio::test]
+async fn where_the_answer_is_lost_for_good_the_command_may_have_acted() {
+    let cloud = Cloud::new(|_| Said::Lost).await;
+    let ran = cloud.run(&["promote", "web", "--yes"]).await;
+    ran.exits(1).says("The command may have acted. Look: promote status web");
+    assert_eq!(cloud.commands().len(), 3, "three attempts");
+}
+
+#[tokio::test]
 async fn without_a_name_the_command_goes_on() {
     let around = Around { caller: None, ..Around::default() };
     let cloud = Cloud::with(around, |_| Said::Json(answer("promoted", "yes"))).await;
