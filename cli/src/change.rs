@@ -27,8 +27,8 @@ pub struct Change {
 
 /// What comes after the question.
 enum Consent {
-    /// It is sent.
-    Given,
+    /// It is sent. The image that was shown, if one was.
+    Given(Option<String>),
     /// It would do nothing, so it is not sent.
     Needless(Exit),
 }
@@ -55,6 +55,11 @@ impl Change {
 
     fn with(self, key: &str, value: Option<&str>) -> Self {
         Self { command: self.command.with(key, value), ..self }
+    }
+
+    /// Whether it goes back to whatever ran before.
+    fn is_relative_rollback(&self) -> bool {
+        self.command.action == "rollback" && self.image.is_none()
     }
 
     /// Reads what was typed. Fails where a person would have to be asked, and there is none.
@@ -123,7 +128,13 @@ impl Run<'_> {
         }
         match self.consent(&change).await? {
             Consent::Needless(exit) => Ok(exit),
-            Consent::Given => self.send(change).await,
+            Consent::Given(shown) => {
+                // Somebody else may have rolled back meanwhile: this goes where it was said to go.
+                if let Some(digest) = shown.filter(|_| change.is_relative_rollback()) {
+                    change.command = change.command.with("digest", Some(&digest));
+                }
+                self.send(change).await
+            }
         }
     }
 
@@ -150,12 +161,13 @@ impl Run<'_> {
     async fn consent(&self, change: &Change) -> Result<Consent, Failure> {
         let command = &change.command;
         if change.yes {
-            return Ok(Consent::Given);
+            return Ok(Consent::Given(None));
         }
         let Some(app) = command.app() else {
             confirm::ask(command).await?;
-            return Ok(Consent::Given);
+            return Ok(Consent::Given(None));
         };
+        let mut shown = None;
         if matches!(command.action, "promote" | "rollback") {
             let is_rollback = command.action == "rollback";
             let plan = plan_of(app, change.image.as_ref(), is_rollback);
@@ -172,12 +184,13 @@ impl Run<'_> {
                 out::say("Nothing was changed.");
                 return Ok(Consent::Needless(exit::of_answer(command.action, &would.would)));
             }
+            shown = would.digest;
         } else {
             let status = self.status_of(app).await?;
             out::say(show::status::one(&status, Timestamp::now()).trim_end());
         }
         confirm::ask(command).await?;
-        Ok(Consent::Given)
+        Ok(Consent::Given(shown))
     }
 
     /// Sends the command, and follows what it started.
@@ -241,7 +254,9 @@ fn sent(failure: Failure, app: &str) -> Failure {
 /// Whether a command with this outcome would do nothing.
 fn is_needless(would: &Outcome) -> bool {
     match would {
-        Outcome::Refused | Outcome::Unchanged | Outcome::Ignored => true,
+        Outcome::Refused | Outcome::Ignored => true,
+        // It may end a hold.
+        Outcome::Unchanged => false,
         Outcome::Promoted
         | Outcome::Deployed
         | Outcome::Failed
