@@ -32,8 +32,8 @@ pub struct Cli {
     pub verb: Verb,
 }
 
-/// Explains the words of SNS and Slack, where `promote` stands once: `promote web`. `None` for every
-/// other mistake.
+/// Explains the words of SNS and Slack, where `promote` stands once: `promote web`. `None` for
+/// every other mistake.
 pub fn hint(error: &clap::Error) -> Option<String> {
     if error.kind() != ErrorKind::InvalidSubcommand {
         return None;
