@@ -12,6 +12,10 @@ demo *arguments:
 test *arguments:
     ./scripts/test {{ arguments }}
 
+# Install the operator's command `promote`
+install-promote:
+    cargo install --path cli --locked
+
 # Run the payloads of events/ in Lambda's container (needs Docker)
 sam-local *names:
     ./scripts/sam-local {{ names }}

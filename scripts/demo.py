@@ -4,9 +4,10 @@
 
 An image is pushed as `latest` and promoted at once (mode auto); a second one waits until a person
 approves it by the words that the mail about it says (mode approval). A third one goes through three
-stages in two accounts and two regions (demo_stages.py). What is printed is checked: the exit status
-is 1 where something is not as it should be. Needs Rust and Python 3.11. Ends by itself, leaves
-nothing running, listens on 127.0.0.1 only.
+stages in two accounts and two regions (demo_stages.py), and somebody rolls back by the command
+`promote` (demo_cli.py). What is printed is checked: the exit status is 1 where something is not as
+it should be. Needs Rust and Python 3.11. Ends by itself, leaves nothing running, listens on
+127.0.0.1 only.
 
     --verbose          also the events, the answers and the function's log
     --bootstrap FILE   this executable as the function instead of building one
@@ -30,6 +31,7 @@ import zipfile
 from pathlib import Path
 
 import account
+import demo_cli
 import demo_stages
 import embedded_cloud
 from account import LABEL, OCI, REPOSITORY, ROOT, Aws, Image, Json, check, template, until
@@ -446,6 +448,7 @@ def main(arguments: list[str]) -> int:
             demo.approval()
             demo.command()
             demo_stages.Stages(demo).show()
+            demo_cli.Operator(demo).show()
     took = time.monotonic() - report.began
     print(f"\nAll of it checked, in {took:.1f} s. Nothing is left running.")
     return 0

@@ -1,5 +1,6 @@
-//! Checks that the code keeps to ARCHITECTURE.md: the files of `src` import each other in one
-//! direction, along the floors of the table of rooms, and no file, line or function is too long.
+//! Checks that the code keeps to ARCHITECTURE.md, and that of the command to cli/README.md: files
+//! import each other in one direction, along the floors of the table of rooms, and no file, line or
+//! function is too long.
 
 use std::fs;
 use std::path::Path;
@@ -24,7 +25,7 @@ fn too_long(path: &str, text: &str) -> Vec<String> {
     if count > most {
         wrong.push(format!("{path}: {count} lines, at most {most}. Split it: one job a file"));
     }
-    if path.starts_with("tests/") {
+    if path.starts_with("tests/") || path.starts_with("cli/tests/") {
         return wrong;
     }
     for (number, line) in text.lines().enumerate() {
@@ -71,12 +72,12 @@ fn read(folder: &str) -> Files {
     files
 }
 
-/// Reads the files of `src` by their names without `src/` and `.rs`: all but lib.rs and the files
-/// that only tests use.
-fn house() -> Files {
+/// Reads the files of a folder `src` by their names without it and `.rs`: all but lib.rs and the
+/// files that only tests use.
+fn house(folder: &str) -> Files {
     let is_for_tests = |part: &str| ["tests", "wire", "samples"].contains(&part);
-    let files = read("src").into_iter().filter_map(|(path, text)| {
-        let name = path.strip_prefix("src/")?.strip_suffix(".rs")?.to_owned();
+    let files = read(folder).into_iter().filter_map(|(path, text)| {
+        let name = path.strip_prefix(folder)?.strip_prefix('/')?.strip_suffix(".rs")?.to_owned();
         let is_in = name != "lib" && !name.split('/').any(is_for_tests);
         is_in.then_some((name, text))
     });
@@ -90,14 +91,16 @@ fn is_right(wrong: &[String]) {
 
 #[test]
 fn imports_go_one_way() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md");
-    let architecture = fs::read_to_string(path).expect("ARCHITECTURE.md");
-    is_right(&wrong_imports(&house(), &architecture));
+    for (folder, document) in [("src", "ARCHITECTURE.md"), ("cli/src", "cli/README.md")] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
+        let table = fs::read_to_string(path).expect("a document");
+        is_right(&wrong_imports(&house(folder), &table));
+    }
 }
 
 #[test]
 fn nothing_is_too_long() {
-    let files = ["src", "tests"].map(read).into_iter().flatten();
+    let files = ["src", "tests", "cli/src", "cli/tests"].map(read).into_iter().flatten();
     is_right(&files.flat_map(|(path, text)| too_long(&path, &text)).collect::<Vec<_>>());
 }
 

@@ -1,0 +1,4 @@
+//! Everything that calls AWS: who asks, and the function.
+
+pub mod aws;
+pub mod function;
