@@ -96,3 +96,17 @@ fn the_readme_has_at_most_250_lines() {
     let lines = read(&root().join("README.md")).lines().count();
     assert!(lines <= 250, "{lines} lines: move something to docs/");
 }
+
+/// The number of a constant `VERSION` in a source file.
+fn version_in(file: &str) -> Option<u64> {
+    let text = read(&root().join(file));
+    let line = text.lines().find(|line| line.starts_with("pub const VERSION: "))?.to_owned();
+    line.split_once(" = ")?.1.trim_end_matches(';').parse().ok()
+}
+
+#[test]
+fn the_function_and_its_command_speak_the_same_version() {
+    let function = version_in("src/event/command.rs");
+    assert!(function.is_some());
+    assert_eq!(version_in("cli/src/command.rs"), function);
+}

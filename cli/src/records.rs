@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::answer::{Audit, Checked, Entry, History, Said, Several};
+use crate::answer::{Audit, Checked, Entry, History, Said, Several, Status};
 use crate::cloud::function::Function;
 use crate::command::Command;
 use crate::exit::failure::Failure;
@@ -77,6 +77,29 @@ pub async fn history(
                 return Ok(Exit::Done);
             }
             Some(_) | None => return Ok(Exit::Done),
+        }
+    }
+}
+
+/// Reads the status of all apps, in pages; as JSON, it prints them. Also how many apps there was no
+/// time for.
+pub async fn statuses(
+    function: &Function<'_>,
+    command: &Command,
+    is_json: bool,
+) -> Result<(Vec<Said<Status>>, Option<u64>), Failure> {
+    let (mut after, mut apps): (Option<Value>, Vec<Said<Status>>) = (None, Vec::new());
+    loop {
+        let (bytes, said) = page(function, command, after.as_ref()).await?;
+        let page: Several<Said<Status>> = match said {
+            Said::Report(page) => page,
+            Said::Answer(answer) => return Err(answered(command.action, &answer)),
+        };
+        let is_read = !is_json || write_raw(&bytes)?;
+        apps.extend(page.results);
+        match page.next {
+            Some(next) if is_read && after.as_ref() != Some(&next) => after = Some(next),
+            Some(_) | None => return Ok((apps, page.left)),
         }
     }
 }

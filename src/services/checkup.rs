@@ -48,16 +48,21 @@ impl Clients {
                 Ok(earlier.map(drop))
             })),
         );
-        let people = join3(
-            OptionFuture::from(
-                app.config.approval.slack_channel.as_deref().map(|own| self.slack_facts(own)),
-            ),
-            self.link_facts(),
+        let channel = app.config.approval.slack_channel.as_deref();
+        let people = join(
+            async {
+                let address = self.read_public_url().await.map(|its| its.is_some());
+                let has_address = address.as_ref().is_ok_and(|is_there| *is_there);
+                let slack = channel.map(|own| self.slack_facts(own, has_address));
+                let key = has_address.then(|| self.link_key());
+                let (slack, key) = join(OptionFuture::from(slack), OptionFuture::from(key)).await;
+                (slack, LinkFacts { key, address: address.map_err(unread) })
+            },
             OptionFuture::from(
                 repository(app, &self.settings.github_api_url).map(|own| self.git_facts(own)),
             ),
         );
-        let (stack, (repository, lifecycle, newest, earlier), (slack, links, git)) =
+        let (stack, (repository, lifecycle, newest, earlier), ((slack, links), git)) =
             join3(stack, own, people).await;
         let there = stack.as_ref().ok().and_then(Option::as_ref).zip(site.as_ref().ok());
         let around = OptionFuture::from(there.map(|(stack, site)| site.around(app, stack))).await;
@@ -91,12 +96,12 @@ impl Clients {
         self.secret_named(&self.settings.secret_parameter(secret)).await.map_err(unread)
     }
 
-    async fn slack_facts(&self, channel: &str) -> SlackFacts {
+    async fn slack_facts(&self, channel: &str, has_address: bool) -> SlackFacts {
+        let signing = has_address.then(|| self.secret_of(Secret::SlackSigningSecret));
         let (signing, token) =
-            join(self.secret_of(Secret::SlackSigningSecret), self.secret_of(Secret::SlackBotToken))
-                .await;
+            join(OptionFuture::from(signing), self.secret_of(Secret::SlackBotToken)).await;
         let length = |secret: SecretString| secret.expose_secret().chars().count();
-        let signing_secret = signing.map(|secret| secret.map(length));
+        let signing_secret = signing.map(|secret| secret.map(|secret| secret.map(length)));
         let token = match token {
             Ok(Some(token)) => token,
             Ok(None) => return SlackFacts { signing_secret, bot: Ok(None), channel: None },
@@ -139,18 +144,15 @@ impl Clients {
         }
     }
 
-    async fn link_facts(&self) -> LinkFacts {
-        let address = self.read_public_url();
-        let (key, address) = join(self.secret_of(Secret::Links), address).await;
-        let key = key.and_then(|secret| match secret.as_ref().map(Signer::keys) {
+    async fn link_key(&self) -> Read<bool> {
+        match self.secret_of(Secret::Links).await?.as_ref().map(Signer::keys) {
             None => Ok(false),
             Some(Ok(_)) => Ok(true),
             Some(Err(weak)) => Err(unread(Error::Unexpected {
                 resource: self.settings.secret_parameter(Secret::Links),
                 problem: weak.to_string(),
             })),
-        });
-        LinkFacts { key, address: address.map(|its| its.is_some()).map_err(unread) }
+        }
     }
 
     /// Asks GitHub what the token may do with the app's repository.

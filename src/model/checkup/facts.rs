@@ -47,8 +47,9 @@ pub struct Facts {
 /// What Slack says about the bot and its channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlackFacts {
-    /// The length of the signing secret; the inner `None`: there is none.
-    pub signing_secret: Read<Option<usize>>,
+    /// The length of the signing secret; the inner `None`: there is none. It is read only where the
+    /// function has an address that Slack can call.
+    pub signing_secret: Option<Read<Option<usize>>>,
     /// The answer to `auth.test`; the inner `None`: there is no bot token.
     pub bot: Read<Option<Bot>>,
     /// The answer about the channel, where the bot is known.
@@ -81,8 +82,9 @@ pub enum Channel {
 /// What links need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkFacts {
-    /// Whether there is a key; the error says why it cannot be used.
-    pub key: Read<bool>,
+    /// Whether there is a key; the error says why it cannot be used. It is read only where the
+    /// function has an address.
+    pub key: Option<Read<bool>>,
     /// Whether the function knows its own address.
     pub address: Read<bool>,
 }

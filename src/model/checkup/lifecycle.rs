@@ -11,6 +11,8 @@ pub(super) enum Danger {
     Production(String),
     /// A rule selects tagged images by another tag, which an image in production may have too.
     Beside(String),
+    /// A rule selects production's images too, and keeps this many of the newest.
+    Old(String, u64),
 }
 
 #[derive(Deserialize)]
@@ -35,7 +37,15 @@ struct Selection {
     tag_prefix_list: Vec<String>,
     #[serde(default)]
     tag_pattern_list: Vec<String>,
+    #[serde(default)]
+    count_type: String,
+    #[serde(default)]
+    count_number: u64,
 }
+
+/// How many of the newest images a rule must keep, so that it takes only what nobody goes back to:
+/// as many as the function reads of its history.
+const ENOUGH: u64 = 100;
 
 /// Finds the worst that a policy does to images with tags of this prefix. Such an image also has
 /// the source tag, or had it.
@@ -50,13 +60,17 @@ pub(super) fn danger(
         let selection = &rule.selection;
         match selection.tag_status.as_str() {
             "untagged" => None,
-            "any" => Some(Danger::Production(words)),
-            _ if selection.takes(prefix, source_tag) => Some(Danger::Production(words)),
+            "any" => Some(selection.danger(words)),
+            _ if selection.takes(prefix, source_tag) => Some(selection.danger(words)),
             _ => Some(Danger::Beside(words)),
         }
     };
     let mut all: Vec<Danger> = policy.rules.iter().filter_map(of).collect();
-    all.sort_by_key(|danger| matches!(danger, Danger::Beside(_)));
+    all.sort_by_key(|danger| match danger {
+        Danger::Production(_) => 0,
+        Danger::Beside(_) => 1,
+        Danger::Old(..) => 2,
+    });
     Ok(all.into_iter().next())
 }
 
@@ -72,6 +86,11 @@ impl Rule {
 }
 
 impl Selection {
+    fn danger(&self, words: String) -> Danger {
+        let keeps_many = self.count_type == "imageCountMoreThan" && self.count_number >= ENOUGH;
+        if keeps_many { Danger::Old(words, self.count_number) } else { Danger::Production(words) }
+    }
+
     /// Whether it takes an image that has a production tag, perhaps the source tag, and no other.
     /// A rule takes an image that matches each entry of its list.
     fn takes(&self, prefix: &str, source_tag: &str) -> bool {
@@ -130,6 +149,12 @@ mod tests {
             );
         }
         assert_eq!(judged(json!({ "tagStatus": "untagged" })), None);
+        // As in examples/repository.yaml.
+        let many = r#"{"rules": [{"rulePriority": 1, "selection": {"tagStatus": "tagged",
+            "tagPrefixList": ["production_"], "countType": "imageCountMoreThan",
+            "countNumber": 500}}]}"#;
+        let old = Danger::Old("rule 1 of the lifecycle policy".to_owned(), 500);
+        assert_eq!(danger(many, "production_", "latest"), Ok(Some(old)));
         assert!(danger("{", "production_", "latest").is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! How people hear of promotions and decide: the topic, Slack, links and change notes.
 
-use super::facts::{Bot, Channel, Facts, GitFacts, SlackFacts};
+use super::facts::{Bot, Channel, Facts, GitFacts, Read, SlackFacts};
 use super::finding::{Finding, Level};
 use crate::model::config::App;
 use crate::model::config::policy::Mode;
@@ -13,7 +13,7 @@ const SCOPES: [&str; 2] = ["chat:write", "commands"];
 pub(super) fn judge(app: &App, facts: &Facts) -> Vec<Finding> {
     let mut findings = vec![of_listeners(app, facts)];
     if let Some(slack) = &facts.slack {
-        findings.push(of_signing_secret(slack));
+        findings.extend(slack.signing_secret.as_ref().map(of_signing_secret));
         findings.extend(of_bot(app, slack));
     }
     findings.extend(of_links(facts));
@@ -40,11 +40,11 @@ fn of_listeners(app: &App, facts: &Facts) -> Finding {
     }
 }
 
-fn of_signing_secret(slack: &SlackFacts) -> Finding {
+fn of_signing_secret(secret: &Read<Option<usize>>) -> Finding {
     const ABOUT: &str = "slack-signing-secret";
     const MEND: &str = "store the Signing Secret of the Slack app's page Basic Information as a \
                         SecureString in slack/signing-secret";
-    match &slack.signing_secret {
+    match secret {
         Ok(Some(length)) if *length >= SIGNING_SECRET => Finding::ok(ABOUT, "it is there"),
         Ok(Some(length)) => {
             let says = format!("it has {length} characters, and Slack's have {SIGNING_SECRET}");
@@ -126,31 +126,36 @@ fn of_channel(app: &App, channel: &Channel) -> Finding {
 }
 
 fn of_links(facts: &Facts) -> Vec<Finding> {
-    let new = "make one: aws ssm put-parameter --overwrite --type SecureString --name \
-               <root>/link-secret --value \"$(openssl rand -hex 32)\"";
-    let key = match &facts.links.key {
-        Ok(true) => {
-            Finding::ok("link-secret", "it is there: mails have links, and there is a board")
-        }
-        Ok(false) => {
-            let says = "there is none: no links in mails, and no board";
-            Finding { level: Level::Ok, ..Finding::warning("link-secret", says, new) }
-        }
-        Err(error) => Finding::problem("link-secret", error.words.clone(), new),
-    };
-    let needs_address = facts.slack.is_some() || facts.links.key != Ok(false);
+    const ABOUT: &str = "public-url";
     let mend = "deploy the function with PublicUrl=on";
     let address = match &facts.links.address {
-        Ok(true) => Finding::ok("public-url", "it is there"),
-        Ok(false) if needs_address => Finding::problem(
-            "public-url",
-            "the function has no address: Slack's buttons, links and the board do not work",
+        Ok(true) => Finding::ok(ABOUT, "it is there"),
+        Ok(false) if facts.slack.is_some() => Finding::problem(
+            ABOUT,
+            "the function has no address: Slack's buttons and commands do not work",
             mend,
         ),
-        Ok(false) => Finding::ok("public-url", "there is none, and nothing needs it"),
-        Err(error) => Finding::problem("public-url", error.words.clone(), mend),
+        Ok(false) => Finding::ok(
+            ABOUT,
+            "there is none: mails have no links, and there is no board (PublicUrl=on brings both)",
+        ),
+        Err(error) => Finding::problem(ABOUT, error.words.clone(), mend),
     };
-    vec![key, address]
+    facts.links.key.iter().map(of_key).chain([address]).collect()
+}
+
+fn of_key(key: &Read<bool>) -> Finding {
+    const ABOUT: &str = "link-secret";
+    let new = "make one: aws ssm put-parameter --overwrite --type SecureString --name \
+               <root>/link-secret --value \"$(openssl rand -hex 32)\"";
+    match key {
+        Ok(true) => Finding::ok(ABOUT, "it is there: mails have links, and there is a board"),
+        Ok(false) => {
+            let says = "there is none: no links in mails, and no board";
+            Finding { level: Level::Ok, ..Finding::warning(ABOUT, says, new) }
+        }
+        Err(error) => Finding::problem(ABOUT, error.words.clone(), new),
+    }
 }
 
 fn of_git(git: &GitFacts) -> Finding {

@@ -102,6 +102,11 @@ fn of_lifecycle(app: &App, policy: &Read<Option<String>>) -> Finding {
             );
             Finding::problem(ABOUT, says, keep)
         }
+        Ok(Some(Danger::Old(rule, count))) => {
+            let says =
+                format!("{rule} keeps the newest {count}: nothing older can be gone back to");
+            Finding::ok(ABOUT, says)
+        }
         Ok(Some(Danger::Beside(rule))) => {
             let says = format!(
                 "{rule} takes images by a tag of CI's: an image goes with all its \

@@ -68,11 +68,11 @@ fn good() -> (App, Facts) {
         replica: Some(Ok(Some(DIGEST.parse().expect("a digest")))),
         has_topic: true,
         slack: Some(SlackFacts {
-            signing_secret: Ok(Some(32)),
+            signing_secret: Some(Ok(Some(32))),
             bot: Ok(Some(Bot { scopes })),
             channel: Some(Channel::Seen { is_member: true, is_archived: false }),
         }),
-        links: LinkFacts { key: Ok(true), address: Ok(true) },
+        links: LinkFacts { key: Some(Ok(true)), address: Ok(true) },
         git: Some(GitFacts::Reads { can_write: false }),
     };
     (app, facts)
@@ -190,8 +190,12 @@ fn problems_around() -> Vec<(Spoil, &'static str, &'static str)> {
 
 fn problems_of_people() -> Vec<(Spoil, &'static str, &'static str)> {
     vec![
-        (|f| slack_of(f).signing_secret = Ok(Some(8)), "slack-signing-secret", "8 characters"),
-        (|f| slack_of(f).signing_secret = Ok(None), "slack-signing-secret", "missing"),
+        (
+            |f| slack_of(f).signing_secret = Some(Ok(Some(8))),
+            "slack-signing-secret",
+            "8 characters",
+        ),
+        (|f| slack_of(f).signing_secret = Some(Ok(None)), "slack-signing-secret", "missing"),
         (|f| slack_of(f).bot = Ok(None), "slack-token", "missing"),
         (
             |f| slack_of(f).bot = Err(unread("Slack refused it: invalid_auth", false)),
@@ -219,7 +223,7 @@ fn problems_of_people() -> Vec<(Spoil, &'static str, &'static str)> {
             "archived",
         ),
         (
-            |f| f.links.key = Err(unread("line 1 has fewer than 32 characters", false)),
+            |f| f.links.key = Some(Err(unread("line 1 has fewer than 32 characters", false))),
             "link-secret",
             "openssl",
         ),
