@@ -11,6 +11,7 @@ mod template {
     mod events;
     mod function;
     mod limits;
+    mod operations;
     mod permissions;
     mod targets;
 }

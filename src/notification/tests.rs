@@ -59,13 +59,14 @@ fn asked() -> Notice {
 }
 
 fn sent(app: &App, notice: &Notice) -> Message {
-    message(app, notice, "production", None)
+    message(app, notice, "production", &Page::None)
 }
 
 #[test]
 fn a_question_says_it_all_in_a_mail() {
     let link = "https://x.example/approve/t.1-_a";
-    let message = message(&app(), &asked(), "production", Some(link));
+    let page = Page::At(link.to_owned());
+    let message = message(&app(), &asked(), "production", &page);
     let text = message.text.replace(Digest::of(b"x").as_str(), "sha256:2d71…");
     insta::assert_snapshot!(wrapped(&format!("{}\n\n{text}", message.subject)), @r#"
     [production] web: 9fceb02 waits for approval: "Fix checkout rounding" (alice)
@@ -97,32 +98,6 @@ fn a_question_says_it_all_in_a_mail() {
       reject web sha256:2d71…
     "#);
     assert!(!message.json.to_string().contains(link), "the link is for people only");
-}
-
-/// All outcomes.
-const ALL: [Outcome; 16] = [
-    Outcome::Promoted,
-    Outcome::Deployed,
-    Outcome::Failed,
-    Outcome::Queued,
-    Outcome::ApprovalRequested,
-    Outcome::Approved,
-    Outcome::Rejected,
-    Outcome::Superseded,
-    Outcome::Unchanged,
-    Outcome::Held,
-    Outcome::Blocked,
-    Outcome::Expired,
-    Outcome::Ignored,
-    Outcome::Refused,
-    Outcome::Resumed,
-    Outcome::Cancelled,
-];
-
-/// The subject of a mail, and its end.
-fn ends(message: &Message) -> String {
-    let end = message.text.rsplit("\n\n").next().unwrap_or_default();
-    format!("{}\n{}", message.subject, end.replace(Digest::of(b"x").as_str(), "sha256:2d71…"))
 }
 
 #[test]
@@ -356,7 +331,7 @@ fn a_subject_keeps_place_app_and_outcome_whatever_is_long() {
         let json = r#"{"stack":"web"}"#;
         let app = App::parse(&name.parse().expect("a name"), "test", json).expect("valid");
         let note = Some(commit("9fceb02", subject, author));
-        let subject = message(&app, &Notice { note, ..asked() }, environment, None).subject;
+        let subject = message(&app, &Notice { note, ..asked() }, environment, &Page::None).subject;
         assert!(subject.len() <= 100 && subject.is_ascii(), "{subject}");
         subject
     };

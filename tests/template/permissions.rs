@@ -12,14 +12,25 @@ use super::reading::{Deployment, deployed, root};
 /// for good.
 const BY_LAMBDA: [&str; 3] = ["logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"];
 
+/// What SNS, SQS, DynamoDB and Lambda do with a key of the owner's in the function's name.
+const WITH_A_KEY: [&str; 2] = ["kms:Decrypt", "kms:GenerateDataKey"];
+
 /// What `sts:AssumeRole` needs beside itself where it sets a source identity.
 const FOR_TARGETS: [&str; 2] = ["sts:AssumeRole", "sts:SetSourceIdentity"];
 
+const KEY: &str = "arn:aws:kms:us-east-1:012345678912:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 const TARGET_ROLE: &str = "arn:aws:iam::222222222222:role/ecr-promoter-target";
 
 /// With every feature.
 fn whole() -> Deployment {
-    deployed([("VerifyServices", "true"), ("WatchAlarms", "true"), ("TargetRoles", TARGET_ROLE)])
+    deployed([
+        ("VerifyServices", "true"),
+        ("WatchAlarms", "true"),
+        ("TargetRoles", TARGET_ROLE),
+        ("PublicUrl", "on"),
+        ("SlackChannel", "C024BE91L"),
+        ("KmsKeyArn", KEY),
+    ])
 }
 
 /// The statements of the function's role, inside it and beside it.
@@ -139,7 +150,8 @@ fn the_role_has_each_right_that_the_code_needs_once_and_no_other() {
         called.contains("ecr:PutImage") && called.contains("cloudformation:UpdateStack"),
         "the code was not read: {called:?}"
     );
-    let beside = BY_LAMBDA.iter().chain(&FOR_TARGETS).map(|action| (*action).to_owned());
+    let beside =
+        BY_LAMBDA.iter().chain(&FOR_TARGETS).chain(&WITH_A_KEY).map(|action| (*action).to_owned());
     let mut rights = rights(&statements_in(&whole()));
     assert_eq!(actions(&rights), called.into_iter().chain(beside).collect());
 
@@ -161,14 +173,21 @@ fn a_feature_that_is_off_has_no_permission() {
     ];
     let granted = |deployment: &Deployment| actions(&rights(&statements_in(deployment)));
     let missing = |verify, watch, roles| {
-        let some =
-            deployed([("VerifyServices", verify), ("WatchAlarms", watch), ("TargetRoles", roles)]);
+        let some = deployed([
+            ("VerifyServices", verify),
+            ("WatchAlarms", watch),
+            ("TargetRoles", roles),
+            ("KmsKeyArn", KEY),
+        ]);
         granted(&whole()).difference(&granted(&some)).cloned().collect::<Vec<_>>()
     };
     assert_eq!(missing("true", "false", TARGET_ROLE), ["cloudwatch:DescribeAlarms"]);
     assert_eq!(missing("false", "true", TARGET_ROLE), services);
     assert_eq!(missing("true", "true", ""), FOR_TARGETS);
     assert_eq!(deployed([]).parameter("TargetRoles"), "");
+    let keyless = deployed([("WatchAlarms", "true"), ("TargetRoles", TARGET_ROLE)]);
+    let missing = granted(&whole()).difference(&granted(&keyless)).cloned().collect::<Vec<_>>();
+    assert_eq!(missing, WITH_A_KEY);
 }
 
 /// An ARN of ECS names the cluster first: those of other clusters are not open.
@@ -281,7 +300,7 @@ fn the_role_may_read_each_parameter_that_the_code_reads_and_no_other() {
         format!("{DEFAULT_PREFIX}/link-secret"),
         format!("{DEFAULT_PREFIX}/public-url"),
     ];
-    let allowed = resources(&rights(&statements_in(&deployed([]))), "ssm:GetParameter");
+    let allowed = resources(&rights(&statements_in(&whole())), "ssm:GetParameter");
     let covers = |arn: &str, name: &str| {
         let pattern =
             arn.strip_prefix("arn:aws:ssm:us-east-1:012345678912:parameter").expect("a parameter");
@@ -296,6 +315,17 @@ fn the_role_may_read_each_parameter_that_the_code_reads_and_no_other() {
     for arn in &allowed {
         assert!(read.iter().any(|name| covers(arn, name)), "the code reads nothing of {arn}");
     }
+    // What nobody can reach needs no secret, and a message into Slack needs its token alone.
+    let secrets = |deployment: &Deployment| {
+        let allowed = resources(&rights(&statements_in(deployment)), "ssm:GetParameter");
+        let names = read[1..].iter().filter(|name| allowed.iter().any(|arn| covers(arn, name)));
+        names.filter_map(|name| name.strip_prefix("/ecr-promoter/")).map(str::to_owned).collect()
+    };
+    let always = ["git-token", "public-url"].map(str::to_owned);
+    let closed: Vec<String> = secrets(&deployed([]));
+    assert_eq!(closed, always);
+    let posts: Vec<String> = secrets(&deployed([("SlackChannel", "C024BE91L")]));
+    assert_eq!(posts, ["slack/bot-token", "git-token", "public-url"]);
     for foreign in [
         "/ecr-promoter/other",
         "/ecr-promoter",
