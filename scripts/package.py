@@ -200,9 +200,7 @@ def executables(options: argparse.Namespace) -> dict[str, Path]:
     manifest = ROOT / "cli" / "Cargo.toml"
     if options.build:
         found = {
-            "ecr-promoter": lambda_build(
-                options.architecture, ROOT / "Cargo.toml", "ecr-promoter"
-            )
+            "ecr-promoter": lambda_build(options.architecture, ROOT / "Cargo.toml", "ecr-promoter")
         }
         if manifest.is_file():
             found["promote"] = lambda_build(options.architecture, manifest, "promote")
@@ -265,19 +263,19 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def go_on_in_environment() -> None:
-    """Starts this script again with the Python that has the transform, unless it is that one."""
+def go_on_in_environment(script: str) -> None:
+    """Starts a script again with the Python that has the transform, unless it is that one."""
     interpreter = pinned.interpreter(pinned.environment(REQUIREMENTS))
     if Path(sys.executable).absolute() != interpreter.absolute():
         sys.stdout.flush()
-        command: list[Any] = [str(interpreter), "-B", str(Path(__file__).resolve()), *sys.argv[1:]]
+        command: list[Any] = [str(interpreter), "-B", str(Path(script).resolve()), *sys.argv[1:]]
         os.execv(interpreter, command)
 
 
 if __name__ == "__main__":
     try:
         wanted = options_of(sys.argv[1:])
-        go_on_in_environment()
+        go_on_in_environment(__file__)
         package(wanted)
     except Problem as problem:
         print(f"package: {problem}", file=sys.stderr)

@@ -6,6 +6,14 @@
 #[path = "support/signature.rs"]
 mod signature;
 
+/// What the role may do.
+#[path = "template/reading.rs"]
+#[expect(dead_code, reason = "tests/template.rs uses more of it")]
+mod reading;
+#[path = "template/rights.rs"]
+#[expect(dead_code, reason = "tests/template.rs uses more of it")]
+mod rights;
+
 mod emulator {
     // The stage.
     mod backend;
@@ -40,6 +48,7 @@ mod emulator {
     mod guard;
     mod ignored;
     mod journey;
+    mod least_privilege;
     mod mutations;
     mod promotion;
     mod races;

@@ -5,6 +5,7 @@
 mod template {
     mod patterns;
     mod reading;
+    mod rights;
 
     mod address;
     mod environment;

@@ -100,6 +100,32 @@ fn a_question_says_it_all_in_a_mail() {
     assert!(!message.json.to_string().contains(link), "the link is for people only");
 }
 
+/// All outcomes.
+const ALL: [Outcome; 16] = [
+    Outcome::Promoted,
+    Outcome::Deployed,
+    Outcome::Failed,
+    Outcome::Queued,
+    Outcome::ApprovalRequested,
+    Outcome::Approved,
+    Outcome::Rejected,
+    Outcome::Superseded,
+    Outcome::Unchanged,
+    Outcome::Held,
+    Outcome::Blocked,
+    Outcome::Expired,
+    Outcome::Ignored,
+    Outcome::Refused,
+    Outcome::Resumed,
+    Outcome::Cancelled,
+];
+
+/// The subject of a mail, and its end.
+fn ends(message: &Message) -> String {
+    let end = message.text.rsplit("\n\n").next().unwrap_or_default();
+    format!("{}\n{}", message.subject, end.replace(Digest::of(b"x").as_str(), "sha256:2d71…"))
+}
+
 #[test]
 fn what_goes_on_has_a_subject_and_a_next_step() {
     let all = ALL[..6].iter().map(|outcome| ends(&sent(&app(), &notice(*outcome, "why"))));

@@ -269,6 +269,7 @@ mod tests {
     async fn a_question_ends_with_what_links_in_mails_need() {
         let asked = Notice {
             request: Some("req-0123456789abcdef0123456789abcdef".parse().expect("an id")),
+            digest: Some(format!("sha256:{}", "a".repeat(64)).parse().expect("a digest")),
             expires_at: Some(at("2026-03-20T09:41:30Z")),
             ..notice()
         };

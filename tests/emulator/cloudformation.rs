@@ -176,6 +176,15 @@ impl Stack {
         self.parameters = self.before.clone();
     }
 
+    /// An update of so many resources goes through that its start, which alone names its token
+    /// here, is far back in the events.
+    pub(crate) fn finish_long_update(&mut self) {
+        for _ in 0..=LONG {
+            self.resource("UPDATE_COMPLETE", "", None);
+        }
+        self.enter("UPDATE_COMPLETE", "", None);
+    }
+
     /// Somebody else's update, under a token of theirs.
     pub(crate) fn start_foreign_update(&mut self) {
         self.start_update(self.parameters.clone(), "Console-UpdateStack-7c1b");
@@ -280,6 +289,7 @@ impl CloudFormation {
         match action {
             "DescribeStacks" => self.describe(&self.stacks[index]),
             "DescribeStackEvents" => self.describe_events(&self.stacks[index], form),
+            "DescribeEvents" => self.operation_events(&self.stacks[index]),
             "ListStackResources" => list_resources(&self.stacks[index], form),
             "UpdateStack" => {
                 done(update(stack, form).map(|()| format!("<StackId>{arn}</StackId>")))
@@ -317,6 +327,12 @@ impl CloudFormation {
             format!("<ParentId>{arn}</ParentId><RootId>{arn}</RootId>")
         });
         let (id, name, status) = (self.arn(&stack.name), &stack.name, &stack.status);
+        let operations = if stack.events.len() > LONG {
+            "<LastOperations><member><OperationType>UPDATE_STACK</OperationType>\
+             <OperationId>last</OperationId></member></LastOperations>"
+        } else {
+            ""
+        };
         let updated = stack.updated_at.map_or(String::new(), |event| {
             format!("<LastUpdatedTime>{}</LastUpdatedTime>", time_of(event))
         });
@@ -324,11 +340,32 @@ impl CloudFormation {
             "DescribeStacks",
             &format!(
                 "<Stacks><member><StackId>{id}</StackId><StackName>{name}</StackName><StackStatus>{status}</StackStatus>\
-                 <CreationTime>2026-01-05T08:00:00.000Z</CreationTime>{updated}<DisableRollback>false</DisableRollback>{parent}\
+                 <CreationTime>2026-01-05T08:00:00.000Z</CreationTime>{updated}{operations}<DisableRollback>false</DisableRollback>{parent}\
                  <Parameters>{parameters}</Parameters><Tags>{tags}</Tags><Capabilities>{capabilities}</Capabilities>\
                  <NotificationARNs/><EnableTerminationProtection>false</EnableTerminationProtection></member></Stacks>",
             ),
         )
+    }
+
+    /// The stack's last update begins with what began it.
+    fn operation_events(&self, stack: &Stack) -> Response {
+        let began = stack.events.iter().rev();
+        let began = began.filter(|event| event.resource == stack.name && event.token.is_some());
+        let mut events = String::new();
+        for event in began {
+            let (time, arn) = (time_of(event.id), self.arn(&stack.name));
+            let mut fields = vec![
+                ("StackId", arn.as_str()),
+                ("LogicalResourceId", &event.resource),
+                ("PhysicalResourceId", arn.as_str()),
+                ("ResourceType", event.kind),
+                ("ResourceStatus", &event.status),
+                ("Timestamp", &time),
+            ];
+            fields.extend(event.token.as_ref().map(|token| ("ClientRequestToken", token.as_str())));
+            member(&mut events, &fields);
+        }
+        xml("DescribeEvents", &format!("<OperationEvents>{events}</OperationEvents>"))
     }
 
     /// The newest first, a few a page.
@@ -364,6 +401,10 @@ impl CloudFormation {
         xml("DescribeStackEvents", &format!("<StackEvents>{events}</StackEvents>{next}"))
     }
 }
+
+/// With more events than these, the start of the last update is further back than the function
+/// reads page by page.
+const LONG: usize = 50;
 
 /// When an event happened: a second after the one before.
 fn time_of(event: usize) -> String {

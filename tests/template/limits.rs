@@ -4,8 +4,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::permissions::role_policies;
 use super::reading::{Deployment, root};
+use super::rights::role_policies;
 
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>: characters of all
 /// policies inside a role, of a managed policy, and how many of these a role has.

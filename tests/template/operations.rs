@@ -5,8 +5,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::permissions::statements_in;
 use super::reading::{Deployment, deployed, function, root};
+use super::rights::statements_in;
 
 const KEY: &str = "arn:aws:kms:us-east-1:012345678912:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 const ALARM: &str = "AWS::CloudWatch::Alarm";
@@ -58,14 +58,10 @@ fn an_alarm_about_the_functions_own_metrics_is_about_this_function() {
     let own = json!({ "Ref": "EcrPromoterFunction" });
     let mut metrics = BTreeSet::new();
     for (name, alarm) in alarms(&deployed([])) {
-        let metric = match alarm["Metrics"][0]["MetricStat"]["Metric"].clone() {
-            Value::Null => alarm,
-            metric => metric,
-        };
-        if metric["Namespace"] == "ecr-promoter" {
+        if alarm["Namespace"] == "ecr-promoter" {
             let function = json!({ "Name": "function", "Value": own });
-            assert_eq!(metric["Dimensions"][0], function, "{name}");
-            metrics.insert(metric["MetricName"].as_str().expect("a name").to_owned());
+            assert_eq!(alarm["Dimensions"][0], function, "{name}");
+            metrics.insert(alarm["MetricName"].as_str().expect("a name").to_owned());
         }
     }
     assert_eq!(metrics, ["Outcome", "Queued", "WaitingForPeople"].map(str::to_owned).into());
@@ -73,12 +69,15 @@ fn an_alarm_about_the_functions_own_metrics_is_about_this_function() {
 
 #[test]
 fn hours_are_those_of_the_parameters() {
-    let deployment = deployed([("UnansweredHours", "4"), ("QueuedHours", "1")]);
-    let alarms = deployment.resources(ALARM);
-    for (name, hours) in [("UnansweredAlarm", "4"), ("QueuedAlarm", "1")] {
-        let alarm = deployment.resolve(&alarms[name]);
-        assert_eq!(alarm["Threshold"], hours, "{name}");
-        assert_eq!(alarm["Metrics"][1]["Expression"], "seconds / 3600", "{name}");
+    for (name, parameter) in
+        [("UnansweredAlarm", "UnansweredHours"), ("QueuedAlarm", "QueuedHours")]
+    {
+        let allowed = &deployed([]).template["Parameters"][parameter]["AllowedValues"];
+        for hours in allowed.as_array().expect("hours").iter().filter_map(Value::as_u64) {
+            let deployment = Deployment::of("template.yaml", &[(parameter, &hours.to_string())]);
+            let alarm = deployment.resolve(&deployment.resources(ALARM)[name]);
+            assert_eq!(alarm["Threshold"], hours * 3_600, "{name}, {hours} h");
+        }
     }
 }
 

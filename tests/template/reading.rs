@@ -109,6 +109,11 @@ impl Deployment {
                 Some(("Ref", name)) => self.parameter(name.as_str().expect("a name")).into(),
                 Some(("Sub", Value::Array(parts))) => self.substitute_with(parts).into(),
                 Some(("Sub", text)) => self.substitute(text.as_str().expect("a text")).into(),
+                Some(("FindInMap", path)) => {
+                    let keys = self.resolve(path);
+                    let key = |at: usize| keys[at].as_str().expect("a key");
+                    self.template["Mappings"][key(0)][key(1)][key(2)].clone()
+                }
                 Some(("If", branches)) => {
                     let name = branches[0].as_str().expect("a condition");
                     self.resolve(

@@ -1,0 +1,231 @@
+//! What the function calls against what the role of template.yaml allows: nothing is missing, and
+//! nothing is there that no call needs. The calls are those of real runs; their actions and
+//! resources are read off the requests.
+
+mod journeys;
+mod used;
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use super::cloud::Cloud;
+use crate::reading::Deployment;
+use crate::rights::statements_in;
+use used::{Used, used};
+
+/// The account that the template is deployed in here.
+const HOME: &str = "012345678912";
+const ROLE: &str = "arn:aws:iam::222222222222:role/ecr-promoter-target";
+const KEY: &str = "arn:aws:kms:us-east-1:012345678912:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
+/// Every optional feature.
+const EVERYTHING: [(&str, &str); 6] = [
+    ("PublicUrl", "on"),
+    ("SlackChannel", "C024BE91L"),
+    ("WatchAlarms", "true"),
+    ("TargetRoles", ROLE),
+    ("TargetRegions", "eu-west-1"),
+    ("KmsKeyArn", KEY),
+];
+
+/// The journeys of a configuration that has no optional feature at all.
+const BASIC: [&str; 5] = ["push", "question", "change set", "long update", "nested changes"];
+
+/// Statements, or parts of them, that no request shows, and why they are needed all the same.
+const UNSEEN: [(&str, &str, &str); 8] = [
+    ("KeepWhatFailed", "", "Lambda hands on what failed for good"),
+    ("WriteLog", "", "Lambda writes the function's log"),
+    ("UseKey", "", "SNS, SQS, DynamoDB, Lambda and Parameter Store use the key for the caller"),
+    (
+        "OwnChangeSetsOfNestedStacks",
+        "",
+        "CloudFormation makes and removes the change sets of nested stacks with their root's, and \
+         checks the template's transforms, both with the caller's rights",
+    ),
+    (
+        "ListApps",
+        "parameter/ecr-promoter/apps",
+        "Parameter Store checks the path as it was sent, which a newer SDK may trim",
+    ),
+    ("FindServices", "stack/web-*/*", "stacks that are nested in the app's, named after it"),
+    (
+        "ReadServices",
+        "container-instance/*",
+        "AWS checks ListTasks against container instances, also on Fargate",
+    ),
+    ("ReadChangeSetsOfNestedStacks", "stack/web-*/*", "a nested stack is named after its root"),
+];
+
+/// One configuration of the template, and the journeys that people can make with it.
+struct Configuration {
+    name: &'static str,
+    parameters: Vec<(&'static str, &'static str)>,
+    journeys: Vec<&'static str>,
+}
+
+fn configurations() -> Vec<Configuration> {
+    let with = |name, parameters: &[(&'static str, &'static str)], more: &[&'static str]| {
+        let journeys = BASIC.iter().chain(more).copied().collect();
+        Configuration { name, parameters: parameters.to_vec(), journeys }
+    };
+    let verifies = ["services", "tasks"];
+    let links = ["links and board", "Slack", "services", "tasks"];
+    let all: Vec<&str> = links.iter().chain(&["alarms", "another account"]).copied().collect();
+    vec![
+        with("every parameter at its default", &[], &verifies),
+        with("without verification", &[("VerifyServices", "false")], &[]),
+        with(
+            "messages into Slack",
+            &[("SlackChannel", "C024BE91L")],
+            &["services", "tasks", "only posts"],
+        ),
+        with("a public address", &[("PublicUrl", "on")], &links),
+        with("alarms", &[("WatchAlarms", "true")], &["services", "tasks", "alarms"]),
+        with("targets", &[("TargetRoles", ROLE)], &["services", "tasks", "another account"]),
+        with("every feature", &EVERYTHING, &all),
+    ]
+}
+
+#[tokio::test]
+async fn the_role_has_what_each_configuration_uses_and_nothing_else() {
+    for configuration in configurations() {
+        let mut calls = BTreeSet::new();
+        for journey in &configuration.journeys {
+            let Some(used) = journeys::of(journey).await else { return };
+            assert!(!used.is_empty(), "the journey `{journey}` called nothing");
+            calls.extend(used);
+        }
+        let deployment = Deployment::of("template.yaml", &configuration.parameters);
+        let statements = statements_in(&deployment);
+        assert_eq!(missing(&statements, &calls), [""; 0], "missing: {}", configuration.name);
+        assert_eq!(extra(&statements, &calls), [""; 0], "not used: {}", configuration.name);
+    }
+}
+
+/// What is listed as unseen must be there, and must stay unseen.
+#[test]
+fn each_exception_is_about_the_template() {
+    let statements = statements_in(&Deployment::of("template.yaml", &EVERYTHING));
+    for (sid, part, why) in UNSEEN {
+        let statement = statements.iter().find(|statement| statement["Sid"] == sid);
+        let statement = statement.unwrap_or_else(|| panic!("{sid} ({why}) is no statement"));
+        let parts = texts(&statement["Resource"]);
+        assert!(part.is_empty() || parts.iter().any(|its| its.ends_with(part)), "{sid}: {part}");
+    }
+}
+
+/// A role that allowed less, or more, would be found.
+#[test]
+fn a_missing_and_a_needless_right_are_found() {
+    let statements = statements_in(&Deployment::of("template.yaml", &[]));
+    let call = |action: &str, resource: &str| Used {
+        action: action.to_owned(),
+        resource: resource.to_owned(),
+        change_set: None,
+        region: "us-east-1".to_owned(),
+    };
+    let topic = r#"{"Ref":"NotificationTopic"}"#;
+    let cases = [
+        (call("sns:Publish", topic), true),
+        (call("sns:Publish", r#"{"Ref":"ApprovalTopic"}"#), false),
+        (call("ecr:DeleteRepository", "arn:aws:ecr:us-east-1:012345678912:repository/web"), false),
+        (call("ecr:PutImage", "arn:aws:ecr:us-east-1:012345678912:repository/web"), true),
+        (call("ecr:PutImage", "arn:aws:ecr:us-east-1:012345678912:repository/web-2"), false),
+    ];
+    for (call, is_allowed) in cases {
+        let calls = BTreeSet::from([call]);
+        assert_eq!(missing(&statements, &calls).is_empty(), is_allowed, "{calls:?}");
+        assert!(extra(&statements, &calls).iter().any(|its| its.contains("UpdateStack")));
+    }
+}
+
+/// The calls of the function that no statement allows.
+fn missing(statements: &[Value], calls: &BTreeSet<Used>) -> Vec<String> {
+    let is_allowed = |call: &&Used| statements.iter().any(|statement| allows(statement, call));
+    let missing = calls.iter().filter(|call| !is_allowed(call));
+    missing.map(|call| format!("{} on {}", call.action, call.resource)).collect()
+}
+
+/// The actions and resources of statements that no call needs. A statement holds for each of its
+/// actions on each of its resources, so each must be used with some of the others.
+fn extra(statements: &[Value], calls: &BTreeSet<Used>) -> Vec<String> {
+    let mut extra = Vec::new();
+    for statement in statements {
+        let sid = statement["Sid"].as_str().unwrap_or_default();
+        let of_statement: Vec<&Used> = calls.iter().filter(|it| allows(statement, it)).collect();
+        let is_unseen = |part: &str| {
+            UNSEEN.iter().any(|(of, end, _)| *of == sid && (end.is_empty() || part.ends_with(end)))
+        };
+        for action in texts(&statement["Action"]) {
+            if !is_unseen(&action) && !of_statement.iter().any(|call| call.action == action) {
+                extra.push(format!("{sid}: {action}"));
+            }
+        }
+        for resource in texts(&statement["Resource"]) {
+            let is_used = || of_statement.iter().any(|call| covers(&resource, &call.resource));
+            if !is_unseen(&resource) && !is_used() {
+                extra.push(format!("{sid}: {resource}"));
+            }
+        }
+    }
+    extra
+}
+
+fn allows(statement: &Value, call: &Used) -> bool {
+    let has = |key: &str, wanted: &str| texts(&statement[key]).iter().any(|it| covers(it, wanted));
+    has("Action", &call.action)
+        && has("Resource", &call.resource)
+        && is_under_condition(&statement["Condition"], call)
+}
+
+fn is_under_condition(condition: &Value, call: &Used) -> bool {
+    let Some(operators) = condition.as_object() else { return true };
+    operators.iter().all(|(operator, keys)| {
+        keys.as_object().expect("keys").iter().all(|(key, values)| {
+            let actual = match (operator.as_str(), key.as_str()) {
+                ("StringLike", "cloudformation:ChangeSetName") => call.change_set.as_deref(),
+                ("StringEquals", "aws:RequestedRegion") => Some(call.region.as_str()),
+                _ => panic!("this test does not know the condition {operator} {key}"),
+            };
+            actual.is_some_and(|actual| texts(values).iter().any(|value| covers(value, actual)))
+        })
+    })
+}
+
+/// Whether a pattern of IAM covers a name.
+fn covers(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((start, rest)) => name.strip_prefix(start).is_some_and(|name| {
+            let ends = name.char_indices().map(|(at, _)| at).chain([name.len()]);
+            let mut ends = ends.filter(|at| name.is_char_boundary(*at));
+            ends.any(|at| covers(rest, &name[at..]))
+        }),
+    }
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::String(text) => vec![text.clone()],
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
+            vec![value.to_string()]
+        }
+    }
+}
+
+/// The calls of a run that the role does not allow with every feature on, where all apps of this
+/// account have been named.
+pub(crate) fn not_allowed(cloud: &Cloud) -> Vec<String> {
+    static STATEMENTS: LazyLock<Vec<Value>> = LazyLock::new(|| {
+        let all = [
+            ("MoreRepositoryArns", "arn:aws:ecr:*:*:repository/*"),
+            ("MoreStackArns", "arn:aws:cloudformation:*:*:stack/*"),
+            ("TargetRoles", "arn:aws:iam::*:role/*"),
+        ];
+        statements_in(&Deployment::of("template.yaml", &[&EVERYTHING[..], &all].concat()))
+    });
+    missing(&STATEMENTS, &used(cloud))
+}
