@@ -184,11 +184,12 @@ def release_binary(name: str) -> Path:
 def lambda_build(architecture: str, manifest: Path, name: str) -> Path:
     """Builds an executable that starts where the oldest glibc is the runtime's."""
     tools = pinned.environment("sam-requirements.txt") / "bin"
-    environment = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', '')}"}
+    path = f"{tools}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    # Not as an argument, which cargo-lambda would hand to `cargo metadata` too.
+    environment = {**os.environ, "PATH": path, "CARGO_TARGET_DIR": str(target_folder())}
     folder = target_folder() / "package-build"
     command = ["cargo-lambda", "lambda", "build", "--release", "--locked", "--bin", name]
-    command += ["--manifest-path", str(manifest), "--target-dir", str(target_folder())]
-    command += ["--lambda-dir", str(folder)]
+    command += ["--manifest-path", str(manifest), "--lambda-dir", str(folder)]
     command += ["--arm64"] if architecture == "arm64" else ["--x86-64"]
     if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
         raise Problem(f"cargo-lambda could not build `{name}`, see above")

@@ -81,6 +81,8 @@ pub(crate) struct Stack {
     change_sets: Vec<ChangeSet>,
     before: Vec<Parameter>,
     events: Vec<Event>,
+    /// In which its events happened.
+    year: u32,
     /// The number of the event that began the newest update.
     updated_at: Option<usize>,
 }
@@ -129,6 +131,7 @@ impl Stack {
             updated_at: None,
             change_sets: vec![],
             events: vec![],
+            year: 2026,
         };
         stack.enter("CREATE_IN_PROGRESS", "User Initiated", None);
         stack.enter("CREATE_COMPLETE", "", None);
@@ -177,8 +180,9 @@ impl Stack {
     }
 
     /// An update of so many resources goes through that its start, which alone names its token
-    /// here, is far back in the events.
+    /// here, is far back in the events. None is older than what the function remembers.
     pub(crate) fn finish_long_update(&mut self) {
+        self.year = 2036;
         for _ in 0..=LONG {
             self.resource("UPDATE_COMPLETE", "", None);
         }
@@ -227,6 +231,11 @@ impl Stack {
     ) {
         let (status, reason) = (status.to_owned(), reason.to_owned());
         self.events.push(Event { id: self.events.len(), resource, kind, status, reason, token });
+    }
+
+    /// When an event happened: a second after the one before.
+    fn time_of(&self, event: usize) -> String {
+        format!("{}-03-17T09:{:02}:{:02}.000Z", self.year, event / 60, event % 60)
     }
 
     fn is_updatable(&self) -> bool {
@@ -334,7 +343,7 @@ impl CloudFormation {
             ""
         };
         let updated = stack.updated_at.map_or(String::new(), |event| {
-            format!("<LastUpdatedTime>{}</LastUpdatedTime>", time_of(event))
+            format!("<LastUpdatedTime>{}</LastUpdatedTime>", stack.time_of(event))
         });
         xml(
             "DescribeStacks",
@@ -353,7 +362,7 @@ impl CloudFormation {
         let began = began.filter(|event| event.resource == stack.name && event.token.is_some());
         let mut events = String::new();
         for event in began {
-            let (time, arn) = (time_of(event.id), self.arn(&stack.name));
+            let (time, arn) = (stack.time_of(event.id), self.arn(&stack.name));
             let mut fields = vec![
                 ("StackId", arn.as_str()),
                 ("LogicalResourceId", &event.resource),
@@ -375,7 +384,7 @@ impl CloudFormation {
             field(form, "NextToken").map_or(0, |token| token.parse().expect("our own token"));
         let mut events = String::new();
         for event in stack.events.iter().rev().skip(from).take(PAGE) {
-            let time = time_of(event.id);
+            let time = stack.time_of(event.id);
             let (id, reason) = (event.id.to_string(), escape(&event.reason));
             let arn = self.arn(&stack.name);
             let physical =
@@ -405,11 +414,6 @@ impl CloudFormation {
 /// With more events than these, the start of the last update is further back than the function
 /// reads page by page.
 const LONG: usize = 50;
-
-/// When an event happened: a second after the one before.
-fn time_of(event: usize) -> String {
-    format!("2026-03-17T09:{:02}:{:02}.000Z", event / 60, event % 60)
-}
 
 /// A task definition first, a few a page.
 fn list_resources(stack: &Stack, form: &Value) -> Response {

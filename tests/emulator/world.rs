@@ -123,9 +123,7 @@ impl World {
             .as_object_mut()
             .expect("an object")
             .extend(more.as_object().cloned().unwrap_or_default());
-        self.put_parameter("/ecr-promoter/slack/bot-token", "SecureString", BOT_TOKEN).await;
-        // Without an address there are no buttons.
-        self.put_parameter("/ecr-promoter/public-url", "String", "https://promoter.example/").await;
+        self.connect_slack().await;
         self.configure(
             "web",
             &json!({
@@ -134,6 +132,12 @@ impl World {
             }),
         )
         .await;
+    }
+
+    /// What Slack's messages and clicks need. Without an address there are no buttons.
+    pub(crate) async fn connect_slack(&self) {
+        self.put_parameter("/ecr-promoter/slack/bot-token", "SecureString", BOT_TOKEN).await;
+        self.put_parameter("/ecr-promoter/public-url", "String", "https://promoter.example/").await;
     }
 
     /// As if people had been asked four days before: the process has no clock but the machine's.
