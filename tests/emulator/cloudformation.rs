@@ -179,14 +179,15 @@ impl Stack {
         self.parameters = self.before.clone();
     }
 
-    /// An update of so many resources goes through that its start, which alone names its token
-    /// here, is far back in the events. None is older than what the function remembers.
-    pub(crate) fn finish_long_update(&mut self) {
+    /// An update of many resources goes back. Its start, which alone names its token here, is far
+    /// back in the events. None is older than what the function remembers.
+    pub(crate) fn fail_long_update(&mut self) {
         self.year = 2036;
         for _ in 0..=LONG {
-            self.resource("UPDATE_COMPLETE", "", None);
+            self.resource("UPDATE_FAILED", "it did not stabilize", None);
         }
-        self.enter("UPDATE_COMPLETE", "", None);
+        self.enter("UPDATE_ROLLBACK_COMPLETE", "", None);
+        self.parameters = self.before.clone();
     }
 
     /// Somebody else's update, under a token of theirs.
