@@ -29,6 +29,7 @@ mod emulator {
     mod image;
     mod lambda;
     mod large;
+    mod role;
     mod slack_request;
     mod sts;
     mod world;

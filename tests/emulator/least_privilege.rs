@@ -3,32 +3,14 @@
 //! resources are read off the requests.
 
 mod journeys;
-mod used;
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use super::cloud::Cloud;
+use super::role::{EVERYTHING, ROLE, Used, allows, covers, missing, texts};
 use crate::reading::Deployment;
 use crate::rights::statements_in;
-use used::{Used, used};
-
-/// The account that the template is deployed in here.
-const HOME: &str = "012345678912";
-const ROLE: &str = "arn:aws:iam::222222222222:role/ecr-promoter-target";
-const KEY: &str = "arn:aws:kms:us-east-1:012345678912:key/1234abcd-12ab-34cd-56ef-1234567890ab";
-
-/// Every optional feature.
-const EVERYTHING: [(&str, &str); 6] = [
-    ("PublicUrl", "on"),
-    ("SlackChannel", "C024BE91L"),
-    ("WatchAlarms", "true"),
-    ("TargetRoles", ROLE),
-    ("TargetRegions", "eu-west-1"),
-    ("KmsKeyArn", KEY),
-];
 
 /// The journeys of a configuration that has no optional feature at all.
 const BASIC: [&str; 5] = ["push", "question", "change set", "long update", "nested changes"];
@@ -136,13 +118,6 @@ fn a_missing_and_a_needless_right_are_found() {
     }
 }
 
-/// The calls of the function that no statement allows.
-fn missing(statements: &[Value], calls: &BTreeSet<Used>) -> Vec<String> {
-    let is_allowed = |call: &&Used| statements.iter().any(|statement| allows(statement, call));
-    let missing = calls.iter().filter(|call| !is_allowed(call));
-    missing.map(|call| format!("{} on {}", call.action, call.resource)).collect()
-}
-
 /// The actions and resources of statements that no call needs. A statement holds for each of its
 /// actions on each of its resources, so each must be used with some of the others.
 fn extra(statements: &[Value], calls: &BTreeSet<Used>) -> Vec<String> {
@@ -181,61 +156,4 @@ fn seen(statements: &[Value], calls: &BTreeSet<Used>) -> Vec<&'static str> {
         )
     };
     UNSEEN.iter().filter(|(sid, part, _)| is_seen(sid, part)).map(|(sid, ..)| *sid).collect()
-}
-
-fn allows(statement: &Value, call: &Used) -> bool {
-    let has = |key: &str, wanted: &str| texts(&statement[key]).iter().any(|it| covers(it, wanted));
-    has("Action", &call.action)
-        && has("Resource", &call.resource)
-        && is_under_condition(&statement["Condition"], call)
-}
-
-fn is_under_condition(condition: &Value, call: &Used) -> bool {
-    let Some(operators) = condition.as_object() else { return true };
-    operators.iter().all(|(operator, keys)| {
-        keys.as_object().expect("keys").iter().all(|(key, values)| {
-            let actual = match (operator.as_str(), key.as_str()) {
-                ("StringLike", "cloudformation:ChangeSetName") => call.change_set.as_deref(),
-                ("StringEquals", "aws:RequestedRegion") => Some(call.region.as_str()),
-                _ => panic!("this test does not know the condition {operator} {key}"),
-            };
-            actual.is_some_and(|actual| texts(values).iter().any(|value| covers(value, actual)))
-        })
-    })
-}
-
-/// Whether a pattern of IAM covers a name.
-fn covers(pattern: &str, name: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == name,
-        Some((start, rest)) => name.strip_prefix(start).is_some_and(|name| {
-            let ends = name.char_indices().map(|(at, _)| at).chain([name.len()]);
-            let mut ends = ends.filter(|at| name.is_char_boundary(*at));
-            ends.any(|at| covers(rest, &name[at..]))
-        }),
-    }
-}
-
-fn texts(value: &Value) -> Vec<String> {
-    match value {
-        Value::Array(items) => items.iter().flat_map(texts).collect(),
-        Value::String(text) => vec![text.clone()],
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
-            vec![value.to_string()]
-        }
-    }
-}
-
-/// The calls of a run that the role does not allow with every feature on, where all apps of this
-/// account have been named.
-pub(crate) fn not_allowed(cloud: &Cloud) -> Vec<String> {
-    static STATEMENTS: LazyLock<Vec<Value>> = LazyLock::new(|| {
-        let all = [
-            ("MoreRepositoryArns", "arn:aws:ecr:*:*:repository/*"),
-            ("MoreStackArns", "arn:aws:cloudformation:*:*:stack/*"),
-            ("TargetRoles", "arn:aws:iam::*:role/*"),
-        ];
-        statements_in(&Deployment::of("template.yaml", &[&EVERYTHING[..], &all].concat()))
-    });
-    missing(&STATEMENTS, &used(cloud))
 }

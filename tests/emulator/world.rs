@@ -18,7 +18,7 @@ use super::ecs::Service;
 use super::fake_slack::{BOT_TOKEN, CHANNEL, FakeSlack, RESPONSE_SECRET};
 use super::image::Image;
 use super::lambda::{FunctionError, Logs, Sandbox};
-use super::least_privilege;
+use super::role;
 use super::sts::SESSION_SECRETS;
 
 /// What runs before the test begins.
@@ -462,7 +462,7 @@ impl Drop for World {
             "requests that are wrong whatever comes of them"
         );
         assert_eq!(
-            least_privilege::not_allowed(&self.cloud),
+            role::not_allowed(&self.cloud),
             [""; 0],
             "calls that the role of template.yaml does not allow with every feature on"
         );

@@ -150,7 +150,7 @@ fn a_key_of_the_owners_encrypts_all_that_is_kept() {
             ("AWS::Logs::LogGroup", "/KmsKeyId"),
             ("AWS::Serverless::Function", "/KmsKeyArn"),
         ] {
-            assert_eq!(property(kind, pointer), [key.clone()], "{kind}");
+            assert_eq!(property(kind, pointer), std::slice::from_ref(&key), "{kind}");
         }
         // SQS takes one of the two.
         let managed = property("AWS::SQS::Queue", "/SqsManagedSseEnabled");

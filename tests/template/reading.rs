@@ -77,9 +77,9 @@ impl Deployment {
 
     /// A parameter's value, as text.
     pub(super) fn parameter(&self, name: &str) -> String {
-        let default = || match &self.template["Parameters"][name]["Default"] {
-            Value::Number(number) => json!(number.to_string()),
-            other => other.clone(),
+        let default = || {
+            let default = &self.template["Parameters"][name]["Default"];
+            if default.is_number() { json!(default.to_string()) } else { default.clone() }
         };
         match (name, self.parameters.get(name)) {
             (_, Some(value)) => value.clone(),

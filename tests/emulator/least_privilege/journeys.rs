@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::used::{Used, used};
 use crate::emulator::cloud::lock;
 use crate::emulator::cloudformation::{Change, Stack};
 use crate::emulator::cloudwatch::Alarm;
 use crate::emulator::door;
 use crate::emulator::ecs::Controller;
 use crate::emulator::image::Image;
+use crate::emulator::role::{Used, used};
 use crate::emulator::slack_request::{Click, slash};
 use crate::emulator::world::{COMMIT, World};
 use crate::emulator::{targets, verification};

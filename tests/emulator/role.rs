@@ -1,27 +1,44 @@
-//! The rights that a request needs: the actions that IAM checks, and the resources that they are
-//! checked against.
+//! The role of template.yaml: what it allows, and what rights a request needs. The actions and
+//! resources of a request are those that IAM checks.
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use super::HOME;
-use crate::emulator::cloud::{Call, Cloud};
+use super::cloud::{Call, Cloud};
+use crate::reading::Deployment;
+use crate::rights::statements_in;
+
+/// The account that the template is deployed in here.
+const HOME: &str = "012345678912";
+pub(crate) const ROLE: &str = "arn:aws:iam::222222222222:role/ecr-promoter-target";
+const KEY: &str = "arn:aws:kms:us-east-1:012345678912:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
+/// Every optional feature.
+pub(crate) const EVERYTHING: [(&str, &str); 6] = [
+    ("PublicUrl", "on"),
+    ("SlackChannel", "C024BE91L"),
+    ("WatchAlarms", "true"),
+    ("TargetRoles", ROLE),
+    ("TargetRegions", "eu-west-1"),
+    ("KmsKeyArn", KEY),
+];
 
 /// A right that a call needed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Used {
-    pub(super) action: String,
-    pub(super) resource: String,
+pub(crate) struct Used {
+    pub(crate) action: String,
+    pub(crate) resource: String,
     /// The change set that the call names.
-    pub(super) change_set: Option<String>,
-    pub(super) region: String,
+    pub(crate) change_set: Option<String>,
+    pub(crate) region: String,
 }
 
 /// The rights that the function needed so far. What it did with another role's session is that
 /// role's matter.
-pub(super) fn used(cloud: &Cloud) -> BTreeSet<Used> {
+pub(crate) fn used(cloud: &Cloud) -> BTreeSet<Used> {
     let calls = cloud.calls();
     let made: Vec<&Call> =
         calls.iter().filter(|call| call.op == "cloudformation:CreateChangeSet").collect();
@@ -140,4 +157,68 @@ fn of_role(call: &Call) -> Vec<(String, String)> {
         rights.push(("sts:SetSourceIdentity".to_owned(), role));
     }
     rights
+}
+
+/// The calls of the function that no statement allows.
+pub(crate) fn missing(statements: &[Value], calls: &BTreeSet<Used>) -> Vec<String> {
+    let is_allowed = |call: &&Used| statements.iter().any(|statement| allows(statement, call));
+    let missing = calls.iter().filter(|call| !is_allowed(call));
+    missing.map(|call| format!("{} on {}", call.action, call.resource)).collect()
+}
+
+pub(crate) fn allows(statement: &Value, call: &Used) -> bool {
+    let has = |key: &str, wanted: &str| texts(&statement[key]).iter().any(|it| covers(it, wanted));
+    has("Action", &call.action)
+        && has("Resource", &call.resource)
+        && is_under_condition(&statement["Condition"], call)
+}
+
+fn is_under_condition(condition: &Value, call: &Used) -> bool {
+    let Some(operators) = condition.as_object() else { return true };
+    operators.iter().all(|(operator, keys)| {
+        keys.as_object().expect("keys").iter().all(|(key, values)| {
+            let actual = match (operator.as_str(), key.as_str()) {
+                ("StringLike", "cloudformation:ChangeSetName") => call.change_set.as_deref(),
+                ("StringEquals", "aws:RequestedRegion") => Some(call.region.as_str()),
+                _ => panic!("this test does not know the condition {operator} {key}"),
+            };
+            actual.is_some_and(|actual| texts(values).iter().any(|value| covers(value, actual)))
+        })
+    })
+}
+
+/// Whether a pattern of IAM covers a name.
+pub(crate) fn covers(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((start, rest)) => name.strip_prefix(start).is_some_and(|name| {
+            let ends = name.char_indices().map(|(at, _)| at).chain([name.len()]);
+            let mut ends = ends.filter(|at| name.is_char_boundary(*at));
+            ends.any(|at| covers(rest, &name[at..]))
+        }),
+    }
+}
+
+pub(crate) fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::String(text) => vec![text.clone()],
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
+            vec![value.to_string()]
+        }
+    }
+}
+
+/// The calls of a run that the role does not allow with every feature on, where all apps of this
+/// account have been named.
+pub(crate) fn not_allowed(cloud: &Cloud) -> Vec<String> {
+    static STATEMENTS: LazyLock<Vec<Value>> = LazyLock::new(|| {
+        let all = [
+            ("MoreRepositoryArns", "arn:aws:ecr:*:*:repository/*"),
+            ("MoreStackArns", "arn:aws:cloudformation:*:*:stack/*"),
+            ("TargetRoles", "arn:aws:iam::*:role/*"),
+        ];
+        statements_in(&Deployment::of("template.yaml", &[&EVERYTHING[..], &all].concat()))
+    });
+    missing(&STATEMENTS, &used(cloud))
 }
