@@ -34,14 +34,11 @@ from typing import Any
 
 import elf
 import pinned
-from account import ROOT, Json, template
+from account import ROOT, TEMPLATE_BYTES, Json, template
 from pinned import Problem, cache
 
 FUNCTION = "EcrPromoterFunction"
 REQUIREMENTS = "package-requirements.txt"
-# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html: what a
-# template may have that is not in a bucket.
-TEMPLATE_BYTES = 51_200
 # The earliest time that a zip can hold: the same executable makes the same bytes.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import elf
 import package
-from account import check
+from account import TEMPLATE_BYTES, check
 from pinned import Problem
 
 # Where an ELF header says for which processor it is, and another one.
@@ -100,7 +100,7 @@ def template() -> None:
     code = plain["Resources"][package.FUNCTION]["Properties"]["Code"]
     check(code["S3Bucket"] == {"Ref": "CodeBucket"}, f"the code is elsewhere: {code}")
     check(package.version() in json.dumps(code), "the default does not name this version's zip")
-    check(len(text.encode()) <= package.TEMPLATE_BYTES, "too long for --template-body")
+    check(len(text.encode()) <= TEMPLATE_BYTES, "too long for --template-body")
 
 
 def main() -> int:
