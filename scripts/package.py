@@ -115,6 +115,8 @@ def translated(document: Json) -> Json:
     except InvalidDocumentException as error:
         causes = "; ".join(str(cause.message) for cause in error.causes)
         raise Problem(f"template.yaml cannot be transformed: {causes}") from error
+    finally:
+        translator.metrics.publish()  # to nobody, but it complains where that was forgotten
     return plain
 
 
