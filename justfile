@@ -24,6 +24,10 @@ sam-local *names:
 pictures:
     UPDATE_PICTURES=1 ./scripts/test --test pages pictures
 
+# Make the zips and the plain template; arguments go to scripts/package
+package *arguments:
+    ./scripts/package {{ arguments }}
+
 # Check everything that must hold before a change lands
 ci:
     ./.ci/run
