@@ -110,3 +110,17 @@ fn the_function_and_its_command_speak_the_same_version() {
     assert!(function.is_some());
     assert_eq!(version_in("cli/src/command.rs"), function);
 }
+
+/// The command recognises an older function by its words.
+#[test]
+fn the_command_knows_the_functions_words_about_versions() {
+    let command = read(&root().join("cli/src/mismatch.rs"));
+    for (file, words) in [
+        ("src/json/problem.rs", "there is no such key"),
+        ("src/event/command.rs", "the command has version"),
+        ("src/event/command.rs", "is not a command"),
+    ] {
+        assert!(read(&root().join(file)).contains(words), "{file}: {words}");
+        assert!(command.contains(words), "{words}");
+    }
+}

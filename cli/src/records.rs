@@ -35,6 +35,11 @@ pub fn answered(action: &str, answer: &crate::answer::Answer) -> Failure {
     Failure { exit, ..Failure::failed(words) }
 }
 
+/// The failure of pages that lead nowhere.
+fn stuck() -> Failure {
+    Failure::failed("The function's pages do not go on: stopped")
+}
+
 /// Writes to stdout. `false` where nobody reads any more.
 fn write(text: &str) -> Result<bool, Failure> {
     out::result(text).map_err(|error| Failure::failed(format!("stdout cannot be written: {error}")))
@@ -123,14 +128,15 @@ pub async fn check(
                 Said::Answer(answer) => return Err(answered(command.action, &answer)),
             }
         };
-        problems += page.results.iter().map(show::problems).sum::<u64>();
+        problems += page.results.iter().map(|own| own.problems).sum::<u64>();
         let is_read = if is_json {
             write_raw(&bytes)?
         } else {
             write(&page.results.iter().map(show::checked).collect::<String>())?
         };
         match page.next {
-            Some(next) if is_read && after.as_ref() != Some(&next) => after = Some(next),
+            Some(next) if after.as_ref() == Some(&next) => return Err(stuck()),
+            Some(next) if is_read => after = Some(next),
             Some(_) | None => {
                 return Ok(if problems == 0 { Exit::Done } else { Exit::Failed });
             }
@@ -159,7 +165,7 @@ pub async fn audit(function: &Function<'_>, command: &Command) -> Result<Exit, F
         }
         match page.next {
             Some(next) if after.as_ref() == Some(&next) => {
-                return Err(Failure::failed("The function's pages do not go on: stopped"));
+                return Err(stuck());
             }
             Some(next) => after = Some(next),
             None => return Ok(Exit::Done),

@@ -1,6 +1,6 @@
 //! How people hear of promotions and decide: the topic, Slack, links and change notes.
 
-use super::facts::{Bot, Channel, Facts, GitFacts, Read, SlackFacts};
+use super::facts::{Bot, Channel, Facts, GitFacts, LinkFacts, Read, SlackFacts, Writes};
 use super::finding::{Finding, Level};
 use crate::model::config::App;
 use crate::model::config::policy::Mode;
@@ -69,13 +69,24 @@ fn of_bot(app: &App, slack: &SlackFacts) -> Vec<Finding> {
         }
         Err(error) => return vec![Finding::problem(ABOUT, error.words.clone(), MEND)],
     };
-    let mut findings = vec![of_scopes(bot)];
+    let scopes = match bot {
+        Bot::Known(scopes) => scopes,
+        Bot::Refused(code) => {
+            let says = format!("Slack refuses the token: {code}");
+            return vec![Finding::problem(ABOUT, says, MEND)];
+        }
+        Bot::Unknown(problem) => {
+            let says = format!("the token cannot be checked: {problem}");
+            return vec![Finding::warning(ABOUT, says, "check again")];
+        }
+    };
+    let mut findings = vec![of_scopes(scopes.as_deref())];
     findings.extend(slack.channel.as_ref().map(|channel| of_channel(app, channel)));
     findings
 }
 
-fn of_scopes(bot: &Bot) -> Finding {
-    let Some(scopes) = &bot.scopes else {
+fn of_scopes(scopes: Option<&[String]>) -> Finding {
+    let Some(scopes) = scopes else {
         return Finding::ok("slack-token", "Slack accepts it, and does not list its scopes");
     };
     let is_missing = |scope: &&&str| !scopes.iter().any(|own| own == *scope);
@@ -141,13 +152,17 @@ fn of_links(facts: &Facts) -> Vec<Finding> {
         ),
         Err(error) => Finding::problem(ABOUT, error.words.clone(), mend),
     };
-    facts.links.key.iter().map(of_key).chain([address]).collect()
+    let links = &facts.links;
+    links.key.iter().map(|key| of_key(links, key)).chain([address]).collect()
 }
 
-fn of_key(key: &Read<bool>) -> Finding {
+fn of_key(links: &LinkFacts, key: &Read<bool>) -> Finding {
     const ABOUT: &str = "link-secret";
-    let new = "make one: aws ssm put-parameter --overwrite --type SecureString --name \
-               <root>/link-secret --value \"$(openssl rand -hex 32)\"";
+    let new = format!(
+        "make one: aws ssm put-parameter --overwrite --type SecureString --name {} --value \
+         \"$(openssl rand -hex 32)\"",
+        links.key_name
+    );
     match key {
         Ok(true) => Finding::ok(ABOUT, "it is there: mails have links, and there is a board"),
         Ok(false) => {
@@ -171,10 +186,21 @@ fn of_git(git: &GitFacts) -> Finding {
             let says = format!("GitHub does not show the repository with it: {problem}");
             Finding::problem(ABOUT, says, mend)
         }
-        GitFacts::Reads { can_write: true } => {
+        GitFacts::Unknown(problem) => {
+            let says = format!("GitHub cannot be asked: {problem}");
+            Finding::warning(ABOUT, says, "check again")
+        }
+        GitFacts::Reads(Writes::Yes) => {
             let says = "it can write to the repository, and reading is enough";
             Finding::warning(ABOUT, says, mend)
         }
-        GitFacts::Reads { can_write: false } => Finding::ok(ABOUT, "it reads the repository"),
+        GitFacts::Reads(Writes::Perhaps) => {
+            let says = "its owner can write to the repository, and GitHub does not say whether the \
+                        token can";
+            let look = "see for yourself that it is a fine-grained token with the permission \
+                        Contents: read-only";
+            Finding::warning(ABOUT, says, look)
+        }
+        GitFacts::Reads(Writes::No) => Finding::ok(ABOUT, "it reads the repository"),
     }
 }

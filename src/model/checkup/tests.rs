@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::facts::{Bot, Channel, GitFacts, LinkFacts, SlackFacts};
+use super::facts::{Bot, Channel, GitFacts, LinkFacts, SlackFacts, Writes};
 use super::template::{Declared, Limits, Template};
 use super::*;
 use crate::model::bake::Alarm;
@@ -69,11 +69,11 @@ fn good() -> (App, Facts) {
         has_topic: true,
         slack: Some(SlackFacts {
             signing_secret: Some(Ok(Some(32))),
-            bot: Ok(Some(Bot { scopes })),
+            bot: Ok(Some(Bot::Known(scopes))),
             channel: Some(Channel::Seen { is_member: true, is_archived: false }),
         }),
-        links: LinkFacts { key: Some(Ok(true)), address: Ok(true) },
-        git: Some(GitFacts::Reads { can_write: false }),
+        links: LinkFacts { key_name: "/x".to_owned(), key: Some(Ok(true)), address: Ok(true) },
+        git: Some(GitFacts::Reads(Writes::No)),
     };
     (app, facts)
 }
@@ -198,12 +198,12 @@ fn problems_of_people() -> Vec<(Spoil, &'static str, &'static str)> {
         (|f| slack_of(f).signing_secret = Some(Ok(None)), "slack-signing-secret", "missing"),
         (|f| slack_of(f).bot = Ok(None), "slack-token", "missing"),
         (
-            |f| slack_of(f).bot = Err(unread("Slack refused it: invalid_auth", false)),
+            |f| slack_of(f).bot = Ok(Some(Bot::Refused("invalid_auth".into()))),
             "slack-token",
             "invalid_auth",
         ),
         (
-            |f| slack_of(f).bot = Ok(Some(Bot { scopes: Some(vec!["commands".into()]) })),
+            |f| slack_of(f).bot = Ok(Some(Bot::Known(Some(vec!["commands".into()])))),
             "slack-scopes",
             "chat:write",
         ),
@@ -276,7 +276,7 @@ fn warnings() -> Vec<(Spoil, &'static str, &'static str)> {
             "slack-channel",
             "channels:read",
         ),
-        (|f| f.git = Some(GitFacts::Reads { can_write: true }), "git-token", "read-only"),
+        (|f| f.git = Some(GitFacts::Reads(Writes::Yes)), "git-token", "read-only"),
     ]
 }
 

@@ -147,7 +147,12 @@ fn no_item_of_a_large_roster_is_too_large() {
             Some(Trouble::of(&n.to_string())),
         )
     };
-    assert_eq!(parts(&KnownApps { apps: (0..5_000).map(ordinary).collect() }).1.len(), 0);
+    assert_eq!(
+        parts(&KnownApps { apps: (0..5_000).map(ordinary).collect(), ..KnownApps::default() })
+            .1
+            .len(),
+        0
+    );
 }
 
 /// The request for one item of the roster.
