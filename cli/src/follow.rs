@@ -12,6 +12,7 @@ pub mod target;
 use crate::answer::{History, Said, Status};
 use crate::cloud::function::Function;
 use crate::command::Command;
+use crate::exit::Exit;
 use crate::exit::failure::Failure;
 use crate::mismatch;
 use live::Live;

@@ -99,6 +99,10 @@ mod tests {
         let reason = "its configuration, Parameter Store /apps/gone, was deleted: ecr-promoter \
                       leaves it alone from now on";
         assert_eq!(told, ["bad blocked key `stak`".to_owned(), format!("gone ignored {reason}")]);
+        // The audit still finds it, until it is configured again.
+        assert_eq!(second.gone, BTreeSet::from([gone.clone()]));
+        assert!(look(&second, &[(&good, None), (&gone, None)]).0.gone.contains(&bad));
+        assert!(!look(&second, &[(&good, None), (&gone, None)]).0.gone.contains(&gone));
         assert!(look(&second, &[(&good, None), (&bad, Some("key `stak`"))]).1.is_empty());
         assert_eq!(
             look(&second, &[(&good, None), (&bad, Some("key `mod`"))]).1,

@@ -17,7 +17,9 @@ use crate::error::Error;
 use crate::link::Signer;
 use crate::model::Tag;
 use crate::model::bake::alarm_name;
-use crate::model::checkup::facts::{Bot, Channel, Facts, GitFacts, LinkFacts, Read, SlackFacts};
+use crate::model::checkup::facts::{
+    Bot, Channel, Facts, GitFacts, LinkFacts, Read, SlackFacts, Writes,
+};
 use crate::model::checkup::reach::named_alarms;
 use crate::model::config::App;
 use crate::model::config::target::Target;
