@@ -1,7 +1,7 @@
 """The fifth part of the demonstration: an operator at a terminal, with the command `promote`.
 
-The command is the real executable of `cli/`, built in the profile of the tests. It talks to the embedded
-AWS as to any other: it finds the function by the stack's output, and invokes it. ministack sends no
+The command is the real executable of `cli/`, built as its tests are. It talks to the embedded AWS
+as to any other: it finds the function by the stack's output, and invokes it. ministack sends no
 events of CloudFormation. The command does not need them: it asks for the status, which looks at the
 stack.
 """
