@@ -35,8 +35,8 @@ pub struct Cli {
     pub verb: Verb,
 }
 
-/// Reads the command line. A stack that was typed goes before a function that the environment names:
-/// what is typed now is meant.
+/// Reads the command line. A stack that was typed goes before a function that the environment
+/// names: what is typed now is meant.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let matches = Cli::command().try_get_matches_from(words)?;
     let mut cli = Cli::from_arg_matches(&matches)?;

@@ -157,8 +157,8 @@ impl Run<'_> {
         }
     }
 
-    /// Shows a person what the command would do, and asks; again where it would do something else by
-    /// then: the image that a person said yes to is the one that goes out.
+    /// Shows a person what the command would do, and asks; again where it would do something else
+    /// by then: the image that a person said yes to is the one that goes out.
     async fn consent(&self, change: &Change) -> Result<Consent, Failure> {
         let mut given = self.consent_once(change).await?;
         if change.yes || change.command.action != "promote" || change.image.is_some() {

@@ -88,7 +88,7 @@ mod tests {
         for (kind, message, action, exit, words) in [
             (
                 "NotUnderstood",
-                "the command did not parse: key `version`: there is no such key. The keys are `action`.",
+                "the command did not parse: key `version`: there is no such key.",
                 "status",
                 Exit::Refused,
                 "The function is too old for this promote",
@@ -102,7 +102,7 @@ mod tests {
             ),
             (
                 "NotUnderstood",
-                "the command did not parse: key `after`: there is no such key. The keys are `action`.",
+                "the command did not parse: key `after`: there is no such key.",
                 "history",
                 Exit::Refused,
                 "The function is older than this promote",

@@ -72,8 +72,11 @@ pub(super) fn send(
         return go_out(draft, &promotion, image, cause, Action::UpdateStack(update));
     }
     match reviewed(draft, promotion, &update, cause)? {
-        Continue((draft, promotion, arn)) => {
-            let promotion = Promotion { change_set: Some(arn.clone()), ..promotion };
+        Continue((mut draft, promotion, arn)) => {
+            let mut open = draft.state.open.iter_mut();
+            if let Some(own) = open.find(|own| own.token == promotion.token) {
+                own.change_set = Some(arn.clone());
+            }
             let (token, identity) = (promotion.token.clone(), promotion.identity.clone());
             let execute = Action::ExecuteChangeSet { token, arn, identity };
             go_out(draft, &promotion, image, cause, execute)

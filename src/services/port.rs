@@ -19,7 +19,6 @@ use crate::link::PublicUrl;
 use crate::model::approval::RequestIndex;
 use crate::model::audit::PastPage;
 use crate::model::checkup::facts::Facts;
-use crate::model::config::stage::After;
 use crate::model::config::{App, CommitSource, ConfigError};
 use crate::model::identity::SourceIdentity;
 use crate::model::image::Tags;
@@ -27,7 +26,6 @@ use crate::model::known_apps::{KnownApps, Unfinished};
 use crate::model::measure::Measure;
 use crate::model::session::Session;
 use crate::model::stack::{EventsWanted, Stack, StackEvents};
-use crate::model::stage::{Earlier, check_chain};
 use crate::model::state::State;
 use crate::model::{AppName, Digest, Repository, RequestId, SessionId};
 use crate::settings::Secret;
@@ -383,23 +381,6 @@ impl Clients {
 }
 
 impl Clients {
-    /// Reads the app before this one. The inner `Err` says why there can be no such app.
-    pub(super) async fn earlier(
-        &self,
-        app: &App,
-        after: &After,
-    ) -> Result<Result<Earlier, String>, Error> {
-        let (app, all) = (app.clone(), self.known_apps().await?);
-        let find = |name: &AppName| {
-            let it = all.iter().find(|(its, _)| its == name);
-            it.map(|(_, app)| app.as_ref().ok())
-        };
-        match check_chain(&app, find) {
-            Ok(()) => Ok(Ok(self.state_and_history(&after.app).await?)),
-            Err(problem) => Ok(Err(problem)),
-        }
-    }
-
     /// The image that the source tag is on. ECR is asked again if its first answer was ambiguous.
     async fn newest(
         &self,

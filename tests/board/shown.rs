@@ -146,6 +146,15 @@ fn an_app_is_shown_in_full() {
     aaaaaaa
     Ran 0 s, 09:41 to 09:41. Promoted by push of latest, through a push, took 0 s.
     Roll back to this: aaaaaaa
+    Numbers last 30 days
+    Deployments
+    2 · rollbacks aside
+    Lead time
+    0 s · median, from the push of an image until it ran; waiting for people counts
+    Change failures
+    0 of 2, 0 % · failed, or rolled back from afterwards
+    Time to restore
+    none · median, from a deployment that was rolled back from until the image before it ran again
     As of 09:41:31 UTC. All times in UTC. This address acts as you: do not pass it on. ecr-promoter
     ");
     assert_eq!(page.link("compare"), "https://github.com/acme/web/compare/bbbbbbb...abc1234");

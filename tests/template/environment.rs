@@ -17,12 +17,14 @@ fn the_function_has_the_environment_that_the_code_reads() {
     };
     Settings::from_vars(var).expect("settings");
     let function = function();
-    let set: BTreeSet<String> = function["Environment"]["Variables"]
+    let mut set: BTreeSet<String> = function["Environment"]["Variables"]
         .as_object()
         .expect("variables")
         .keys()
         .cloned()
         .collect();
+    // Lambda sets this one.
+    set.insert("AWS_LAMBDA_FUNCTION_NAME".to_owned());
     assert_eq!(set, read.into_inner());
 }
 

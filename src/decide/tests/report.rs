@@ -58,6 +58,7 @@ const STATUS: &str = r#"{
             "previous_digest":
                 "sha256:1d63c24f1da1c38127673b50c79e239de6cda6a1dd66729190eb2fa3fe10ff23",
             "stack": "web", "by": "push of `latest`", "via": "push", "basis": "automation",
+            "pushed_at": "2026-03-17T09:41:30Z",
             "at": "2026-03-17T09:40:00Z", "sent_at": "2026-03-17T09:41:30Z",
             "accepted_at": "2026-03-17T09:40:00Z", "command": null, "rolls_back": null,
             "cancelled_by": null
@@ -108,6 +109,7 @@ const HISTORY: &str = r#"{
             "previous_digest":
                 "sha256:1d63c24f1da1c38127673b50c79e239de6cda6a1dd66729190eb2fa3fe10ff23",
             "stack": "web", "by": "push of `latest`", "via": "push", "basis": "automation",
+            "pushed_at": "2026-03-17T09:41:30Z",
             "at": "2026-03-17T09:40:00Z", "sent_at": "2026-03-17T09:41:30Z",
             "accepted_at": "2026-03-17T09:40:00Z", "command": null, "rolls_back": null,
             "cancelled_by": null, "outcome": "promoted"
@@ -120,6 +122,7 @@ const HISTORY: &str = r#"{
             "previous_digest":
                 "sha256:1d63c24f1da1c38127673b50c79e239de6cda6a1dd66729190eb2fa3fe10ff23",
             "stack": "web", "by": "push of `latest`", "via": "push", "basis": "automation",
+            "pushed_at": "2026-03-17T09:41:30Z",
             "at": "2026-03-17T09:40:00Z", "sent_at": "2026-03-17T09:41:30Z",
             "accepted_at": "2026-03-17T09:40:00Z", "command": null, "rolls_back": null,
             "cancelled_by": null, "end": "deployed",

@@ -97,8 +97,8 @@ fn of_scopes(scopes: Option<&[String]>) -> Finding {
     Finding::problem(
         "slack-scopes",
         format!("the bot's token lacks {}", missing.join(" and ")),
-        "add them on the page OAuth & Permissions of the Slack app (as in examples/slack-app.yaml), \
-         and install the app again",
+        "add them on the Slack app's page OAuth & Permissions (as in examples/slack-app.yaml), and \
+         install the app again",
     )
 }
 

@@ -105,8 +105,8 @@ fn of_alarms(app: &App, facts: &Facts) -> Vec<Finding> {
             Some(alarm) if alarm.is_on() => findings.push(Finding::warning(
                 ABOUT,
                 format!(
-                    "`{name}` is in ALARM now: in a bake it counts for nothing while it stays so, and \
-                     as a rollback alarm it ends each update at once"
+                    "`{name}` is in ALARM now: in a bake it counts for nothing while it stays so, \
+                     and as a rollback alarm it ends each update at once"
                 ),
                 "find out why, or choose one that is quiet in good times",
             )),

@@ -245,7 +245,7 @@ fn warnings() -> Vec<(Spoil, &'static str, &'static str)> {
         (
             |f| f.template = Some(Err(unread("denied", true))),
             "template",
-            "template of this version",
+            "template.yaml of this version",
         ),
         (
             |f| f.repository = Ok(Some(TagMutability::default())),

@@ -3,16 +3,18 @@
 use futures_util::future::join;
 
 use crate::error::Error;
-use crate::model::Digest;
 use crate::model::config::App;
+use crate::model::config::stage::After;
 use crate::model::image::BuildLabels;
 use crate::model::stack::{EventsWanted, Stack, StackEvents};
+use crate::model::stage::{Earlier, check_chain};
 use crate::model::unread::Unread;
+use crate::model::{AppName, Digest};
 use crate::services::clients::Clients;
 use crate::services::site::Site;
-use crate::world::Applied;
 use crate::world::action::Action;
 use crate::world::snapshot::{Question, Snapshot};
+use crate::world::{Applied, Apps};
 
 impl Site<'_> {
     /// Carries out what concerns the stack.
@@ -52,6 +54,23 @@ impl Clients {
         });
         let (stack, events) = join(site.stack(&app.config.stack), events).await;
         Ok((site.made_here(stack)?, site.made_here(events)?))
+    }
+
+    /// Reads the app before this one. The inner `Err` says why there can be no such app.
+    pub(in crate::services) async fn earlier(
+        &self,
+        app: &App,
+        after: &After,
+    ) -> Result<Result<Earlier, String>, Error> {
+        let (app, all) = (app.clone(), self.known_apps().await?);
+        let find = |name: &AppName| {
+            let it = all.iter().find(|(its, _)| its == name);
+            it.map(|(_, app)| app.as_ref().ok())
+        };
+        match check_chain(&app, find) {
+            Ok(()) => Ok(Ok(self.state_and_history(&after.app).await?)),
+            Err(problem) => Ok(Err(problem)),
+        }
     }
 
     /// Reads what a look cannot do without from the app's stack and registry.

@@ -7,7 +7,10 @@ use crate::model::limits::HISTORY;
 use crate::model::numbers::{DAYS, Numbers};
 use crate::page::moment::long;
 use crate::page::symbol::Symbol;
-use crate::page::words::count;
+
+const LEAD: &str = "median, from the push of an image until it ran; waiting for people counts";
+const RESTORED: &str = "median, from a deployment that was rolled back from until the image before \
+                        it ran again";
 
 /// The part with the numbers; nothing before the first promotion has ended.
 pub(super) fn part(sight: &Sight<'_>) -> Markup {
@@ -22,30 +25,25 @@ pub(super) fn part(sight: &Sight<'_>) -> Markup {
     };
     let none = || "none".to_owned();
     let percent = numbers.failure_percent().unwrap_or_default();
+    let failures = format!("{} of {}, {percent} %", numbers.failed, numbers.tried);
+    let rows = [
+        ("Deployments", numbers.deployed.to_string(), "rollbacks aside"),
+        ("Lead time", numbers.lead.map_or_else(none, long), LEAD),
+        ("Change failures", failures, "failed, or rolled back from afterwards"),
+        ("Time to restore", numbers.restored.map_or_else(none, long), RESTORED),
+    ];
     html! {
         li class="none" {
             (Symbol::None.draw())
             div {
                 h2 class="k2" { span { "Numbers" } " " span class="dim" { (span) } }
                 dl class="full" {
-                    (number("Deployments", &count(numbers.deployed, "deployment"),
-                        "rollbacks aside"))
-                    (number("Lead time", &numbers.lead.map_or_else(none, long),
-                        "median, from the push of an image until it ran; waiting for people counts"))
-                    (number("Change failures", &format!("{} of {}, {percent} %", numbers.failed,
-                        numbers.tried), "failed, or rolled back from afterwards"))
-                    (number("Time to restore", &numbers.restored.map_or_else(none, long),
-                        "median, from a deployment that was rolled back from until the image before \
-                         it ran again"))
+                    @for (name, value, meaning) in &rows {
+                        dt { (name) }
+                        dd { span class="num" { (value) } " · " span class="dim" { (meaning) } }
+                    }
                 }
             }
         }
-    }
-}
-
-fn number(name: &str, value: &str, meaning: &str) -> Markup {
-    html! {
-        dt { (name) }
-        dd { span class="num" { (value) } " " span class="dim" { (meaning) } }
     }
 }
