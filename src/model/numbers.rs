@@ -70,8 +70,8 @@ fn goes_forward(ended: &Ended) -> bool {
 
 /// The rollback that went back from a deployment, if the next one that was deployed is one.
 fn way_back<'a>(history: &'a [Ended], bad: &Ended) -> Option<&'a Ended> {
-    let after = history.iter().filter(|ended| ended.number > bad.number);
-    let next = after.filter(|ended| ended.end == End::Deployed).last()?;
+    let is_next = |ended: &&Ended| ended.number > bad.number && ended.end == End::Deployed;
+    let next = history.iter().rfind(is_next)?;
     let is_back = next.promotion.rolls_back_digest.as_ref() == Some(&bad.promotion.digest);
     is_back.then_some(next)
 }

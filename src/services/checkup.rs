@@ -124,9 +124,11 @@ impl Clients {
                 SlackFacts { signing_secret, bot: Ok(Some(bot)), channel: Some(channel) }
             }
             Err(failure) => {
-                let bot = match failure {
-                    Failure::Refused(code) => Bot::Refused(code),
-                    silent => Bot::Unknown(silent.to_string()),
+                let words = failure.to_string();
+                let bot = if let Failure::Refused(code) = failure {
+                    Bot::Refused(code)
+                } else {
+                    Bot::Unknown(words)
                 };
                 SlackFacts { signing_secret, bot: Ok(Some(bot)), channel: None }
             }
