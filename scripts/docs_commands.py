@@ -1,4 +1,4 @@
-"""Checks the AWS CLI commands of the documents: service, operation and options exist.
+"""Checks the commands of the documents: services, operations, options and scripts exist.
 
     scripts/docs_commands        (with the AWS CLI of docs-requirements.txt; no call is made)
 
@@ -6,6 +6,8 @@ Commands stand in blocks of `sh` and in inline code. What a shell makes of a blo
 `bash -n`; the commands of `promote` are parsed by cli/tests/documents.rs.
 """
 
+import functools
+import os
 import re
 import shlex
 import subprocess
@@ -20,6 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"^( *)```sh\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"`(aws [a-z][^`]*)`")
 COMMAND = re.compile(r"(?<![\w./-])aws (?=[a-z])")
+SAM = re.compile(r"(?<![\w./-])sam (?=[a-z])")
+SCRIPT = re.compile(r"(?<![\w.-])\./scripts/[\w-]+")
 # What only version 2 of the AWS CLI has, which is not on PyPI.
 NEWER_OPTIONS = {"cli-binary-format"}
 NEWER_COMMANDS = {("logs", "tail"), ("sso", "login")}
@@ -40,10 +44,13 @@ def pieces(text: str) -> Iterator[tuple[int, str, bool]]:
         yield prose[: found.start()].count("\n") + 1, found.group(1), False
 
 
-def commands(shell: str) -> Iterator[list[str]]:
-    """The words of each AWS CLI command in a piece of shell, without `aws`."""
+def commands(shell: str, name: re.Pattern[str]) -> Iterator[list[str]]:
+    """The words of each command of this name in a piece of shell, without the name."""
     joined = shell.replace("\\\n", " ")
-    for found in COMMAND.finditer(joined):
+    for found in name.finditer(joined):
+        before = joined[: found.start()].rsplit("\n", 1)[-1]
+        if before.lstrip().startswith("#") or " #" in before:
+            continue  # a comment
         line = joined[found.end() :].split("\n", 1)[0]
         yield words(line)
 
@@ -96,6 +103,33 @@ def problem(cli: Any, command: list[str]) -> str | None:
     return None
 
 
+@functools.cache
+def sam_help(command: str) -> str:
+    """What `sam <command> --help` says; empty if there is no such command."""
+    sam = Path(os.environ["SAM_TOOLS"]) / "bin" / "sam"
+    said = subprocess.run([sam, command, "--help"], capture_output=True, text=True, check=False)
+    return said.stdout if said.returncode == 0 else ""
+
+
+def sam_problem(command: list[str]) -> str | None:
+    """What is wrong with a command of SAM; nothing where it can be typed."""
+    # `sam local invoke` has its options one level deeper, and scripts/sam-local runs it.
+    if command[:1] == ["local"]:
+        return None
+    known = sam_help(command[0]) if command else ""
+    if not known:
+        return "there is no such command"
+    options = (word.split("=", 1)[0] for word in command if word.startswith("--"))
+    unknown = [option for option in options if option not in known]
+    return f"it has no option {unknown[0]}" if unknown else None
+
+
+def not_there(piece: str) -> list[str]:
+    """The scripts that a piece names and that are not there, or cannot be run."""
+    named = {found.group(0) for found in SCRIPT.finditer(piece)}
+    return [f"{name} is no executable" for name in named if not os.access(ROOT / name, os.X_OK)]
+
+
 def main() -> int:
     """Prints what is wrong."""
     cli = create_clidriver()
@@ -110,7 +144,12 @@ def main() -> int:
                 )
                 if shell.returncode:
                     wrong.append(f"{where}: {shell.stderr.strip()}")
-            for command in commands(piece):
+            wrong += [f"{where}: {told}" for told in not_there(piece)]
+            for command in commands(piece, SAM):
+                said = sam_problem(command)
+                if said:
+                    wrong.append(f"{where}: sam {' '.join(command)}: {said}")
+            for command in commands(piece, COMMAND):
                 count += 1
                 said = problem(cli, command)
                 if said:

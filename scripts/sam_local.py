@@ -94,7 +94,13 @@ STATUSES = {
     "slack-command": 401,
 }
 # The answers to these have no outcome.
-OWN_ANSWERS = ("command-plan", "command-status", "command-history")
+OWN_ANSWERS = (
+    "command-plan",
+    "command-status",
+    "command-history",
+    "command-check",
+    "command-audit",
+)
 
 
 class LeftOut(Exception):
