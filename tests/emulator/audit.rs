@@ -34,15 +34,12 @@ async fn fill(world: &World) {
     }
 }
 
-#[tokio::test]
-async fn a_month_with_300_promotions_is_audited_in_pages_and_little_memory() {
-    let Some(world) = World::new().await else { return };
-    fill(&world).await;
-    world.restart().await;
+/// The records of all pages of an audit, and how many pages there were.
+async fn audit(world: &World) -> (Vec<Value>, usize) {
     let month = json!({
         "action": "audit", "from": "2026-10-01T00:00:00Z", "to": "2026-10-31T00:00:00Z",
     });
-    let (mut numbers, mut after, mut pages) = (Vec::new(), Value::Null, 0);
+    let (mut records, mut after, mut pages) = (Vec::new(), Value::Null, 0);
     loop {
         let mut asked = month.clone();
         if !after.is_null() {
@@ -50,24 +47,39 @@ async fn a_month_with_300_promotions_is_audited_in_pages_and_little_memory() {
         }
         let page = world.answer(&asked).await;
         assert!(page.to_string().len() < MOST_BYTES);
-        let records = page["records"].as_array().expect("records");
-        for record in records {
-            assert_eq!(
-                (&record["kind"], &record["outcome"]),
-                (&json!("promotion"), &json!("deployed"))
-            );
-            assert_eq!(record["votes"][0]["proof"], "slack_signature", "{record}");
-            numbers.push(record["number"].as_u64().expect("a number"));
-        }
+        records.extend(page["records"].as_array().expect("records").clone());
         pages += 1;
         after = page["next"].clone();
         if after.is_null() {
-            break;
+            return (records, pages);
         }
     }
-    assert_eq!(numbers.len(), PROMOTIONS, "each once");
-    assert_eq!(numbers.iter().collect::<BTreeSet<_>>().len(), PROMOTIONS);
+}
+
+#[tokio::test]
+async fn a_month_with_300_promotions_is_audited_in_pages_and_little_memory() {
+    let Some(world) = World::new().await else { return };
+    fill(&world).await;
+    world.answer(&world.event("scheduled.json")).await;
+    world.restart().await;
+
+    let (records, pages) = audit(&world).await;
+
+    let numbers: BTreeSet<u64> =
+        records.iter().map(|record| record["number"].as_u64().expect("a number")).collect();
+    assert_eq!((records.len(), numbers.len()), (PROMOTIONS, PROMOTIONS), "each once");
+    for record in &records {
+        let (kind, outcome) = (&record["kind"], &record["outcome"]);
+        assert_eq!((kind, outcome), (&json!("promotion"), &json!("deployed")));
+        assert_eq!(record["votes"][0]["proof"], "slack_signature", "{record}");
+    }
     assert!(pages > 1, "the answers are paged");
     let peak = world.warm().await.peak_memory().expect("Linux says it");
     assert!(peak < MOST_MEMORY, "{} MiB", peak >> 20);
+
+    // What an app did is known after its configuration was deleted.
+    world.delete_parameter("/ecr-promoter/apps/web").await;
+    world.restart().await;
+    world.answer(&world.event("scheduled.json")).await;
+    assert_eq!(audit(&world).await.0.len(), PROMOTIONS);
 }

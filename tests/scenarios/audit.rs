@@ -58,6 +58,16 @@ fn the_audit_says_who_decided_and_by_what_proof() {
     assert!(!kinds.contains(&("command", "promoted")), "the promotion tells of its approval");
 }
 
+#[test]
+fn a_cancel_is_listed_beside_the_promotion_that_it_ended() {
+    let world = Memory::new("auto");
+    push(&world, "aaaaaaa", "promoted");
+    command(&world, "cancel web", "cancelled");
+    let (_, records) = pages(&world, &json!({ "action": "audit" }), "records");
+    let cancel = records.iter().find(|record| record["kind"] == "command").expect("the cancel");
+    assert_eq!((text(cancel, "what"), text(cancel, "outcome")), ("cancel", "cancelled"));
+}
+
 fn text<'a>(record: &'a Value, key: &str) -> &'a str {
     record[key].as_str().unwrap_or_else(|| panic!("{key} of {record}"))
 }
