@@ -11,7 +11,7 @@
 //! * [`escape`]: text from outside in a message
 //! * [`card`]: the message about a request
 //! * [`post`]: messages about what happened
-//! * [`unreachable`]: what stands in place of buttons that Slack could not deliver
+//! * [`mod@unreachable`]: what stands in place of buttons that Slack could not deliver
 //! * [`reply`]: answers to slash commands and clicks
 
 pub mod signature;
