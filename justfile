@@ -24,6 +24,10 @@ sam-local *names:
 pictures:
     UPDATE_PICTURES=1 ./scripts/test --test pages pictures
 
+# Measure the function beside the same work in Python, Node.js and bash
+bench *arguments:
+    ./scripts/bench {{ arguments }}
+
 # Check everything that must hold before a change lands
 ci:
     ./.ci/run
