@@ -28,6 +28,10 @@ pictures:
 bench *arguments:
     ./scripts/bench {{ arguments }}
 
+# Make the zips and the plain template; arguments go to scripts/package
+package *arguments:
+    ./scripts/package {{ arguments }}
+
 # Check everything that must hold before a change lands
 ci:
     ./.ci/run

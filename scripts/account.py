@@ -21,6 +21,9 @@ REPOSITORY = "web"
 LABEL = "org.opencontainers.image.revision"
 OCI = "application/vnd.oci.image."
 CAPABILITIES = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html: what a
+# request may have of a template that is not in a bucket.
+TEMPLATE_BYTES = 51_200
 SECONDS = 30  # how long anything here may take to come about
 
 Json = dict[str, Any]
@@ -119,12 +122,20 @@ class Aws:
         ]
         self.cloudformation.create_stack(
             StackName=name,
-            TemplateBody=json.dumps(body),
+            **self.template(name, json.dumps(body)),
             Parameters=given,
             Capabilities=CAPABILITIES,
             **more,
         )
         return self.settled(name)
+
+    def template(self, name: str, text: str) -> dict[str, str]:
+        """The template as a request names it: a long one from a bucket, as `sam deploy` does."""
+        if len(text.encode()) <= TEMPLATE_BYTES:
+            return {"TemplateBody": text}
+        self.s3.create_bucket(Bucket="templates")
+        self.s3.put_object(Bucket="templates", Key=name, Body=text.encode())
+        return {"TemplateURL": f"https://s3.{self.region}.amazonaws.com/templates/{name}"}
 
     def update(self, name: str, changed: dict[str, str], keys: list[str]) -> Json:
         """Updates a stack: these parameters change, and the others of `keys` stay."""

@@ -163,6 +163,8 @@ class Demo:
             "Repository": REPOSITORY,
             "StackName": REPOSITORY,
             "Mode": "auto",
+            # For links to the board.
+            "PublicUrl": "on",
             "LogLevel": "DEBUG",
             "NotificationEmail": "team@example.com",
             "Architecture": architecture(),

@@ -1,7 +1,7 @@
 """The fifth part of the demonstration: an operator at a terminal, with the command `promote`.
 
-The command is the real executable of `cli/`, built in the profile `dev`. It talks to the embedded
-AWS as to any other: it finds the function by the stack's output, and invokes it. ministack sends no
+The command is the real executable of `cli/`, built as its tests are. It talks to the embedded AWS
+as to any other: it finds the function by the stack's output, and invokes it. ministack sends no
 events of CloudFormation. The command does not need them: it asks for the status, which looks at the
 stack.
 """
@@ -24,9 +24,10 @@ LONGEST = 84
 
 
 def built() -> Path:
-    """Builds the command, without the optimizations of a release: they take minutes."""
+    """Builds the command as its tests do: what scripts/test has compiled is not compiled again."""
     target = Path(os.environ.get("CARGO_TARGET_DIR") or cache() / "target")
-    command = ["cargo", "build", "--locked", "--package", "promote", "--target-dir", str(target)]
+    command = ["cargo", "test", "--locked", "--workspace", "--no-run", "--test", "command"]
+    command += ["--target-dir", str(target)]
     cargo = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     check(cargo.returncode == 0, f"the build of promote failed:\n{tail(cargo.stderr)}")
     return target / "debug" / "promote"

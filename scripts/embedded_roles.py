@@ -86,3 +86,11 @@ def add_event_bus_policies() -> None:
         "create": create,
         "delete": lambda _physical_id, _props: None,
     }
+
+
+def add_query_definitions() -> None:
+    """Lets templates have `AWS::Logs::QueryDefinition`, which only people look at."""
+    provisioners._RESOURCE_HANDLERS["AWS::Logs::QueryDefinition"] = {
+        "create": lambda logical_id, _props, stack_name: (f"{stack_name}-{logical_id}", {}),
+        "delete": lambda _physical_id, _props: None,
+    }

@@ -87,6 +87,7 @@ def main() -> None:
     keep_mail(folder / "mail")
     embedded_roles.keep_assumed_roles(folder / "sessions")
     embedded_roles.add_event_bus_policies()
+    embedded_roles.add_query_definitions()
     try:
         asyncio.run(run(int(sys.argv[1])))
     finally:

@@ -199,6 +199,7 @@ fn new_command<'a>(mut draft: Draft<'a>, command: &Command) -> Draft<'a> {
         user: command.slack.as_ref().map(|origin| origin.user.clone()),
         trace: command.trace.clone(),
         token: None,
+        began: false,
         answer: None,
     });
     if draft.is_first_sight {

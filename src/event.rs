@@ -18,7 +18,7 @@ use crate::model::audit::AuditWanted;
 use crate::model::checkup::CheckWanted;
 use crate::model::command::{Command, ImageRef};
 use crate::model::place::Place;
-use crate::model::{Digest, Repository, Tag};
+use crate::model::{AppName, Digest, Repository, Tag};
 
 /// An event, or a wish of a person or a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +70,10 @@ pub enum Event {
     /// A command for one app.
     Command(Command),
     /// A command that asks for the status of all apps.
-    Statuses,
+    Statuses {
+        /// The app with which the page before ended.
+        after: Option<AppName>,
+    },
     /// A command that asks which apps have this image.
     Where(ImageRef),
     /// A command that asks what was decided in a span of time.

@@ -95,7 +95,9 @@ async fn on_event<W: Web>(
             let look = routine(world, "schedule");
             schedule::look_at_configured(world, only_open_work, invocation.deadline, look).await
         }
-        Event::Statuses => overview::statuses(world, invocation.deadline, status(world)).await,
+        Event::Statuses { after } => {
+            overview::statuses(world, after.as_ref(), invocation.deadline, status(world)).await
+        }
         Event::Where(image) => places::places(world, image).await,
         Event::Audit(wanted) => audit::audit(world, &wanted, invocation.deadline).await,
         Event::Check(wanted) => check::check(world, &wanted, invocation.deadline).await,

@@ -5,6 +5,7 @@
 mod machine;
 mod mail;
 mod next_step;
+mod page;
 mod words;
 
 use jiff::Timestamp;
@@ -16,6 +17,7 @@ use crate::model::notice::Notice;
 use crate::model::{AppName, Repository};
 use crate::text::plain;
 
+pub use page::Page;
 pub(crate) use words::{after, capitalized, commit_line, headline, image_name, note_of};
 
 /// A notice in the forms that SNS delivers.
@@ -35,15 +37,14 @@ pub struct Message {
     pub json: Value,
 }
 
-/// Writes a notice in all forms. `environment` is what people call the place. `link` is the address
-/// of the page of the approval request; it is for people only.
-pub fn message(app: &App, notice: &Notice, environment: &str, link: Option<&str>) -> Message {
+/// Writes a notice in all forms. `environment` is what people call the place.
+pub fn message(app: &App, notice: &Notice, environment: &str, page: &Page) -> Message {
     Message {
         app: Some(app.name.clone()),
         repository: Some(app.repository.clone()),
         outcome: notice.outcome,
         subject: mail::subject(app, notice, environment),
-        text: mail::text(app, notice, environment, link),
+        text: mail::text(app, notice, environment, page),
         json: machine::machine(app, notice),
     }
 }

@@ -404,7 +404,7 @@ fn report(looks: Vec<Result<Looks, Error>>) -> Result<Reply, Error> {
     if messages.is_empty() && failures.is_empty() {
         let results = done.into_iter().filter_map(|(_, looked)| looked.ok().flatten()).collect();
         let left = (left > 0).then_some(left);
-        return Ok(Reply::Report(Report::Looks(ManyLooks { results, left })));
+        return Ok(Reply::Report(Report::Looks(ManyLooks { results, left, next: None })));
     }
     // Failures that concern several apps come first.
     if messages.is_empty() && failures.len() == 1 {

@@ -11,6 +11,7 @@
 //! * [`escape`]: text from outside in a message
 //! * [`card`]: the message about a request
 //! * [`post`]: messages about what happened
+//! * [`unreachable`]: what stands in place of buttons that Slack could not deliver
 //! * [`reply`]: answers to slash commands and clicks
 
 pub mod signature;
@@ -24,6 +25,7 @@ pub mod team;
 pub mod card;
 pub mod escape;
 pub mod post;
+pub mod unreachable;
 
 mod blocks;
 

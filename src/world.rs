@@ -8,7 +8,6 @@ pub mod snapshot;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures_util::future::try_join;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
@@ -148,10 +147,11 @@ pub trait Web: Apps {
     async fn secret(&self, secret: Secret) -> Result<Option<SecretString>, Error>;
     /// Returns the function's own address, at most 60 s old; `None` if it is not set.
     async fn public_url(&self) -> Result<Option<PublicUrl>, Error>;
-    /// Returns the signer of links; `None` if the keys or the address are not set.
+    /// Returns the signer of links; `None` if the keys or the address are not set. Without an
+    /// address the keys are not read: the function then has no right to.
     async fn signer(&self) -> Result<Option<Signer>, Error> {
-        let (secret, url) = try_join(self.secret(Secret::Links), self.public_url()).await?;
-        let Some((secret, url)) = secret.zip(url) else { return Ok(None) };
+        let Some(url) = self.public_url().await? else { return Ok(None) };
+        let Some(secret) = self.secret(Secret::Links).await? else { return Ok(None) };
         Signer::new(&secret, url).map(Some).map_err(|weak| {
             let name = self.secret_source(Secret::Links);
             let mend = "aws ssm put-parameter --overwrite --type SecureString";

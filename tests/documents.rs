@@ -96,3 +96,31 @@ fn the_readme_has_at_most_250_lines() {
     let lines = read(&root().join("README.md")).lines().count();
     assert!(lines <= 250, "{lines} lines: move something to docs/");
 }
+
+/// The number of a constant `VERSION` in a source file.
+fn version_in(file: &str) -> Option<u64> {
+    let text = read(&root().join(file));
+    let line = text.lines().find(|line| line.starts_with("pub const VERSION: "))?.to_owned();
+    line.split_once(" = ")?.1.trim_end_matches(';').parse().ok()
+}
+
+#[test]
+fn the_function_and_its_command_speak_the_same_version() {
+    let function = version_in("src/event/command.rs");
+    assert!(function.is_some());
+    assert_eq!(version_in("cli/src/command.rs"), function);
+}
+
+/// The command recognises an older function by its words.
+#[test]
+fn the_command_knows_the_functions_words_about_versions() {
+    let command = read(&root().join("cli/src/mismatch.rs"));
+    for (file, words) in [
+        ("src/json/problem.rs", "there is no such key"),
+        ("src/event/command.rs", "the command has version"),
+        ("src/event/command.rs", "is not a command"),
+    ] {
+        assert!(read(&root().join(file)).contains(words), "{file}: {words}");
+        assert!(command.contains(words), "{words}");
+    }
+}

@@ -6,6 +6,14 @@
 #[path = "support/signature.rs"]
 mod signature;
 
+/// What the role may do.
+#[path = "template/reading.rs"]
+#[expect(dead_code, reason = "tests/template.rs uses more of it")]
+mod reading;
+#[path = "template/rights.rs"]
+#[expect(dead_code, reason = "tests/template.rs uses more of it")]
+mod rights;
+
 mod emulator {
     // The stage.
     mod backend;
@@ -21,6 +29,7 @@ mod emulator {
     mod image;
     mod lambda;
     mod large;
+    mod role;
     mod slack_request;
     mod sts;
     mod table;
@@ -43,6 +52,7 @@ mod emulator {
     mod guard;
     mod ignored;
     mod journey;
+    mod least_privilege;
     mod metrics;
     mod mutations;
     mod promotion;

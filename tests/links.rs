@@ -6,7 +6,7 @@ use ecr_promoter::model::Digest;
 use ecr_promoter::model::answer::Outcome;
 use ecr_promoter::model::approval::{ApprovalLink, Progress};
 use ecr_promoter::model::config::App;
-use ecr_promoter::notification::message;
+use ecr_promoter::notification::{self, message};
 use ecr_promoter::slack::card::card;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -296,7 +296,7 @@ fn a_decision_keeps_where_it_came_from_and_that_its_name_is_claimed() {
     for notice in
         world.get().told.iter().filter(|notice| notice.outcome != Outcome::ApprovalRequested)
     {
-        let told = message(&app, notice, "production", None);
+        let told = message(&app, notice, "production", &notification::Page::None);
         assert!(
             told.text.contains("(claimed, by the approval link)")
                 && !told.text.contains('\u{202e}'),

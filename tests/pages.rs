@@ -3,6 +3,14 @@
 //! accessibility. Without Chromium, its driver or `EMULATOR_URL` every test says that it was left
 //! out.
 
+/// What the role may do.
+#[path = "template/reading.rs"]
+#[expect(dead_code, reason = "tests/template.rs uses more of it")]
+mod reading;
+#[path = "template/rights.rs"]
+#[expect(dead_code, reason = "tests/template.rs uses more of it")]
+mod rights;
+
 /// The stage of tests/emulator.rs.
 #[expect(dead_code, reason = "the pages need a part of it")]
 mod emulator {
@@ -19,6 +27,7 @@ mod emulator {
     pub(crate) mod image;
     pub(crate) mod lambda;
     pub(crate) mod large;
+    pub(crate) mod role;
     pub(crate) mod slack_request;
     pub(crate) mod sts;
     pub(crate) mod world;

@@ -5,12 +5,14 @@
 mod template {
     mod patterns;
     mod reading;
+    mod rights;
 
     mod address;
     mod environment;
     mod events;
     mod function;
     mod limits;
+    mod operations;
     mod permissions;
     mod targets;
 }

@@ -132,26 +132,13 @@ pub struct Place {
 
 /// One app's answer to `check`.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-pub enum Checked {
-    /// It was checked.
-    Findings {
-        /// The app.
-        app: String,
-        /// How many findings are problems.
-        problems: u64,
-        /// How many are warnings.
-        warnings: u64,
-        /// All of them.
-        findings: Vec<Finding>,
-    },
-    /// It could not be checked.
-    Error {
-        /// The app.
-        app: String,
-        /// Why.
-        error: String,
-    },
+pub struct Checked {
+    /// The app.
+    pub app: String,
+    /// How many findings are problems.
+    pub problems: u64,
+    /// All findings.
+    pub findings: Vec<Finding>,
 }
 
 /// One finding.

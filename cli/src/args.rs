@@ -1,7 +1,10 @@
 //! What can be typed. Each subcommand's help ends with examples; a test parses them.
 
+use std::ffi::OsString;
+
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use jiff::SignedDuration;
 
@@ -30,6 +33,24 @@ pub struct Cli {
     /// The command.
     #[command(subcommand)]
     pub verb: Verb,
+}
+
+/// Reads the command line. A stack that was typed goes before a function that the environment names:
+/// what is typed now is meant.
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let matches = Cli::command().try_get_matches_from(words)?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    let from = |name: &str| {
+        // A global option is known where it was typed: before or after the subcommand.
+        let inner = matches.subcommand().and_then(|(_, inner)| inner.value_source(name));
+        let outer = matches.value_source(name);
+        if outer == Some(ValueSource::CommandLine) { outer } else { inner.or(outer) }
+    };
+    let is_typed = from("stack") == Some(ValueSource::CommandLine);
+    if is_typed && from("function") == Some(ValueSource::EnvVariable) {
+        cli.connection.function = None;
+    }
+    Ok(cli)
 }
 
 /// Explains the words of SNS and Slack, where `promote` stands once: `promote web`. `None` for
@@ -303,7 +324,6 @@ pub struct Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

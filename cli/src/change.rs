@@ -157,8 +157,37 @@ impl Run<'_> {
         }
     }
 
-    /// Shows a person what the command would do, and asks.
+    /// Shows a person what the command would do, and asks; again where it would do something else by
+    /// then: the image that a person said yes to is the one that goes out.
     async fn consent(&self, change: &Change) -> Result<Consent, Failure> {
+        let mut given = self.consent_once(change).await?;
+        if change.yes || change.command.action != "promote" || change.image.is_some() {
+            return Ok(given);
+        }
+        while let Consent::Given(shown) = &given {
+            let now = self.planned(change).await?.1.digest;
+            if now == *shown {
+                break;
+            }
+            out::say("Meanwhile a newer image was pushed:");
+            given = self.consent_once(change).await?;
+        }
+        Ok(given)
+    }
+
+    /// What `promote` or `rollback` would do now: the bytes of the answer, and what they say.
+    async fn planned(&self, change: &Change) -> Result<(Vec<u8>, Plan), Failure> {
+        let command = &change.command;
+        let app = command.app().unwrap_or_default();
+        let plan = plan_of(app, change.image.as_ref(), command.action == "rollback");
+        let bytes = self.function.invoke(&plan).await?;
+        match self.read::<Said<Plan>>(&plan, &bytes)? {
+            Said::Report(would) => Ok((bytes, would)),
+            Said::Answer(answer) => Err(answered(command.action, &answer)),
+        }
+    }
+
+    async fn consent_once(&self, change: &Change) -> Result<Consent, Failure> {
         let command = &change.command;
         if change.yes {
             return Ok(Consent::Given(None));
@@ -169,13 +198,7 @@ impl Run<'_> {
         };
         let mut shown = None;
         if matches!(command.action, "promote" | "rollback") {
-            let is_rollback = command.action == "rollback";
-            let plan = plan_of(app, change.image.as_ref(), is_rollback);
-            let bytes = self.function.invoke(&plan).await?;
-            let would: Plan = match self.read::<Said<Plan>>(&plan, &bytes)? {
-                Said::Report(would) => would,
-                Said::Answer(answer) => return Err(answered(command.action, &answer)),
-            };
+            let (bytes, would) = self.planned(change).await?;
             out::say(show::plan(app, command.action, &would).trim_end());
             if is_needless(&would.would) {
                 if self.is_json {
@@ -228,16 +251,23 @@ impl Run<'_> {
         }
     }
 
-    /// Shows what a look at all apps came to.
+    /// Shows what a look at all apps came to. An app that failed or is blocked is a failure.
     fn looks(&self, command: &Command, bytes: &[u8]) -> Result<Exit, Failure> {
-        if self.is_json {
-            return write_raw(bytes).map(|_| Exit::Done);
-        }
         let looks: Several<Answer> = self.read(command, bytes)?;
-        if looks.results.is_empty() {
-            return self.write("nothing was to be done\n");
+        let exits = looks.results.iter().map(|own| exit::of_answer(command.action, &own.outcome));
+        let failed = exits.into_iter().any(|exit| exit == Exit::Failed);
+        let exit = if failed { Exit::Failed } else { Exit::Done };
+        if self.is_json {
+            return write_raw(bytes).map(|_| exit);
         }
-        self.write(&looks.results.iter().map(show::answer).collect::<String>())
+        let mut text: String = looks.results.iter().map(show::answer).collect();
+        if let Some(left) = looks.left {
+            text.push_str(&format!("{left} apps are left: the next looks continue\n"));
+        }
+        if text.is_empty() {
+            text.push_str("nothing was to be done\n");
+        }
+        self.write(&text).map(|_| exit)
     }
 }
 

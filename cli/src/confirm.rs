@@ -8,8 +8,10 @@ use crate::out;
 
 /// The question about a command.
 pub fn question(command: &Command) -> String {
-    let app = command.app().unwrap_or("all apps");
-    format!("Do `{}` to {app} now? [y/N] ", command.words())
+    match command.app() {
+        Some(_) => format!("Run `{}` now? [y/N] ", command.words()),
+        None => format!("Run `{}` for all apps now? [y/N] ", command.words()),
+    }
 }
 
 /// Whether this answer means yes.
@@ -56,7 +58,7 @@ mod tests {
     #[test]
     fn the_question_names_the_command_and_the_app() {
         let command = Command::new("rollback").with("app", Some("web"));
-        assert_eq!(question(&command), "Do `rollback web` to web now? [y/N] ");
+        assert_eq!(question(&command), "Run `rollback web` now? [y/N] ");
         assert!(needs_yes(&command).words.ends_with("promote rollback web --yes"));
     }
 }

@@ -21,7 +21,7 @@ use target::{End, Look, Stage, Target};
 /// The time between two looks, at first and later.
 const SOON: Duration = Duration::from_secs(2);
 const LATER: Duration = Duration::from_secs(5);
-/// How long it is looked often.
+/// For how long it looks that often.
 const OFTEN: Duration = Duration::from_secs(60);
 /// How often the live line is written.
 const TICK: Duration = Duration::from_secs(1);
@@ -71,7 +71,10 @@ pub async fn follow(
             Ok((seen, Look::NeedsHistory)) => status = seen,
             Err(failure) => {
                 failed += 1;
-                if failed >= FAILED_LOOKS || failure.exit == Exit::Refused {
+                if !failure.may_pass {
+                    return Err(failure);
+                }
+                if failed >= FAILED_LOOKS {
                     let words = format!("{failure}. The promotion goes on: {}", again(app));
                     return Err(Failure { words, ..failure });
                 }

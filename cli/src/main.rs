@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use promote_cli::args::{self, Cli};
+use promote_cli::args;
 use promote_cli::{out, run};
 
 fn main() -> ExitCode {
-    let cli = Cli::try_parse().unwrap_or_else(|error| {
+    let cli = args::parse(std::env::args_os()).unwrap_or_else(|error| {
         if let Some(hint) = args::hint(&error) {
             // Nothing can be done where stderr is closed.
             let _ = error.print();

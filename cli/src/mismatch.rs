@@ -11,17 +11,23 @@ const UPDATE_FUNCTION: &str =
 const UPDATE_PROMOTE: &str =
     "Update promote: in a clone of the function's release, `cargo install --path cli --locked`";
 
+/// The function's words for a key that it does not know. A test of the function compares them.
+const NO_SUCH_KEY: &str = "there is no such key";
+
+/// The function's words for a command of another version.
+const OTHER_VERSION: &str = "the command has version";
+
 /// Explains a function error: the command was not understood, or something else failed.
 /// `kind` is the error's type, `message` its text.
 pub fn function_error(kind: &str, message: &str, action: &str) -> Failure {
     let is_unknown_action = message.contains(&format!("`{action}` is not a command"));
-    if message.contains("unknown field `version`") {
+    if message.contains("key `version`: there is no such key") {
         return Failure::misuse(format!(
             "The function is too old for this promote: it does not know the version of a command. \
              {UPDATE_FUNCTION}"
         ));
     }
-    if is_unknown_action || (kind == "NotUnderstood" && message.contains("unknown field")) {
+    if is_unknown_action || (kind == "NotUnderstood" && message.contains(NO_SUCH_KEY)) {
         return Failure::misuse(format!(
             "The function is older than this promote, and does not know this form of `{action}` \
              ({message}). {UPDATE_FUNCTION}"
@@ -33,12 +39,17 @@ pub fn function_error(kind: &str, message: &str, action: &str) -> Failure {
     // Lambda's own words where the time was over or the sandbox was lost.
     if kind.starts_with("Sandbox.") || kind.starts_with("Runtime.") || message.contains("timed out")
     {
-        return Failure::failed(format!(
+        return Failure::passing(format!(
             "The function did not come to an answer ({message}). The command may have acted: \
              look with `promote status`"
         ));
     }
-    Failure::failed(format!("The function failed ({kind}): {message}"))
+    let words = format!("The function failed ({kind}): {message}");
+    // The function's own names for what may succeed later.
+    if matches!(kind, "AwsCall" | "Contended" | "OutOfTime" | "Unverified") {
+        return Failure::passing(words);
+    }
+    Failure::failed(words)
 }
 
 /// Explains a refusal that is about the version of the command, and an outcome that is not known.
@@ -50,7 +61,7 @@ pub fn by_answer(answer: &Answer) -> Option<String> {
              `{outcome}`. {UPDATE_PROMOTE}"
         ));
     }
-    let is_refusal = answer.outcome == Outcome::Refused && answer.reason.contains("version");
+    let is_refusal = answer.outcome == Outcome::Refused && answer.reason.contains(OTHER_VERSION);
     is_refusal.then(|| {
         format!(
             "This promote sends version {VERSION} of a command. If the function is newer: \
@@ -77,7 +88,7 @@ mod tests {
         for (kind, message, action, exit, words) in [
             (
                 "NotUnderstood",
-                "the command did not parse: key `version`: unknown field `version`",
+                "the command did not parse: key `version`: there is no such key. The keys are `action`.",
                 "status",
                 Exit::Refused,
                 "The function is too old for this promote",
@@ -91,7 +102,7 @@ mod tests {
             ),
             (
                 "NotUnderstood",
-                "the command did not parse: unknown field `after`",
+                "the command did not parse: key `after`: there is no such key. The keys are `action`.",
                 "history",
                 Exit::Refused,
                 "The function is older than this promote",
@@ -131,9 +142,12 @@ mod tests {
             let json = serde_json::json!({"outcome": outcome, "reason": reason});
             by_answer(&serde_json::from_value(json).expect("an answer"))
         };
-        assert!(answer("refused", "version 1 is not understood any more").is_some());
+        assert!(
+            answer("refused", "the command has version 1, and this function understands 2")
+                .is_some()
+        );
         assert!(answer("canary", "").is_some_and(|words| words.contains("Update promote")));
-        assert_eq!(answer("refused", "nothing is under way"), None);
+        assert_eq!(answer("refused", "`rollback conversion-api` goes back"), None);
         assert_eq!(answer("promoted", "version"), None);
     }
 }

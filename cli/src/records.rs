@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::answer::{Audit, Checked, Entry, History, Said, Several};
+use crate::answer::{Audit, Checked, Entry, History, Said, Several, Status};
 use crate::cloud::function::Function;
 use crate::command::Command;
 use crate::exit::failure::Failure;
@@ -33,6 +33,11 @@ pub fn answered(action: &str, answer: &crate::answer::Answer) -> Failure {
     }
     let exit = exit::of_answer(action, &answer.outcome);
     Failure { exit, ..Failure::failed(words) }
+}
+
+/// The failure of pages that lead nowhere.
+fn stuck() -> Failure {
+    Failure::failed("The function's pages do not go on: stopped")
 }
 
 /// Writes to stdout. `false` where nobody reads any more.
@@ -81,6 +86,29 @@ pub async fn history(
     }
 }
 
+/// Reads the status of all apps, in pages; as JSON, it prints them. Also how many apps there was no
+/// time for.
+pub async fn statuses(
+    function: &Function<'_>,
+    command: &Command,
+    is_json: bool,
+) -> Result<(Vec<Said<Status>>, Option<u64>), Failure> {
+    let (mut after, mut apps): (Option<Value>, Vec<Said<Status>>) = (None, Vec::new());
+    loop {
+        let (bytes, said) = page(function, command, after.as_ref()).await?;
+        let page: Several<Said<Status>> = match said {
+            Said::Report(page) => page,
+            Said::Answer(answer) => return Err(answered(command.action, &answer)),
+        };
+        let is_read = !is_json || write_raw(&bytes)?;
+        apps.extend(page.results);
+        match page.next {
+            Some(next) if is_read && after.as_ref() != Some(&next) => after = Some(next),
+            Some(_) | None => return Ok((apps, page.left)),
+        }
+    }
+}
+
 /// Shows what `check` finds. A problem is a failure.
 pub async fn check(
     function: &Function<'_>,
@@ -100,14 +128,15 @@ pub async fn check(
                 Said::Answer(answer) => return Err(answered(command.action, &answer)),
             }
         };
-        problems += page.results.iter().map(show::problems).sum::<u64>();
+        problems += page.results.iter().map(|own| own.problems).sum::<u64>();
         let is_read = if is_json {
             write_raw(&bytes)?
         } else {
             write(&page.results.iter().map(show::checked).collect::<String>())?
         };
         match page.next {
-            Some(next) if is_read && after.as_ref() != Some(&next) => after = Some(next),
+            Some(next) if after.as_ref() == Some(&next) => return Err(stuck()),
+            Some(next) if is_read => after = Some(next),
             Some(_) | None => {
                 return Ok(if problems == 0 { Exit::Done } else { Exit::Failed });
             }
@@ -136,7 +165,7 @@ pub async fn audit(function: &Function<'_>, command: &Command) -> Result<Exit, F
         }
         match page.next {
             Some(next) if after.as_ref() == Some(&next) => {
-                return Err(Failure::failed("The function's pages do not go on: stopped"));
+                return Err(stuck());
             }
             Some(next) => after = Some(next),
             None => return Ok(Exit::Done),

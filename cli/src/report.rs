@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::answer::{Board, Places, Plan, Said, Several, Status};
+use crate::answer::{Board, Places, Plan, Status};
 use crate::args::Report;
 use crate::command::Command;
 use crate::exit::Exit;
@@ -68,14 +68,16 @@ impl Run<'_> {
     }
 
     async fn statuses(&self) -> Result<Exit, Failure> {
-        let show = |it: &Several<Said<Status>>| {
-            let table = show::status::all(&it.results, Timestamp::now());
-            match it.left {
-                Some(left) => format!("{table}and {left} more apps, for which there was no time\n"),
-                None => table,
-            }
-        };
-        self.show(&Command::new("status"), show).await
+        let command = Command::new("status");
+        let (apps, left) = records::statuses(&self.function, &command, self.is_json).await?;
+        if self.is_json {
+            return Ok(Exit::Done);
+        }
+        let table = show::status::all(&apps, Timestamp::now());
+        self.write(&match left {
+            Some(left) => format!("{table}and {left} more apps, for which there was no time\n"),
+            None => table,
+        })
     }
 
     async fn board(&self) -> Result<Exit, Failure> {

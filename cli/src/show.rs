@@ -149,13 +149,7 @@ pub fn places(places: &Places, now: Timestamp) -> String {
 
 /// What a check of an app found. One line each, and below it what to do.
 pub fn checked(checked: &Checked) -> String {
-    let (app, findings) = match checked {
-        Checked::Error { app, error } => {
-            let (app, error) = (plain(app), plain(error));
-            return format!("{BOLD}{app}{BOLD:#}\n{RED}problem{RED:#}  not checked: {error}\n");
-        }
-        Checked::Findings { app, findings, .. } => (app, findings),
-    };
+    let Checked { app, findings, .. } = checked;
     let rows = findings.iter().map(|finding| {
         let style = match finding.level.as_str() {
             "ok" => GREEN,
@@ -174,14 +168,6 @@ pub fn checked(checked: &Checked) -> String {
         }
     }
     text
-}
-
-/// How many problems a check found. An app that could not be checked is one.
-pub fn problems(checked: &Checked) -> u64 {
-    match checked {
-        Checked::Findings { problems, .. } => *problems,
-        Checked::Error { .. } => 1,
-    }
 }
 
 /// For how long a link to the board works.

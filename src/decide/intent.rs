@@ -117,6 +117,7 @@ pub(super) fn intend(
     draft.subject.token = Some(promotion.token.clone());
     if let Some(command) = &mut draft.command {
         command.token = Some(promotion.token.clone());
+        command.began = promotion.command.as_ref() == Some(&command.id);
     }
     Ok(promotion)
 }
@@ -164,9 +165,11 @@ fn new_promotion(
     }
 }
 
-/// When an image was first seen as the candidate. A rollback brings what was seen long ago.
+/// When an image was first seen as the candidate. A rollback, and whoever names an older image,
+/// brings what was seen long ago: that measures nothing.
 fn pushed_at(draft: &Draft<'_>, digest: &Digest, cause: &Cause<'_>) -> Option<Timestamp> {
-    let seen = draft.state.candidates.of(digest).filter(|_| cause.rolls_back.is_none());
+    let is_new = cause.rolls_back.is_none() && draft.seen.newest.as_ref() == Some(digest);
+    let seen = draft.state.candidates.of(digest).filter(|_| is_new);
     seen.and_then(|candidate| candidate.note.at)
 }
 

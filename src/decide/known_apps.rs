@@ -47,6 +47,10 @@ pub fn untold(
     unusable.chain(deleted).collect()
 }
 
+/// The most apps that are remembered once their configuration was deleted: 1,000 names of the
+/// longest kind fit into one item.
+const GONE: usize = 1_000;
+
 /// The roster to write once people were told. The apps in `untold` keep their old entry, so that
 /// the next full look tells about them.
 pub fn told(
@@ -62,7 +66,9 @@ pub fn told(
             None => apps.insert(app.clone(), None),
         };
     }
-    KnownApps { apps }
+    let gone = before.gone.iter().chain(before.apps.keys());
+    let gone = gone.filter(|app| !apps.contains_key(*app)).take(GONE).cloned().collect();
+    KnownApps { apps, gone }
 }
 
 #[cfg(test)]
@@ -93,6 +99,10 @@ mod tests {
         let reason = "its configuration, Parameter Store /apps/gone, was deleted: ecr-promoter \
                       leaves it alone from now on";
         assert_eq!(told, ["bad blocked key `stak`".to_owned(), format!("gone ignored {reason}")]);
+        // The audit still finds it, until it is configured again.
+        assert_eq!(second.gone, BTreeSet::from([gone.clone()]));
+        assert!(look(&second, &[(&good, None), (&gone, None)]).0.gone.contains(&bad));
+        assert!(!look(&second, &[(&good, None), (&gone, None)]).0.gone.contains(&gone));
         assert!(look(&second, &[(&good, None), (&bad, Some("key `stak`"))]).1.is_empty());
         assert_eq!(
             look(&second, &[(&good, None), (&bad, Some("key `mod`"))]).1,
@@ -105,7 +115,10 @@ mod tests {
     fn what_could_not_be_told_is_told_by_the_next_look() {
         let [good, bad, gone]: [AppName; 3] =
             ["good", "bad", "gone"].map(|name| name.parse().expect("a name"));
-        let before = KnownApps { apps: [(good.clone(), None), (gone.clone(), None)].into() };
+        let before = KnownApps {
+            apps: [(good.clone(), None), (gone.clone(), None)].into(),
+            gone: BTreeSet::new(),
+        };
         let after = BTreeMap::from([
             (good.clone(), Some("key `stak`".to_owned())),
             (bad.clone(), Some("key `mod`".to_owned())),

@@ -30,7 +30,7 @@ pub fn from_words(text: &str) -> Option<Result<Event, NotUnderstood>> {
     let (action, rest) = words.split_first()?;
     match (action.to_ascii_lowercase().as_str(), rest) {
         ("board", []) => Some(Ok(Event::Board { by: None })),
-        ("status", []) => Some(Ok(Event::Statuses)),
+        ("status", []) => Some(Ok(Event::Statuses { after: None })),
         ("reconcile", []) => Some(Ok(Event::Due { only_open_work: false })),
         ("audit", [] | [_]) => Some(examine::named(rest, text, examine::audit_of)),
         ("check", [] | [_]) => Some(examine::named(rest, text, examine::check_of)),
@@ -94,6 +94,8 @@ fn board(raw: &Value) -> Result<Event, NotUnderstood> {
 struct Statuses {
     #[serde(rename = "action")]
     _action: String,
+    #[serde(default, deserialize_with = "not_null")]
+    after: Option<AppName>,
     #[serde(rename = "by", default)]
     _by: Option<String>,
     #[serde(rename = "id", default)]
@@ -101,7 +103,8 @@ struct Statuses {
 }
 
 fn statuses(raw: &Value) -> Result<Event, NotUnderstood> {
-    read::<Statuses>(raw).map(|_| Event::Statuses)
+    let Statuses { after, .. } = read(raw)?;
+    Ok(Event::Statuses { after })
 }
 
 /// `where`: the apps that have an image, named by its commit or digest.

@@ -307,7 +307,7 @@ fn a_board_is_about_all_apps_and_asked_for_directly() {
 
 #[test]
 fn the_words_of_a_direct_invocation_are_a_command() {
-    assert_eq!(parse_one(&"status".into()), Ok(Event::Statuses));
+    assert_eq!(parse_one(&"status".into()), Ok(Event::Statuses { after: None }));
     assert_eq!(parse_one(&"reconcile".into()), Ok(Event::Due { only_open_work: false }));
     let one = command(&"status web".into());
     assert_eq!((one.act, one.app.as_str(), one.via), (Act::Status, "web", Via::Direct));
@@ -338,7 +338,10 @@ fn where_names_one_commit_or_digest_and_no_app() {
 
 #[test]
 fn a_status_without_an_app_is_of_all_apps() {
-    assert_eq!(parse_one(&serde_json::json!({ "action": "status" })), Ok(Event::Statuses));
+    assert_eq!(
+        parse_one(&serde_json::json!({ "action": "status" })),
+        Ok(Event::Statuses { after: None })
+    );
     is_not_understood(serde_json::json!({ "action": "status", "commit": COMMIT }), "`commit`");
 }
 

@@ -18,7 +18,7 @@ pub struct AuditWanted {
     pub app: Option<AppName>,
     /// The start of the span; `None` for [`DEFAULT_DAYS`] ago.
     pub from: Option<Timestamp>,
-    /// The end of the span; `None` for now.
+    /// The end of the span, which is not part of it; `None` for now.
     pub to: Option<Timestamp>,
     /// Where the page before ended.
     pub after: Option<Cursor>,
@@ -27,10 +27,14 @@ pub struct AuditWanted {
 /// The span in days, where none is named.
 pub const DEFAULT_DAYS: i64 = 30;
 
-/// A place in the records of all apps: an app, and the key of one of its items. Its text is the
-/// app's name, a space and the key.
+/// A place in an audit: its span, an app, and the key of one of the app's items. Its text has these
+/// with a space between each two.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
+    /// The start of the span.
+    pub from: Timestamp,
+    /// The end of the span.
+    pub to: Timestamp,
     /// The app.
     pub app: AppName,
     /// The key of the last item that was read; empty before the first.
@@ -39,7 +43,7 @@ pub struct Cursor {
 
 impl std::fmt::Display for Cursor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.app, self.item)
+        write!(f, "{} {} {} {}", self.from, self.to, self.app, self.item)
     }
 }
 
@@ -47,9 +51,17 @@ impl std::str::FromStr for Cursor {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text.split_once(' ');
-        let cursor = parts
-            .and_then(|(app, item)| Some(Self { app: app.parse().ok()?, item: item.to_owned() }));
+        let mut parts = text.splitn(4, ' ');
+        let mut part = || parts.next();
+        let mut read = || {
+            Some(Self {
+                from: part()?.parse().ok()?,
+                to: part()?.parse().ok()?,
+                app: part()?.parse().ok()?,
+                item: part()?.to_owned(),
+            })
+        };
+        let cursor = read();
         let is_key = |item: &str| item.is_empty() || PREFIXES.iter().any(|p| item.starts_with(p));
         cursor
             .filter(|cursor| is_key(&cursor.item))
@@ -83,8 +95,8 @@ impl Past {
     /// that led to a promotion is told by the promotion.
     pub fn is_within(&self, from: Timestamp, to: Timestamp) -> bool {
         match self {
-            Past::Command(command) => (from..=to).contains(&command.at) && !command.is_in_history(),
-            Past::Promotion(ended) => (from..=to).contains(&ended.ended_at),
+            Past::Command(command) => (from..to).contains(&command.at) && !command.is_in_history(),
+            Past::Promotion(ended) => (from..to).contains(&ended.ended_at),
         }
     }
 
@@ -186,13 +198,16 @@ mod tests {
 
     #[test]
     fn a_cursor_is_read_as_it_was_written_and_nothing_else_is_one() {
-        for text in ["web ", "tools/web history#0000000012", "web command#sns#1 2"] {
+        const SPAN: &str = "2026-10-01T00:00:00Z 2026-11-01T00:00:00Z";
+        for place in ["web ", "tools/web history#0000000012", "web command#sns#1 2"] {
+            let text = format!("{SPAN} {place}");
             let cursor: Cursor = text.parse().expect("a cursor");
             assert_eq!(cursor.to_string(), text);
         }
-        for text in ["", "web", "Web history#1", "web state", " history#1", "#roster #roster"] {
-            assert!(text.parse::<Cursor>().is_err(), "{text}");
+        for place in ["", "web", "Web history#1", "web state", " history#1", "#roster #roster"] {
+            assert!(format!("{SPAN} {place}").parse::<Cursor>().is_err(), "{place}");
         }
+        assert!("web history#0000000012".parse::<Cursor>().is_err());
     }
 
     #[test]
@@ -201,10 +216,10 @@ mod tests {
         let record = |json: Value| -> Past {
             Past::Command(Box::new(serde_json::from_value(json).expect("a record")))
         };
-        let (from, to) = (at, at);
+        let (from, to) = (at, at + jiff::SignedDuration::from_secs(1));
         let hold = record(json!({ "id": "id#1", "at": at, "what": "hold freeze" }));
         assert!(hold.is_within(from, to));
-        let promote = record(json!({ "id": "id#2", "at": at, "token": "ecr-promoter-1" }));
+        let promote = record(json!({ "id": "id#2", "at": at, "via": "sns", "began": true }));
         assert!(!promote.is_within(from, to));
         let early = Timestamp::UNIX_EPOCH;
         assert!(!hold.is_within(early, early));

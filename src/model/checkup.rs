@@ -58,6 +58,13 @@ impl Checkup {
         Self::with(app, None, vec![Finding::problem("configuration", error, mend)])
     }
 
+    /// The check of an app for which there was no time.
+    pub fn unfinished(app: &AppName) -> Self {
+        let says = "it could not be checked in time: something that it reads does not answer";
+        let mend = "check it alone, and look at the function's log";
+        Self::with(app, None, vec![Finding::problem("time", says, mend)])
+    }
+
     fn with(app: &AppName, repository: Option<Repository>, mut findings: Vec<Finding>) -> Self {
         findings.sort_by_key(|finding| finding.level);
         let count = |level| findings.iter().filter(|finding| finding.level == level).count();

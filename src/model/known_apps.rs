@@ -1,7 +1,7 @@
 //! The schedule's memory: the configured apps, and where to continue after a look ran out of time.
 //! Each is an item of its own in the table. No I/O here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,9 @@ use crate::model::{AppName, Digest};
 pub struct KnownApps {
     /// Each app, with the problem of its configuration if people were notified about one.
     pub apps: BTreeMap<AppName, Option<Trouble>>,
+    /// Apps whose configuration was deleted. Their records stay, and the audit finds them by this.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub gone: BTreeSet<AppName>,
 }
 
 /// A problem of a configuration, as a fingerprint of its words. That is enough to notify people

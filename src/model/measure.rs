@@ -26,7 +26,7 @@ pub enum Measure {
     PromotedToDeployed(AppName, i64),
     /// The seconds for which a question to people has been open.
     WaitingForPeople(AppName, i64),
-    /// The seconds for which a promotion has waited behind its stack.
+    /// The seconds for which a promotion has waited for its stack, for replication or to soak.
     Queued(AppName, i64),
     /// The number of throttled calls that were repeated in an invocation.
     Retries(u32),
@@ -53,9 +53,12 @@ impl Measure {
         let asked = state.request.as_ref().filter(|request| request.is_undecided(now));
         let asked =
             asked.map(|request| Measure::WaitingForPeople(app.clone(), seconds(request.at, now)));
-        let queued = state.waiting.as_ref().filter(|waiting| waiting.outcome == Outcome::Queued);
-        let queued =
-            queued.map(|waiting| Measure::Queued(app.clone(), seconds(waiting.since, now)));
+        // What automation waits for, and what people's promotions wait for.
+        let waits = state.waiting.iter().filter(|waiting| waiting.outcome == Outcome::Queued);
+        let waits = waits.filter(|waiting| !waiting.reason.is_empty()).map(|waiting| waiting.since);
+        let open = state.open.iter().filter(|open| open.sent_at.is_none()).map(|open| open.at);
+        let queued = waits.chain(open).min();
+        let queued = queued.map(|since| Measure::Queued(app.clone(), seconds(since, now)));
         asked.into_iter().chain(queued).collect()
     }
 

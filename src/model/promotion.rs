@@ -54,7 +54,8 @@ pub struct Promotion {
     /// The right by which it is made. An older version did not write it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<Basis>,
-    /// When the image was first seen as the candidate; absent for a rollback.
+    /// When the image was first seen as the candidate; absent for a rollback and for an older image
+    /// that somebody named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pushed_at: Option<Timestamp>,
     /// When it was decided.

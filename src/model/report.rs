@@ -286,6 +286,9 @@ pub struct ManyLooks {
     /// How many apps are left to the next look, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left: Option<usize>,
+    /// The `after` of the next page, if there is one. Only reports have pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<AppName>,
 }
 
 /// Cuts each time to the second, for people to read. The state keeps the full time.

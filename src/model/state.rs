@@ -233,6 +233,9 @@ pub struct CommandRecord {
     /// The promotion that it asked for.
     #[serde(default)]
     pub token: Option<Token>,
+    /// Whether it began that promotion.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub began: bool,
     /// Its answer. Absent, and not null, while it is not known: the table's conditions check
     /// whether it exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -240,10 +243,11 @@ pub struct CommandRecord {
 }
 
 impl CommandRecord {
-    /// Whether it led to a promotion, which then tells of it.
+    /// Whether it began a promotion, which then tells of it.
     pub fn is_in_history(&self) -> bool {
-        let answer = self.answer.as_ref().map(|answer| answer.outcome);
-        self.token.is_some() || matches!(answer, Some(Outcome::Promoted | Outcome::Queued))
+        let is_older = self.via.is_none();
+        let cancels = self.what.as_ref().is_some_and(|what| what.starts_with("cancel"));
+        self.began || is_older && self.token.is_some() && !cancels
     }
 }
 

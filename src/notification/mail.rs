@@ -2,6 +2,7 @@
 
 use super::machine::{CHANGES, compare};
 use super::next_step::next_step;
+use super::page::Page;
 use super::words::{REASON, capitalized, commit_line, distance, headline, moment, note_of};
 use crate::model::answer::Outcome;
 use crate::model::config::App;
@@ -64,16 +65,17 @@ pub(super) fn ascii(text: &str, most: usize) -> String {
 }
 
 /// The text: link, reason, commits, facts and the next step.
-pub(super) fn text(app: &App, notice: &Notice, environment: &str, link: Option<&str>) -> String {
+pub(super) fn text(app: &App, notice: &Notice, environment: &str, page: &Page) -> String {
     let parts = [
         vec![title(app, notice, environment)],
-        page(link),
+        link(page),
         vec![plain(&notice.reason, REASON)],
         notice.notes.as_ref().map(|notes| commits(notes, notice)).unwrap_or_default(),
         facts(app, notice),
         changes(notice),
         label(notice),
         next_step(app, notice),
+        way_to_links(page),
     ];
     let parts = parts.iter().map(|lines| lines.join("\n"));
     parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
@@ -90,13 +92,21 @@ fn title(app: &App, notice: &Notice, environment: &str) -> String {
     plain(&format!("[{environment}] {}: {outcome}{note}", app.name), 700)
 }
 
-fn page(link: Option<&str>) -> Vec<String> {
-    let lines = link.map(|link| {
-        let words = "The page of this request. Anyone who has the address can use it, so do not \
-                     share it:";
-        vec![words.to_owned(), link.to_owned()]
-    });
-    lines.unwrap_or_default()
+fn link(page: &Page) -> Vec<String> {
+    let Page::At(address) = page else { return Vec::new() };
+    let words = "The page of this request. Anyone who has the address can use it, so do not share \
+                 it:";
+    vec![words.to_owned(), address.clone()]
+}
+
+/// How mails get links, where they cannot have any.
+fn way_to_links(page: &Page) -> Vec<String> {
+    if *page != Page::NeedsAddress {
+        return Vec::new();
+    }
+    let words = "This mail has no link to decide by, because the function has no public address. \
+                 The template's parameter PublicUrl=on gives it one.";
+    vec![words.to_owned()]
 }
 
 /// The commits, newest first, with their age.

@@ -59,13 +59,14 @@ fn asked() -> Notice {
 }
 
 fn sent(app: &App, notice: &Notice) -> Message {
-    message(app, notice, "production", None)
+    message(app, notice, "production", &Page::None)
 }
 
 #[test]
 fn a_question_says_it_all_in_a_mail() {
     let link = "https://x.example/approve/t.1-_a";
-    let message = message(&app(), &asked(), "production", Some(link));
+    let page = Page::At(link.to_owned());
+    let message = message(&app(), &asked(), "production", &page);
     let text = message.text.replace(Digest::of(b"x").as_str(), "sha256:2d71…");
     insta::assert_snapshot!(wrapped(&format!("{}\n\n{text}", message.subject)), @r#"
     [production] web: 9fceb02 waits for approval: "Fix checkout rounding" (alice)
@@ -356,7 +357,7 @@ fn a_subject_keeps_place_app_and_outcome_whatever_is_long() {
         let json = r#"{"stack":"web"}"#;
         let app = App::parse(&name.parse().expect("a name"), "test", json).expect("valid");
         let note = Some(commit("9fceb02", subject, author));
-        let subject = message(&app, &Notice { note, ..asked() }, environment, None).subject;
+        let subject = message(&app, &Notice { note, ..asked() }, environment, &Page::None).subject;
         assert!(subject.len() <= 100 && subject.is_ascii(), "{subject}");
         subject
     };

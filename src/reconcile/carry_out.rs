@@ -75,11 +75,9 @@ pub(super) async fn carry_out<W: World>(
                 .await;
         let mut came_out = StageResult::default();
         for (action, result) in stage.iter().zip(results) {
+            measure(world, app, action);
             match result {
-                Ok(applied) => {
-                    measure(world, app, action);
-                    came_out.applied(action, applied, &mut left);
-                }
+                Ok(applied) => came_out.applied(action, applied, &mut left),
                 Err(error) => came_out.failed(action, error, &mut left, seen),
             }
         }
@@ -93,7 +91,8 @@ pub(super) async fn carry_out<W: World>(
     Ok(left.error.map_or(CarriedOut::Whole, CarriedOut::Untold))
 }
 
-/// Measures what people are told of: each change of an app's outcome is told once.
+/// Measures what people are told of, when it is first tried: each change of an app's outcome is
+/// told once.
 fn measure<W: World>(world: &W, app: &App, action: &Action) {
     if let Action::Tell(notice) = action {
         Measure::of_notice(&app.name, notice).iter().for_each(|own| world.measure(own));

@@ -28,10 +28,17 @@ pub async fn audit<W: Apps>(
 ) -> Result<Reply, Error> {
     let now = world.now();
     let time = Time::until(deadline, now);
-    let to = wanted.to.unwrap_or(now);
-    let from = wanted.from.unwrap_or(to - SignedDuration::from_hours(24 * DEFAULT_DAYS));
     let mut page = Page { records: Vec::new(), bytes: 0 };
     let mut next = wanted.after.clone();
+    let (from, to) = match &next {
+        // All pages are about the span of the first one.
+        Some(cursor) => (cursor.from, cursor.to),
+        None => {
+            let to = wanted.to.unwrap_or(now);
+            let month = SignedDuration::from_hours(24 * DEFAULT_DAYS);
+            (wanted.from.unwrap_or(to - month), to)
+        }
+    };
     let is_first = next.is_none();
     let apps = match &wanted.app {
         Some(app) => BTreeSet::from([app.clone()]),
@@ -43,8 +50,8 @@ pub async fn audit<W: Apps>(
         let mut item = own.filter(|item| !item.is_empty());
         loop {
             if page.bytes >= MOST_BYTES || world.now() >= time.last_start {
-                let next = Some(Cursor { app, item: item.unwrap_or_default() }.to_string());
-                return Ok(page.reply(from, to, next));
+                let next = Cursor { from, to, app, item: item.unwrap_or_default() };
+                return Ok(page.reply(from, to, Some(next.to_string())));
             }
             let past = world.past(&app, item.as_deref()).await?;
             if wanted.app.is_some() && is_first && past.records.is_empty() && item.is_none() {
@@ -62,11 +69,12 @@ pub async fn audit<W: Apps>(
     Ok(page.reply(from, to, None))
 }
 
-/// The apps that are configured, and those that the schedule remembers.
+/// The apps that are configured, and those that the schedule remembers, also if their configuration
+/// was deleted.
 async fn all_apps<W: Apps>(world: &W) -> Result<BTreeSet<AppName>, Error> {
     let configured = world.known_apps().await?.into_iter().map(|(name, _)| name);
     let (known, _) = world.remembered_apps().await?;
-    Ok(configured.chain(known.apps.into_keys()).collect())
+    Ok(configured.chain(known.apps.into_keys()).chain(known.gone).collect())
 }
 
 /// An app without a record may be a misspelt name.

@@ -42,12 +42,16 @@ pub async fn check<W: Apps>(
     });
     let mut checks = stream::iter(checks).buffered(SIDE_BY_SIDE);
     let mut results: Vec<Checkup> = Vec::new();
-    while let Some((_, checked)) = checks.next().await {
+    while let Some((name, checked)) = checks.next().await {
         match checked {
             Some(checkup) => results.push(checkup),
-            // The next page begins with the first one that there was no time for.
+            // The next page begins with the first one that there was no time for; one that takes
+            // all the time is passed over.
             None => {
-                next = results.last().map(|last| last.app.clone()).or(wanted.after.clone());
+                if results.is_empty() {
+                    results.push(Checkup::unfinished(&name));
+                }
+                next = results.last().map(|last| last.app.clone());
                 break;
             }
         }

@@ -11,38 +11,42 @@ use crate::model::config::App;
 use crate::model::report::{ManyLooks, Reply, Report};
 use crate::world::Apps;
 
-/// Reports the status of each app, as `look` finds it. An app whose status cannot be read says why.
+/// The most apps of one answer. Lambda takes 6 MB, and a status has at most some 10 KB.
+const PAGE: usize = 400;
+
+/// Reports the status of each app after this one, as `look` finds it, for a page of them. An app
+/// whose status cannot be read says why.
 pub async fn statuses<W: Apps>(
     world: &W,
+    after: Option<&AppName>,
     deadline: Option<Timestamp>,
     look: impl AsyncFn(&App) -> Result<Option<Reply>, Error>,
 ) -> Result<Reply, Error> {
     let time = Time::until(deadline, world.now());
-    let apps = world.known_apps().await?;
-    let due = apps.into_iter().map(|(name, app)| (name, Some(app))).collect();
+    let mut apps = world.known_apps().await?;
+    apps.retain(|(name, _)| after.is_none_or(|after| name > after));
+    apps.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let all = apps.len();
+    let due = apps.into_iter().take(PAGE).map(|(name, app)| (name, Some(app))).collect();
     let look = async |app: &App| {
         let reply = look(app).await?;
         Ok(reply.unwrap_or_else(|| said(&app.name, "it is just being changed: ask again")))
     };
     let looks = each(world, due, SIDE_BY_SIDE, time, &look).await;
-    let left = (!looks.left.is_empty()).then_some(looks.left.len());
-    let results = looks.done.into_iter().filter_map(|(name, looked)| match looked {
-        Ok(reply) => reply,
-        Err(error) => Some(said(&name, &error.to_string())),
-    });
-    let mut results: Vec<(Option<AppName>, Reply)> =
-        results.map(|reply| (name_of(&reply), reply)).collect();
-    results.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let results = results.into_iter().map(|(_, reply)| reply).collect();
-    Ok(Reply::Report(Report::Looks(ManyLooks { results, left })))
-}
-
-fn name_of(reply: &Reply) -> Option<AppName> {
-    match reply {
-        Reply::Answer(answer) => answer.app.clone(),
-        Reply::Report(Report::Status(status)) => Some(status.app.clone()),
-        Reply::Report(_) => None,
+    let first_left = looks.left.first();
+    let done = looks.done.into_iter().filter(|(name, _)| first_left.is_none_or(|it| name < it));
+    let mut results: Vec<Reply> = Vec::new();
+    let mut last = None;
+    for (name, looked) in done {
+        results.extend(match looked {
+            Ok(reply) => reply,
+            Err(error) => Some(said(&name, &error.to_string())),
+        });
+        last = Some(name);
     }
+    let left = all - results.len();
+    let (left, next) = if left > 0 { (Some(left), last) } else { (None, None) };
+    Ok(Reply::Report(Report::Looks(ManyLooks { results, left, next })))
 }
 
 /// Why an app has no status.

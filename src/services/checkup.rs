@@ -17,7 +17,9 @@ use crate::error::Error;
 use crate::link::Signer;
 use crate::model::Tag;
 use crate::model::bake::alarm_name;
-use crate::model::checkup::facts::{Bot, Channel, Facts, GitFacts, LinkFacts, Read, SlackFacts};
+use crate::model::checkup::facts::{
+    Bot, Channel, Facts, GitFacts, LinkFacts, Read, SlackFacts, Writes,
+};
 use crate::model::checkup::reach::named_alarms;
 use crate::model::config::App;
 use crate::model::config::target::Target;
@@ -48,16 +50,22 @@ impl Clients {
                 Ok(earlier.map(drop))
             })),
         );
-        let people = join3(
-            OptionFuture::from(
-                app.config.approval.slack_channel.as_deref().map(|own| self.slack_facts(own)),
-            ),
-            self.link_facts(),
+        let channel = app.config.approval.slack_channel.as_deref();
+        let people = join(
+            async {
+                let address = self.read_public_url().await.map(|its| its.is_some());
+                let has_address = address.as_ref().is_ok_and(|is_there| *is_there);
+                let slack = channel.map(|own| self.slack_facts(own, has_address));
+                let key = has_address.then(|| self.link_key());
+                let (slack, key) = join(OptionFuture::from(slack), OptionFuture::from(key)).await;
+                let key_name = self.settings.secret_parameter(Secret::Links);
+                (slack, LinkFacts { key_name, key, address: address.map_err(unread) })
+            },
             OptionFuture::from(
                 repository(app, &self.settings.github_api_url).map(|own| self.git_facts(own)),
             ),
         );
-        let (stack, (repository, lifecycle, newest, earlier), (slack, links, git)) =
+        let (stack, (repository, lifecycle, newest, earlier), ((slack, links), git)) =
             join3(stack, own, people).await;
         let there = stack.as_ref().ok().and_then(Option::as_ref).zip(site.as_ref().ok());
         let around = OptionFuture::from(there.map(|(stack, site)| site.around(app, stack))).await;
@@ -91,12 +99,12 @@ impl Clients {
         self.secret_named(&self.settings.secret_parameter(secret)).await.map_err(unread)
     }
 
-    async fn slack_facts(&self, channel: &str) -> SlackFacts {
+    async fn slack_facts(&self, channel: &str, has_address: bool) -> SlackFacts {
+        let signing = has_address.then(|| self.secret_of(Secret::SlackSigningSecret));
         let (signing, token) =
-            join(self.secret_of(Secret::SlackSigningSecret), self.secret_of(Secret::SlackBotToken))
-                .await;
+            join(OptionFuture::from(signing), self.secret_of(Secret::SlackBotToken)).await;
         let length = |secret: SecretString| secret.expose_secret().chars().count();
-        let signing_secret = signing.map(|secret| secret.map(length));
+        let signing_secret = signing.map(|secret| secret.map(|secret| secret.map(length)));
         let token = match token {
             Ok(Some(token)) => token,
             Ok(None) => return SlackFacts { signing_secret, bot: Ok(None), channel: None },
@@ -112,23 +120,24 @@ impl Clients {
             Ok((_, scopes)) => {
                 let list =
                     |scopes: String| scopes.split(',').map(|it| it.trim().to_owned()).collect();
-                let bot = Bot { scopes: scopes.map(list) };
+                let bot = Bot::Known(scopes.map(list));
                 SlackFacts { signing_secret, bot: Ok(Some(bot)), channel: Some(channel) }
             }
             Err(failure) => {
-                let bot = Err(unread(Error::Unexpected {
-                    resource: "Slack's auth.test".to_owned(),
-                    problem: failure.to_string(),
-                }));
-                SlackFacts { signing_secret, bot, channel: None }
+                let bot = match failure {
+                    Failure::Refused(code) => Bot::Refused(code),
+                    silent => Bot::Unknown(silent.to_string()),
+                };
+                SlackFacts { signing_secret, bot: Ok(Some(bot)), channel: None }
             }
         }
     }
 
-    /// Asks Slack about a channel. <https://docs.slack.dev/reference/methods/conversations.info>
+    /// Asks Slack about a channel, by a form: this method takes no JSON.
+    /// <https://docs.slack.dev/reference/methods/conversations.info>
     async fn channel(&self, channel: &str, token: &SecretString) -> Channel {
-        let body = json!({ "channel": channel });
-        match self.slack.call("conversations.info", token, &body, WITHIN).await {
+        let form = [("channel", channel)];
+        match self.slack.ask("conversations.info", token, &form, WITHIN).await {
             Ok(answer) if answer["channel"].is_object() => Channel::Seen {
                 is_member: answer["channel"]["is_member"] == true,
                 is_archived: answer["channel"]["is_archived"] == true,
@@ -139,18 +148,15 @@ impl Clients {
         }
     }
 
-    async fn link_facts(&self) -> LinkFacts {
-        let address = self.read_public_url();
-        let (key, address) = join(self.secret_of(Secret::Links), address).await;
-        let key = key.and_then(|secret| match secret.as_ref().map(Signer::keys) {
+    async fn link_key(&self) -> Read<bool> {
+        match self.secret_of(Secret::Links).await?.as_ref().map(Signer::keys) {
             None => Ok(false),
             Some(Ok(_)) => Ok(true),
             Some(Err(weak)) => Err(unread(Error::Unexpected {
                 resource: self.settings.secret_parameter(Secret::Links),
                 problem: weak.to_string(),
             })),
-        });
-        LinkFacts { key, address: address.map(|its| its.is_some()).map_err(unread) }
+        }
     }
 
     /// Asks GitHub what the token may do with the app's repository.
@@ -165,26 +171,42 @@ impl Clients {
         let url = format!("{base}/repos/{repository}");
         let asked = self.ask_git_host(&url, &token);
         match tokio::time::timeout(WITHIN, asked).await {
-            Ok(Ok(can_write)) => GitFacts::Reads { can_write },
-            Ok(Err(problem)) => GitFacts::Refused(problem),
-            Err(_) => GitFacts::Refused("it did not answer in time".to_owned()),
+            Ok(Ok(writes)) => GitFacts::Reads(writes),
+            Ok(Err(Unasked { problem, is_refusal: true })) => GitFacts::Refused(problem),
+            Ok(Err(Unasked { problem, .. })) => GitFacts::Unknown(problem),
+            Err(_) => GitFacts::Unknown("it did not answer in time".to_owned()),
         }
     }
 
     /// Whether the token can write to the repository at this address.
-    async fn ask_git_host(&self, url: &str, token: &SecretString) -> Result<bool, String> {
-        let request = request(url, token).map_err(str::to_owned)?;
-        let response =
-            self.http.call(request).await.map_err(|_| "it cannot be reached".to_owned())?;
+    async fn ask_git_host(&self, url: &str, token: &SecretString) -> Result<Writes, Unasked> {
+        let silent = |problem: String| Unasked { problem, is_refusal: false };
+        let request = request(url, token).map_err(|problem| silent(problem.to_owned()))?;
+        let response = self.http.call(request).await;
+        let response = response.map_err(|_| silent("it cannot be reached".to_owned()))?;
+        let is_refusal = matches!(response.status().as_u16(), 401 | 403 | 404);
         // Only a classic token has scopes, and `repo` cannot be narrowed to reading.
         let scopes = response.headers().get("x-oauth-scopes").unwrap_or_default().to_owned();
         let writes = ["repo", "public_repo"];
         let is_classic = scopes.split(',').any(|scope| writes.contains(&scope.trim()));
-        let body = super::git_host::body(response).await?;
+        let body = super::git_host::body(response).await;
+        let body = body.map_err(|problem| Unasked { problem, is_refusal })?;
         let shown: Shown = serde_json::from_slice(&body).unwrap_or_default();
+        // These are the permissions of the token's owner.
         let Permissions { push, maintain, admin } = shown.permissions;
-        Ok(is_classic || push || maintain || admin)
+        Ok(match is_classic {
+            true => Writes::Yes,
+            false if push || maintain || admin => Writes::Perhaps,
+            false => Writes::No,
+        })
     }
+}
+
+/// Why GitHub told nothing of a repository.
+struct Unasked {
+    problem: String,
+    /// Whether GitHub refused the token.
+    is_refusal: bool,
 }
 
 /// A repository as GitHub shows it.

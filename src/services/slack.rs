@@ -18,7 +18,8 @@ use crate::slack::card::card;
 use crate::slack::escape::escape_lines;
 use crate::slack::post::post;
 use crate::slack::team::Installation;
-use crate::world::{Applied, Listener};
+use crate::slack::unreachable::{has_buttons, replace_buttons};
+use crate::world::{Applied, Listener, Web};
 
 /// The longest time for one message with its retries, so that the rest of the work is not late.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -33,7 +34,8 @@ impl Clients {
     pub(super) async fn show(&self, app: &App, request: &ApprovalRequest) -> Applied {
         let Some(channel) = &request.channel else { return Applied::PutOff };
         let environment = app.environment(self.settings.environment.as_deref());
-        let (text, blocks) = card(app, request, &environment);
+        let (text, mut blocks) = card(app, request, &environment);
+        self.leave_out_dead_buttons(&mut blocks).await;
         let mut body = json!({
             "channel": channel, "text": text, "blocks": blocks, "unfurl_links": false,
             "unfurl_media": false,
@@ -82,9 +84,18 @@ impl Clients {
             return;
         }
         let environment = app.environment(self.settings.environment.as_deref());
-        if let Some(body) = post(app, notice, &environment) {
+        if let Some(mut body) = post(app, notice, &environment) {
+            self.leave_out_dead_buttons(&mut body["blocks"]).await;
             // One try. Only the notification topic is tried again.
             let _ = self.slack_call(app, "chat.postMessage", &body).await;
+        }
+    }
+
+    /// Replaces buttons, whose clicks nobody would hear, by how to make them work. An address that
+    /// cannot be read may be there.
+    async fn leave_out_dead_buttons(&self, blocks: &mut Value) {
+        if has_buttons(blocks) && matches!(self.public_url().await, Ok(None)) {
+            replace_buttons(blocks);
         }
     }
 

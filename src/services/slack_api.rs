@@ -115,12 +115,21 @@ impl Api {
     ) -> Result<(Value, Option<String>), Failure> {
         let url = format!("{}{method}", self.base);
         let Answer { body: answer, scopes } =
-            self.post(method, &url, Some(token), body, within).await?;
-        let answer: Value = serde_json::from_slice(&answer).map_err(|_| Failure::Unreadable)?;
-        refusal(&answer).map_or_else(
-            || if answer["ok"] == true { Ok((answer, scopes)) } else { Err(Failure::Unreadable) },
-            Err,
-        )
+            self.post(method, &url, Some(token), &Body::json(body), within).await?;
+        good(&answer).map(|answer| (answer, scopes))
+    }
+
+    /// Calls a method that only reads, and that takes a form and no JSON.
+    pub async fn ask(
+        &self,
+        method: &str,
+        token: &SecretString,
+        form: &[(&str, &str)],
+        within: Duration,
+    ) -> Result<Value, Failure> {
+        let url = format!("{}{method}", self.base);
+        let body = Body::form(form);
+        good(&self.post(method, &url, Some(token), &body, within).await?.body)
     }
 
     /// Answers a click or a slash command at its response URL.
@@ -133,7 +142,8 @@ impl Api {
         if !is_response_url(response_url, &self.base) {
             return Err(Failure::NotSent("the response URL is not Slack's"));
         }
-        let answer = self.post("response_url", response_url, None, body, within).await?;
+        let body = Body::json(body);
+        let answer = self.post("response_url", response_url, None, &body, within).await?;
         // The answer is JSON or the word `ok`.
         serde_json::from_slice(&answer.body).ok().as_ref().and_then(refusal).map_or(Ok(()), Err)
     }
@@ -145,14 +155,14 @@ impl Api {
         what: &str,
         url: &str,
         token: Option<&SecretString>,
-        body: &Value,
+        body: &Body,
         within: Duration,
     ) -> Result<Answer, Failure> {
-        let (started, body) = (Instant::now(), body.to_string());
+        let started = Instant::now();
         let mut tries = 0;
         loop {
             let left = within.saturating_sub(started.elapsed());
-            let attempt = timeout(left.min(ATTEMPT), self.post_once(url, token, &body));
+            let attempt = timeout(left.min(ATTEMPT), self.post_once(url, token, body));
             let (failure, again) =
                 match attempt.await.unwrap_or(Err((Failure::TimedOut, Again::BackOff))) {
                     Ok(answer) => return Ok(answer),
@@ -182,7 +192,7 @@ impl Api {
         &self,
         url: &str,
         token: Option<&SecretString>,
-        body: &str,
+        body: &Body,
     ) -> Result<Answer, (Failure, Again)> {
         let request = request(url, token, body).map_err(|failure| (failure, Again::No))?;
         let response =
@@ -211,8 +221,25 @@ impl Api {
     }
 }
 
-fn request(url: &str, token: Option<&SecretString>, body: &str) -> Result<HttpRequest, Failure> {
-    let mut request = HttpRequest::new(SdkBody::from(body));
+/// What is sent.
+struct Body {
+    text: String,
+    kind: &'static str,
+}
+
+impl Body {
+    fn json(body: &Value) -> Self {
+        Self { text: body.to_string(), kind: "application/json; charset=utf-8" }
+    }
+
+    fn form(pairs: &[(&str, &str)]) -> Self {
+        let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        Self { text, kind: "application/x-www-form-urlencoded" }
+    }
+}
+
+fn request(url: &str, token: Option<&SecretString>, body: &Body) -> Result<HttpRequest, Failure> {
+    let mut request = HttpRequest::new(SdkBody::from(body.text.as_str()));
     request.set_method("POST").map_err(|_| Failure::NotSent("POST is not a valid method"))?;
     request.set_uri(url).map_err(|_| Failure::NotSent("Slack's address is not valid"))?;
     let mut header = |name: &'static str, value: String| {
@@ -222,11 +249,20 @@ fn request(url: &str, token: Option<&SecretString>, body: &str) -> Result<HttpRe
             .map(|_| ())
             .map_err(|_| Failure::NotSent("the bot's token is not valid"))
     };
-    header("content-type", "application/json; charset=utf-8".to_owned())?;
+    header("content-type", body.kind.to_owned())?;
     if let Some(token) = token {
         header("authorization", format!("Bearer {}", token.expose_secret()))?;
     }
     Ok(request)
+}
+
+/// Reads an answer that must have `"ok": true`.
+fn good(answer: &[u8]) -> Result<Value, Failure> {
+    let answer: Value = serde_json::from_slice(answer).map_err(|_| Failure::Unreadable)?;
+    refusal(&answer).map_or_else(
+        || if answer["ok"] == true { Ok(answer) } else { Err(Failure::Unreadable) },
+        Err,
+    )
 }
 
 /// Reads a refusal. A few methods answer 200 with `{"ok":false,"error":"ratelimited"}` instead of

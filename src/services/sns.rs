@@ -12,16 +12,16 @@ use crate::model::answer::Outcome;
 use crate::model::approval::ApprovalLink;
 use crate::model::config::App;
 use crate::model::notice::Notice;
-use crate::notification::{Message, answer_to_commander, message};
+use crate::notification::{Message, Page, answer_to_commander, message};
 use crate::world::{Applied, Web, World};
 
 impl Clients {
     /// Publishes a notice, if there is a topic.
     pub(super) async fn tell(&self, app: &App, notice: &Notice) -> Result<Applied, Error> {
         let Some(topic) = &self.settings.notification_topic else { return Ok(Applied::Done) };
-        let link = self.approval_link(app, notice).await;
+        let page = self.page_of(app, notice).await;
         let environment = app.environment(self.settings.environment.as_deref());
-        let message = message(app, notice, &environment, link.as_deref());
+        let message = message(app, notice, &environment, &page);
         self.publish(topic, message).await?;
         Ok(Applied::Done)
     }
@@ -94,19 +94,28 @@ impl Clients {
         self.publish(topic, answer_to_commander(reason, self.now(), environment)).await
     }
 
-    /// The address of the page of a new approval request; `None` if links are not configured.
-    async fn approval_link(&self, app: &App, notice: &Notice) -> Option<String> {
-        let link =
-            ApprovalLink { request: notice.request.clone()?, digest: notice.digest.clone()? };
-        let until = notice.expires_at.filter(|_| notice.outcome == Outcome::ApprovalRequested)?;
-        match self.signer().await {
-            Ok(signer) => signer?.address(&link, until),
-            Err(error) => {
-                // The message is useful without the link.
-                warn!(repository = %app.name, %error, "the message has no link");
-                None
+    /// The page of a new approval request.
+    async fn page_of(&self, app: &App, notice: &Notice) -> Page {
+        let is_question = notice.outcome == Outcome::ApprovalRequested;
+        let (Some(request), Some(digest), Some(until), true) =
+            (&notice.request, &notice.digest, notice.expires_at, is_question)
+        else {
+            return Page::None;
+        };
+        let link = ApprovalLink { request: request.clone(), digest: digest.clone() };
+        let page = async {
+            let signer = self.signer().await?;
+            if let Some(address) = signer.and_then(|signer| signer.address(&link, until)) {
+                return Ok(Page::At(address));
             }
-        }
+            let needs_address = app.policy().links && self.public_url().await?.is_none();
+            Ok(if needs_address { Page::NeedsAddress } else { Page::None })
+        };
+        page.await.unwrap_or_else(|error: Error| {
+            // The message is useful without the link.
+            warn!(repository = %app.name, %error, "the message has no link");
+            Page::None
+        })
     }
 }
 
@@ -120,7 +129,7 @@ mod tests {
     use crate::samples::at;
     use crate::services::samples::{self, web_app};
     use crate::services::wire::{
-        TOPIC, connect, denied, form_error, form_request, not_authorized, ok,
+        TOPIC, connect, denied, form_error, form_request, json_error, not_authorized, ok, ssm,
     };
 
     fn notice() -> Notice {
@@ -199,7 +208,7 @@ mod tests {
     }
 
     async fn tell_and_check(response: Response<SdkBody>) -> Result<Applied, Error> {
-        let said = message(&web_app(), &notice(), "production", None);
+        let said = message(&web_app(), &notice(), "production", &Page::None);
         let attributes = [("app", "web"), ("repository", "web"), ("outcome", "approval_requested")];
         send_and_check(response, &said, &attributes, async |clients| {
             clients.tell(&web_app(), &notice()).await
@@ -255,5 +264,27 @@ mod tests {
         let words = not_authorized("SNS:Publish", "x");
         let result = tell_and_check(form_error(403, "AuthorizationError", &words)).await;
         assert_eq!(denied(result), ("SNS:Publish".to_owned(), format!("topic `{TOPIC}`")));
+    }
+    #[tokio::test]
+    async fn a_question_ends_with_what_links_in_mails_need() {
+        let asked = Notice {
+            request: Some("req-0123456789abcdef0123456789abcdef".parse().expect("an id")),
+            digest: Some(format!("sha256:{}", "a".repeat(64)).parse().expect("a digest")),
+            expires_at: Some(at("2026-03-20T09:41:30Z")),
+            ..notice()
+        };
+        let none = json_error("ParameterNotFound", "", &json!({}));
+        let (clients, wire) = connect([(ssm::get_parameter("/ecr-promoter/public-url"), none)]);
+        let page = clients.page_of(&web_app(), &asked).await;
+        // The keys are not read: without an address the function has no right to.
+        wire.assert_requests_match(&[]);
+        let text = message(&web_app(), &asked, "production", &page).text;
+        assert!(text.ends_with("The template's parameter PublicUrl=on gives it one."), "{text}");
+
+        let mut by_slack = web_app();
+        by_slack.config.approval.links = Some(false);
+        let none = json_error("ParameterNotFound", "", &json!({}));
+        let (clients, _) = connect([(ssm::get_parameter("/ecr-promoter/public-url"), none)]);
+        assert_eq!(clients.page_of(&by_slack, &asked).await, Page::None, "links decide nothing");
     }
 }

@@ -71,10 +71,11 @@ pub async fn link<W: Web>(world: &W, asker: Asker) -> Result<Reply, Error> {
     Ok(Reply::Report(Report::Board(BoardLink { url, expires_at: session.until })))
 }
 
-/// Says which of the two parameters that links need is missing, and how to create it.
+/// Says which of the two parameters that links need is missing, and how to create it. Without an
+/// address the secret is not looked for.
 async fn missing<W: Web>(world: &W) -> Result<ConfigError, Error> {
-    let is_secret = world.secret(Secret::Links).await?.is_none();
-    let (name, problem) = if is_secret {
+    let has_address = world.public_url().await?.is_some();
+    let (name, problem) = if has_address {
         let name = world.secret_source(Secret::Links);
         let make = format!(
             "aws ssm put-parameter --type SecureString --name {name} --value \"$(openssl rand \
@@ -86,14 +87,10 @@ async fn missing<W: Web>(world: &W) -> Result<ConfigError, Error> {
         (name, problem)
     } else {
         let name = world.public_url_source();
-        let make = format!(
-            "aws ssm put-parameter --type String --name {name} --value \
-             https://….lambda-url.<region>.on.aws/"
-        );
-        let problem = format!(
-            "expected the function's own address, which ends with `/`; template.yaml creates it, \
-             or run: {make}"
-        );
+        let problem = "there is no such parameter, so the function has no public address, and the \
+                       board needs one. Deploy ecr-promoter's template with PublicUrl=on, which \
+                       makes both"
+            .to_owned();
         (name, problem)
     };
     Ok(ConfigError { place: format!("Parameter Store {name}"), key: None, problem })

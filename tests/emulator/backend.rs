@@ -3,6 +3,9 @@
 //! tests run side by side with the same names.
 
 use std::io::Write;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
@@ -115,4 +118,18 @@ impl Emulator {
             body: body.into(),
         }
     }
+}
+
+/// Not used before, by this process or an earlier one in the same emulator.
+pub(crate) fn unused_account() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    // One start for all tests of the process: two that read the clock themselves could end at the
+    // same number.
+    static START: LazyLock<u64> = LazyLock::new(|| {
+        let now =
+            SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_micros() as u64;
+        now / 10 + u64::from(std::process::id()) * 1_000_000_000
+    });
+    let number = *START + COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{:012}", number % 1_000_000_000_000)
 }

@@ -87,7 +87,6 @@ async fn each_of_many_misconfigurations_is_named_with_its_mend() {
     for name in ["slack/signing-secret", "link-secret"] {
         world.put_parameter(&format!("/ecr-promoter/{name}"), "SecureString", "short").await;
     }
-    world.delete_parameter("/ecr-promoter/public-url").await;
     let policy = json!({ "rules": [{
         "rulePriority": 1, "action": { "type": "expire" },
         "selection": { "tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 5 },
@@ -121,7 +120,6 @@ async fn each_of_many_misconfigurations_is_named_with_its_mend() {
         "slack-signing-secret",
         "slack-channel",
         "link-secret",
-        "public-url",
     ] {
         assert!(problems.contains(&about), "{about}: {checkup:#}");
     }
@@ -162,4 +160,24 @@ async fn a_configuration_that_cannot_be_used_is_a_problem_and_no_error() {
     assert!(says.contains("approval.slack_channel"), "{says}");
     let error = world.invoke(&json!({ "action": "check", "app": "api" })).await.expect_err("none");
     assert!(error.message.contains("`api` is not configured"), "{}", error.message);
+}
+
+#[tokio::test]
+async fn without_an_address_what_it_needs_is_not_read_and_what_needs_it_says_so() {
+    let Some(world) = good().await else { return };
+    world.delete_parameter("/ecr-promoter/public-url").await;
+    world.cloud.forget_calls();
+
+    let checkup = check(&world).await;
+
+    let problems = of_level(&checkup, "problem");
+    assert_eq!((problems.len(), &problems[0]["about"]), (1, &json!("public-url")), "{checkup:#}");
+    assert!(problems[0]["mend"].as_str().expect("a mend").contains("PublicUrl=on"));
+    let calls = world.cloud.calls();
+    let asked: Vec<&str> = calls.iter().filter_map(|call| call.body["Name"].as_str()).collect();
+    for secret in ["link-secret", "signing-secret"] {
+        assert!(!asked.iter().any(|name| name.ends_with(secret)), "{asked:?}");
+    }
+    world.configure("web", &json!({ "stack": "web" })).await;
+    assert_eq!(check(&world).await["problems"], 0);
 }

@@ -86,6 +86,8 @@ pub(crate) struct Stack {
     change_sets: Vec<ChangeSet>,
     before: Vec<Parameter>,
     events: Vec<Event>,
+    /// In which its events happened.
+    year: u32,
     /// The number of the event that began the newest update.
     updated_at: Option<usize>,
 }
@@ -136,6 +138,7 @@ impl Stack {
             updated_at: None,
             change_sets: vec![],
             events: vec![],
+            year: 2026,
         };
         stack.enter("CREATE_IN_PROGRESS", "User Initiated", None);
         stack.enter("CREATE_COMPLETE", "", None);
@@ -183,6 +186,17 @@ impl Stack {
         self.parameters = self.before.clone();
     }
 
+    /// An update of many resources goes back. Its start, which alone names its token here, is far
+    /// back in the events. None is older than what the function remembers.
+    pub(crate) fn fail_long_update(&mut self) {
+        self.year = 2036;
+        for _ in 0..=LONG {
+            self.resource("UPDATE_FAILED", "it did not stabilize", None);
+        }
+        self.enter("UPDATE_ROLLBACK_COMPLETE", "", None);
+        self.parameters = self.before.clone();
+    }
+
     /// Somebody else's update, under a token of theirs.
     pub(crate) fn start_foreign_update(&mut self) {
         self.start_update(self.parameters.clone(), "Console-UpdateStack-7c1b");
@@ -225,6 +239,11 @@ impl Stack {
     ) {
         let (status, reason) = (status.to_owned(), reason.to_owned());
         self.events.push(Event { id: self.events.len(), resource, kind, status, reason, token });
+    }
+
+    /// When an event happened: a second after the one before.
+    fn time_of(&self, event: usize) -> String {
+        format!("{}-03-17T09:{:02}:{:02}.000Z", self.year, event / 60, event % 60)
     }
 
     fn is_updatable(&self) -> bool {
@@ -289,6 +308,7 @@ impl CloudFormation {
             "GetTemplateSummary" => done(Ok(template::summary(stack))),
             "GetTemplate" => done(Ok(template::text(stack))),
             "DescribeStackEvents" => self.describe_events(&self.stacks[index], form),
+            "DescribeEvents" => self.operation_events(&self.stacks[index]),
             "ListStackResources" => list_resources(&self.stacks[index], form),
             "UpdateStack" => {
                 done(update(stack, form).map(|()| format!("<StackId>{arn}</StackId>")))
@@ -328,18 +348,45 @@ impl CloudFormation {
         let role =
             stack.role.as_ref().map_or(String::new(), |arn| format!("<RoleARN>{arn}</RoleARN>"));
         let (id, name, status) = (self.arn(&stack.name), &stack.name, &stack.status);
+        let operations = if stack.events.len() > LONG {
+            "<LastOperations><member><OperationType>UPDATE_STACK</OperationType>\
+             <OperationId>last</OperationId></member></LastOperations>"
+        } else {
+            ""
+        };
         let updated = stack.updated_at.map_or(String::new(), |event| {
-            format!("<LastUpdatedTime>{}</LastUpdatedTime>", time_of(event))
+            format!("<LastUpdatedTime>{}</LastUpdatedTime>", stack.time_of(event))
         });
         xml(
             "DescribeStacks",
             &format!(
                 "<Stacks><member><StackId>{id}</StackId><StackName>{name}</StackName><StackStatus>{status}</StackStatus>\
-                 <CreationTime>2026-01-05T08:00:00.000Z</CreationTime>{updated}<DisableRollback>false</DisableRollback>{parent}{role}\
+                 <CreationTime>2026-01-05T08:00:00.000Z</CreationTime>{updated}{operations}<DisableRollback>false</DisableRollback>{parent}{role}\
                  <Parameters>{parameters}</Parameters><Tags>{tags}</Tags><Capabilities>{capabilities}</Capabilities>\
                  <NotificationARNs/><EnableTerminationProtection>false</EnableTerminationProtection></member></Stacks>",
             ),
         )
+    }
+
+    /// The stack's last update begins with what began it.
+    fn operation_events(&self, stack: &Stack) -> Response {
+        let began = stack.events.iter().rev();
+        let began = began.filter(|event| event.resource == stack.name && event.token.is_some());
+        let mut events = String::new();
+        for event in began {
+            let (time, arn) = (stack.time_of(event.id), self.arn(&stack.name));
+            let mut fields = vec![
+                ("StackId", arn.as_str()),
+                ("LogicalResourceId", &event.resource),
+                ("PhysicalResourceId", arn.as_str()),
+                ("ResourceType", event.kind),
+                ("ResourceStatus", &event.status),
+                ("Timestamp", &time),
+            ];
+            fields.extend(event.token.as_ref().map(|token| ("ClientRequestToken", token.as_str())));
+            member(&mut events, &fields);
+        }
+        xml("DescribeEvents", &format!("<OperationEvents>{events}</OperationEvents>"))
     }
 
     /// The newest first, a few a page.
@@ -349,7 +396,7 @@ impl CloudFormation {
             field(form, "NextToken").map_or(0, |token| token.parse().expect("our own token"));
         let mut events = String::new();
         for event in stack.events.iter().rev().skip(from).take(PAGE) {
-            let time = time_of(event.id);
+            let time = stack.time_of(event.id);
             let (id, reason) = (event.id.to_string(), escape(&event.reason));
             let arn = self.arn(&stack.name);
             let physical =
@@ -376,10 +423,9 @@ impl CloudFormation {
     }
 }
 
-/// When an event happened: a second after the one before.
-fn time_of(event: usize) -> String {
-    format!("2026-03-17T09:{:02}:{:02}.000Z", event / 60, event % 60)
-}
+/// With more events than these, the start of the last update is further back than the function
+/// reads page by page.
+const LONG: usize = 50;
 
 /// A task definition first, a few a page.
 fn list_resources(stack: &Stack, form: &Value) -> Response {

@@ -172,7 +172,10 @@ impl FakeSlack {
 
 impl State {
     async fn answer(self: Arc<State>, request: Request) -> Result<Response, Reset> {
-        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let body: Value = match request.header("content-type") {
+            "application/x-www-form-urlencoded" => form(&request.body),
+            _ => serde_json::from_slice(&request.body).unwrap_or_default(),
+        };
         let method = request.path.strip_prefix("/api/").unwrap_or("response_url").to_owned();
         lock(&self.violations).extend(violations(&method, &request, &body));
         if method == "auth.test" {
@@ -248,6 +251,12 @@ impl State {
     }
 }
 
+/// The fields of a form.
+fn form(body: &[u8]) -> Value {
+    let pairs = form_urlencoded::parse(body);
+    Value::Object(pairs.map(|(key, value)| (key.into_owned(), json!(value))).collect())
+}
+
 fn json_response(status: u16, body: &Value) -> Response {
     Response::new(status, "application/json; charset=utf-8", body.to_string())
 }
@@ -267,11 +276,16 @@ fn violations(method: &str, request: &Request, body: &Value) -> Vec<String> {
     if !is_with_token && !bearer.is_empty() {
         wrong.push("the bot's token went to an address to answer at".to_owned());
     }
+    // This method takes no JSON.
+    let kind = match method {
+        "conversations.info" => "application/x-www-form-urlencoded",
+        _ => "application/json; charset=utf-8",
+    };
     if request.method != hyper::Method::POST
-        || request.header("content-type") != "application/json; charset=utf-8"
+        || request.header("content-type") != kind
         || !body.is_object()
     {
-        wrong.push(format!("{method} is no JSON by POST"));
+        wrong.push(format!("{method} is no POST of {kind}"));
     }
     if matches!(method, "auth.test" | "conversations.info") {
         return wrong;

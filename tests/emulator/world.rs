@@ -4,14 +4,13 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use super::backend::{Emulator, REGION};
+use super::backend::{Emulator, REGION, unused_account};
 use super::cloud::{Call, Cloud, lock};
 use super::cloudformation::{Parameter, Stack};
 use super::ecr::{LAYER_SIGNATURE, Stored};
@@ -19,6 +18,7 @@ use super::ecs::Service;
 use super::fake_slack::{BOT_TOKEN, CHANNEL, FakeSlack, RESPONSE_SECRET};
 use super::image::Image;
 use super::lambda::{FunctionError, Logs, Sandbox};
+use super::role;
 use super::sts::SESSION_SECRETS;
 
 /// What runs before the test begins.
@@ -123,7 +123,7 @@ impl World {
             .as_object_mut()
             .expect("an object")
             .extend(more.as_object().cloned().unwrap_or_default());
-        self.put_parameter("/ecr-promoter/slack/bot-token", "SecureString", BOT_TOKEN).await;
+        self.connect_slack().await;
         self.configure(
             "web",
             &json!({
@@ -132,6 +132,12 @@ impl World {
             }),
         )
         .await;
+    }
+
+    /// What Slack's messages and clicks need. Without an address there are no buttons.
+    pub(crate) async fn connect_slack(&self) {
+        self.put_parameter("/ecr-promoter/slack/bot-token", "SecureString", BOT_TOKEN).await;
+        self.put_parameter("/ecr-promoter/public-url", "String", "https://promoter.example/").await;
     }
 
     pub(crate) async fn delete_parameter(&self, name: &str) {
@@ -421,6 +427,11 @@ impl Drop for World {
             [""; 0],
             "requests that are wrong whatever comes of them"
         );
+        assert_eq!(
+            role::not_allowed(&self.cloud),
+            [""; 0],
+            "calls that the role of template.yaml does not allow with every feature on"
+        );
         assert_eq!(self.slack.violations(), [""; 0], "what Slack would refuse, or show to people");
         let told = self.told().iter().map(Value::to_string).collect::<String>();
         for (place, text) in [("the logs", self.logs.text()), ("a message", told)] {
@@ -449,18 +460,4 @@ fn parameters() -> Vec<Parameter> {
             ..with_default("DatabasePassword", "database-password-19c3", "change-me")
         },
     ]
-}
-
-/// Not used before, by this process or an earlier one in the same emulator.
-fn unused_account() -> String {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    // One start for all tests of the process: two that read the clock themselves could end at the
-    // same number.
-    static START: LazyLock<u64> = LazyLock::new(|| {
-        let now =
-            SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_micros() as u64;
-        now / 10 + u64::from(std::process::id()) * 1_000_000_000
-    });
-    let number = *START + COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("{:012}", number % 1_000_000_000_000)
 }

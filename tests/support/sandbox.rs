@@ -304,7 +304,7 @@ impl Apps for Sandbox {
             replica: None,
             has_topic: true,
             slack: None,
-            links: LinkFacts { key: Ok(false), address: Ok(false) },
+            links: LinkFacts { key_name: String::new(), key: None, address: Ok(false) },
             git: None,
         }
     }

@@ -1,36 +1,89 @@
-//! The public address.
+//! The public address: there only where it is asked for, and what uses it.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::reading::{deployed, function, resource, template};
+use super::reading::{Deployment, deployed, function, resource, template};
 
-#[test]
-fn the_function_has_a_public_address_that_it_can_find() {
-    let function = function();
-    assert_eq!(function["FunctionUrlConfig"], json!({ "AuthType": "NONE" }));
-    // SAM makes the URL and both of its permissions; one here would be a second one. Of a function
-    // with an alias it would be the alias's URL, under another name.
-    assert!(function["AutoPublishAlias"].is_null());
-    let template = template();
-    let everything = deployed([
+const ON: (&str, &str) = ("PublicUrl", "on");
+
+/// Everything but the public address.
+fn closed() -> Deployment {
+    deployed([
         ("VerifyServices", "true"),
         ("WatchAlarms", "true"),
         ("EventSourceAccounts", "222222222222"),
-    ]);
-    assert_eq!(everything.resources("AWS::Lambda::Url").len(), 0);
-    for (name, permission) in everything.resources("AWS::Lambda::Permission") {
-        assert_eq!(permission["Principal"], "events.amazonaws.com", "{name}");
-        assert!(permission["SourceArn"].is_object(), "{name} is for every rule");
+        ("SlackChannel", "C024BE91L"),
+    ])
+}
+
+#[test]
+fn by_default_there_is_no_public_address_and_no_right_to_call_it() {
+    assert_eq!(deployed([]).parameter("PublicUrl"), "off");
+    // SAM would make a URL and its permissions whatever the parameter says.
+    let function = function();
+    assert!(function["FunctionUrlConfig"].is_null() && function["AutoPublishAlias"].is_null());
+    for deployment in [deployed([]), closed()] {
+        assert_eq!(deployment.resources("AWS::Lambda::Url").len(), 0);
+        for (name, permission) in deployment.resources("AWS::Lambda::Permission") {
+            assert_eq!(permission["Principal"], "events.amazonaws.com", "{name}");
+            assert!(permission["SourceArn"].is_object(), "{name} is for every rule");
+        }
+        let parameters = deployment.resources("AWS::SSM::Parameter");
+        assert_eq!(parameters.into_keys().collect::<Vec<_>>(), ["AppConfiguration"]);
     }
+    assert_eq!(template()["Outputs"]["PublicUrl"]["Condition"], "HasPublicUrl");
+}
+
+#[test]
+fn on_request_the_function_has_a_public_address_that_it_can_find() {
+    let open = deployed([ON]);
+    let function = json!({ "Ref": "EcrPromoterFunction" });
+    let urls = open.resources("AWS::Lambda::Url");
+    // The name that SAM gave it: another one would be another address.
+    let [(name, url)] = &urls.iter().collect::<Vec<_>>()[..] else { panic!("one: {urls:?}") };
+    assert_eq!(*name, "EcrPromoterFunctionUrl");
+    assert_eq!(**url, json!({ "TargetFunctionArn": function, "AuthType": "NONE" }));
+
+    // AWS asks for both of a public URL.
+    let permissions = open.resources("AWS::Lambda::Permission").into_values();
+    let public: Vec<Value> = permissions.filter(|it| it["Principal"] == "*").collect();
+    let may = |action: &str, by: &str, value: Value| {
+        let mut permission = json!({ "Action": action, "FunctionName": function });
+        permission["Principal"] = json!("*");
+        permission[by] = value;
+        permission
+    };
+    let by_url = may("lambda:InvokeFunction", "InvokedViaFunctionUrl", json!(true));
+    let call = may("lambda:InvokeFunctionUrl", "FunctionUrlAuthType", json!("NONE"));
+    assert_eq!(public, [by_url, call]);
+
+    let parameter = open.resolve(&open.resources("AWS::SSM::Parameter")["PublicUrlParameter"]);
+    let named = ("/ecr-promoter/public-url", "String");
+    assert_eq!((&parameter["Name"], &parameter["Type"]), (&json!(named.0), &json!(named.1)));
     let url = json!({ "GetAtt": "EcrPromoterFunctionUrl.FunctionUrl" });
-    let parameter = deployed([]).resolve(&resource("PublicUrl")["Properties"]);
-    assert_eq!(
-        (&parameter["Name"], &parameter["Type"]),
-        (&json!("/ecr-promoter/public-url"), &json!("String"))
-    );
-    assert_eq!((&parameter["Value"], &template["Outputs"]["PublicUrl"]["Value"]), (&url, &url));
+    let output = &open.template["Outputs"]["PublicUrl"]["Value"];
+    assert_eq!((&parameter["Value"], output), (&url, &url));
+}
+
+#[test]
+fn votes_without_slack_or_a_public_address_are_refused_before_anything_is_made() {
+    let refuses = |parameters: &[(&str, &str)]| {
+        let deployment = Deployment::of("template.yaml", parameters);
+        let rule = &deployment.template["Rules"]["VotesNeedSlack"];
+        let assertions = rule["Assertions"].as_array().expect("assertions").iter();
+        let broken = assertions.filter(|it| !deployment.holds(&it["Assert"])).count();
+        if deployment.holds(&rule["RuleCondition"]) { broken } else { 0 }
+    };
+    let (channel, approvers) = (("SlackChannel", "C024BE91L"), ("Approvers", "U024BE7LH"));
+    assert_eq!(refuses(&[]), 0);
+    assert_eq!(refuses(&[channel]), 0);
+    assert_eq!(refuses(&[approvers]), 2);
+    assert_eq!(refuses(&[("RequiredApprovals", "2"), ON]), 1);
+    assert_eq!(refuses(&[approvers, channel]), 1);
+    assert_eq!(refuses(&[approvers, channel, ON]), 0);
+    assert_eq!(refuses(&[approvers, ("ManageConfiguration", "false")]), 0);
 }
 
 /// What CloudFormation creates the function after must not wait for its URL, which is created after
@@ -53,9 +106,11 @@ fn nothing_that_the_function_waits_for_waits_for_its_url() {
         waits_for.contains("FunctionRole") && waits_for.contains("OnFailureQueue"),
         "the references were not read: {waits_for:?}"
     );
+    let url = resource("PublicUrlParameter");
+    assert!(names_in(&url).contains(&"EcrPromoterFunctionUrl".to_owned()), "{url}");
     let urls: Vec<&String> = waits_for
         .iter()
-        .filter(|name| name.starts_with("EcrPromoterFunctionUrl") || *name == "PublicUrl")
+        .filter(|name| name.starts_with("EcrPromoterFunctionUrl") || *name == "PublicUrlParameter")
         .collect();
     assert_eq!(urls, [""; 0]);
 }

@@ -60,6 +60,63 @@ fn the_first_apps_configuration_is_where_the_code_looks_and_what_it_understands(
     assert_eq!(deployed([]).parameter("ParameterPrefix"), DEFAULT_PREFIX);
 }
 
+/// The value of the first app's configuration with these parameters.
+fn value(parameters: &[(&str, &str)]) -> String {
+    let deployment = Deployment::of("template.yaml", parameters);
+    let parameter = deployment.resolve(&resource("AppConfiguration")["Properties"]);
+    parameter["Value"].as_str().expect("a value").to_owned()
+}
+
+#[test]
+fn every_combination_of_parameters_is_a_configuration() {
+    let optional = [
+        ("AppName", "web-staging"),
+        ("Mode", "auto"),
+        ("RepositoryUrl", "https://github.com/acme/web"),
+        ("SlackChannel", "C024BE91L"),
+        ("Approvers", "U024BE7LH,W0G9QF9C6"),
+        ("RequiredApprovals", "2"),
+        (
+            "ExtraConfiguration",
+            r#""verify":false,"guard":{"allowed_changes":["AWS::ECS::Service"]}"#,
+        ),
+    ];
+    for chosen in 0..1_u32 << optional.len() {
+        let some: Vec<_> = (0..optional.len())
+            .filter(|index| chosen & 1 << index != 0)
+            .map(|index| optional[index])
+            .collect();
+        let has = |name: &str| some.iter().any(|(key, _)| *key == name);
+        let json = value(&some);
+        let app = App::parse(&"web".parse().expect("a name"), "", &json);
+        let needs_a_channel = has("Approvers") || has("RequiredApprovals");
+        if needs_a_channel && !has("SlackChannel") {
+            // The template's rule refuses these before.
+            app.expect_err("nobody could be asked");
+            continue;
+        }
+        let config = app.unwrap_or_else(|error| panic!("{json}: {error}")).config;
+        let approval = &config.approval;
+        assert_eq!(approval.slack_channel.is_some(), has("SlackChannel"), "{json}");
+        assert_eq!(approval.approvers.len(), if has("Approvers") { 2 } else { 0 }, "{json}");
+        let required = if has("RequiredApprovals") { 2 } else { 1 };
+        assert_eq!(approval.required, required, "{json}");
+        assert_eq!(config.repository_url.is_some(), has("RepositoryUrl"), "{json}");
+        assert_eq!(config.guard.is_some(), has("ExtraConfiguration"), "{json}");
+    }
+}
+
+#[test]
+fn the_stack_owns_the_first_apps_configuration_or_none() {
+    let of = |manage| {
+        let deployment = deployed([("ManageConfiguration", manage)]);
+        deployment.resources("AWS::SSM::Parameter").into_keys().collect::<Vec<_>>()
+    };
+    assert_eq!(of("true"), ["AppConfiguration"]);
+    assert_eq!(of("false"), [""; 0]);
+    assert_eq!(deployed([]).parameter("ManageConfiguration"), "true");
+}
+
 #[test]
 fn the_first_app_may_have_another_name_than_its_repository() {
     let deployment = deployed([("Repository", "tools/web"), ("AppName", "web-staging")]);

@@ -109,7 +109,8 @@ fn allowed_senders(deployment: &Deployment) -> BTreeSet<String> {
 
 #[test]
 fn the_table_has_the_keys_that_the_code_writes_and_survives() {
-    let table = resource("StateTable");
+    assert_eq!(deployed([("StateTable", "restored")]).resources("AWS::DynamoDB::Table").len(), 0);
+    let table = resource("OwnStateTable");
     assert_eq!(
         (&table["DeletionPolicy"], &table["UpdateReplacePolicy"]),
         (&json!("Retain"), &json!("Retain"))

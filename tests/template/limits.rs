@@ -4,8 +4,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::permissions::role_policies;
 use super::reading::{Deployment, root};
+use super::rights::role_policies;
 
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>: characters of all
 /// policies inside a role, of a managed policy, and how many of these a role has.
@@ -15,6 +15,8 @@ const MANAGED_POLICIES: usize = 10;
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>:
 /// bytes of a parameter's value.
 const PARAMETER: usize = 4_096;
+
+const KEY: &str = "arn:aws:kms:us-east-1:012345678912:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
 /// The names of further apps, and where they are.
 struct Names {
@@ -68,6 +70,8 @@ impl Names {
                 ("MoreStackArns", &stacks),
                 ("TargetRoles", "arn:aws:iam::222222222222:role/ecr-promoter-target"),
                 ("TargetRegions", "eu-west-1,eu-central-1"),
+                ("PublicUrl", "on"),
+                ("KmsKeyArn", KEY),
             ],
         );
         let managed = managed(&deployment);
@@ -168,8 +172,8 @@ fn about_as_many_apps_fit_as_the_documents_say() {
 
 /// The others are for `ManagedPolicyArns`.
 #[test]
-fn the_role_takes_six_more_managed_policies() {
-    let deployment =
-        USUAL.deployed("template.yaml", &[("TargetRoles", "arn:aws:iam::222222222222:role/x")]);
-    assert_eq!(MANAGED_POLICIES - managed(&deployment).len(), 6);
+fn the_role_takes_four_more_managed_policies() {
+    let targets = ("TargetRoles", "arn:aws:iam::222222222222:role/x");
+    let deployment = USUAL.deployed("template.yaml", &[targets, ("KmsKeyArn", KEY)]);
+    assert_eq!(MANAGED_POLICIES - managed(&deployment).len(), 4);
 }

@@ -7,75 +7,31 @@ use ecr_promoter::settings::{DEFAULT_PREFIX, Secret, Settings};
 use serde_json::{Value, json};
 
 use super::reading::{Deployment, deployed, root};
+use super::rights::{Right, rights, statements_in};
 
 /// What AWS does in the function's name, and no code of ours: its log, and handing on what failed
 /// for good.
 const BY_LAMBDA: [&str; 3] = ["logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"];
 
+/// What SNS, SQS, DynamoDB and Lambda do with a key of the owner's in the function's name.
+const WITH_A_KEY: [&str; 2] = ["kms:Decrypt", "kms:GenerateDataKey"];
+
 /// What `sts:AssumeRole` needs beside itself where it sets a source identity.
 const FOR_TARGETS: [&str; 2] = ["sts:AssumeRole", "sts:SetSourceIdentity"];
 
+const KEY: &str = "arn:aws:kms:us-east-1:012345678912:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 const TARGET_ROLE: &str = "arn:aws:iam::222222222222:role/ecr-promoter-target";
 
 /// With every feature.
 fn whole() -> Deployment {
-    deployed([("VerifyServices", "true"), ("WatchAlarms", "true"), ("TargetRoles", TARGET_ROLE)])
-}
-
-/// The statements of the function's role, inside it and beside it.
-pub(super) fn statements_in(deployment: &Deployment) -> Vec<Value> {
-    let mut policies = role_policies(deployment, "FunctionRole");
-    for (name, policy) in deployment.resources("AWS::IAM::ManagedPolicy") {
-        assert_eq!(policy["Roles"], json!([{ "Ref": "FunctionRole" }]), "{name}");
-        policies.push(deployment.resolve(&policy));
-    }
-    policies.iter().flat_map(statements_of).collect()
-}
-
-/// The policies inside a role.
-pub(super) fn role_policies(deployment: &Deployment, role: &str) -> Vec<Value> {
-    let role = deployment.resources("AWS::IAM::Role").remove(role).expect("a role");
-    deployment.resolve(&role["Policies"]).as_array().expect("policies").clone()
-}
-
-pub(super) fn statements_of(policy: &Value) -> Vec<Value> {
-    policy["PolicyDocument"]["Statement"].as_array().expect("statements").clone()
-}
-
-/// One thing that a role may do.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Right {
-    pub(super) action: String,
-    pub(super) resource: String,
-    /// Under which condition, as JSON.
-    pub(super) condition: String,
-}
-
-/// The rights that these statements give, each as often as it is given.
-pub(super) fn rights(statements: &[Value]) -> Vec<Right> {
-    let rights = statements.iter().flat_map(|statement| {
-        let resources = texts(&statement["Resource"]);
-        texts(&statement["Action"]).into_iter().flat_map(move |action| {
-            let right = |resource: &String| Right {
-                action: action.clone(),
-                resource: resource.clone(),
-                condition: statement["Condition"].to_string(),
-            };
-            resources.iter().map(right).collect::<Vec<_>>()
-        })
-    });
-    rights.collect()
-}
-
-/// A text, or a list of texts; what refers to a resource is its JSON.
-fn texts(value: &Value) -> Vec<String> {
-    match value {
-        Value::Array(items) => items.iter().flat_map(texts).collect(),
-        Value::String(text) => vec![text.clone()],
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
-            vec![value.to_string()]
-        }
-    }
+    deployed([
+        ("VerifyServices", "true"),
+        ("WatchAlarms", "true"),
+        ("TargetRoles", TARGET_ROLE),
+        ("PublicUrl", "on"),
+        ("SlackChannel", "C024BE91L"),
+        ("KmsKeyArn", KEY),
+    ])
 }
 
 fn actions(rights: &[Right]) -> BTreeSet<String> {
@@ -139,7 +95,8 @@ fn the_role_has_each_right_that_the_code_needs_once_and_no_other() {
         called.contains("ecr:PutImage") && called.contains("cloudformation:UpdateStack"),
         "the code was not read: {called:?}"
     );
-    let beside = BY_LAMBDA.iter().chain(&FOR_TARGETS).map(|action| (*action).to_owned());
+    let beside =
+        BY_LAMBDA.iter().chain(&FOR_TARGETS).chain(&WITH_A_KEY).map(|action| (*action).to_owned());
     let mut rights = rights(&statements_in(&whole()));
     assert_eq!(actions(&rights), called.into_iter().chain(beside).collect());
 
@@ -161,14 +118,21 @@ fn a_feature_that_is_off_has_no_permission() {
     ];
     let granted = |deployment: &Deployment| actions(&rights(&statements_in(deployment)));
     let missing = |verify, watch, roles| {
-        let some =
-            deployed([("VerifyServices", verify), ("WatchAlarms", watch), ("TargetRoles", roles)]);
+        let some = deployed([
+            ("VerifyServices", verify),
+            ("WatchAlarms", watch),
+            ("TargetRoles", roles),
+            ("KmsKeyArn", KEY),
+        ]);
         granted(&whole()).difference(&granted(&some)).cloned().collect::<Vec<_>>()
     };
     assert_eq!(missing("true", "false", TARGET_ROLE), ["cloudwatch:DescribeAlarms"]);
     assert_eq!(missing("false", "true", TARGET_ROLE), services);
     assert_eq!(missing("true", "true", ""), FOR_TARGETS);
     assert_eq!(deployed([]).parameter("TargetRoles"), "");
+    let keyless = deployed([("WatchAlarms", "true"), ("TargetRoles", TARGET_ROLE)]);
+    let missing = granted(&whole()).difference(&granted(&keyless)).cloned().collect::<Vec<_>>();
+    assert_eq!(missing, WITH_A_KEY);
 }
 
 /// An ARN of ECS names the cluster first: those of other clusters are not open.
@@ -238,13 +202,7 @@ fn the_stacks_that_are_nested_in_the_first_apps_are_reached_where_they_must_be()
     let nested = "arn:aws:cloudformation:us-east-1:012345678912:stack/web-*/*";
     let reached = rights.iter().filter(|right| right.resource == nested);
     let actions: BTreeSet<&str> = reached.map(|right| right.action.as_str()).collect();
-    let wanted = [
-        "CreateChangeSet",
-        "DeleteChangeSet",
-        "DescribeChangeSet",
-        "ListChangeSets",
-        "ListStackResources",
-    ];
+    let wanted = ["CreateChangeSet", "DeleteChangeSet", "DescribeChangeSet", "ListStackResources"];
     assert_eq!(
         actions,
         wanted
@@ -281,7 +239,7 @@ fn the_role_may_read_each_parameter_that_the_code_reads_and_no_other() {
         format!("{DEFAULT_PREFIX}/link-secret"),
         format!("{DEFAULT_PREFIX}/public-url"),
     ];
-    let allowed = resources(&rights(&statements_in(&deployed([]))), "ssm:GetParameter");
+    let allowed = resources(&rights(&statements_in(&whole())), "ssm:GetParameter");
     let covers = |arn: &str, name: &str| {
         let pattern =
             arn.strip_prefix("arn:aws:ssm:us-east-1:012345678912:parameter").expect("a parameter");
@@ -296,6 +254,17 @@ fn the_role_may_read_each_parameter_that_the_code_reads_and_no_other() {
     for arn in &allowed {
         assert!(read.iter().any(|name| covers(arn, name)), "the code reads nothing of {arn}");
     }
+    // What nobody can reach needs no secret, and a message into Slack needs its token alone.
+    let secrets = |deployment: &Deployment| {
+        let allowed = resources(&rights(&statements_in(deployment)), "ssm:GetParameter");
+        let names = read[1..].iter().filter(|name| allowed.iter().any(|arn| covers(arn, name)));
+        names.filter_map(|name| name.strip_prefix("/ecr-promoter/")).map(str::to_owned).collect()
+    };
+    let always = ["git-token", "public-url"].map(str::to_owned);
+    let closed: Vec<String> = secrets(&deployed([]));
+    assert_eq!(closed, always);
+    let posts: Vec<String> = secrets(&deployed([("SlackChannel", "C024BE91L")]));
+    assert_eq!(posts, ["slack/bot-token", "git-token", "public-url"]);
     for foreign in [
         "/ecr-promoter/other",
         "/ecr-promoter",

@@ -77,9 +77,13 @@ impl Deployment {
 
     /// A parameter's value, as text.
     pub(super) fn parameter(&self, name: &str) -> String {
-        let default = || &self.template["Parameters"][name]["Default"];
+        let default = || {
+            let default = &self.template["Parameters"][name]["Default"];
+            if default.is_number() { json!(default.to_string()) } else { default.clone() }
+        };
         match (name, self.parameters.get(name)) {
             (_, Some(value)) => value.clone(),
+            ("AWS::StackName", _) => "ecr-promoter".to_owned(),
             ("AWS::Partition", _) => "aws".to_owned(),
             ("AWS::Region", _) => "us-east-1".to_owned(),
             ("AWS::AccountId", _) => "012345678912".to_owned(),
@@ -103,7 +107,13 @@ impl Deployment {
                     value.clone()
                 }
                 Some(("Ref", name)) => self.parameter(name.as_str().expect("a name")).into(),
+                Some(("Sub", Value::Array(parts))) => self.substitute_with(parts).into(),
                 Some(("Sub", text)) => self.substitute(text.as_str().expect("a text")).into(),
+                Some(("FindInMap", path)) => {
+                    let keys = self.resolve(path);
+                    let key = |at: usize| keys[at].as_str().expect("a key");
+                    self.template["Mappings"][key(0)][key(1)][key(2)].clone()
+                }
                 Some(("If", branches)) => {
                     let name = branches[0].as_str().expect("a condition");
                     self.resolve(
@@ -116,7 +126,7 @@ impl Deployment {
                     let separator = arguments[0].as_str().expect("a separator");
                     text.as_str().expect("a text").split(separator).collect()
                 }
-                Some(("Join", arguments)) if arguments[1].is_array() => {
+                Some(("Join", arguments)) if self.is_list(&arguments[1]) => {
                     let separator = arguments[0].as_str().expect("a separator");
                     let parts = self.resolve(&arguments[1]);
                     let parts = parts.as_array().expect("a list").iter();
@@ -134,6 +144,11 @@ impl Deployment {
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
         }
+    }
+
+    /// Not so for a reference to a parameter that is a list.
+    fn is_list(&self, value: &Value) -> bool {
+        value.is_array() || value["Split"].is_array()
     }
 
     fn is_resource(&self, name: &Value) -> bool {
@@ -177,6 +192,17 @@ impl Deployment {
         };
         let of_kind = all.iter().filter(|(_, it)| it["Type"] == kind && is_there(it));
         of_kind.map(|(name, resource)| (name.clone(), resource["Properties"].clone())).collect()
+    }
+
+    /// A text with values that stand beside it.
+    fn substitute_with(&self, parts: &[Value]) -> String {
+        let values = parts[1].as_object().expect("values").iter();
+        let text =
+            values.fold(parts[0].as_str().expect("a text").to_owned(), |text, (name, value)| {
+                let value = self.resolve(value);
+                text.replace(&format!("${{{name}}}"), value.as_str().expect("a text"))
+            });
+        self.substitute(&text)
     }
 
     fn substitute(&self, text: &str) -> String {

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::patterns::matches;
-use super::permissions::{Right, rights, role_policies, statements_in, statements_of};
 use super::reading::{Deployment, deployed, events, function};
+use super::rights::{Right, rights, role_policies, statements_in, statements_of};
 
 const HOME: &str = "012345678912";
 const HOME_REGION: &str = "us-east-1";

@@ -7,7 +7,7 @@ macro_rules! exits {
 Exit codes:
   0    done, or it goes on by itself
   1    failed: the promotion, the function, the network
-  2    refused, or typed wrongly; nothing was changed
+  2    refused, or typed wrongly: nothing was changed; or, with --watch, replaced by a newer one
   3    waits for people
   4    --timeout was over; the promotion goes on
   130  Ctrl-C; the promotion goes on"

@@ -82,7 +82,10 @@ async fn a_check_lists_what_to_mend_and_fails_on_a_problem() {
             (None, None) => json!({"results": [of("good", 0, json!([]))], "next": "good"}),
             (None, Some(after)) => {
                 assert_eq!(after, "good");
-                json!({"results": [{"app": "web", "error": "there is no stack"}]})
+                json!({"results": [{"app": "web", "problems": 1, "findings": [{
+                    "level": "problem", "about": "stack", "says": "there is no stack",
+                    "mend": "make it",
+                }]}]})
             }
         })
     })
@@ -96,7 +99,7 @@ async fn a_check_lists_what_to_mend_and_fails_on_a_problem() {
         "web\nok       service-role  it says\nproblem  service-role  it says\n         add a role\n",
     );
     let ran = cloud.run(&["check"]).await;
-    ran.exits(1).prints("good\nweb\nproblem  not checked: there is no stack\n");
+    ran.exits(1).prints("good\nweb\nproblem  stack  there is no stack\n         make it\n");
 }
 
 #[tokio::test]

@@ -106,7 +106,7 @@ async fn function(would: &'static str) -> Cloud {
 async fn a_person_sees_the_plan_and_is_asked() {
     let cloud = function("promoted").await;
     let mut terminal = Terminal::new(&cloud, &["rollback", "web"]);
-    terminal.shows("Do `rollback web` to web now? [y/N] ");
+    terminal.shows("Run `rollback web` now? [y/N] ");
     assert!(terminal.text.contains("production_old"), "{}", terminal.text);
     assert_eq!(cloud.commands()[0], json!({"action": "plan", "app": "web", "of": "rollback"}));
     terminal.types("y\n");
@@ -148,7 +148,7 @@ async fn the_open_request_is_shown_and_then_named() {
     let cloud = function("promoted").await;
     let mut terminal = Terminal::new(&cloud, &["approve", "web"]);
     let id = format!("req-{}", "0".repeat(32));
-    terminal.shows(&format!("Do `approve web {id}` to web now? [y/N] "));
+    terminal.shows(&format!("Run `approve web {id}` now? [y/N] "));
     assert!(terminal.text.contains("a push in mode `approval`"), "{}", terminal.text);
     terminal.types("yes\n");
     assert_eq!(terminal.ends().0, Some(3));

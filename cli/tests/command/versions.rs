@@ -11,7 +11,8 @@ async fn fails(kind: &'static str, message: &'static str) -> Cloud {
 
 #[tokio::test]
 async fn a_function_from_before_versions_is_too_old() {
-    let message = "the command did not parse: unknown field `version`, expected one of `action`";
+    let message =
+        "the command did not parse: key `version`: there is no such key. The keys are `action`.";
     let cloud = fails("NotUnderstood", message).await;
     for words in [&["status"][..], &["promote", "web", "--yes"], &["board"]] {
         let ran = cloud.run(words).await;
@@ -28,7 +29,7 @@ async fn a_function_that_does_not_know_a_command_is_too_old() {
 
 #[tokio::test]
 async fn a_refused_version_says_how_to_update_both() {
-    let reason = "version 1 of a command is not understood: send version 2";
+    let reason = "the command has version 1, and this function understands version 2";
     let cloud = Cloud::new(move |_| Said::Json(answer("refused", reason))).await;
     let ran = cloud.run(&["promote", "web", "--yes"]).await;
     ran.exits(2).says("cargo install --path cli --locked");

@@ -151,6 +151,7 @@ fn a_known_command_answers_what_it_answered_whatever_is_so_now() {
         user: None,
         trace: None,
         token: given.token.clone(),
+        began: false,
         answer: Some(given.clone()),
     };
     let plan = check(

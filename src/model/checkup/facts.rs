@@ -47,19 +47,24 @@ pub struct Facts {
 /// What Slack says about the bot and its channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlackFacts {
-    /// The length of the signing secret; the inner `None`: there is none.
-    pub signing_secret: Read<Option<usize>>,
-    /// The answer to `auth.test`; the inner `None`: there is no bot token.
+    /// The length of the signing secret; the inner `None`: there is none. It is read only where the
+    /// function has an address that Slack can call.
+    pub signing_secret: Option<Read<Option<usize>>>,
+    /// The bot; the inner `None`: there is no token.
     pub bot: Read<Option<Bot>>,
     /// The answer about the channel, where the bot is known.
     pub channel: Option<Channel>,
 }
 
-/// The bot, as Slack knows it.
+/// Slack's answer to the bot's token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bot {
-    /// The scopes of its token, where Slack lists them.
-    pub scopes: Option<Vec<String>>,
+pub enum Bot {
+    /// Slack accepts it, and lists these scopes, if it lists them.
+    Known(Option<Vec<String>>),
+    /// Slack refused it, with this error code.
+    Refused(String),
+    /// Slack did not answer.
+    Unknown(String),
 }
 
 /// Slack's answer about a channel.
@@ -81,8 +86,11 @@ pub enum Channel {
 /// What links need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkFacts {
-    /// Whether there is a key; the error says why it cannot be used.
-    pub key: Read<bool>,
+    /// The Parameter Store name of the key.
+    pub key_name: String,
+    /// Whether there is a key; the error says why it cannot be used. It is read only where the
+    /// function has an address.
+    pub key: Option<Read<bool>>,
     /// Whether the function knows its own address.
     pub address: Read<bool>,
 }
@@ -94,11 +102,21 @@ pub enum GitFacts {
     NoToken,
     /// The token cannot be read.
     Unread(Unread),
-    /// GitHub refused it, or did not answer.
+    /// GitHub refused it.
     Refused(String),
+    /// GitHub did not answer.
+    Unknown(String),
     /// It reads the repository.
-    Reads {
-        /// Whether it can also write.
-        can_write: bool,
-    },
+    Reads(Writes),
+}
+
+/// Whether a Git token can write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writes {
+    /// Its owner cannot, so it cannot either.
+    No,
+    /// Its owner can. What a fine-grained token itself may do, GitHub does not say.
+    Perhaps,
+    /// Its scopes say so.
+    Yes,
 }

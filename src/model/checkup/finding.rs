@@ -55,8 +55,8 @@ impl Finding {
     pub(super) fn unread(about: &'static str, what: &str, error: &Unread) -> Self {
         let says = format!("{what} cannot be checked: {}", error.words);
         let mend = if error.is_denied {
-            "give the role that right; the template of this version does, unless a parameter of it \
-             says otherwise"
+            "give the role that right: deploy template.yaml of this version, with the parameter for \
+             it if there is one"
         } else {
             "check again; if it stays so, the message says what to look at"
         };

@@ -11,6 +11,8 @@ pub(super) enum Danger {
     Production(String),
     /// A rule selects tagged images by another tag, which an image in production may have too.
     Beside(String),
+    /// A rule selects production's images too, and keeps this many of the newest.
+    Old(String, u64),
 }
 
 #[derive(Deserialize)]
@@ -35,29 +37,45 @@ struct Selection {
     tag_prefix_list: Vec<String>,
     #[serde(default)]
     tag_pattern_list: Vec<String>,
+    #[serde(default)]
+    count_type: String,
+    #[serde(default)]
+    count_number: u64,
 }
 
+/// How many of production's newest images a rule must keep, so that it takes only what nobody goes
+/// back to: as many as a page of the history has.
+const ENOUGH: u64 = 100;
+
 /// Finds the worst that a policy does to images with tags of this prefix. Such an image also has
-/// the source tag, or had it.
+/// the source tag, or had it. Rules count in the order of their priorities: an image that one rule
+/// selects is not taken by a later one.
 pub(super) fn danger(
     policy: &str,
     prefix: &str,
     source_tag: &str,
 ) -> Result<Option<Danger>, String> {
-    let policy: Policy = serde_json::from_str(policy).map_err(|error| error.to_string())?;
-    let of = |rule: &Rule| {
-        let words = rule.words();
-        let selection = &rule.selection;
+    let mut policy: Policy = serde_json::from_str(policy).map_err(|error| error.to_string())?;
+    policy.rules.sort_by_key(|rule| rule.rule_priority);
+    let mut beside = None;
+    for rule in &policy.rules {
+        let (words, selection) = (rule.words(), &rule.selection);
         match selection.tag_status.as_str() {
-            "untagged" => None,
-            "any" => Some(Danger::Production(words)),
-            _ if selection.takes(prefix, source_tag) => Some(Danger::Production(words)),
-            _ => Some(Danger::Beside(words)),
+            "untagged" => {}
+            "any" => return Ok(Some(Danger::Production(words))),
+            _ if selection.is_of_production_alone(prefix) => {
+                return Ok(match selection.keeps_many() {
+                    true => beside.or(Some(Danger::Old(words, selection.count_number))),
+                    false => Some(Danger::Production(words)),
+                });
+            }
+            _ if selection.takes(prefix, source_tag) => {
+                return Ok(Some(Danger::Production(words)));
+            }
+            _ => beside = beside.or(Some(Danger::Beside(words))),
         }
-    };
-    let mut all: Vec<Danger> = policy.rules.iter().filter_map(of).collect();
-    all.sort_by_key(|danger| matches!(danger, Danger::Beside(_)));
-    Ok(all.into_iter().next())
+    }
+    Ok(beside)
 }
 
 impl Rule {
@@ -72,6 +90,20 @@ impl Rule {
 }
 
 impl Selection {
+    /// Whether it selects each image with a production tag, and counts no other.
+    fn is_of_production_alone(&self, prefix: &str) -> bool {
+        let mut entries = self
+            .tag_prefix_list
+            .iter()
+            .map(String::as_str)
+            .chain(self.tag_pattern_list.iter().map(|pattern| pattern.trim_end_matches('*')));
+        entries.all(|entry| entry == prefix)
+    }
+
+    fn keeps_many(&self) -> bool {
+        self.count_type == "imageCountMoreThan" && self.count_number >= ENOUGH
+    }
+
     /// Whether it takes an image that has a production tag, perhaps the source tag, and no other.
     /// A rule takes an image that matches each entry of its list.
     fn takes(&self, prefix: &str, source_tag: &str) -> bool {
@@ -130,6 +162,31 @@ mod tests {
             );
         }
         assert_eq!(judged(json!({ "tagStatus": "untagged" })), None);
+        // As in examples/repository.yaml.
+        let many = r#"{"rules": [{"rulePriority": 1, "selection": {"tagStatus": "tagged",
+            "tagPrefixList": ["production_"], "countType": "imageCountMoreThan",
+            "countNumber": 500}}]}"#;
+        let old = Danger::Old("rule 1 of the lifecycle policy".to_owned(), 500);
+        assert_eq!(danger(many, "production_", "latest"), Ok(Some(old)));
+        // Such a rule keeps its images from later ones; a count of all images keeps nothing.
+        let shielded = r#"{"rules": [
+            {"rulePriority": 9, "selection": {"tagStatus": "any", "countType": "sinceImagePushed",
+                "countUnit": "days", "countNumber": 30}},
+            {"rulePriority": 1, "selection": {"tagStatus": "tagged",
+                "tagPatternList": ["production_*"], "countType": "imageCountMoreThan",
+                "countNumber": 9999}}]}"#;
+        let old = Danger::Old("rule 1 of the lifecycle policy".to_owned(), 9_999);
+        assert_eq!(danger(shielded, "production_", "latest"), Ok(Some(old)));
+        for selection in
+            [r#""tagStatus": "any""#, r#""tagStatus": "tagged", "tagPatternList": ["*"]"#]
+        {
+            let all = format!(
+                r#"{{"rules": [{{"rulePriority": 1, "selection": {{{selection},
+                    "countType": "imageCountMoreThan", "countNumber": 500}}}}]}}"#
+            );
+            let found = danger(&all, "production_", "latest");
+            assert!(matches!(found, Ok(Some(Danger::Production(_)))), "{selection}: {found:?}");
+        }
         assert!(danger("{", "production_", "latest").is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! How people hear of promotions and decide: the topic, Slack, links and change notes.
 
-use super::facts::{Bot, Channel, Facts, GitFacts, SlackFacts};
+use super::facts::{Bot, Channel, Facts, GitFacts, LinkFacts, Read, SlackFacts, Writes};
 use super::finding::{Finding, Level};
 use crate::model::config::App;
 use crate::model::config::policy::Mode;
@@ -13,7 +13,7 @@ const SCOPES: [&str; 2] = ["chat:write", "commands"];
 pub(super) fn judge(app: &App, facts: &Facts) -> Vec<Finding> {
     let mut findings = vec![of_listeners(app, facts)];
     if let Some(slack) = &facts.slack {
-        findings.push(of_signing_secret(slack));
+        findings.extend(slack.signing_secret.as_ref().map(of_signing_secret));
         findings.extend(of_bot(app, slack));
     }
     findings.extend(of_links(facts));
@@ -40,11 +40,11 @@ fn of_listeners(app: &App, facts: &Facts) -> Finding {
     }
 }
 
-fn of_signing_secret(slack: &SlackFacts) -> Finding {
+fn of_signing_secret(secret: &Read<Option<usize>>) -> Finding {
     const ABOUT: &str = "slack-signing-secret";
     const MEND: &str = "store the Signing Secret of the Slack app's page Basic Information as a \
                         SecureString in slack/signing-secret";
-    match &slack.signing_secret {
+    match secret {
         Ok(Some(length)) if *length >= SIGNING_SECRET => Finding::ok(ABOUT, "it is there"),
         Ok(Some(length)) => {
             let says = format!("it has {length} characters, and Slack's have {SIGNING_SECRET}");
@@ -69,13 +69,24 @@ fn of_bot(app: &App, slack: &SlackFacts) -> Vec<Finding> {
         }
         Err(error) => return vec![Finding::problem(ABOUT, error.words.clone(), MEND)],
     };
-    let mut findings = vec![of_scopes(bot)];
+    let scopes = match bot {
+        Bot::Known(scopes) => scopes,
+        Bot::Refused(code) => {
+            let says = format!("Slack refuses the token: {code}");
+            return vec![Finding::problem(ABOUT, says, MEND)];
+        }
+        Bot::Unknown(problem) => {
+            let says = format!("the token cannot be checked: {problem}");
+            return vec![Finding::warning(ABOUT, says, "check again")];
+        }
+    };
+    let mut findings = vec![of_scopes(scopes.as_deref())];
     findings.extend(slack.channel.as_ref().map(|channel| of_channel(app, channel)));
     findings
 }
 
-fn of_scopes(bot: &Bot) -> Finding {
-    let Some(scopes) = &bot.scopes else {
+fn of_scopes(scopes: Option<&[String]>) -> Finding {
+    let Some(scopes) = scopes else {
         return Finding::ok("slack-token", "Slack accepts it, and does not list its scopes");
     };
     let is_missing = |scope: &&&str| !scopes.iter().any(|own| own == *scope);
@@ -126,31 +137,40 @@ fn of_channel(app: &App, channel: &Channel) -> Finding {
 }
 
 fn of_links(facts: &Facts) -> Vec<Finding> {
-    let new = "make one: aws ssm put-parameter --overwrite --type SecureString --name \
-               <root>/link-secret --value \"$(openssl rand -hex 32)\"";
-    let key = match &facts.links.key {
-        Ok(true) => {
-            Finding::ok("link-secret", "it is there: mails have links, and there is a board")
-        }
-        Ok(false) => {
-            let says = "there is none: no links in mails, and no board";
-            Finding { level: Level::Ok, ..Finding::warning("link-secret", says, new) }
-        }
-        Err(error) => Finding::problem("link-secret", error.words.clone(), new),
-    };
-    let needs_address = facts.slack.is_some() || facts.links.key != Ok(false);
+    const ABOUT: &str = "public-url";
     let mend = "deploy the function with PublicUrl=on";
     let address = match &facts.links.address {
-        Ok(true) => Finding::ok("public-url", "it is there"),
-        Ok(false) if needs_address => Finding::problem(
-            "public-url",
-            "the function has no address: Slack's buttons, links and the board do not work",
+        Ok(true) => Finding::ok(ABOUT, "it is there"),
+        Ok(false) if facts.slack.is_some() => Finding::problem(
+            ABOUT,
+            "the function has no address: Slack's buttons and commands do not work",
             mend,
         ),
-        Ok(false) => Finding::ok("public-url", "there is none, and nothing needs it"),
-        Err(error) => Finding::problem("public-url", error.words.clone(), mend),
+        Ok(false) => Finding::ok(
+            ABOUT,
+            "there is none: mails have no links, and there is no board (PublicUrl=on brings both)",
+        ),
+        Err(error) => Finding::problem(ABOUT, error.words.clone(), mend),
     };
-    vec![key, address]
+    let links = &facts.links;
+    links.key.iter().map(|key| of_key(links, key)).chain([address]).collect()
+}
+
+fn of_key(links: &LinkFacts, key: &Read<bool>) -> Finding {
+    const ABOUT: &str = "link-secret";
+    let new = format!(
+        "make one: aws ssm put-parameter --overwrite --type SecureString --name {} --value \
+         \"$(openssl rand -hex 32)\"",
+        links.key_name
+    );
+    match key {
+        Ok(true) => Finding::ok(ABOUT, "it is there: mails have links, and there is a board"),
+        Ok(false) => {
+            let says = "there is none: no links in mails, and no board";
+            Finding { level: Level::Ok, ..Finding::warning(ABOUT, says, new) }
+        }
+        Err(error) => Finding::problem(ABOUT, error.words.clone(), new),
+    }
 }
 
 fn of_git(git: &GitFacts) -> Finding {
@@ -166,10 +186,21 @@ fn of_git(git: &GitFacts) -> Finding {
             let says = format!("GitHub does not show the repository with it: {problem}");
             Finding::problem(ABOUT, says, mend)
         }
-        GitFacts::Reads { can_write: true } => {
+        GitFacts::Unknown(problem) => {
+            let says = format!("GitHub cannot be asked: {problem}");
+            Finding::warning(ABOUT, says, "check again")
+        }
+        GitFacts::Reads(Writes::Yes) => {
             let says = "it can write to the repository, and reading is enough";
             Finding::warning(ABOUT, says, mend)
         }
-        GitFacts::Reads { can_write: false } => Finding::ok(ABOUT, "it reads the repository"),
+        GitFacts::Reads(Writes::Perhaps) => {
+            let says = "its owner can write to the repository, and GitHub does not say whether the \
+                        token can";
+            let look = "see for yourself that it is a fine-grained token with the permission \
+                        Contents: read-only";
+            Finding::warning(ABOUT, says, look)
+        }
+        GitFacts::Reads(Writes::No) => Finding::ok(ABOUT, "it reads the repository"),
     }
 }

@@ -85,9 +85,12 @@ fn of_alarms(app: &App, facts: &Facts) -> Vec<Finding> {
         Ok(found) => found,
         Err(error) => {
             let says = format!("the alarms cannot be read: {}", error.words);
-            let mend = "deploy the function with WatchAlarms=true; until then nothing watches a \
-                        promotion after it";
-            return vec![Finding::problem(ABOUT, says, mend)];
+            let mend = "deploy the function with WatchAlarms=true";
+            return vec![match &app.config.bake {
+                Some(_) => Finding::problem(ABOUT, says, mend),
+                // CloudFormation reads these itself.
+                None => Finding::warning(ABOUT, says, mend),
+            }];
         }
     };
     let named = named_alarms(app);
@@ -101,7 +104,10 @@ fn of_alarms(app: &App, facts: &Facts) -> Vec<Finding> {
             )),
             Some(alarm) if alarm.is_on() => findings.push(Finding::warning(
                 ABOUT,
-                format!("`{name}` is in ALARM now: an alarm that stays so counts for nothing"),
+                format!(
+                    "`{name}` is in ALARM now: in a bake it counts for nothing while it stays so, and \
+                     as a rollback alarm it ends each update at once"
+                ),
                 "find out why, or choose one that is quiet in good times",
             )),
             Some(_) => {}

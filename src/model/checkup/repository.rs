@@ -90,8 +90,8 @@ fn of_lifecycle(app: &App, policy: &Read<Option<String>>) -> Finding {
     };
     let prefix = &app.config.tag_prefix;
     let keep = format!(
-        "give an image that runs a rule that keeps it: let rules name tags that production never \
-         has, and none of them `any` or `{prefix}` (examples/repository.yaml)"
+        "let the rule with the lowest number select `{prefix}*` alone and keep at least 100 of its \
+         images: no later rule takes these (examples/repository.yaml)"
     );
     match danger(policy, prefix, app.config.source_tag.as_str()) {
         Ok(None) => Finding::ok(ABOUT, "no rule of the lifecycle policy touches production tags"),
@@ -101,6 +101,11 @@ fn of_lifecycle(app: &App, policy: &Read<Option<String>>) -> Finding {
                                 is to be rolled back to, would be gone"
             );
             Finding::problem(ABOUT, says, keep)
+        }
+        Ok(Some(Danger::Old(rule, count))) => {
+            let says =
+                format!("{rule} keeps the newest {count}: nothing older can be gone back to");
+            Finding::ok(ABOUT, says)
         }
         Ok(Some(Danger::Beside(rule))) => {
             let says = format!(

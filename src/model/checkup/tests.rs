@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::facts::{Bot, Channel, GitFacts, LinkFacts, SlackFacts};
+use super::facts::{Bot, Channel, GitFacts, LinkFacts, SlackFacts, Writes};
 use super::template::{Declared, Limits, Template};
 use super::*;
 use crate::model::bake::Alarm;
@@ -68,12 +68,12 @@ fn good() -> (App, Facts) {
         replica: Some(Ok(Some(DIGEST.parse().expect("a digest")))),
         has_topic: true,
         slack: Some(SlackFacts {
-            signing_secret: Ok(Some(32)),
-            bot: Ok(Some(Bot { scopes })),
+            signing_secret: Some(Ok(Some(32))),
+            bot: Ok(Some(Bot::Known(scopes))),
             channel: Some(Channel::Seen { is_member: true, is_archived: false }),
         }),
-        links: LinkFacts { key: Ok(true), address: Ok(true) },
-        git: Some(GitFacts::Reads { can_write: false }),
+        links: LinkFacts { key_name: "/x".to_owned(), key: Some(Ok(true)), address: Ok(true) },
+        git: Some(GitFacts::Reads(Writes::No)),
     };
     (app, facts)
 }
@@ -190,16 +190,20 @@ fn problems_around() -> Vec<(Spoil, &'static str, &'static str)> {
 
 fn problems_of_people() -> Vec<(Spoil, &'static str, &'static str)> {
     vec![
-        (|f| slack_of(f).signing_secret = Ok(Some(8)), "slack-signing-secret", "8 characters"),
-        (|f| slack_of(f).signing_secret = Ok(None), "slack-signing-secret", "missing"),
+        (
+            |f| slack_of(f).signing_secret = Some(Ok(Some(8))),
+            "slack-signing-secret",
+            "8 characters",
+        ),
+        (|f| slack_of(f).signing_secret = Some(Ok(None)), "slack-signing-secret", "missing"),
         (|f| slack_of(f).bot = Ok(None), "slack-token", "missing"),
         (
-            |f| slack_of(f).bot = Err(unread("Slack refused it: invalid_auth", false)),
+            |f| slack_of(f).bot = Ok(Some(Bot::Refused("invalid_auth".into()))),
             "slack-token",
             "invalid_auth",
         ),
         (
-            |f| slack_of(f).bot = Ok(Some(Bot { scopes: Some(vec!["commands".into()]) })),
+            |f| slack_of(f).bot = Ok(Some(Bot::Known(Some(vec!["commands".into()])))),
             "slack-scopes",
             "chat:write",
         ),
@@ -219,7 +223,7 @@ fn problems_of_people() -> Vec<(Spoil, &'static str, &'static str)> {
             "archived",
         ),
         (
-            |f| f.links.key = Err(unread("line 1 has fewer than 32 characters", false)),
+            |f| f.links.key = Some(Err(unread("line 1 has fewer than 32 characters", false))),
             "link-secret",
             "openssl",
         ),
@@ -272,7 +276,7 @@ fn warnings() -> Vec<(Spoil, &'static str, &'static str)> {
             "slack-channel",
             "channels:read",
         ),
-        (|f| f.git = Some(GitFacts::Reads { can_write: true }), "git-token", "read-only"),
+        (|f| f.git = Some(GitFacts::Reads(Writes::Yes)), "git-token", "read-only"),
     ]
 }
 

@@ -95,21 +95,28 @@ fn shown(permissions: &Value) -> Response<SdkBody> {
 
 #[tokio::test]
 async fn a_git_token_that_can_write_is_known_by_its_scopes_or_its_permissions() {
-    let reads = |can_write| GitFacts::Reads { can_write };
-    assert_eq!(git(shown(&json!({ "pull": true, "push": false }))).await, reads(false));
-    assert_eq!(git(shown(&json!({ "pull": true, "push": true }))).await, reads(true));
+    assert_eq!(
+        git(shown(&json!({ "pull": true, "push": false }))).await,
+        GitFacts::Reads(Writes::No)
+    );
+    assert_eq!(
+        git(shown(&json!({ "pull": true, "push": true }))).await,
+        GitFacts::Reads(Writes::Perhaps)
+    );
     let mut classic = shown(&json!({ "pull": true }));
     classic.headers_mut().insert("x-oauth-scopes", "gist, repo".parse().expect("a header"));
-    assert_eq!(git(classic).await, reads(true));
+    assert_eq!(git(classic).await, GitFacts::Reads(Writes::Yes));
     let refused = git(answer(401, "{}")).await;
     assert_eq!(refused, GitFacts::Refused("it answered 401".to_owned()));
+    let silent = git(answer(503, "{}")).await;
+    assert_eq!(silent, GitFacts::Unknown("it answered 503".to_owned()));
 }
 
 async fn channel(body: &Value) -> Channel {
     let request = Request::post("https://slack.com/api/conversations.info")
-        .header("content-type", "application/json; charset=utf-8")
+        .header("content-type", "application/x-www-form-urlencoded")
         .header("authorization", "Bearer xoxb-1")
-        .body(SdkBody::from(r#"{"channel":"C1"}"#))
+        .body(SdkBody::from("channel=C1"))
         .expect("a request");
     replay([(request, ok_json(body))], async |clients| {
         clients.channel("C1", &SecretString::from("xoxb-1")).await

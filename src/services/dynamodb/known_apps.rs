@@ -1,6 +1,6 @@
 //! The known apps (stored as the roster), and where the next look continues.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,9 @@ const UNFINISHED: &str = "#unfinished";
 #[derive(Serialize, Deserialize)]
 struct Part {
     apps: BTreeMap<AppName, Option<Trouble>>,
+    /// The apps that are gone. Only the first item has them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    gone: BTreeSet<AppName>,
     /// The number of items of the roster. Only the first item has it.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     parts: usize,
@@ -50,8 +53,10 @@ fn roster_part(n: usize) -> String {
 
 /// Splits the roster into items that are small enough for DynamoDB.
 fn parts(roster: &KnownApps) -> (Part, Vec<Part>) {
-    let new = || Part { apps: BTreeMap::new(), parts: 1 };
-    let (mut first, mut further, mut size) = (new(), Vec::new(), 0);
+    let new = || Part { apps: BTreeMap::new(), gone: BTreeSet::new(), parts: 1 };
+    let size = roster.gone.iter().map(|name| name.as_str().len() + ROSTER_ENTRY).sum();
+    let (mut first, mut further, mut size): (Part, Vec<Part>, usize) = (new(), Vec::new(), size);
+    first.gone.clone_from(&roster.gone);
     for (name, trouble) in &roster.apps {
         let entry = name.as_str().len() + ROSTER_ENTRY;
         if size + entry > ROSTER_BYTES {
@@ -72,7 +77,7 @@ impl Clients {
             let Some((first, version)) = self.versioned(ROSTER, ROSTER).await? else {
                 return Ok(Default::default());
             };
-            let Part { mut apps, parts } = first;
+            let Part { mut apps, gone, parts } = first;
             let names: Vec<String> = (1..parts).map(roster_part).collect();
             let further = try_join_all(names.iter().map(|name| self.item(ROSTER, name))).await?;
             let is_whole = further
@@ -82,7 +87,7 @@ impl Clients {
                 for (name, item) in names.iter().zip(further.into_iter().flatten()) {
                     apps.extend(read::<Part>(ROSTER, name, item)?.apps);
                 }
-                return Ok((KnownApps { apps }, version));
+                return Ok((KnownApps { apps, gone }, version));
             }
             // Another invocation wrote it between two of these reads: read again.
         }

@@ -7,7 +7,7 @@ use crate::model::answer::Outcome;
 use crate::model::approval::Progress;
 use crate::services::clients::SILENCE_AGE;
 use crate::services::samples::{self, app, approval_request, web_app};
-use crate::services::wire::ssm::{get_secret, secret};
+use crate::services::wire::ssm::{get_parameter, get_secret, parameter, secret};
 use crate::services::wire::{Recording, answer, connect, json_denied, json_error};
 
 const TOKEN_PARAMETER: &str = "/ecr-promoter/slack/bot-token";
@@ -52,9 +52,17 @@ fn says(body: &Value) -> Response<SdkBody> {
     answer(200, body.to_string())
 }
 
-/// Shows the request with exactly these calls.
+/// The function's public address, which is read where a message has buttons.
+fn address() -> Recording {
+    (get_parameter("/ecr-promoter/public-url"), parameter("https://promoter.example/"))
+}
+
+/// Shows the request with exactly these calls, at a public address.
 async fn show(recordings: Vec<Recording>, request: &ApprovalRequest) -> Applied {
-    let (clients, wire) = connect(recordings);
+    let (_, blocks) = card(&asking(), request, "production");
+    let reads_address = has_buttons(&blocks) && request.channel.is_some();
+    let first = reads_address.then(address);
+    let (clients, wire) = connect(first.into_iter().chain(recordings));
     let applied = clients.show(&asking(), request).await;
     wire.assert_requests_match(&[]);
     applied
@@ -92,6 +100,21 @@ async fn a_request_is_posted_as_the_bot_and_its_place_is_returned() {
     )
     .await;
     assert_eq!(shown, Applied::Shown(posted()));
+}
+
+#[tokio::test]
+async fn without_a_public_address_a_message_has_no_buttons_and_says_what_is_missing() {
+    let asked = request(None);
+    let mut body = post_body(&asked);
+    assert!(has_buttons(&body["blocks"]));
+    replace_buttons(&mut body["blocks"]);
+    let missing = json_error("ParameterNotFound", "", &json!({}));
+    let no_address = (get_parameter("/ecr-promoter/public-url"), missing);
+    let refused = says(&json!({ "ok": false, "error": "channel_not_found" }));
+    let posts = call("chat.postMessage", &body, refused);
+    let (clients, wire) = connect([no_address, token(), posts]);
+    assert_eq!(clients.show(&asking(), &asked).await, Applied::PutOff);
+    wire.assert_requests_match(&[]);
 }
 
 /// The question where the app is installed.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::emulator::cloud::lock;
 use crate::emulator::door::{asked_by_link_about, http, status};
-use crate::emulator::fake_slack::{BOT_TOKEN, CHANNEL};
+use crate::emulator::fake_slack::CHANNEL;
 use crate::emulator::image::Image;
 use crate::emulator::slack_request::{Click, slash};
 use crate::emulator::world::{COMMIT, OLDER_COMMIT, World};
@@ -24,7 +24,7 @@ fn slack() -> Value {
 /// The app is asked about in Slack, and an image waits for approval.
 async fn asked() -> Option<(World, Image)> {
     let world = world_elsewhere(slack()).await?;
-    world.put_parameter("/ecr-promoter/slack/bot-token", "SecureString", BOT_TOKEN).await;
+    world.connect_slack().await;
     let image = Image::oci("new", COMMIT);
     assert_eq!(push(&world, &image).await["outcome"], "approval_requested");
     Some((world, image))

@@ -21,6 +21,7 @@ const TROUBLE: &str = "Parameter Store /ecr-promoter/apps/shop: key `stak`";
 
 fn roster() -> KnownApps {
     KnownApps {
+        gone: ["old".parse().expect("a repository")].into(),
         apps: [(web(), None), ("shop".parse().expect("a repository"), Some(Trouble::of(TROUBLE)))]
             .into(),
     }
@@ -29,7 +30,10 @@ fn roster() -> KnownApps {
 /// The roster's item, under a name that no repository can have.
 fn roster_item(nonce: &str) -> Value {
     let apps = json!({ "M": { "web": { "NULL": true }, "shop": text("#58142d69b70f") } });
-    json!({ "app": text("#roster"), "item": text("#roster"), "nonce": text(nonce), "apps": apps })
+    json!({
+        "app": text("#roster"), "item": text("#roster"), "nonce": text(nonce), "apps": apps,
+        "gone": { "L": [text("old")] },
+    })
 }
 
 async fn read_roster(answer: Response<SdkBody>) -> Result<(KnownApps, Version), Error> {
@@ -75,6 +79,7 @@ async fn a_roster_with_the_words_of_each_trouble_is_the_same() {
 fn large_roster() -> KnownApps {
     let name = |n: usize| format!("{n:04}-{}", "a".repeat(251)).parse().expect("a repository");
     KnownApps {
+        gone: std::collections::BTreeSet::new(),
         apps: (0..5_000).map(|n| (name(n), Some(Trouble::of(&format!("trouble {n}"))))).collect(),
     }
 }
@@ -147,7 +152,12 @@ fn no_item_of_a_large_roster_is_too_large() {
             Some(Trouble::of(&n.to_string())),
         )
     };
-    assert_eq!(parts(&KnownApps { apps: (0..5_000).map(ordinary).collect() }).1.len(), 0);
+    assert_eq!(
+        parts(&KnownApps { apps: (0..5_000).map(ordinary).collect(), ..KnownApps::default() })
+            .1
+            .len(),
+        0
+    );
 }
 
 /// The request for one item of the roster.

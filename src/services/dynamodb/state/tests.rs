@@ -78,6 +78,7 @@ fn command() -> CommandRecord {
         user: None,
         trace: None,
         token: None,
+        began: false,
         answer: None,
     }
 }
