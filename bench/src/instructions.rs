@@ -29,9 +29,9 @@ const TARGETS: [f64; 3] = [20.0, 25.0, 8.0];
 /// Millions of instructions.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Counts {
-    until_ready: f64,
-    first_promotion: f64,
-    warm_promotion: f64,
+    pub(crate) until_ready: f64,
+    pub(crate) first_promotion: f64,
+    pub(crate) warm_promotion: f64,
     date: String,
     commit: String,
     compiler: String,

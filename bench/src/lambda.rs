@@ -91,7 +91,8 @@ impl Sandbox {
         let first = tokio::select! {
             asked = is_ready.wait_for(Option::is_some) => asked.ok().and_then(|at| *at),
             status = child.wait() => {
-                return Err(io::Error::other(format!("it ended before its first event: {status:?}")));
+                let words = format!("it ended before its first event: {status:?}");
+                return Err(io::Error::other(words));
             }
             () = tokio::time::sleep(TIMEOUT) => None,
         };

@@ -13,6 +13,7 @@ mod report;
 mod results;
 mod scale;
 mod second_build;
+mod targets;
 mod variants;
 mod write;
 
@@ -31,7 +32,7 @@ use crate::results::{Measured, Results, Samples};
 use crate::second_build::SecondBuild;
 use crate::variants::{Absent, Tools, Variant};
 
-/// Measures ecr-promoter beside the same work in Python, Node.js and bash. Run it by ./scripts/bench
+/// Measures ecr-promoter beside the same work in other languages. Run it by ./scripts/bench
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 struct Arguments {

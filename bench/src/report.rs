@@ -27,7 +27,8 @@ pub(crate) fn origin(results: &Results) -> String {
         more => format!("{more} rounds"),
     };
     format!(
-        "Measured at {} on {} cores of {}, {} GB, {}, by commit {}; {runs}. Load before and after: {} and {}. \
+        "Measured at {} on {} cores of {}, {} GB, {}, by commit {}; {runs}. \
+         Load before and after: {} and {}. \
          The share of 128 MB: {}. Clients read {} root certificates.",
         results.date,
         machine.cores,

@@ -4,6 +4,7 @@
 mod crowd;
 mod queue;
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use self::crowd::Crowd;
-use self::queue::Queue;
+use self::queue::{Counts, Queue};
 use crate::Place;
 use crate::aws::Aws;
 use crate::endpoint::Endpoint;
@@ -141,7 +142,8 @@ impl Report {
         }
         line!(
             text,
-            "\nMeasured at {} on {} cores of {} by commit {}; {} ms a call, {} ms an update, {} pushes a second.",
+            "\nMeasured at {} on {} cores of {} by commit {}; {} ms a call, {} ms an update, {} pushes \
+             a second.",
             self.date,
             machine.cores,
             machine.processor,
@@ -190,57 +192,76 @@ async fn measure(
     apps.iter().for_each(|app| aws.add_app(app));
     let endpoint = Endpoint::start(aws, &authority.acceptor, false).await?;
     endpoint.set_delay(Duration::from_millis(plan.call_ms));
+    let queue = Arc::new(Queue::new(plan.retry_seconds));
+    let ending = end_updates(updates, Arc::clone(&endpoint), Arc::clone(&queue), plan);
+    let ending = tokio::spawn(ending).abort_handle();
     let (variants, _) = place.tools.variants();
     let ours = variants.iter().find(|it| it.name == OURS).ok_or("no function")?;
-
-    let start = Instant::now();
-    let queue = Arc::new(Queue::new(plan.retry_seconds));
-    let ending =
-        tokio::spawn(end_updates(updates, Arc::clone(&endpoint), Arc::clone(&queue), plan));
     let crowd = Crowd::start(plan.processes, ours, &endpoint, authority, &queue).await?;
-    push(&apps, &endpoint, &queue, plan).await?;
-    let last_push = Instant::now();
-    queue.until_empty().await;
-
-    let open = json!({ "action": "reconcile", "only_open_work": true });
-    let mut looks = until_at_rest(&queue, &apps, &endpoint, &open).await;
-    let behind = apps.iter().filter(|app| !is_newest(&endpoint, app)).count();
-    if behind > 0 {
-        queue.add(json!({ "action": "reconcile" }));
-        queue.until_empty().await;
-        looks += 1 + until_at_rest(&queue, &apps, &endpoint, &open).await;
-    }
-    let seconds = start.elapsed().as_secs();
+    let ran = drive(&apps, &endpoint, &queue, plan).await?;
     drop(crowd);
     ending.abort();
     check(&apps, &endpoint)?;
+    Ok(report(place, plan, &ran, &queue.counts(), (&apps, &endpoint)))
+}
 
-    let log = endpoint.take_log();
-    let mut throttled: Vec<(String, usize)> = Vec::new();
-    for call in log.calls.iter().filter(|call| call.is_throttled) {
-        match throttled.iter_mut().find(|(op, _)| *op == call.op) {
-            Some((_, count)) => *count += 1,
-            None => throttled.push((call.op.clone(), 1)),
-        }
+/// What is known at the end without asking anybody.
+struct Ran {
+    all: Duration,
+    after_the_last_push: Duration,
+    looks: usize,
+    behind: usize,
+}
+
+/// Pushes, and waits until every app is at rest.
+async fn drive(
+    apps: &[String],
+    endpoint: &Endpoint,
+    queue: &Queue,
+    plan: Plan,
+) -> Result<Ran, Box<dyn Error>> {
+    let start = Instant::now();
+    push(apps, endpoint, queue, plan).await?;
+    let last_push = Instant::now();
+    queue.until_empty().await;
+    let mut looks = until_at_rest(queue, apps, endpoint).await;
+    let behind = apps.iter().filter(|app| !is_newest(endpoint, app)).count();
+    if behind > 0 {
+        queue.add(json!({ "action": "reconcile" }));
+        queue.until_empty().await;
+        looks += 1 + until_at_rest(queue, apps, endpoint).await;
     }
-    throttled.sort();
-    let counts = queue.counts();
-    Ok(Report {
+    Ok(Ran { all: start.elapsed(), after_the_last_push: last_push.elapsed(), looks, behind })
+}
+
+fn report(
+    place: &Place,
+    plan: Plan,
+    ran: &Ran,
+    counts: &Counts,
+    (apps, endpoint): (&[String], &Endpoint),
+) -> Report {
+    let log = endpoint.take_log();
+    let mut throttled: BTreeMap<String, usize> = BTreeMap::new();
+    for call in log.calls.iter().filter(|call| call.is_throttled) {
+        *throttled.entry(call.op.clone()).or_default() += 1;
+    }
+    Report {
         date: crate::now(),
         commit: place.commit.clone(),
         machine: Machine::here(),
         plan,
-        seconds,
-        seconds_after_the_last_push: last_push.elapsed().as_secs(),
+        seconds: ran.all.as_secs(),
+        seconds_after_the_last_push: ran.after_the_last_push.as_secs(),
         invocations: counts.invocations,
         function_errors: counts.errors,
         on_failure_queue: counts.given_up,
-        looks,
+        looks: ran.looks,
         updates: apps.iter().map(|app| endpoint.aws.look(app).updates).sum(),
         calls: log.calls.len(),
-        throttled,
-        found_by_the_hourly_look: behind,
-    })
+        throttled: throttled.into_iter().collect(),
+        found_by_the_hourly_look: ran.behind,
+    }
 }
 
 /// Pushes images of random apps, each with its event.
@@ -303,15 +324,10 @@ fn stack_event(accepted: &crate::aws::Accepted) -> serde_json::Value {
 }
 
 /// Looks at open work as the five-minute schedule does, until there is none. Returns the looks.
-async fn until_at_rest(
-    queue: &Queue,
-    apps: &[String],
-    endpoint: &Endpoint,
-    open: &serde_json::Value,
-) -> usize {
+async fn until_at_rest(queue: &Queue, apps: &[String], endpoint: &Endpoint) -> usize {
     for look in 1..=MOST_LOOKS {
         let before: usize = apps.iter().map(|app| endpoint.aws.look(app).updates).sum();
-        queue.add(open.clone());
+        queue.add(json!({ "action": "reconcile", "only_open_work": true }));
         queue.until_empty().await;
         let after: usize = apps.iter().map(|app| endpoint.aws.look(app).updates).sum();
         let is_busy = apps.iter().any(|app| endpoint.aws.look(app).is_busy);

@@ -201,8 +201,8 @@ impl Variant {
         command
     }
 
-    /// How many bytes a deploy uploads: the files, each deflated as in a zip. `None` for what is not
-    /// deployed.
+    /// How many bytes a deploy uploads: the files, each deflated as in a zip. `None` for what is
+    /// not deployed.
     pub(crate) fn zipped(&self) -> io::Result<Option<u64>> {
         if self.uploaded.is_empty() {
             return Ok(None);

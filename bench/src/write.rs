@@ -11,6 +11,7 @@ use crate::instructions::{self, Counts};
 use crate::report::{origin, short_table, tables};
 use crate::results::Results;
 use crate::scale::{self, Report};
+use crate::targets::{self, Size};
 
 /// Where the figures of the comparison are kept.
 pub(crate) const RESULTS: &str = "bench/results.json";
@@ -39,6 +40,7 @@ fn rendered(root: &Path) -> Outcome<(String, Vec<Block>)> {
     let results: Results = kept(root, RESULTS)?;
     let counts: Counts = kept(root, instructions::KEPT)?;
     let report: Report = kept(root, scale::KEPT)?;
+    let size: Size = kept(root, targets::SIZE)?;
     let full = format!("{}\n\n{}", origin(&results), tables(&results));
     let short = format!("{}\n{}\n", short_table(&results), origin(&results));
     let blocks = vec![
@@ -46,6 +48,7 @@ fn rendered(root: &Path) -> Outcome<(String, Vec<Block>)> {
         ("docs/performance.md", "table", short),
         ("docs/performance.md", "instructions", counts.words()),
         ("docs/performance.md", "scale", report.words()),
+        ("docs/performance.md", "targets", targets::table(&results, &counts, &size)),
     ];
     Ok((chart::draw(&results), blocks))
 }

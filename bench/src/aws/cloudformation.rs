@@ -34,9 +34,8 @@ struct Event {
 }
 
 pub(crate) fn stack_id(name: &str) -> String {
-    format!(
-        "arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/6a1f4e30-b3f8-11f0-9d2c-0e7a5c2f9b41"
-    )
+    let id = "6a1f4e30-b3f8-11f0-9d2c-0e7a5c2f9b41";
+    format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/{id}")
 }
 
 /// The name of a stack that is given by its name or its ARN.
