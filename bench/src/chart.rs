@@ -28,12 +28,17 @@ text { fill: #e6edf3 }
 pub(crate) fn draw(results: &Results) -> String {
     let panels = [
         (
-            "From the start of the process to the promotion, 128 MB, 20 ms a call",
+            "From the start of the process to the accepted UpdateStack, 128 MB, 20 ms a call",
             Processor::Share,
-            "cold ms at 20",
+            "cold to update ms at 20",
             "ms",
         ),
-        ("A warm promotion, a whole core, 20 ms a call", Processor::Whole, "warm ms at 20", "ms"),
+        (
+            "From a push to the accepted UpdateStack, warm, a whole core, 20 ms a call",
+            Processor::Whole,
+            "warm to update ms at 20",
+            "ms",
+        ),
         ("Peak memory", Processor::Whole, "peak MB", "MB"),
     ];
     let (mut body, mut top) = (String::new(), 0);

@@ -142,8 +142,8 @@ impl Report {
         }
         line!(
             text,
-            "\nMeasured at {} on {} cores of {} by commit {}; {} ms a call, {} ms an update, {} pushes \
-             a second.",
+            "\nMeasured at {} on {} cores of {} by commit {}; {} ms a call, {} ms an update, {} \
+             pushes a second.",
             self.date,
             machine.cores,
             machine.processor,
