@@ -24,6 +24,10 @@ sam-local *names:
 pictures:
     UPDATE_PICTURES=1 ./scripts/test --test pages pictures
 
+# Measure the function beside the same work in Python, Node.js and bash
+bench *arguments:
+    ./scripts/bench {{ arguments }}
+
 # Make the zips and the plain template; arguments go to scripts/package
 package *arguments:
     ./scripts/package {{ arguments }}

@@ -1,14 +1,15 @@
 //! How many calls wait for one another on the way to UpdateStack: three where the process is warm,
 //! one more where it is cold, and one more where the production tag can be moved, so that the state
-//! has to be written before it is put.
+//! has to be written before it is put. A promotion that is being verified adds none.
 
 use serde_json::json;
 
 use super::cloud::{Call, lock};
+use super::ecs::Service;
 use super::image::Image;
 use super::journey::DELAY;
 use super::targets;
-use super::world::{COMMIT, OLDER_COMMIT, World};
+use super::world::{COMMIT, FIRST_TAG, OLDER_COMMIT, World};
 
 #[tokio::test]
 async fn a_push_takes_three_round_trips_warm_and_four_cold() {
@@ -42,6 +43,38 @@ async fn takes_at_most(mutability: &str, warm: usize) {
             world.cloud.ops()
         );
         world.stack(super::cloudformation::Stack::finish_update);
+    }
+}
+
+/// What ECS does with the promotion before is not read on the way to the next update.
+#[tokio::test]
+async fn a_promotion_that_is_being_verified_delays_no_push() {
+    let Some(world) = World::with_repository("IMMUTABLE_WITH_EXCLUSION").await else { return };
+    world.add_service(Service::new("web", FIRST_TAG, &Image::docker("what runs before", None)));
+    world.cloud.slow_down(DELAY);
+    for (number, most) in [(0, 4), (1, 3), (2, 3)] {
+        let image = Image::build(number);
+        world.push(&image, &["latest"]).await;
+        world.cloud.forget_calls();
+
+        let answer = world.answer(&world.pushed(&image)).await;
+        assert_eq!(answer["outcome"], "promoted", "{number}: {answer}");
+
+        let calls = world.cloud.calls();
+        let depth = round_trips(&calls, "cloudformation:UpdateStack");
+        assert!(depth <= most, "{number}: {depth} round trips of {:?}", world.cloud.ops());
+        let is_update = |call: &&Call| call.op == "cloudformation:UpdateStack";
+        let is_about_services =
+            |call: &Call| call.op.starts_with("ecs:") || call.op.ends_with(":ListStackResources");
+        let early =
+            calls.iter().take_while(|call| !is_update(call)).find(|it| is_about_services(it));
+        assert!(early.is_none(), "{number}: {early:?} came before the update");
+
+        assert!(world.finish());
+        let tag = answer["tag"].as_str().expect("a tag");
+        world.service("web", |service| service.deploy(tag, &image.digest()));
+        let verifying = world.answer(&world.stack_changed("web")).await;
+        assert_eq!(verifying["outcome"], "promoted", "{number}: {verifying}");
     }
 }
 

@@ -1,0 +1,72 @@
+//! What the endpoint has noted, and what it says about the order of calls.
+
+use std::time::{Duration, Instant};
+
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) op: String,
+    pub(crate) arrived: Instant,
+    pub(crate) answered: Instant,
+    pub(crate) is_throttled: bool,
+    /// What an unsuccessful call was answered.
+    pub(crate) problem: Option<String>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    /// In the order of their answers.
+    pub(crate) calls: Vec<Call>,
+    pub(crate) connections: usize,
+    /// What went over the wire, in both directions, with the TLS around it.
+    pub(crate) bytes: u64,
+}
+
+impl Log {
+    /// The longest chain of calls up to this operation, each of which came after the answer to the
+    /// one before.
+    pub(crate) fn round_trips(&self, op: &str) -> Option<usize> {
+        let mut calls: Vec<&Call> = self.calls.iter().collect();
+        calls.sort_by_key(|call| call.arrived);
+        let mut depths: Vec<usize> = Vec::new();
+        for call in &calls {
+            let earlier =
+                calls.iter().zip(&depths).filter(|(other, _)| other.answered < call.arrived);
+            depths.push(1 + earlier.map(|(_, depth)| *depth).max().unwrap_or(0));
+        }
+        calls.iter().zip(depths).find(|(call, _)| call.op == op).map(|(_, depth)| depth)
+    }
+
+    /// How long after this moment the operation was answered.
+    pub(crate) fn answered_after(&self, start: Instant, op: &str) -> Option<Duration> {
+        let call = self.calls.iter().find(|call| call.op == op && call.problem.is_none())?;
+        Some(call.answered.saturating_duration_since(start))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{Call, Log};
+
+    fn log(calls: &[(&str, u64, u64)]) -> Log {
+        let start = Instant::now();
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        let call = |(op, arrived, answered): &(&str, u64, u64)| Call {
+            op: (*op).to_owned(),
+            arrived: at(*arrived),
+            answered: at(*answered),
+            is_throttled: false,
+            problem: None,
+        };
+        Log { calls: calls.iter().map(call).collect(), ..Log::default() }
+    }
+
+    #[test]
+    fn calls_that_overlap_are_one_round_trip() {
+        let log = log(&[("a", 0, 20), ("b", 1, 21), ("c", 22, 42), ("d", 43, 60)]);
+        assert_eq!(log.round_trips("c"), Some(2));
+        assert_eq!(log.round_trips("d"), Some(3));
+        assert_eq!(log.round_trips("e"), None);
+    }
+}
