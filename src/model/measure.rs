@@ -1,7 +1,8 @@
 //! Measurements for CloudWatch, as lines in its embedded metric format: CloudWatch reads them from
 //! the log, so they need no call and no right.
 //! No I/O here.
-//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html>
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/>, *Embedding metrics within
+//! logs*
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
