@@ -14,6 +14,7 @@ GLIBC = (2, 34)
 # What ways of linking (GLIBC_ABI_DT_RELR) need that have a name and no number.
 ABI = (2, 36)
 # What the runtime's base image has of libraries.
+LOADERS = ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1")
 LIBRARIES = re.compile(r"(ld-linux[\w-]*|libc|libdl|libgcc_s|libm|libpthread|librt)\.so\.\d+")
 # As ELF and the template name processors.
 MACHINES = {"EM_X86_64": "x86_64", "EM_AARCH64": "arm64"}
@@ -38,6 +39,7 @@ def check(path: Path, architecture: str) -> None:
             executable = ELFFile(file)
             found = MACHINES.get(executable["e_machine"], executable["e_machine"])
             versions, libraries = needs(executable)
+            loader = loader_of(executable)
     except ELFError as error:
         raise Problem(f"{path} is no executable of Linux: {error}") from error
     if found != architecture:
@@ -49,9 +51,21 @@ def check(path: Path, architecture: str) -> None:
             f"{path} needs {names}, and Lambda's runtime has glibc 2.34, so the function would not "
             f"start: {MEND}"
         )
+    if loader and loader not in LOADERS:
+        raise Problem(f"{path} is loaded by {loader}, which Lambda's runtime does not have: {MEND}")
     foreign = sorted(name for name in libraries if not LIBRARIES.fullmatch(name))
     if foreign:
         raise Problem(f"{path} needs {', '.join(foreign)}, which Lambda's runtime does not have")
+
+
+def loader_of(executable: "object") -> str | None:
+    """The program that loads a dynamic executable."""
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.segments import InterpSegment
+
+    assert isinstance(executable, ELFFile)
+    segments = (it for it in executable.iter_segments() if isinstance(it, InterpSegment))
+    return next((segment.get_interp_name() for segment in segments), None)
 
 
 def needs(executable: "object") -> tuple[list[tuple[int, ...]], list[str]]:

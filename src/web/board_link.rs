@@ -89,7 +89,7 @@ async fn missing<W: Web>(world: &W) -> Result<ConfigError, Error> {
         let name = world.public_url_source();
         let problem = "there is no such parameter, so the function has no public address, and the \
                        board needs one. Deploy ecr-promoter's template with PublicUrl=on, which \
-                       makes both"
+                       makes the address and this parameter"
             .to_owned();
         (name, problem)
     };

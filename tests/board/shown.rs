@@ -48,7 +48,7 @@ fn the_list_shows_all_apps_and_what_waits_comes_first() {
     Held by a person 1
     team/held Held by alice “release freeze” 0 s
     Never looked at 1
-    a/quiet Never looked at The first look comes within five minutes new
+    a/quiet Never looked at The first look comes within an hour new
     As of 09:41:30 UTC. All times in UTC. This address acts as you: do not pass it on. ecr-promoter
     ");
     assert!(!page.is_refreshed(), "nothing is under way");

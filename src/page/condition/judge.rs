@@ -91,7 +91,7 @@ fn unusable(words: &str, problem: &str) -> Condition {
 }
 
 fn unseen() -> Condition {
-    let reason = "The first look comes within five minutes".to_owned();
+    let reason = "The first look comes within an hour".to_owned();
     let words = "Never looked at".to_owned();
     Condition { reason: Some(reason), ..Condition::new(Kind::Unseen, words) }
 }

@@ -198,7 +198,7 @@ fn unseen(sight: &Sight<'_>) -> Part {
         heading: (html! { "Never looked at" }, html! {}),
         card: html! {
             div class="card" {
-                p { (words) ". The first look comes within five minutes." }
+                p { (words) ". The first look comes within an hour." }
                 @if let Some(state) = sight.state() { (held(sight, state)) }
                 (sight.acts_with_button(&[hold], Verb::Look, None))
                 (in_full(None, Some(value), None, &facts(sight)))
