@@ -36,7 +36,7 @@ fn a_board_without_its_parameters_says_how_to_make_them() {
         world.invoke(&json!({ "action": "board" }), "board").expect_err("no link").to_string()
     };
     insta::assert_snapshot!(error(|world| world.get_mut().link_secret = None), @"configuration error in Parameter Store /ecr-promoter/link-secret: there is no such parameter, but links are signed with it. Create it with: aws ssm put-parameter --type SecureString --name /ecr-promoter/link-secret --value \"$(openssl rand -hex 32)\"");
-    insta::assert_snapshot!(error(|world| world.get_mut().public_url = None), @"configuration error in Parameter Store /ecr-promoter/public-url: there is no such parameter, so the function has no public address, and the board needs one. Deploy ecr-promoter's template with PublicUrl=on, which makes both");
+    insta::assert_snapshot!(error(|world| world.get_mut().public_url = None), @"configuration error in Parameter Store /ecr-promoter/public-url: there is no such parameter, so the function has no public address, and the board needs one. Deploy ecr-promoter's template with PublicUrl=on, which makes the address and this parameter");
 }
 
 #[test]
