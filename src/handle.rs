@@ -135,13 +135,13 @@ async fn commanded<W: Web>(world: &W, command: &Command) -> Result<Option<App>, 
 /// Says that there is no such app, and which one may have been meant.
 async fn not_configured<W: Web>(world: &W, command: &Command) -> ConfigError {
     let name = &command.app;
-    let problem = world.no_such_app(name, &[]).await;
+    let error = world.not_configured(name).await;
     if command.via == Via::Sns {
-        let reason = format!("`{} {name}`: {problem}", command.act);
+        let reason = format!("`{} {name}`: {}", command.act, error.problem);
         world.answer_commander(&command.id, &reason).await;
     }
-    let problem = format!("there is no such parameter: {problem}");
-    ConfigError { place: format!("Parameter Store {}", world.source(name)), key: None, problem }
+    let problem = format!("there is no such parameter: {}", error.problem);
+    ConfigError { problem, ..error }
 }
 
 /// Reads the status of one of many apps; `None` if that would need a write first.

@@ -303,6 +303,13 @@ async fn each<W: Apps>(
     all
 }
 
+/// The apps with a name after this one, in the order of their names: what a page is cut from.
+fn sorted_after<T>(mut apps: Vec<(AppName, T)>, after: Option<&AppName>) -> Vec<(AppName, T)> {
+    apps.retain(|(name, _)| after.is_none_or(|after| name > after));
+    apps.sort_by(|(a, _), (b, _)| a.cmp(b));
+    apps
+}
+
 fn out_of_time() -> Error {
     Error::OutOfTime {
         what: "the look".to_owned(),

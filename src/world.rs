@@ -104,6 +104,11 @@ pub trait Apps: World {
         let known = words.iter().copied().chain(names.iter().map(|(its, _)| its.as_str()));
         format!("the app `{name}` is not configured{}", did_you_mean(name.as_str(), known))
     }
+    /// The error of an app that has no configuration, which says which one may have been meant.
+    async fn not_configured(&self, name: &AppName) -> ConfigError {
+        let place = format!("Parameter Store {}", self.source(name));
+        ConfigError { place, key: None, problem: self.no_such_app(name, &[]).await }
+    }
     /// Reads what a check of this app judges. Nothing is written.
     async fn facts(&self, app: &App) -> Facts;
     /// Reads a page of an app's commands and ended promotions, in the order of their keys, after

@@ -10,7 +10,6 @@ use super::time::Time;
 use crate::error::Error;
 use crate::model::AppName;
 use crate::model::audit::{AuditWanted, Cursor, DEFAULT_DAYS};
-use crate::model::config::ConfigError;
 use crate::model::report::{Audit, Reply, Report};
 use crate::world::Apps;
 
@@ -80,9 +79,7 @@ async fn all_apps<W: Apps>(world: &W) -> Result<BTreeSet<AppName>, Error> {
 /// An app without a record may be a misspelt name.
 async fn must_be_configured<W: Apps>(world: &W, app: &AppName) -> Result<(), Error> {
     if world.app(app).await.is_ok_and(|app| app.is_none()) {
-        let problem = world.no_such_app(app, &[]).await;
-        let place = format!("Parameter Store {}", world.source(app));
-        return Err(ConfigError { place, key: None, problem }.into());
+        return Err(world.not_configured(app).await.into());
     }
     Ok(())
 }

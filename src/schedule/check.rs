@@ -3,11 +3,12 @@
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
+use super::sorted_after;
 use super::time::Time;
 use crate::error::Error;
 use crate::model::AppName;
 use crate::model::checkup::{CheckWanted, Checkup};
-use crate::model::config::{App, ConfigError};
+use crate::model::config::App;
 use crate::model::report::{Checkups, Reply, Report};
 use crate::world::Apps;
 
@@ -26,10 +27,7 @@ pub async fn check<W: Apps>(
         return one(world, name).await.map(|checkup| Reply::Report(Report::Check(checkup)));
     }
     let time = Time::until(deadline, world.now());
-    let after = wanted.after.as_ref();
-    let mut apps = world.apps().await?;
-    apps.retain(|(name, _)| after.is_none_or(|after| name > after));
-    apps.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let mut apps = sorted_after(world.apps().await?, wanted.after.as_ref());
     let mut next = apps.get(PAGE - 1).filter(|_| apps.len() > PAGE).map(|(name, _)| name.clone());
     apps.truncate(PAGE);
     let checks = apps.into_iter().map(async |(name, app)| {
@@ -62,11 +60,7 @@ pub async fn check<W: Apps>(
 async fn one<W: Apps>(world: &W, name: &AppName) -> Result<Checkup, Error> {
     match world.app_now(name).await {
         Ok(Some(app)) => Ok(judged(world, name, Ok(app)).await),
-        Ok(None) => {
-            let problem = world.no_such_app(name, &[]).await;
-            let place = format!("Parameter Store {}", world.source(name));
-            Err(ConfigError { place, key: None, problem }.into())
-        }
+        Ok(None) => Err(world.not_configured(name).await.into()),
         Err(error @ Error::Config(_)) => Ok(judged(world, name, Err(error)).await),
         Err(error) => Err(error),
     }

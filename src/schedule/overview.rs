@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::time::Time;
-use super::{SIDE_BY_SIDE, each};
+use super::{SIDE_BY_SIDE, each, sorted_after};
 use crate::error::Error;
 use crate::model::AppName;
 use crate::model::answer::{Answer, Outcome};
@@ -23,9 +23,7 @@ pub async fn statuses<W: Apps>(
     look: impl AsyncFn(&App) -> Result<Option<Reply>, Error>,
 ) -> Result<Reply, Error> {
     let time = Time::until(deadline, world.now());
-    let mut apps = world.known_apps().await?;
-    apps.retain(|(name, _)| after.is_none_or(|after| name > after));
-    apps.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let apps = sorted_after(world.known_apps().await?, after);
     let all = apps.len();
     let due = apps.into_iter().take(PAGE).map(|(name, app)| (name, Some(app))).collect();
     let look = async |app: &App| {
