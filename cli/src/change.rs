@@ -9,7 +9,7 @@ use crate::command::Command;
 use crate::exit::failure::Failure;
 use crate::exit::{self, Exit};
 use crate::follow::target::Target;
-use crate::records::{answered, write_raw};
+use crate::records::{reported, write_raw};
 use crate::session::{Phase, Run, plan_of};
 use crate::words::Named;
 use crate::{confirm, mismatch, out, show};
@@ -151,10 +151,7 @@ impl Run<'_> {
     async fn status_of(&self, app: &str) -> Result<Status, Failure> {
         let command = Command::new("status").with("app", Some(app));
         let bytes = self.function.invoke(&command).await?;
-        match self.read::<Said<Status>>(&command, &bytes)? {
-            Said::Report(status) => Ok(status),
-            Said::Answer(answer) => Err(answered("status", &answer)),
-        }
+        reported(command.action, self.read::<Said<Status>>(&command, &bytes)?)
     }
 
     /// Shows a person what the command would do, and asks; again where it would do something else
@@ -181,10 +178,8 @@ impl Run<'_> {
         let app = command.app().unwrap_or_default();
         let plan = plan_of(app, change.image.as_ref(), command.action == "rollback");
         let bytes = self.function.invoke(&plan).await?;
-        match self.read::<Said<Plan>>(&plan, &bytes)? {
-            Said::Report(would) => Ok((bytes, would)),
-            Said::Answer(answer) => Err(answered(command.action, &answer)),
-        }
+        let would = reported(command.action, self.read::<Said<Plan>>(&plan, &bytes)?)?;
+        Ok((bytes, would))
     }
 
     async fn consent_once(&self, change: &Change) -> Result<Consent, Failure> {

@@ -26,7 +26,7 @@ async fn page<T: DeserializeOwned>(
 }
 
 /// The failure of a report that was answered otherwise: for example a refusal.
-pub fn answered(action: &str, answer: &crate::answer::Answer) -> Failure {
+fn answered(action: &str, answer: &crate::answer::Answer) -> Failure {
     let mut words = format!("{}: {}", answer.outcome, answer.reason);
     if let Some(more) = mismatch::by_answer(answer) {
         words = format!("{words}. {more}");
@@ -35,19 +35,31 @@ pub fn answered(action: &str, answer: &crate::answer::Answer) -> Failure {
     Failure { exit, ..Failure::failed(words) }
 }
 
+/// The report, where the function gave one.
+pub fn reported<T>(action: &str, said: Said<T>) -> Result<T, Failure> {
+    match said {
+        Said::Report(report) => Ok(report),
+        Said::Answer(answer) => Err(answered(action, &answer)),
+    }
+}
+
 /// The failure of pages that lead nowhere.
 fn stuck() -> Failure {
     Failure::failed("The function's pages do not go on: stopped")
 }
 
 /// Writes to stdout. `false` where nobody reads any more.
-fn write(text: &str) -> Result<bool, Failure> {
-    out::result(text).map_err(|error| Failure::failed(format!("stdout cannot be written: {error}")))
+pub fn write(text: &str) -> Result<bool, Failure> {
+    out::result(text).map_err(|error| unwritten(&error))
 }
 
 /// Writes bytes to stdout as they are.
 pub fn write_raw(bytes: &[u8]) -> Result<bool, Failure> {
-    out::raw(bytes).map_err(|error| Failure::failed(format!("stdout cannot be written: {error}")))
+    out::raw(bytes).map_err(|error| unwritten(&error))
+}
+
+fn unwritten(error: &std::io::Error) -> Failure {
+    Failure::failed(format!("stdout cannot be written: {error}"))
 }
 
 /// Shows the history: so many promotions, or one page.
@@ -60,10 +72,7 @@ pub async fn history(
     let (mut after, mut shown): (Option<Value>, usize) = (None, 0);
     loop {
         let (bytes, said) = page(function, command, after.as_ref()).await?;
-        let page: History = match said {
-            Said::Report(page) => page,
-            Said::Answer(answer) => return Err(answered(command.action, &answer)),
-        };
+        let page: History = reported(command.action, said)?;
         let left = most.unwrap_or(usize::MAX).saturating_sub(shown);
         let entries: &[Entry] = &page.promotions[..left.min(page.promotions.len())];
         let is_read = if is_json {
@@ -96,10 +105,7 @@ pub async fn statuses(
     let (mut after, mut apps): (Option<Value>, Vec<Said<Status>>) = (None, Vec::new());
     loop {
         let (bytes, said) = page(function, command, after.as_ref()).await?;
-        let page: Several<Said<Status>> = match said {
-            Said::Report(page) => page,
-            Said::Answer(answer) => return Err(answered(command.action, &answer)),
-        };
+        let page: Several<Said<Status>> = reported(command.action, said)?;
         let is_read = !is_json || write_raw(&bytes)?;
         apps.extend(page.results);
         match page.next {
@@ -123,10 +129,8 @@ pub async fn check(
         let page: Several<Checked> = if said.get("results").is_some() {
             serde_json::from_value(said).map_err(unreadable)?
         } else {
-            match serde_json::from_value(said).map_err(unreadable)? {
-                Said::Report(one) => Several { results: vec![one], next: None, left: None },
-                Said::Answer(answer) => return Err(answered(command.action, &answer)),
-            }
+            let one = serde_json::from_value(said).map_err(unreadable)?;
+            Several { results: vec![reported(command.action, one)?], next: None, left: None }
         };
         problems += page.results.iter().map(|own| own.problems).sum::<u64>();
         let is_read = if is_json {

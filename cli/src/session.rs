@@ -11,9 +11,9 @@ use crate::exit::Exit;
 use crate::exit::failure::Failure;
 use crate::follow::target::Target;
 use crate::follow::{self, Followed};
-use crate::records::{answered, write_raw};
+use crate::records::{reported, write_raw};
 use crate::words::Named;
-use crate::{mismatch, out};
+use crate::{mismatch, out, records};
 
 /// How far a command has come, for whoever presses Ctrl-C.
 #[derive(Debug, Default)]
@@ -47,16 +47,12 @@ impl Run<'_> {
         show: impl Fn(&T) -> String,
     ) -> Result<Exit, Failure> {
         let bytes = self.function.invoke(command).await?;
-        match self.read::<Said<T>>(command, &bytes)? {
-            Said::Report(report) if !self.is_json => self.write(&show(&report)),
-            Said::Report(_) => write_raw(&bytes).map(|_| Exit::Done),
-            Said::Answer(answer) => {
-                if self.is_json {
-                    write_raw(&bytes)?;
-                }
-                Err(answered(command.action, &answer))
-            }
+        let said = self.read::<Said<T>>(command, &bytes)?;
+        if self.is_json {
+            write_raw(&bytes)?;
         }
+        let report = reported(command.action, said)?;
+        if self.is_json { Ok(Exit::Done) } else { self.write(&show(&report)) }
     }
 
     /// Reads an answer. With `--json`, one that cannot be read is printed all the same.
@@ -76,10 +72,7 @@ impl Run<'_> {
 
     /// Writes a result.
     pub fn write(&self, text: &str) -> Result<Exit, Failure> {
-        let written = out::result(text);
-        written
-            .map(|_| Exit::Done)
-            .map_err(|error| Failure::failed(format!("stdout cannot be written: {error}")))
+        records::write(text).map(|_| Exit::Done)
     }
 
     /// The ARN of the caller. Without the right to ask for it, the function gets no name.

@@ -47,9 +47,13 @@ fn under_way(status: &Status) -> Option<(String, String, String)> {
 
 /// Whether a promotion is the one that is followed. The first look may know the image alone.
 fn is_it(target: &Target, promotion: &Promotion) -> bool {
+    is_its(target, &promotion.token, &promotion.digest)
+}
+
+fn is_its(target: &Target, token: &str, digest: &str) -> bool {
     match &target.token {
-        Some(token) => promotion.token == *token,
-        None => target.digest.as_ref() == Some(&promotion.digest),
+        Some(own) => own == token,
+        None => target.digest.as_deref() == Some(digest),
     }
 }
 
@@ -71,10 +75,7 @@ fn stage(target: &mut Target, status: &Status, now: Timestamp) -> Option<Look> {
         };
         return goes_on("verifying", words);
     }
-    let baking = status.bake.as_ref().filter(|bake| match &target.token {
-        Some(token) => bake.token == *token,
-        None => target.digest.as_ref() == Some(&bake.digest),
-    });
+    let baking = status.bake.as_ref().filter(|bake| is_its(target, &bake.token, &bake.digest));
     if let Some(bake) = baking {
         return goes_on("baking", of_bake(bake, now));
     }
