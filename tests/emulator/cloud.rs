@@ -19,8 +19,14 @@ use super::ecr::Registry;
 use super::ecs::{self, Ecs};
 use super::fault::{self, At, Fault, Until, When};
 use super::http::{self, Request, Reset, Response};
-use super::large::{Fleet, LargeRepository, Rate};
+use super::large::{Fleet, LargeRepository};
 use super::sts::Sts;
+
+use self::rate::Rate;
+
+/// AWS's rates: what comes faster is throttled.
+#[path = "../../bench/src/aws/rate.rs"]
+mod rate;
 
 /// One call, as the log has it.
 #[derive(Debug, Clone)]

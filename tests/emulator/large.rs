@@ -1,10 +1,8 @@
 //! More apps and images than an emulator could be filled with in the time of a test: they are
-//! answered here. None of the apps has anything to do. And AWS's rates: what comes faster is
-//! throttled.
+//! answered here. None of the apps has anything to do.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -16,30 +14,6 @@ use super::world::FIRST_TAG;
 
 /// When the stacks of the fleet were made. They have no services.
 const CREATED: &str = "2026-01-05T08:00:00Z";
-
-/// So many calls a second, after a burst of as many.
-#[derive(Debug)]
-pub(crate) struct Rate {
-    per_second: f64,
-    left: Mutex<(f64, Instant)>,
-}
-
-impl Rate {
-    pub(crate) fn new(per_second: u32) -> Rate {
-        let per_second = f64::from(per_second);
-        Rate { per_second, left: Mutex::new((per_second, Instant::now())) }
-    }
-
-    /// Whether there is room for one more call.
-    pub(crate) fn takes(&self) -> bool {
-        let mut left = lock(&self.left);
-        let now = Instant::now();
-        let grown = left.0 + now.duration_since(left.1).as_secs_f64() * self.per_second;
-        let takes = grown >= 1.0;
-        *left = (grown.min(self.per_second) - f64::from(u8::from(takes)), now);
-        takes
-    }
-}
 
 /// Apps `fleet-0000` and so on, with a repository and a stack each, whose newest image runs.
 #[derive(Debug, Default)]
