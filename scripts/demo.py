@@ -36,7 +36,7 @@ import demo_stages
 import embedded_cloud
 from account import LABEL, OCI, REPOSITORY, ROOT, Aws, Image, Json, check, template, until
 from embedded_cloud import ACCOUNT, REGION, EmbeddedCloud
-from pinned import Problem, cache, tail
+from pinned import Problem, tail, target_folder
 
 PROMOTER = "ecr-promoter"
 SESSION_KEY = "what-no-answer-of-CloudFormation-shows"
@@ -73,7 +73,7 @@ class Report:
 
 def built(report: Report) -> Path:
     """Builds the release binary."""
-    target = Path(os.environ.get("CARGO_TARGET_DIR") or cache() / "target")
+    target = target_folder()
     binary = target / "release" / "ecr-promoter"
     if not shutil.which("cargo"):
         raise Problem("Rust is needed and there is no cargo: https://rustup.rs installs it.")

@@ -6,7 +6,6 @@ events of CloudFormation. The command does not need them: it asks for the status
 stack.
 """
 
-import os
 import re
 import secrets
 import subprocess
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from account import REPOSITORY, ROOT, check
-from pinned import cache, tail
+from pinned import tail, target_folder
 
 if TYPE_CHECKING:
     from demo import Demo
@@ -25,7 +24,7 @@ LONGEST = 84
 
 def built() -> Path:
     """Builds the command as its tests do: what scripts/test has compiled is not compiled again."""
-    target = Path(os.environ.get("CARGO_TARGET_DIR") or cache() / "target")
+    target = target_folder()
     command = ["cargo", "test", "--locked", "--workspace", "--no-run", "--test", "command"]
     command += ["--target-dir", str(target)]
     cargo = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

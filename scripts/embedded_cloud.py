@@ -71,12 +71,7 @@ def go_on_in_environment(script: str, tell: Callable[[str], None]) -> None:
 
     Of the Python that was called, nothing but its own library can be used.
     """
-    interpreter = python(tell)
-    if Path(sys.executable).absolute() != interpreter.absolute():
-        sys.stdout.flush()
-        # -B: the clone stays as it was.
-        command = [str(interpreter), "-B", str(Path(script).resolve()), *sys.argv[1:]]
-        os.execv(interpreter, command)
+    pinned.go_on_with(python(tell), script)
 
 
 def read(path: Path) -> str:

@@ -30,12 +30,11 @@ import sys
 import tomllib
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import elf
 import pinned
 from account import ROOT, TEMPLATE_BYTES, Json, template
-from pinned import Problem, cache
+from pinned import Problem, target_folder
 
 FUNCTION = "EcrPromoterFunction"
 REQUIREMENTS = "package-requirements.txt"
@@ -49,11 +48,6 @@ def version() -> str:
         manifest = tomllib.load(file)
     found: str = manifest["package"]["version"]
     return found
-
-
-def target_folder() -> Path:
-    """Where cargo builds."""
-    return Path(os.environ.get("CARGO_TARGET_DIR") or cache() / "target")
 
 
 # The template
@@ -265,11 +259,7 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
 
 def go_on_in_environment(script: str) -> None:
     """Starts a script again with the Python that has the transform, unless it is that one."""
-    interpreter = pinned.interpreter(pinned.environment(REQUIREMENTS))
-    if Path(sys.executable).absolute() != interpreter.absolute():
-        sys.stdout.flush()
-        command: list[Any] = [str(interpreter), "-B", str(Path(script).resolve()), *sys.argv[1:]]
-        os.execv(interpreter, command)
+    pinned.go_on_with(pinned.interpreter(pinned.environment(REQUIREMENTS)), script)
 
 
 if __name__ == "__main__":

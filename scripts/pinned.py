@@ -28,6 +28,11 @@ def cache() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "ecr-promoter"
 
 
+def target_folder() -> Path:
+    """The folder that cargo builds into."""
+    return Path(os.environ.get("CARGO_TARGET_DIR") or cache() / "target")
+
+
 def tell_on_stderr(text: str) -> None:
     """Prints a line for the user; standard output belongs to the result."""
     print(text, file=sys.stderr, flush=True)
@@ -80,6 +85,14 @@ def environment(
 def interpreter(folder: Path) -> Path:
     """The Python of an environment."""
     return folder / "bin" / "python"
+
+
+def go_on_with(interpreter: Path, script: str) -> None:
+    """Starts a script again with this Python, unless it is the one that runs."""
+    if Path(sys.executable).absolute() != interpreter.absolute():
+        sys.stdout.flush()
+        # -B: the clone stays as it was.
+        os.execv(interpreter, [str(interpreter), "-B", str(Path(script).resolve()), *sys.argv[1:]])
 
 
 def install(folder: Path, requirements: str) -> None:

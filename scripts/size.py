@@ -6,16 +6,19 @@
 It needs a release binary: cargo build --release --locked
 """
 
+import io
 import json
-import os
-import struct
 import subprocess
 import sys
+import tomllib
 import zlib
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+import package
+from account import ROOT
+from pinned import Problem
+
 KEPT = ROOT / "bench" / "size.json"
 # The budget, in bytes: Lambda reads a small package faster.
 BUDGET = {"binary": 20_000_000, "zip": 8_000_000}
@@ -23,33 +26,21 @@ BUDGET = {"binary": 20_000_000, "zip": 8_000_000}
 GROWTH = 1.03
 
 
-class Problem(Exception):
-    """Something that the user can mend; the message says how."""
-
-
-def target() -> Path:
-    """The folder that cargo builds into, as in the other scripts."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("CARGO_TARGET_DIR") or cache / "ecr-promoter" / "target")
-
-
-def sections(elf: bytes) -> dict[str, int]:
+def sections(content: bytes) -> dict[str, int]:
     """The sizes of an executable's sections that are in the file, by name."""
-    if elf[:6] != b"\x7fELF\x02\x01":
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
+    try:
+        found = ELFFile(io.BytesIO(content)).iter_sections()
+    except ELFError:
         return {}
-    (at,) = struct.unpack_from("<Q", elf, 40)
-    size, count, names = struct.unpack_from("<HHH", elf, 58)
-    # Name, type, flags, address, offset, size.
-    headers = [struct.unpack_from("<IIQQQQ", elf, at + n * size) for n in range(count)]
-    first = headers[names][4]
-    found = {}
-    for name, kind, _, _, _, length in headers:
-        start = first + name
-        text = elf[start : elf.index(b"\0", start)].decode()
-        # 8 is .bss, which takes no room in the file.
-        if text and kind != 8:
-            found[text] = length
-    return found
+    # SHT_NOBITS is .bss, which takes no room in the file.
+    return {
+        section.name: section["sh_size"]
+        for section in found
+        if section.name and section["sh_type"] != "SHT_NOBITS"
+    }
 
 
 def measure(binary: Path) -> dict[str, Any]:
@@ -76,15 +67,8 @@ def git(*arguments: str) -> str:
 
 def crates(lock: str) -> set[str]:
     """The packages of a lock file, with their versions."""
-    found = set()
-    name = ""
-    for line in lock.splitlines():
-        if line.startswith('name = "'):
-            name = line.split('"')[1]
-        elif line.startswith('version = "') and name:
-            found.add(f"{name} {line.split(chr(34))[1]}")
-            name = ""
-    return found
+    locked = tomllib.loads(lock).get("package", [])
+    return {f"{its['name']} {its['version']}" for its in locked}
 
 
 def growth(now: dict[str, Any], kept: dict[str, Any]) -> list[str]:
@@ -123,7 +107,8 @@ def main(arguments: list[str]) -> int:
     if arguments not in ([], ["--write"]):
         print((__doc__ or "").strip(), file=sys.stderr)
         return 2
-    now = measure(target() / "release" / "ecr-promoter")
+    package.go_on_in_environment(__file__)
+    now = measure(package.release_binary("ecr-promoter"))
     print(f"binary {now['binary']:,} bytes, zipped {now['zip']:,}")
     if arguments:
         kept = {"commit": git("rev-parse", "--short=10", "HEAD").strip(), **now}
