@@ -254,12 +254,15 @@ impl Proof {
 }
 
 impl Token {
+    /// What each token begins with.
+    pub const PREFIX: &'static str = "ecr-promoter-";
+
     /// Derives the token of a promotion. A retry and a duplicate get the same token. A later
     /// promotion of the same image gets another one, since `ended` has grown by then.
     pub fn of(app: &AppName, stack: &str, digest: &Digest, tag: &Tag, ended: u64) -> Self {
         let hash =
             hash_of(&[app.as_str(), stack, digest.as_str(), tag.as_str(), &ended.to_string()]);
-        Self(format!("ecr-promoter-{}", &hash[..40]))
+        Self(format!("{}{}", Self::PREFIX, &hash[..40]))
     }
 
     /// The token for cancelling this promotion's update.

@@ -63,6 +63,7 @@ mod emulator {
     mod shared_stack;
     mod slack;
     mod speed;
+    mod state_size;
     mod targets;
     mod verification;
 }

@@ -8,6 +8,7 @@ mod scenarios {
     mod commands;
     mod crashes;
     mod guard;
+    mod long_ago;
     mod notes;
     mod pushes;
     mod reports;

@@ -43,7 +43,17 @@ struct Promotion {
     took: Duration,
     /// Until CloudFormation had accepted the update.
     to_update: Duration,
+    /// The same, without the time that the calls of the longest chain took.
+    own: Duration,
     log: Log,
+}
+
+impl Promotion {
+    fn new(started: Instant, took: Duration, log: Log) -> Self {
+        let to_update = log.answered_after(started, UPDATE).unwrap_or_default();
+        let held = log.chain(UPDATE).map(|chain| chain.held).unwrap_or_default();
+        Self { took, to_update, own: to_update.saturating_sub(held), log }
+    }
 }
 
 /// ECR's event for a push of this image.
@@ -130,6 +140,7 @@ impl<'a> Contestant<'a> {
             let warm = self.promote(&mut sandbox).await?;
             add(&format!("warm ms at {delay}"), ms(warm.took));
             add(&format!("warm to update ms at {delay}"), ms(warm.to_update));
+            add(&format!("warm own ms at {delay}"), ms(warm.own));
             last = warm.log;
         }
         if delay == COUNTED_AT {
@@ -150,8 +161,7 @@ impl<'a> Contestant<'a> {
         let outcome = outcome.map_err(|error| format!("{}: {error}", self.variant.name))?;
         let log = self.endpoint.take_log();
         self.check(&digest, &outcome.answer, &log)?;
-        let to_update = log.answered_after(outcome.started, UPDATE).unwrap_or_default();
-        Ok(Promotion { took: outcome.took, to_update, log })
+        Ok(Promotion::new(outcome.started, outcome.took, log))
     }
 
     /// A push of a new image. The update of the one before has ended.
@@ -225,9 +235,8 @@ impl<'a> Contestant<'a> {
         let log = self.endpoint.take_log();
         let answer = if status { Ok(Value::Null) } else { Err(words) };
         self.check(&digest, &answer, &log)?;
-        let to_update = log.answered_after(start, UPDATE).unwrap_or_default();
         let processor_time = time_of_ended_children().saturating_sub(before);
-        Ok((Promotion { took, to_update, log }, memory, processor_time))
+        Ok((Promotion::new(start, took, log), memory, processor_time))
     }
 }
 
@@ -253,10 +262,12 @@ async fn watch(command: &mut Command) -> Outcome<(bool, String, u64)> {
 }
 
 fn count(log: &Log, time: &str, add: &mut impl FnMut(&str, f64)) {
-    add(&format!("round trips {time}"), log.round_trips(UPDATE).unwrap_or_default() as f64);
+    let trips = log.chain(UPDATE).map(|chain| chain.calls).unwrap_or_default();
+    add(&format!("round trips {time}"), trips as f64);
     add(&format!("calls {time}"), log.calls.len() as f64);
     add(&format!("connections {time}"), log.connections as f64);
     add(&format!("kB {time}"), log.bytes as f64 / 1e3);
+    add(&format!("registry kB {time}"), log.registry_bytes as f64 / 1e3);
 }
 
 fn processor(share: Option<&Share>) -> Processor {

@@ -25,6 +25,9 @@ use self::counted::Counted;
 pub(crate) use self::log::{Call, Log};
 use crate::aws::{Answer, Aws, Request, SERVICES};
 
+/// The service that has the images.
+const REGISTRY: &str = "ecr";
+
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     pub(crate) aws: Arc<Aws>,
@@ -33,7 +36,8 @@ pub(crate) struct Endpoint {
     /// Whether a delay is exact to some microseconds, for which each call takes a thread.
     is_exact: bool,
     log: Mutex<Log>,
-    bytes: Arc<AtomicU64>,
+    /// What went over the wire, by service.
+    bytes: BTreeMap<&'static str, Arc<AtomicU64>>,
     listeners: Mutex<Vec<AbortHandle>>,
 }
 
@@ -64,12 +68,13 @@ impl Endpoint {
             delay: AtomicU64::new(0),
             is_exact,
             log: Mutex::default(),
-            bytes: Arc::default(),
+            bytes: SERVICES.iter().map(|(service, _)| (*service, Arc::default())).collect(),
             listeners: Mutex::default(),
         });
-        for (_, listener) in listeners {
+        for (service, listener) in listeners {
             // The listener must not keep the endpoint, which ends it.
-            let accepting = tokio::spawn(accept(listener, tls.clone(), Arc::downgrade(&endpoint)));
+            let endpoint_of = Arc::downgrade(&endpoint);
+            let accepting = tokio::spawn(accept(service, listener, tls.clone(), endpoint_of));
             let mut handles = endpoint.listeners.lock().unwrap_or_else(PoisonError::into_inner);
             handles.push(accepting.abort_handle());
         }
@@ -94,7 +99,13 @@ impl Endpoint {
     /// What was noted since the last time, with the bytes that went over the wire.
     pub(crate) fn take_log(&self) -> Log {
         let mut log = std::mem::take(&mut *self.lock());
-        log.bytes = self.bytes.swap(0, Ordering::Relaxed);
+        for (service, bytes) in &self.bytes {
+            let moved = bytes.swap(0, Ordering::Relaxed);
+            log.bytes += moved;
+            if *service == REGISTRY {
+                log.registry_bytes = moved;
+            }
+        }
         log
     }
 
@@ -102,19 +113,21 @@ impl Endpoint {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn answer(&self, request: &Request) -> Answer {
-        let arrived = Instant::now();
-        let delay = Duration::from_micros(self.delay.load(Ordering::Relaxed));
-        if delay > Duration::ZERO && self.is_exact {
-            // The runtime's timer rounds up to a whole millisecond.
-            let slept = tokio::task::spawn_blocking(move || std::thread::sleep(delay)).await;
-            debug_assert!(slept.is_ok(), "sleeping does not fail");
-        } else if delay > Duration::ZERO {
-            tokio::time::sleep(delay).await;
-        }
+    /// Answers a request whose last byte arrived at this moment. What the answer takes to compute
+    /// is part of the delay.
+    async fn answer(&self, request: &Request, arrived: Instant) -> Answer {
         let is_throttled = self.aws.is_throttled(&request.op);
         let answer =
             if is_throttled { Answer::throttled(&request.op) } else { self.aws.answer(request) };
+        let delay = Duration::from_micros(self.delay.load(Ordering::Relaxed));
+        let rest = delay.saturating_sub(arrived.elapsed());
+        if rest > Duration::ZERO && self.is_exact {
+            // The runtime's timer rounds up to a whole millisecond.
+            let slept = tokio::task::spawn_blocking(move || std::thread::sleep(rest)).await;
+            debug_assert!(slept.is_ok(), "sleeping does not fail");
+        } else if rest > Duration::ZERO {
+            tokio::time::sleep(rest).await;
+        }
         self.lock().calls.push(Call {
             op: request.op.clone(),
             arrived,
@@ -126,18 +139,23 @@ impl Endpoint {
     }
 }
 
-async fn accept(listener: TcpListener, tls: TlsAcceptor, endpoint: std::sync::Weak<Endpoint>) {
+async fn accept(
+    service: &'static str,
+    listener: TcpListener,
+    tls: TlsAcceptor,
+    endpoint: std::sync::Weak<Endpoint>,
+) {
     while let Ok((stream, _)) = listener.accept().await {
         let Some(endpoint) = endpoint.upgrade() else { return };
         endpoint.lock().connections += 1;
-        tokio::spawn(serve(stream, tls.clone(), endpoint));
+        let bytes = endpoint.bytes.get(service).cloned().unwrap_or_default();
+        tokio::spawn(serve(Counted::new(stream, bytes), tls.clone(), endpoint));
     }
 }
 
-async fn serve(stream: TcpStream, tls: TlsAcceptor, endpoint: Arc<Endpoint>) {
+async fn serve(stream: Counted<TcpStream>, tls: TlsAcceptor, endpoint: Arc<Endpoint>) {
     // As AWS's load balancers do; without it small answers wait for an acknowledgement.
-    let _ = stream.set_nodelay(true);
-    let stream = Counted::new(stream, Arc::clone(&endpoint.bytes));
+    let _ = stream.inner().set_nodelay(true);
     // A client that goes away is no failure of the endpoint.
     let Ok(stream) = tls.accept(stream).await else { return };
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
@@ -145,7 +163,8 @@ async fn serve(stream: TcpStream, tls: TlsAcceptor, endpoint: Arc<Endpoint>) {
         async move {
             let (head, body) = request.into_parts();
             let body = body.collect().await?.to_bytes();
-            let answer = endpoint.answer(&identify(&head.headers, &body)).await;
+            let arrived = Instant::now();
+            let answer = endpoint.answer(&identify(&head.headers, &body), arrived).await;
             let mut response = hyper::Response::new(Full::new(Bytes::from(answer.body)));
             *response.status_mut() = hyper::StatusCode::from_u16(answer.status).unwrap_or_default();
             let content_type = HeaderValue::from_static(answer.content_type);

@@ -19,6 +19,8 @@ use crate::variants::{OURS, Variant};
 
 /// Where the counts are kept.
 pub(crate) const KEPT: &str = "bench/instructions.json";
+/// Promotions before those that are counted: the state is as large then as it gets.
+const BEFORE: u64 = 8;
 /// Warm promotions that are counted together.
 const WARM: u64 = 4;
 /// How much more than what is kept is a failure.
@@ -78,7 +80,7 @@ pub(crate) async fn run(
     let endpoint = Endpoint::start(aws, &authority.acceptor, false).await?;
     let counted = Counted { ours, endpoint: &endpoint, authority, folder };
     let mut pushes = 0;
-    counted.total(2, &mut pushes).await?;
+    counted.total(BEFORE, &mut pushes).await?;
     let none = counted.total(0, &mut pushes).await?;
     let one = counted.total(1, &mut pushes).await?;
     let several = counted.total(1 + WARM, &mut pushes).await?;

@@ -60,6 +60,7 @@ pub(crate) fn tables(results: &Results) -> String {
             ("warm, 20 ms", "warm ms at 20"),
             ("warm, 50 ms", "warm ms at 50"),
             ("warm to `UpdateStack`, 20 ms", "warm to update ms at 20"),
+            ("of it not waiting for AWS", "warm own ms at 20"),
         ];
         text += &table(results, &columns, |name| cell(results, name.0, processor, name.1));
         text.push('\n');
@@ -70,6 +71,7 @@ pub(crate) fn tables(results: &Results) -> String {
         ("calls", "calls"),
         ("new connections", "connections"),
         ("kB on the wire", "kB"),
+        ("of it with the registry", "registry kB"),
     ];
     text += &table(results, &columns, |(variant, name)| {
         let at = |time: &str| {

@@ -18,10 +18,13 @@ const OUTSIDE: &str = "somebody outside ecr-promoter";
 /// Accepts the stack's value as what runs, notifies people of the reason, and holds the app.
 pub(super) fn adopt(draft: &mut Draft<'_>, reason: String) -> Decided<()> {
     let tag: Option<Tag> = draft.value().parse().ok();
-    if let Some(tag) = &tag {
-        draft.holder(tag)?;
-    }
-    let recorded = tag.and_then(|tag| draft.recorded(&tag).cloned());
+    let recorded = match &tag {
+        Some(tag) => {
+            draft.holder(tag)?;
+            draft.recorded(tag)?
+        }
+        None => None,
+    };
     let found = found(draft)?;
     let digest = recorded.or(found.digest);
     draft.state.running =

@@ -184,14 +184,16 @@ fn recognize_value(draft: &mut Draft<'_>) -> Decided<()> {
 /// side, so only the events, which are read after both, tell the two apart.
 fn recognize_change(draft: &mut Draft<'_>, running: &Running) -> Decided<()> {
     let events = draft.events()?;
-    let made_it = events.newest_complete();
-    let recent = &draft.state.recent;
-    let ours = recent.iter().find(|recent| made_it.is_some_and(|event| event.is_of(&recent.token)));
-    let last_deployed = recent.iter().rev().find(|recent| recent.end == End::Deployed);
+    let ours = match events.newest_complete().filter(|event| event.may_be_ours()) {
+        Some(made_it) => draft.ended_with(|token| made_it.is_of(token))?,
+        None => None,
+    };
+    let mut recent = draft.state.recent.iter().rev();
+    let last_deployed = recent.find(|recent| recent.end == End::Deployed);
     let has_arrived = |ours: &Recent| {
         events.end_of(&ours.token) == Some(UpdateEnd::Complete) && last_deployed != Some(ours)
     };
-    match ours {
+    match &ours {
         // A newer promotion had replaced it, and yet it arrived (again): its sandbox had stalled.
         Some(ours) if has_arrived(ours) && running.digest.is_some() => {
             draft.is_stray = true;

@@ -235,12 +235,6 @@ impl<'a> Draft<'a> {
         self.app.config.is_production_tag(text).then(|| text.parse().ok()).flatten()
     }
 
-    /// The image that this production tag was made for, where that is remembered.
-    pub(super) fn recorded(&self, tag: &Tag) -> Option<&Digest> {
-        self.as_production_tag(tag.as_str())?;
-        self.state.recorded().find(|(its, _)| *its == tag.as_str()).map(|(_, digest)| digest)
-    }
-
     /// Tags that this image must not get: the state records them for another image, or ECR has just
     /// refused them.
     pub(super) fn taken_from(&self, digest: &Digest) -> BTreeSet<Tag> {

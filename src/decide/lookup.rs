@@ -9,7 +9,8 @@ use crate::model::image::{BuildLabels, CommitOf, ConfigLocation, Image, commit_o
 use crate::model::notes::{Candidate, ChangeNotes, CommitNote};
 use crate::model::promotion::{End, Ended, Promotion};
 use crate::model::stack::{EventsWanted, Phase, StackEvents, UpdateEnd};
-use crate::model::{Commit, Digest, Tag};
+use crate::model::state::Recent;
+use crate::model::{Commit, Digest, Tag, Token};
 use crate::text::brief;
 use crate::world::snapshot::{Question, TagsWanted};
 
@@ -184,8 +185,38 @@ impl<'a> Draft<'a> {
     /// The promotions that were deployed, newest first: those that this look found ended, then the
     /// history.
     pub(super) fn deployed(&self) -> Decided<Vec<&Ended>> {
-        let history = self.seen.history.as_deref().ok_or(First::Read(Question::History(None)))?;
-        let ended = self.ended.iter().rev().chain(history);
+        let ended = self.ended.iter().rev().chain(self.history()?);
         Ok(ended.filter(|ended| ended.end == End::Deployed).collect())
+    }
+
+    /// The promotions that had ended before this look, newest first.
+    pub(super) fn history(&self) -> Decided<&'a [Ended]> {
+        self.seen.history.as_deref().ok_or(First::Read(Question::History(None)))
+    }
+
+    /// How a promotion ended that has such a token. The state remembers the last ones, and the
+    /// history those before them.
+    pub(super) fn ended_with(&self, is_it: impl Fn(&Token) -> bool) -> Decided<Option<Recent>> {
+        let mut recent = self.state.recent.iter().rev();
+        if let Some(recent) = recent.find(|recent| is_it(&recent.token)) {
+            return Ok(Some(recent.clone()));
+        }
+        let ended = self.history()?.iter().find(|ended| is_it(&ended.promotion.token));
+        Ok(ended.map(|ended| Recent::new(&ended.promotion, ended.end, ended.reason.clone())))
+    }
+
+    /// The image that this production tag was made for, where that is recorded: in the state, or in
+    /// the history of this stack.
+    pub(super) fn recorded(&self, tag: &Tag) -> Decided<Option<Digest>> {
+        if self.as_production_tag(tag.as_str()).is_none() {
+            return Ok(None);
+        }
+        let mut known = self.state.recorded();
+        if let Some((_, digest)) = known.find(|(its, _)| *its == tag.as_str()) {
+            return Ok(Some(digest.clone()));
+        }
+        let mut ended = self.history()?.iter().map(|ended| &ended.promotion);
+        let made = ended.find(|made| made.tag == *tag && made.stack == self.state.stack);
+        Ok(made.map(|made| made.digest.clone()))
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn named(
 /// The image that a tag names. A production tag names the image that it was made for, even if
 /// somebody has moved it since.
 fn tagged(draft: &Draft<'_>, tag: &Tag) -> Decided<Result<Digest, String>> {
-    let digest = match draft.recorded(tag).cloned() {
+    let digest = match draft.recorded(tag)? {
         Some(recorded) => Some(recorded),
         None => draft.holder(tag)?.cloned(),
     };

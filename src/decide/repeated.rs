@@ -63,8 +63,10 @@ fn go_on(mut draft: Draft<'_>, record: &CommandRecord) -> Decided {
         draft.subject.token = Some(promotion.token);
         return Ok(draft.nothing(Outcome::Promoted, words));
     }
-    let mut recent = draft.state.recent.iter().rev();
-    let ended = recent.find(|recent| Some(&recent.token) == record.token.as_ref()).cloned();
+    let ended = match &record.token {
+        Some(own) => draft.ended_with(|token| token == own)?,
+        None => None,
+    };
     Ok(match ended {
         Some(ended) => {
             draft.subject.digest = Some(ended.digest);

@@ -302,7 +302,7 @@ fn last_deployed(draft: &Draft<'_>) -> Decided<Result<Target, String>> {
 /// The promotion that says what ran before this one: itself, or an earlier one, if what the stack
 /// named in between was not deployed. ECS did not come to run that, or was not seen to.
 fn ran_before<'d>(draft: &'d Draft<'_>, promotion: &'d Promotion) -> Decided<&'d Promotion> {
-    let history = draft.seen.history.as_deref().ok_or(First::Read(Question::History(None)))?;
+    let history = draft.history()?;
     let ended = || draft.ended.iter().rev().chain(history);
     let was_deployed = |digest: &Digest| {
         ended().any(|ended| ended.end == End::Deployed && ended.promotion.digest == *digest)
@@ -331,7 +331,7 @@ fn unproven<'d>(draft: &'d Draft<'_>, present: Option<&Digest>) -> Decided<Optio
     let Some(present) = present.filter(|present| draft.state.failed.contains(present)) else {
         return Ok(None);
     };
-    let history = draft.seen.history.as_deref().ok_or(First::Read(Question::History(None)))?;
+    let history = draft.history()?;
     let mut ended = draft.ended.iter().rev().chain(history).map(|ended| &ended.promotion);
     Ok(ended.find(|promotion| promotion.digest == *present))
 }
@@ -352,7 +352,7 @@ fn of_tag(draft: &Draft<'_>, deployed: &[&Ended], tag: &str) -> Decided<Option<D
 fn left_behind(draft: &Draft<'_>, deployed: &[&Ended]) -> Decided<Vec<Digest>> {
     let mut left_behind: Vec<Digest> = Vec::new();
     let mut redeployed: Vec<&Digest> = Vec::new();
-    let history = draft.seen.history.as_deref().ok_or(First::Read(Question::History(None)))?;
+    let history = draft.history()?;
     let ended = draft.ended.iter().rev().chain(history);
     let counts = |ended: &&Ended| {
         let was_sent =

@@ -70,20 +70,40 @@ pub enum ConfigLocation {
     Artifact(String),
 }
 
+/// A manifest whose sha256 is its digest.
+#[derive(Debug)]
+pub struct VerifiedManifest {
+    digest: Digest,
+    text: String,
+}
+
+impl VerifiedManifest {
+    /// Hashes the bytes. `Err` has the digest that they really have.
+    pub fn of(digest: &Digest, text: String) -> Result<Self, Digest> {
+        let actual = Digest::of(text.as_bytes());
+        if actual == *digest { Ok(Self { digest: actual, text }) } else { Err(actual) }
+    }
+}
+
 impl Image {
-    /// Reads a manifest. The error says how it contradicts its digest or its format.
+    /// Verifies and reads a manifest. The error says how it contradicts its digest or its format.
     pub fn parse(
         digest: &Digest,
         manifest: String,
         media_type: Option<String>,
     ) -> Result<Self, String> {
-        let actual = Digest::of(manifest.as_bytes());
-        if actual != *digest {
-            return Err(format!(
+        let verified = VerifiedManifest::of(digest, manifest).map_err(|actual| {
+            format!(
                 "the manifest's sha256 is {actual}, not {digest}: ECR returned another manifest, \
                  or converted it"
-            ));
-        }
+            )
+        })?;
+        Self::read(verified, media_type)
+    }
+
+    /// Reads a manifest. The error says how it contradicts its format.
+    pub fn read(manifest: VerifiedManifest, media_type: Option<String>) -> Result<Self, String> {
+        let VerifiedManifest { digest, text: manifest } = manifest;
         let body: Manifest = serde_json::from_str(&manifest)
             .map_err(|e| format!("the manifest of {digest} cannot be read: {e}"))?;
         let media_type = media_type.or(body.media_type).ok_or_else(|| {
@@ -101,7 +121,6 @@ impl Image {
             })?;
         let BuildLabels { revision: annotation, description, authors, url } =
             body.annotations.map(BuildLabels::from).unwrap_or_default();
-        let digest = digest.clone();
         Ok(Self { digest, manifest, media_type, annotation, description, authors, url, config })
     }
 }

@@ -94,6 +94,11 @@ pub struct StackEvent {
 }
 
 impl StackEvent {
+    /// Whether its token has the form of those of ecr-promoter.
+    pub fn may_be_ours(&self) -> bool {
+        self.token.as_deref().is_some_and(|token| token.starts_with(Token::PREFIX))
+    }
+
     /// Whether this update, or the call that cancelled it, caused the event.
     pub fn is_of(&self, token: &Token) -> bool {
         self.token

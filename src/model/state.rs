@@ -3,9 +3,12 @@
 //! conditional writes change it. No I/O here.
 
 mod end;
+mod recent;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use self::recent::Recent;
 
 use crate::model::answer::{Answer, Outcome};
 use crate::model::approval::{ApprovalRequest, Posted};
@@ -20,10 +23,10 @@ use crate::model::limits::{
 };
 use crate::model::notes::{Candidates, CommitNote};
 use crate::model::notice::Notice;
-use crate::model::promotion::{End, Promotion};
+use crate::model::promotion::Promotion;
 use crate::model::soaking::SeenStage;
 use crate::model::verification::Verification;
-use crate::model::{Commit, Digest, RequestId, Tag, Token};
+use crate::model::{Commit, Digest, RequestId, Token};
 
 /// The most images with an alarm that the state remembers.
 const ALARMED: usize = 20;
@@ -79,24 +82,24 @@ pub struct State {
     /// The last candidates, with what they say about their commits.
     #[serde(default, skip_serializing_if = "Candidates::is_empty")]
     pub candidates: Candidates,
-    /// The last ones that ended.
+    /// The last ones that ended. Earlier ones are in the history alone.
     #[serde(default)]
     pub recent: Vec<Recent>,
     /// Images whose promotion failed: automation does not try them again.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<Digest>,
     /// A candidate that a person cancelled or rolled back: automation waits for a newer one.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passed_over: Option<Digest>,
     /// The candidate that was there when the schedule first saw the app: only its own push promotes
     /// it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_seen: Option<Digest>,
     /// While set, automation asks for approval instead of deploying.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
     /// The request about the present candidate.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<ApprovalRequest>,
     /// Earlier requests whose message in Slack does not yet show how they ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -105,13 +108,13 @@ pub struct State {
     #[serde(default)]
     pub requests: u64,
     /// Set while automation waits for the stack, or for a person to repair it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
     /// Why the app cannot be looked at, once people were notified.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
     /// Notices that have not been sent yet.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untold: Vec<Notice>,
     /// Change sets that may be on the stack, to be removed when they are no longer needed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -143,28 +146,6 @@ pub struct MovedTag {
     pub tag: String,
     /// The image that it was found on.
     pub to: Option<Digest>,
-}
-
-/// A promotion that ended, as the state itself remembers it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recent {
-    /// Its token.
-    pub token: Token,
-    /// Its tag.
-    pub tag: Tag,
-    /// Its image.
-    pub digest: Digest,
-    /// Its commit.
-    pub commit: Option<Commit>,
-    /// What ran before it.
-    pub previous_tag: String,
-    /// How it ended.
-    pub end: End,
-    /// Why.
-    pub reason: String,
-    /// When that was seen; only of the last one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<Timestamp>,
 }
 
 /// A person's order that automation must not deploy.
@@ -292,6 +273,7 @@ impl State {
         }
         if let Some(running) = &mut self.running {
             running.by = cut(&running.by, BY);
+            running.digest.iter().for_each(|runs| self.candidates.forget_old(runs));
         }
         if let Some(Hold { by, reason, .. }) = &mut self.hold {
             *by = cut(by, BY);

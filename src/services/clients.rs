@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 
 use super::bounded::Bounded;
 use super::cache::{Cache, Caches};
+use super::dynamodb::Written;
 use super::nonce::new_nonce;
 use super::session::{Session, SessionKey};
 use super::slack_api::Api;
@@ -86,6 +87,8 @@ pub struct Clients {
     pub(super) retries: AtomicU32,
     /// Limits how many image configs are read at the same time.
     pub(super) blobs: Semaphore,
+    /// The state that was written last.
+    pub(super) written: Mutex<Option<Written>>,
     /// Draws the nonce of a write.
     pub(super) nonce: fn() -> Result<String, Error>,
 }
@@ -145,6 +148,7 @@ impl Clients {
             installation: Cache::that_forgets_failures_after(SILENCE_AGE),
             retries: AtomicU32::new(0),
             blobs: Semaphore::new(SIDE_BY_SIDE),
+            written: Mutex::default(),
             nonce: new_nonce,
         }
     }

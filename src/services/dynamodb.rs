@@ -6,6 +6,7 @@
 mod by_id;
 mod known_apps;
 mod state;
+mod update;
 
 use std::collections::HashMap;
 
@@ -19,6 +20,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub(super) use self::update::Written;
 use super::clients::Clients;
 use super::failure::failed;
 use crate::error::Error;
@@ -130,14 +132,28 @@ impl Clients {
         record: &impl Serialize,
         nonce: &str,
     ) -> Result<PutBuilder, Error> {
-        let resource = self.resource(partition, key);
-        let item: Item = serde_dynamo::to_item(record).map_err(|e| incomplete(&resource, &e))?;
-        Ok(Put::builder()
-            .table_name(&self.settings.state_table)
-            .set_item(Some(item))
-            .item("app", AttributeValue::S(partition.to_owned()))
-            .item("item", AttributeValue::S(key.to_owned()))
-            .item("nonce", AttributeValue::S(nonce.to_owned())))
+        Ok(self.put_of(self.item_of(partition, key, record, nonce)?))
+    }
+
+    fn put_of(&self, item: Item) -> PutBuilder {
+        Put::builder().table_name(&self.settings.state_table).set_item(Some(item))
+    }
+
+    /// The item of a record.
+    fn item_of(
+        &self,
+        partition: &str,
+        key: &str,
+        record: &impl Serialize,
+        nonce: &str,
+    ) -> Result<Item, Error> {
+        let mut item: Item = serde_dynamo::to_item(record)
+            .map_err(|e| incomplete(&self.resource(partition, key), &e))?;
+        item.extend(
+            [("app", partition), ("item", key), ("nonce", nonce)]
+                .map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))),
+        );
+        Ok(item)
     }
 
     fn resource(&self, partition: &str, key: &str) -> String {

@@ -14,7 +14,7 @@ use super::bounded::{MOST_BYTES, is_too_large};
 use super::clients::Clients;
 use super::failure::failed;
 use crate::error::Error;
-use crate::model::image::{Image, MEDIA_TYPES};
+use crate::model::image::{Image, MEDIA_TYPES, VerifiedManifest};
 use crate::model::{Digest, Repository};
 
 /// The most images that one BatchGetImage may ask for.
@@ -41,14 +41,11 @@ impl Clients {
         let Some((manifest, media_type)) = manifest else {
             return Ok(Err(gone(digest, &failures)));
         };
-        if Digest::of(manifest.as_bytes()) != *digest {
-            let resource = format!("manifest {digest} of `{repository}`");
-            return Err(Error::Unexpected {
-                resource,
-                problem: "ECR answered bytes with another sha256".to_owned(),
-            });
-        }
-        Ok(Image::parse(digest, manifest, media_type))
+        let verified = VerifiedManifest::of(digest, manifest).map_err(|_| Error::Unexpected {
+            resource: format!("manifest {digest} of `{repository}`"),
+            problem: "ECR answered bytes with another sha256".to_owned(),
+        })?;
+        Ok(Image::read(verified, media_type))
     }
 
     /// Says why an existing image cannot be pulled: it is archived, or it is gone. `None` if it

@@ -2,7 +2,7 @@
 //! <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
 
 use aws_sdk_sns::types::MessageAttributeValue;
-use serde_json::json;
+use serde::Serialize;
 use tracing::warn;
 
 use super::clients::Clients;
@@ -27,16 +27,7 @@ impl Clients {
     }
 
     async fn publish(&self, topic: &str, message: Message) -> Result<(), Error> {
-        let machine = message.json.to_string();
-        let by_protocol = json!({
-            "default": message.text,
-            "email": message.text,
-            "http": machine,
-            "https": machine,
-            "lambda": machine,
-            "sqs": machine,
-            "firehose": machine,
-        });
+        let by_protocol = by_protocol(&message).map_err(|error| incomplete(&error))?;
         let app = message.app.as_ref().map(|app| attribute(app.as_str())).transpose()?;
         let repository = message.repository.as_ref();
         let repository = repository.map(|its| attribute(its.as_str())).transpose()?;
@@ -45,7 +36,7 @@ impl Clients {
             .topic_arn(topic)
             .subject(message.subject)
             .message_structure("json")
-            .message(by_protocol.to_string())
+            .message(by_protocol)
             .set_message_attributes(Some(
                 [("app", app), ("repository", repository)]
                     .into_iter()
@@ -60,14 +51,40 @@ impl Clients {
     }
 }
 
+/// The form for each protocol that a subscription can have. One that is not here gets `default`.
+#[derive(Serialize)]
+struct ByProtocol<'a> {
+    default: &'a str,
+    email: &'a str,
+    http: &'a str,
+    https: &'a str,
+    lambda: &'a str,
+    sqs: &'a str,
+    firehose: &'a str,
+}
+
+/// Writes a message for `MessageStructure: json`.
+fn by_protocol(message: &Message) -> serde_json::Result<String> {
+    let machine = serde_json::to_string(&message.json)?;
+    serde_json::to_string(&ByProtocol {
+        default: &message.text,
+        email: &message.text,
+        http: &machine,
+        https: &machine,
+        lambda: &machine,
+        sqs: &machine,
+        firehose: &machine,
+    })
+}
+
 /// An attribute that subscriptions filter by.
 fn attribute(value: &str) -> Result<MessageAttributeValue, Error> {
-    MessageAttributeValue::builder().data_type("String").string_value(value).build().map_err(
-        |error| Error::Unexpected {
-            resource: "sns:Publish".to_owned(),
-            problem: error.to_string(),
-        },
-    )
+    let attribute = MessageAttributeValue::builder().data_type("String").string_value(value);
+    attribute.build().map_err(|error| incomplete(&error))
+}
+
+fn incomplete(error: &dyn std::fmt::Display) -> Error {
+    Error::Unexpected { resource: "sns:Publish".to_owned(), problem: error.to_string() }
 }
 
 impl Clients {

@@ -130,3 +130,11 @@ pub struct Records {
     /// The command that this write carries out.
     pub command: Option<CommandRecord>,
 }
+
+impl Records {
+    /// Whether they are the state and nothing besides.
+    pub fn is_state_alone(&self) -> bool {
+        let Self { state, request, history, command } = self;
+        state.is_some() && request.is_none() && history.is_empty() && command.is_none()
+    }
+}

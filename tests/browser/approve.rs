@@ -31,8 +31,8 @@ async fn the_link_in_the_mail_shows_what_would_happen_and_changes_nothing() {
         let (image, link) = asked(stage).await;
         let before = stage.world.production().await;
         let writes = |stage: &Stage| {
-            stage.world.cloud.count("dynamodb:PutItem")
-                + stage.world.cloud.count("dynamodb:TransactWriteItems")
+            let ops = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:TransactWriteItems"];
+            ops.map(|op| stage.world.cloud.count(op)).iter().sum::<usize>()
         };
         let written = writes(stage);
 

@@ -272,7 +272,7 @@ async fn five_hundred_apps_at_the_rate_of_describe_stacks_are_looked_at_in_sever
         .cloud
         .calls()
         .into_iter()
-        .filter(|call| call.op == "dynamodb:PutItem")
+        .filter(|call| ["dynamodb:PutItem", "dynamodb:UpdateItem"].contains(&call.op.as_str()))
         .map(|call| call.body["Item"]["app"]["S"].clone());
     let writes: Vec<Value> = writes.collect();
     assert!(

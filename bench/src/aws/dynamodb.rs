@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Answer;
 
@@ -20,6 +20,23 @@ fn key_of(item: &Value) -> Key {
     (text("app"), text("item"))
 }
 
+/// Carries out `SET #a = :a, #b = :b REMOVE #c, #d`, the one form that the function writes.
+fn change(item: &mut Map<String, Value>, update: &Value) {
+    let expression = update["UpdateExpression"].as_str().unwrap_or_default();
+    let (set, remove) = expression.split_once("REMOVE ").unwrap_or((expression, ""));
+    let name = |word: &str| update["ExpressionAttributeNames"][word].as_str().map(str::to_owned);
+    for part in set.trim_start_matches("SET ").split(',') {
+        if let Some((left, right)) = part.split_once('=')
+            && let Some(name) = name(left.trim())
+        {
+            item.insert(name, update["ExpressionAttributeValues"][right.trim()].clone());
+        }
+    }
+    for name in remove.split(',').filter_map(|part| name(part.trim())) {
+        item.remove(&name);
+    }
+}
+
 impl Table {
     pub(crate) fn answer(&mut self, action: &str, body: &Value) -> Answer {
         match action {
@@ -29,6 +46,7 @@ impl Table {
             }),
             "BatchGetItem" => self.batch_get(body),
             "PutItem" => self.put_item(body),
+            "UpdateItem" => self.update_item(body),
             "TransactWriteItems" => self.transact(body),
             "Query" => self.query(body),
             _ => Answer::json_error("InvalidAction", action),
@@ -46,18 +64,38 @@ impl Table {
     }
 
     fn put_item(&mut self, body: &Value) -> Answer {
-        match self.holds(body) {
+        let key = key_of(&body["Item"]);
+        match self.holds(body, &key) {
             Err(problem) => Answer::json_error("ValidationException", &problem),
-            Ok(false) => Answer::json_failure(&json!({
-                "__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",
-                "message": "The conditional request failed",
-                "Item": self.items.get(&key_of(&body["Item"])),
-            })),
+            Ok(false) => self.condition_failed(&key),
             Ok(true) => {
-                self.items.insert(key_of(&body["Item"]), body["Item"].clone());
+                self.items.insert(key, body["Item"].clone());
                 Answer::json(&json!({}))
             }
         }
+    }
+
+    fn update_item(&mut self, body: &Value) -> Answer {
+        let key = key_of(&body["Key"]);
+        match self.holds(body, &key) {
+            Err(problem) => Answer::json_error("ValidationException", &problem),
+            Ok(false) => self.condition_failed(&key),
+            Ok(true) => {
+                let item = self.items.entry(key).or_insert_with(|| body["Key"].clone());
+                if let Some(item) = item.as_object_mut() {
+                    change(item, body);
+                }
+                Answer::json(&json!({}))
+            }
+        }
+    }
+
+    fn condition_failed(&self, key: &Key) -> Answer {
+        Answer::json_failure(&json!({
+            "__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",
+            "message": "The conditional request failed",
+            "Item": self.items.get(key),
+        }))
     }
 
     fn transact(&mut self, body: &Value) -> Answer {
@@ -65,7 +103,7 @@ impl Table {
             body["TransactItems"].as_array().into_iter().flatten().map(|it| &it["Put"]).collect();
         let mut reasons = Vec::new();
         for put in &puts {
-            match self.holds(put) {
+            match self.holds(put, &key_of(&put["Item"])) {
                 Err(problem) => return Answer::json_error("ValidationException", &problem),
                 Ok(true) => reasons.push(json!({ "Code": "None" })),
                 Ok(false) => reasons.push(json!({
@@ -88,17 +126,17 @@ impl Table {
         Answer::json(&json!({}))
     }
 
-    /// Whether the condition of a put holds. One that the benchmark does not know is an error.
-    fn holds(&self, put: &Value) -> Result<bool, String> {
-        let old = self.items.get(&key_of(&put["Item"]));
-        match put["ConditionExpression"].as_str() {
+    /// Whether the condition of a write holds. One that the benchmark does not know is an error.
+    fn holds(&self, write: &Value, key: &Key) -> Result<bool, String> {
+        let old = self.items.get(key);
+        match write["ConditionExpression"].as_str() {
             None => Ok(true),
             Some("attribute_not_exists(app)") => Ok(old.is_none()),
             Some("attribute_not_exists(app) OR attribute_not_exists(answer)") => {
                 Ok(old.is_none_or(|old| old.get("answer").is_none()))
             }
             Some("nonce = :read") => {
-                let read = &put["ExpressionAttributeValues"][":read"];
+                let read = &write["ExpressionAttributeValues"][":read"];
                 Ok(old.is_some_and(|old| old["nonce"] == *read))
             }
             Some(other) => Err(format!("the benchmark does not know the condition {other}")),

@@ -18,6 +18,10 @@ impl<S> Counted<S> {
         Counted { inner, bytes }
     }
 
+    pub(super) fn inner(&self) -> &S {
+        &self.inner
+    }
+
     fn count(&self, bytes: usize) {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }

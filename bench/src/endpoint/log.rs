@@ -19,21 +19,35 @@ pub(crate) struct Log {
     pub(crate) connections: usize,
     /// What went over the wire, in both directions, with the TLS around it.
     pub(crate) bytes: u64,
+    /// The part of it that went to the registry and came from there.
+    pub(crate) registry_bytes: u64,
+}
+
+/// The longest chain of calls up to one of them, each of which came after the answer to the one
+/// before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Chain {
+    pub(crate) calls: usize,
+    /// How long its calls took, from the last byte of a request to its answer.
+    pub(crate) held: Duration,
 }
 
 impl Log {
-    /// The longest chain of calls up to this operation, each of which came after the answer to the
-    /// one before.
-    pub(crate) fn round_trips(&self, op: &str) -> Option<usize> {
+    /// The longest chain of calls that ends with this operation.
+    pub(crate) fn chain(&self, op: &str) -> Option<Chain> {
         let mut calls: Vec<&Call> = self.calls.iter().collect();
         calls.sort_by_key(|call| call.arrived);
-        let mut depths: Vec<usize> = Vec::new();
+        let mut chains: Vec<Chain> = Vec::new();
         for call in &calls {
             let earlier =
-                calls.iter().zip(&depths).filter(|(other, _)| other.answered < call.arrived);
-            depths.push(1 + earlier.map(|(_, depth)| *depth).max().unwrap_or(0));
+                calls.iter().zip(&chains).filter(|(other, _)| other.answered < call.arrived);
+            let before = earlier.map(|(_, chain)| *chain).max().unwrap_or_default();
+            chains.push(Chain {
+                calls: before.calls + 1,
+                held: before.held + call.answered.saturating_duration_since(call.arrived),
+            });
         }
-        calls.iter().zip(depths).find(|(call, _)| call.op == op).map(|(_, depth)| depth)
+        calls.iter().zip(chains).find(|(call, _)| call.op == op).map(|(_, chain)| chain)
     }
 
     /// How long after this moment the operation was answered.
@@ -65,8 +79,9 @@ mod tests {
     #[test]
     fn calls_that_overlap_are_one_round_trip() {
         let log = log(&[("a", 0, 20), ("b", 1, 21), ("c", 22, 42), ("d", 43, 60)]);
-        assert_eq!(log.round_trips("c"), Some(2));
-        assert_eq!(log.round_trips("d"), Some(3));
-        assert_eq!(log.round_trips("e"), None);
+        let chain = |op| log.chain(op).map(|chain| (chain.calls, chain.held.as_millis()));
+        assert_eq!(chain("c"), Some((2, 40)));
+        assert_eq!(chain("d"), Some((3, 57)));
+        assert_eq!(chain("e"), None);
     }
 }

@@ -9,9 +9,9 @@ use crate::model::limits::{keep_newest, kept_reason};
 use crate::model::promotion::{End, Ended, Promotion};
 use crate::model::verification::Verification;
 
-/// The most ended promotions that the state itself remembers by token. All are in the history
-/// items.
-const RECENT: usize = 20;
+/// The most ended promotions that the state itself remembers. All are in the history items, and
+/// each write of the state carries these.
+const RECENT: usize = 3;
 /// The most failed images that automation remembers, so as not to retry them.
 const FAILED: usize = 50;
 
@@ -86,16 +86,7 @@ impl State {
     fn remember(&mut self, promotion: &Promotion, end: End, reason: String, now: Timestamp) {
         self.recent.retain(|recent| recent.token != promotion.token);
         self.recent.iter_mut().for_each(|recent| recent.at = None);
-        self.recent.push(Recent {
-            token: promotion.token.clone(),
-            tag: promotion.tag.clone(),
-            digest: promotion.digest.clone(),
-            commit: promotion.commit.clone(),
-            previous_tag: promotion.previous_tag.clone(),
-            end,
-            reason,
-            at: Some(now),
-        });
+        self.recent.push(Recent { at: Some(now), ..Recent::new(promotion, end, reason) });
         keep_newest(&mut self.recent, RECENT);
     }
 

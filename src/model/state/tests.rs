@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::*;
+use crate::model::Tag;
 use crate::model::approval::{Posted, Progress, Vote};
 use crate::model::bake::WatchedAlarm;
 use crate::model::command::{Trace, Via};
@@ -299,4 +300,44 @@ fn a_hold_by_a_rollback_has_the_persons_reason() {
         let hold = hold(reason);
         assert_eq!((hold.is_way_back(), hold.why_back()), (is_way_back, why), "{reason}");
     }
+}
+
+#[test]
+fn candidates_from_long_before_what_runs_are_forgotten() {
+    let digest = |build: usize| Digest::of(build.to_string().as_bytes());
+    let kept = |runs: Option<usize>| {
+        let running = runs.map(|build| Running {
+            tag: "production_9fceb02".to_owned(),
+            digest: Some(digest(build)),
+            commit: None,
+            note: None,
+            since: None,
+            by: "dora".to_owned(),
+        });
+        let state = State {
+            candidates: candidates("a subject", 20),
+            running,
+            ..State::new("web", "ProductionTag")
+        };
+        let candidates = state.within_limits().candidates;
+        (candidates.0.len(), candidates.0[0].digest.clone())
+    };
+    assert_eq!(kept(None), (20, digest(0)));
+    assert_eq!(kept(Some(99)), (20, digest(0)), "it is not known what came before");
+    assert_eq!(kept(Some(3)), (20, digest(0)));
+    assert_eq!(kept(Some(12)), (13, digest(7)), "five before it, itself, and seven after it");
+}
+
+#[test]
+fn the_state_remembers_the_last_ends_alone() {
+    let mut state = State::new("web", "ProductionTag");
+    for build in 0..9 {
+        let token = format!("ecr-promoter-{build}").parse().expect("a token");
+        let ended = Promotion { token, ..samples::promotion() };
+        state.end(&ended, End::Deployed, "UPDATE_COMPLETE", Timestamp::UNIX_EPOCH);
+    }
+    let tokens: Vec<&str> = state.recent.iter().map(|recent| recent.token.as_str()).collect();
+    assert_eq!(tokens, [6, 7, 8].map(|build| format!("ecr-promoter-{build}")));
+    let times = state.recent.iter().filter(|recent| recent.at.is_some()).count();
+    assert_eq!(times, 1, "only the last one has its time");
 }

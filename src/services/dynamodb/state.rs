@@ -41,6 +41,7 @@ impl Clients {
         &self,
         app: &AppName,
     ) -> Result<(Option<State>, Version), Error> {
+        self.forget_written();
         let (state, version) = self.versioned(app.as_str(), STATE).await?.unzip();
         Ok((state, version.unwrap_or_default()))
     }
@@ -217,9 +218,21 @@ impl Clients {
         version: &Version,
     ) -> Result<Applied, Error> {
         let nonce = (self.nonce)()?;
+        let state = records.state.as_ref();
+        let state =
+            state.map(|state| self.item_of(app.as_str(), STATE, state, &nonce)).transpose()?;
+        let before = self.take_written(app, version);
+        if let (Some(after), Some(before), true) = (&state, before, records.is_state_alone()) {
+            let place = (app.as_str(), STATE);
+            // Where it fails, the whole item is put on the same condition: the role of an older
+            // template may only do that.
+            if let Ok(written) = self.update(place, &before, after, &nonce).await {
+                return Ok(self.saved(app, written, state, nonce));
+            }
+        }
         let mut puts = Vec::new();
-        if let Some(state) = &records.state {
-            puts.push(if_unchanged(self.put(app.as_str(), STATE, state, &nonce)?, version));
+        if let Some(state) = &state {
+            puts.push(if_unchanged(self.put_of(state.clone()), version));
         }
         if let Some(request) = &records.request {
             puts.push(self.put_asked(app, request, &nonce)?);
@@ -240,11 +253,19 @@ impl Clients {
         }
         let resource = self.resource(app.as_str(), STATE);
         let written = self.write(puts, &nonce, &resource).await?;
-        Ok(match (written, &records.state) {
+        Ok(self.saved(app, written, state, nonce))
+    }
+
+    /// The result of a write, of which the state may have been a part.
+    fn saved(&self, app: &AppName, written: bool, state: Option<Item>, nonce: String) -> Applied {
+        match (written, state) {
             (false, _) => Applied::Conflict,
-            (true, Some(_)) => Applied::Saved(Version(Some(nonce))),
+            (true, Some(state)) => {
+                self.remember_written(app, state);
+                Applied::Saved(Version(Some(nonce)))
+            }
             (true, None) => Applied::Done,
-        })
+        }
     }
 
     /// Stores the answer to a command with the command's id.

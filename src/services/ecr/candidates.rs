@@ -1,5 +1,6 @@
 //! The image that an event names, and the image that the source tag is on.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ecr::types::ImageIdentifier;
@@ -7,7 +8,7 @@ use aws_sdk_ecr::types::ImageIdentifier;
 use super::gone;
 use crate::error::Error;
 use crate::model::config::App;
-use crate::model::image::Image;
+use crate::model::image::{Image, VerifiedManifest};
 use crate::model::{Digest, Tag};
 use crate::services::clients::Clients;
 
@@ -87,11 +88,12 @@ impl Clients {
             };
             candidates.rows += 1;
             candidates.tagged.insert((found.clone(), id.image_tag.unwrap_or_default()));
+            // One image has a row for the digest and one for the tag.
+            let Entry::Vacant(place) = candidates.found.entry(found) else { continue };
             // ECR may convert a manifest that is asked for by tag. If the bytes have another
             // digest, the image is read again, by digest.
-            if Digest::of(manifest.as_bytes()) == found {
-                let image = Image::parse(&found, manifest, row.image_manifest_media_type);
-                candidates.found.insert(found, image);
+            if let Ok(verified) = VerifiedManifest::of(place.key(), manifest) {
+                place.insert(Image::read(verified, row.image_manifest_media_type));
             }
         }
         if let Some(digest) = digest

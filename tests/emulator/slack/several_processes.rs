@@ -95,7 +95,7 @@ async fn overtake(op: &str, nth: usize) {
     let (clicked, pushed) = (world.start().await, world.start().await);
     world.cloud.forget_calls();
     // The push's last call: it remembers what it told.
-    let told = ("dynamodb:PutItem".to_owned(), 1);
+    let told = ("dynamodb:UpdateItem".to_owned(), 1);
     world.cloud.fault(At::Nth(op.to_owned(), nth), Fault::Held(Until::Answered(vec![told])));
 
     let event = Click::new(&world, "UALICE", "approve", &question.button("approve")).event(&world);

@@ -86,7 +86,7 @@ async fn a_call_of_a_verification_that_fails_once_is_not_noticed() {
 
 #[tokio::test]
 async fn a_process_that_dies_at_any_call_of_a_verification_loses_nothing() {
-    let writes = ["dynamodb:TransactWriteItems", "dynamodb:PutItem", "sns:Publish"];
+    let writes = ["dynamodb:TransactWriteItems", "dynamodb:UpdateItem", "sns:Publish"];
     let cases = CALLS.into_iter().chain(writes).collect();
     for_each(cases, async |op: &str| {
         let Some(world) = world_to_verify(op).await else { return };

@@ -55,15 +55,7 @@ fn state_item(nonce: &str) -> Value {
         "running": { "M": running },
         "open": empty,
         "recent": empty,
-        "failed": empty,
-        "passed_over": none,
-        "first_seen": none,
-        "hold": none,
-        "request": none,
         "requests": { "N": "0" },
-        "waiting": none,
-        "trouble": none,
-        "untold": empty,
     });
     item("state", nonce, &attributes)
 }

@@ -11,10 +11,12 @@ use crate::model::state::{CommandRecord, State};
 use crate::samples::web;
 use crate::services::samples::{approval_request, web_app};
 use crate::services::wire::dynamodb::{
-    LATER_NONCE, OTHER_NONCE, ask, condition_failed, native, put_item, read_version, request_item,
-    saved, transact,
+    LATER_NONCE, OTHER_NONCE, ask, condition_failed, get_item, native, put_item, put_over_read,
+    read_version, request_item, saved, text, transact,
 };
-use crate::services::wire::{answer, denied, json_denied, json_error, nonce, ok_json, replay};
+use crate::services::wire::{
+    Recording, answer, denied, json_denied, json_error, nonce, ok_json, replay,
+};
 use crate::world::Applied;
 use crate::world::action::Records;
 use crate::world::snapshot::Version;
@@ -133,4 +135,78 @@ async fn a_new_request_is_written_with_the_state_and_kept_for_90_days() {
     let mut item = state_item(OTHER_NONCE);
     (item["requests"], item["request"]) = (json!({ "N": "1" }), native(&json!(approval_request())));
     assert_eq!(read_state(ok_json(&json!({ "Item": item }))).await.expect("read").0, Some(asking));
+}
+
+async fn save_again(answered: Response<SdkBody>) -> Result<Applied, Error> {
+    save_twice(answered, Vec::new()).await
+}
+
+/// Writes the state twice in a row, as it is done once people were told. The second time the update
+/// has this answer, and more calls follow.
+async fn save_twice(answered: Response<SdkBody>, more: Vec<Recording>) -> Result<Applied, Error> {
+    let update = json!({
+        "TableName": "state-table",
+        "Key": { "app": text("web"), "item": text("state") },
+        "UpdateExpression": "SET #ended = :ended REMOVE #policy",
+        "ConditionExpression": "nonce = :read",
+        "ExpressionAttributeNames": { "#ended": "ended", "#policy": "policy" },
+        "ExpressionAttributeValues": { ":ended": { "N": "8" }, ":read": text(&nonce()) },
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    });
+    let first = State { policy: Some(web_app().policy()), ..state() };
+    let mut item = state_item(&nonce());
+    item["policy"] = native(&serde_json::to_value(&first.policy).expect("JSON"));
+    let mut recordings = vec![
+        (ask("PutItem", &put_over_read(&item)), ok_json(&json!({}))),
+        (ask("UpdateItem", &update), answered),
+    ];
+    recordings.extend(more);
+    replay(recordings, async |clients| {
+        let records = |state: State| Records { state: Some(state), ..Records::default() };
+        let written = clients.save(&web(), &records(first), &read_version()).await?;
+        assert_eq!(written, saved());
+        let after = Version(Some(nonce()));
+        clients.save(&web(), &records(State { ended: 8, ..state() }), &after).await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_state_over_the_own_last_one_sends_only_what_changed() {
+    assert_eq!(save_again(ok_json(&json!({}))).await.expect("written"), saved());
+}
+
+#[tokio::test]
+async fn an_update_says_who_won_as_a_put_does() {
+    let somebody_elses = condition_failed(&state_item(LATER_NONCE));
+    assert_eq!(save_again(somebody_elses).await.expect("not an error"), Applied::Conflict);
+    let own = condition_failed(&state_item(&nonce()));
+    assert_eq!(save_again(own).await.expect("written"), saved(), "its answer was lost");
+}
+
+#[tokio::test]
+async fn where_an_update_is_denied_the_whole_state_is_put() {
+    let mut item = state_item(&nonce());
+    item["ended"] = json!({ "N": "8" });
+    let put = json!({ "ExpressionAttributeValues": { ":read": text(&nonce()) } });
+    let put = (ask("PutItem", &put_item(&item, "nonce = :read", &put)), ok_json(&json!({})));
+    let written = save_twice(json_denied("dynamodb:UpdateItem"), vec![put]).await;
+    assert_eq!(written.expect("written"), saved());
+}
+
+#[tokio::test]
+async fn what_was_read_since_is_written_as_a_whole() {
+    let recordings = [
+        (ask("PutItem", &put_next_state()), ok_json(&json!({}))),
+        (get_item("web", "state"), ok_json(&json!({ "Item": state_item(OTHER_NONCE) }))),
+        (ask("PutItem", &put_next_state()), ok_json(&json!({}))),
+    ];
+    let records = Records { state: Some(state()), ..Records::default() };
+    let written = replay(recordings, async |clients| {
+        clients.save(&web(), &records, &read_version()).await?;
+        let (_, version) = clients.versioned_state(&web()).await?;
+        clients.save(&web(), &records, &version).await
+    })
+    .await;
+    assert_eq!(written.expect("written"), saved());
 }
