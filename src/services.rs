@@ -27,6 +27,7 @@ mod slack;
 pub mod slack_api;
 mod sns;
 mod ssm;
+mod written;
 
 #[cfg(test)]
 mod samples;

@@ -12,9 +12,9 @@ use crate::model::approval::Vote;
 use crate::model::identity::SourceIdentity;
 use crate::model::image::production_tag;
 use crate::model::notes::ChangeNotes;
-use crate::model::promotion::Promotion;
+use crate::model::promotion::{End, Promotion};
 use crate::model::stack::Phase;
-use crate::model::state::Hold;
+use crate::model::state::{Hold, Recent};
 use crate::model::{Commit, Digest, RequestId, Tag, Token};
 
 /// The tag that the image has or gets: the wanted one if it is free.
@@ -23,7 +23,12 @@ pub(super) fn tag_for(
     digest: &Digest,
     commit: Option<&Commit>,
     cause: &Cause<'_>,
-) -> Option<Tag> {
+) -> Decided<Option<Tag>> {
+    // ECR may have refused the tag under which this image was tried before.
+    let was_replaced = |recent: &&Recent| recent.end == End::Superseded && recent.digest == *digest;
+    for recent in draft.state.recent.iter().filter(was_replaced) {
+        draft.holder(&recent.tag)?;
+    }
     let mut taken = draft.taken_from(digest);
     // A tag that was moved is not used again: CloudFormation would see no change, and ECS would not
     // pull the image anew.
@@ -37,10 +42,10 @@ pub(super) fn tag_for(
         draft.tags.holder(tag).flatten().is_none_or(|on| on == digest) && !taken.contains(*tag)
     };
     if let Some(tag) = cause.tag.as_ref().filter(is_production).filter(is_free) {
-        return Some(tag.clone());
+        return Ok(Some(tag.clone()));
     }
     taken.extend(cause.avoid.clone());
-    production_tag(digest, commit, draft.tags, &taken, &draft.app.config)
+    Ok(production_tag(digest, commit, draft.tags, &taken, &draft.app.config))
 }
 
 /// Notes what a person's choice means. Automation must not undo the choice of an older image, so

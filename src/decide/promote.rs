@@ -68,7 +68,7 @@ pub(super) fn promote(mut draft: Draft<'_>, digest: &Digest, cause: &Cause<'_>) 
         note_choice(&mut draft, digest, cause)?;
         return Ok(under_way(draft, open, cause));
     }
-    let Some(tag) = tag_for(&draft, digest, commit.as_ref(), cause) else {
+    let Some(tag) = tag_for(&draft, digest, commit.as_ref(), cause)? else {
         return Ok(draft.refused("every production tag that it could get is on another image"));
     };
     draft.subject.tag = Some(tag.clone());

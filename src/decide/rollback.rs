@@ -168,7 +168,7 @@ fn cancel_for(
         Continue(found) => found,
         Break(plan) => return Ok(plan),
     };
-    let Some(tag) = tag_for(&draft, permit.digest(), commit.as_ref(), cause) else {
+    let Some(tag) = tag_for(&draft, permit.digest(), commit.as_ref(), cause)? else {
         return Ok(draft.refused("every production tag that it could get is on another image"));
     };
     intend(&mut draft, permit, None, commit, tag, cause)?;

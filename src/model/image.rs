@@ -2,12 +2,15 @@
 //! gets in production. CONTRACT: the manifest's bytes are never changed, since one changed byte
 //! makes another image. No I/O here.
 
+mod verified;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use wildmatch::WildMatch;
 
+pub use self::verified::VerifiedManifest;
 use crate::model::config::{CommitSource, Config};
 use crate::model::limits::ADDRESS;
 use crate::model::{Commit, Digest, Tag};
@@ -70,21 +73,6 @@ pub enum ConfigLocation {
     Artifact(String),
 }
 
-/// A manifest whose sha256 is its digest.
-#[derive(Debug)]
-pub struct VerifiedManifest {
-    digest: Digest,
-    text: String,
-}
-
-impl VerifiedManifest {
-    /// Hashes the bytes. `Err` has the digest that they really have.
-    pub fn of(digest: &Digest, text: String) -> Result<Self, Digest> {
-        let actual = Digest::of(text.as_bytes());
-        if actual == *digest { Ok(Self { digest: actual, text }) } else { Err(actual) }
-    }
-}
-
 impl Image {
     /// Verifies and reads a manifest. The error says how it contradicts its digest or its format.
     pub fn parse(
@@ -103,7 +91,7 @@ impl Image {
 
     /// Reads a manifest. The error says how it contradicts its format.
     pub fn read(manifest: VerifiedManifest, media_type: Option<String>) -> Result<Self, String> {
-        let VerifiedManifest { digest, text: manifest } = manifest;
+        let (digest, manifest) = manifest.into_parts();
         let body: Manifest = serde_json::from_str(&manifest)
             .map_err(|e| format!("the manifest of {digest} cannot be read: {e}"))?;
         let media_type = media_type.or(body.media_type).ok_or_else(|| {

@@ -166,7 +166,7 @@ pub struct Candidates(pub Vec<Candidate>);
 /// The most candidates that an app remembers.
 const CANDIDATES: usize = 30;
 /// The most of them that came before what runs. Each write of the state carries them all.
-const BEFORE_WHAT_RUNS: usize = 5;
+const BEFORE_WHAT_RUNS: usize = 3;
 
 impl Candidates {
     /// Whether none was seen.

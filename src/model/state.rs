@@ -160,6 +160,12 @@ pub struct Hold {
 }
 
 impl Hold {
+    /// Cuts it to the limits of what is kept.
+    fn limit(&mut self) {
+        self.by = cut(&self.by, BY);
+        self.reason = kept_reason(&self.reason);
+    }
+
     /// Whether a rollback holds the app, and nobody has held it since.
     pub fn is_way_back(&self) -> bool {
         self.reason.starts_with("rolled back from ")
@@ -275,10 +281,7 @@ impl State {
             running.by = cut(&running.by, BY);
             running.digest.iter().for_each(|runs| self.candidates.forget_old(runs));
         }
-        if let Some(Hold { by, reason, .. }) = &mut self.hold {
-            *by = cut(by, BY);
-            *reason = kept_reason(reason);
-        }
+        self.hold.iter_mut().for_each(Hold::limit);
         if let Some(waiting) = &mut self.waiting {
             waiting.reason = kept_reason(&waiting.reason);
         }

@@ -19,10 +19,10 @@ use tokio::sync::Semaphore;
 
 use super::bounded::Bounded;
 use super::cache::{Cache, Caches};
-use super::dynamodb::Written;
 use super::nonce::new_nonce;
 use super::session::{Session, SessionKey};
 use super::slack_api::Api;
+use super::written::Written;
 use crate::error::Error;
 use crate::link::PublicUrl;
 use crate::model::config::{App, ConfigError};

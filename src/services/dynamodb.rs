@@ -20,7 +20,6 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub(super) use self::update::Written;
 use super::clients::Clients;
 use super::failure::failed;
 use crate::error::Error;

@@ -99,7 +99,8 @@ fn a_change_that_only_one_of_two_reads_saw_is_looked_at_again() {
         step(&auto(), &push('b'), &Snapshot { events: Some(vec![ours].into()), ..torn.clone() }),
         Step::LookAgain(Vec::new())
     );
-    let theirs = Snapshot { events: Some(StackEvents::default()), ..torn };
+    let events = Some(StackEvents::default());
+    let theirs = Snapshot { events, history: Some(Vec::new()), ..torn };
     check(&auto(), &push('b'), &theirs, Outcome::Held, "SaveState\nTell + Tell\nMarkTold");
 }
 

@@ -1,6 +1,7 @@
 //! What a push, a look and `promote` lead to.
 
 use super::*;
+use crate::world::snapshot::TagsWanted;
 
 #[test]
 fn a_push_is_recorded_beside_the_tag_then_sent_then_told() {
@@ -174,6 +175,24 @@ fn a_tag_that_ecr_refused_is_not_tried_again() {
         Outcome::Promoted,
         PROMOTES,
     );
+    assert_eq!(update(&plan).tag.as_str(), format!("{}-{}", tag('b'), digest('b').short()));
+}
+
+#[test]
+fn before_an_image_is_tried_under_the_same_tag_again_ecr_is_asked_who_has_it() {
+    let mut state = after_intent().state.expect("a state");
+    let replaced = state.open.remove(0);
+    let reason = "another promotion replaced it before it was sent";
+    state.end(&replaced, End::Superseded, reason, NOW.parse().expect("a time"));
+    let mut read = Tags::default();
+    read.insert_all_of(&digest('a'), [tag('a')]);
+    read.insert_all_of(&digest('b'), []);
+    let again = Snapshot { state: Some(state), tags: Some(read), ..pushed_b() };
+    let asked = step(&auto(), &push('b'), &again);
+    let is_asked = |wanted: &TagsWanted| wanted.named.contains(&tag('b'));
+    assert!(matches!(&asked, Step::Read(Question::Tags(wanted)) if is_asked(wanted)), "{asked:?}");
+    let held = tags([(tag('a'), digest('a')), (tag('b'), digest('c'))]);
+    let plan = decided(&auto(), &push('b'), &Snapshot { tags: held, ..again });
     assert_eq!(update(&plan).tag.as_str(), format!("{}-{}", tag('b'), digest('b').short()));
 }
 

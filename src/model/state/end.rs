@@ -11,7 +11,7 @@ use crate::model::verification::Verification;
 
 /// The most ended promotions that the state itself remembers. All are in the history items, and
 /// each write of the state carries these.
-const RECENT: usize = 3;
+const RECENT: usize = 2;
 /// The most failed images that automation remembers, so as not to retry them.
 const FAILED: usize = 50;
 

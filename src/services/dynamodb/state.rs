@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure,
 };
 use futures_util::future::try_join_all;
+use tracing::warn;
 
 use super::{Item, if_unchanged, read, unreadable};
 use crate::error::Error;
@@ -226,8 +227,9 @@ impl Clients {
             let place = (app.as_str(), STATE);
             // Where it fails, the whole item is put on the same condition: the role of an older
             // template may only do that.
-            if let Ok(written) = self.update(place, &before, after, &nonce).await {
-                return Ok(self.saved(app, written, state, nonce));
+            match self.update(place, &before, after, &nonce).await {
+                Ok(written) => return Ok(self.saved(app, written, state, nonce)),
+                Err(error) => warn!(%error, "the whole state is written instead"),
             }
         }
         let mut puts = Vec::new();

@@ -14,14 +14,8 @@ use crate::model::AppName;
 use crate::services::cache::locked;
 use crate::services::clients::Clients;
 use crate::services::failure::failed;
+use crate::services::written::Written;
 use crate::world::snapshot::Version;
-
-/// A state as this sandbox wrote it last.
-#[derive(Debug)]
-pub(in super::super) struct Written {
-    app: AppName,
-    item: Item,
-}
 
 /// What an update says.
 #[derive(Debug, PartialEq)]
