@@ -25,7 +25,7 @@ pub(crate) struct Log {
 
 /// The longest chain of calls up to one of them, each of which came after the answer to the one
 /// before.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Chain {
     pub(crate) calls: usize,
     /// How long its calls took, from the last byte of a request to its answer.
@@ -41,7 +41,9 @@ impl Log {
         for call in &calls {
             let earlier =
                 calls.iter().zip(&chains).filter(|(other, _)| other.answered < call.arrived);
-            let before = earlier.map(|(_, chain)| *chain).max().unwrap_or_default();
+            // Of calls that ran side by side, the last answer is the one that was waited for.
+            let last = earlier.max_by_key(|(other, chain)| (chain.calls, other.answered));
+            let before = last.map(|(_, chain)| *chain).unwrap_or_default();
             chains.push(Chain {
                 calls: before.calls + 1,
                 held: before.held + call.answered.saturating_duration_since(call.arrived),
@@ -83,5 +85,12 @@ mod tests {
         assert_eq!(chain("c"), Some((2, 40)));
         assert_eq!(chain("d"), Some((3, 57)));
         assert_eq!(chain("e"), None);
+    }
+
+    #[test]
+    fn of_calls_side_by_side_the_last_answer_was_waited_for() {
+        let log = log(&[("long", 0, 22), ("late", 3, 23), ("after", 24, 44)]);
+        let chain = log.chain("after").map(|chain| (chain.calls, chain.held.as_millis()));
+        assert_eq!(chain, Some((2, 40)));
     }
 }
