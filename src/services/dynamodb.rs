@@ -23,6 +23,7 @@ use serde::de::DeserializeOwned;
 use super::clients::Clients;
 use super::failure::failed;
 use crate::error::Error;
+use crate::model::AppName;
 use crate::world::snapshot::Version;
 
 type Item = HashMap<String, AttributeValue>;
@@ -155,8 +156,38 @@ impl Clients {
         Ok(item)
     }
 
+    /// The item of one of an app's records, without the attributes that are null. An absent one
+    /// reads the same, and each promotion sends several promotions over the wire.
+    fn lean_item_of(
+        &self,
+        app: &AppName,
+        key: &str,
+        record: &impl Serialize,
+        nonce: &str,
+    ) -> Result<Item, Error> {
+        let mut item = self.item_of(app.as_str(), key, record, nonce)?;
+        leave_nulls_out(&mut item);
+        Ok(item)
+    }
+
     fn resource(&self, partition: &str, key: &str) -> String {
         format!("item `{key}` of `{partition}` in table `{}`", self.settings.state_table)
+    }
+}
+
+fn leave_nulls_out(attributes: &mut Item) {
+    attributes.retain(|_, value| {
+        leave_nulls_out_of(value);
+        !value.is_null()
+    });
+}
+
+/// An element of a list stays where it is null: the others are found by their places.
+fn leave_nulls_out_of(value: &mut AttributeValue) {
+    if let AttributeValue::M(attributes) = value {
+        leave_nulls_out(attributes);
+    } else if let AttributeValue::L(elements) = value {
+        elements.iter_mut().for_each(leave_nulls_out_of);
     }
 }
 

@@ -220,8 +220,7 @@ impl Clients {
     ) -> Result<Applied, Error> {
         let nonce = (self.nonce)()?;
         let state = records.state.as_ref();
-        let state =
-            state.map(|state| self.item_of(app.as_str(), STATE, state, &nonce)).transpose()?;
+        let state = state.map(|state| self.lean_item_of(app, STATE, state, &nonce)).transpose()?;
         let before = self.take_written(app, version);
         if let (Some(after), Some(before), true) = (&state, before, records.is_state_alone()) {
             let place = (app.as_str(), STATE);
@@ -240,7 +239,8 @@ impl Clients {
             puts.push(self.put_asked(app, request, &nonce)?);
         }
         for ended in &records.history {
-            puts.push(self.put(app.as_str(), &history_key(ended.number), ended, &nonce)?);
+            let key = history_key(ended.number);
+            puts.push(self.put_of(self.lean_item_of(app, &key, ended, &nonce)?));
         }
         if let Some(command) = &records.command {
             let put = self.put_command(app, command, &nonce)?;

@@ -57,6 +57,17 @@ async fn the_history_is_read_newest_first_until_it_ends() {
     assert_eq!(history(recordings).await, [ended(2), ended(1), ended(0)]);
 }
 
+/// As older versions wrote it.
+#[tokio::test]
+async fn an_attribute_that_is_null_reads_as_an_absent_one() {
+    let mut item = ended_item(0, OTHER_NONCE);
+    for name in ["commit", "previous_commit", "accepted_at", "command", "rolls_back"] {
+        item[name] = json!({ "NULL": true });
+    }
+    let page = json!({ "Count": 1, "ScannedCount": 1, "Items": [item] });
+    assert_eq!(history(vec![(query(None), ok_json(&page))]).await, [ended(0)]);
+}
+
 #[tokio::test]
 async fn a_hundred_promotions_of_the_history_are_enough() {
     let recordings = vec![(query(None), page((50..150).rev(), Some(50)))];

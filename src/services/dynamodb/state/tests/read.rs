@@ -21,6 +21,16 @@ async fn the_state_is_read_consistently_with_its_nonce() {
     assert_eq!(read, (Some(state()), read_version()));
 }
 
+/// As older versions wrote it.
+#[tokio::test]
+async fn an_attribute_that_is_null_reads_as_an_absent_one() {
+    let mut item = state_item(OTHER_NONCE);
+    item["hold"] = json!({ "NULL": true });
+    item["running"]["M"]["commit"] = json!({ "NULL": true });
+    let read = read_state(ok_json(&json!({ "Item": item }))).await.expect("read");
+    assert_eq!(read, (Some(state()), read_version()));
+}
+
 #[tokio::test]
 async fn an_app_that_was_never_seen_has_no_state() {
     assert_eq!(read_state(ok_json(&json!({}))).await.expect("read"), (None, Version(None)));
