@@ -125,7 +125,8 @@ async fn a_new_request_is_written_with_the_state_and_kept_for_90_days() {
     };
     let mut state_put = put_next_state();
     state_put["Item"]["requests"] = json!({ "N": "1" });
-    let mut known = json!(approval_request());
+    let older = json!(approval_request());
+    let mut known = older.clone();
     known.as_object_mut().expect("an object").retain(|_, value| !value.is_null());
     state_put["Item"]["request"] = native(&known);
     let request_put = json!({ "TableName": "state-table", "Item": request_item(&nonce()) });
@@ -133,10 +134,13 @@ async fn a_new_request_is_written_with_the_state_and_kept_for_90_days() {
     let applied = save(vec![(sent, ok_json(&json!({})))], records, read_version()).await;
     assert_eq!(applied.expect("written"), saved());
 
-    // It is read as it was written, and as older versions wrote it, with null for what is not known.
-    let mut item = state_item(OTHER_NONCE);
-    (item["requests"], item["request"]) = (json!({ "N": "1" }), native(&json!(approval_request())));
-    assert_eq!(read_state(ok_json(&json!({ "Item": item }))).await.expect("read").0, Some(asking));
+    // It is read as it was written, and as older versions wrote it.
+    for request in [known, older] {
+        let mut item = state_item(OTHER_NONCE);
+        (item["requests"], item["request"]) = (json!({ "N": "1" }), native(&request));
+        let read = read_state(ok_json(&json!({ "Item": item }))).await.expect("read").0;
+        assert_eq!(read, Some(asking.clone()), "{request}");
+    }
 }
 
 async fn save_again(answered: Response<SdkBody>) -> Result<Applied, Error> {
