@@ -220,12 +220,12 @@ impl<'a> Contestant<'a> {
 
     async fn run_script(&mut self, share: Option<&Share>) -> Outcome<(Promotion, u64, Duration)> {
         let digest = self.push();
-        let door = share.and_then(Share::door);
+        let group = share.map(Share::group).transpose()?.flatten();
         let mut command = self.variant.command(&self.endpoint, self.authority);
         command.arg(APP).arg(&digest);
-        if let Some(door) = &door {
+        if let Some(group) = &group {
             // The first command of the script's own shell limits it.
-            command.env("BENCH_DOOR", door);
+            command.env("BENCH_DOOR", group.door());
         }
         command.process_group(0).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         let before = time_of_ended_children();

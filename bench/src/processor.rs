@@ -4,6 +4,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -16,8 +17,8 @@ const QUOTA: u64 = PERIOD * 128 / 1769;
 /// How the share is enforced.
 #[derive(Debug)]
 pub(crate) enum Share {
-    /// By a control group of this folder, with this file of processes in it.
-    Group { folder: PathBuf, version: u8 },
+    /// By control groups whose folders begin with this path.
+    Groups { path: PathBuf, version: u8, made: AtomicU32 },
     /// By stopping the process and letting it go on, where no control group can be made. It cannot
     /// tell waiting from working, so it is too strict for a process that waits.
     Signals,
@@ -25,27 +26,24 @@ pub(crate) enum Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        if let Share::Group { folder, .. } = self {
-            // A group that still has a process stays until the next start of the machine.
-            let _ = fs::remove_dir(folder);
+        if let Share::Groups { path, made, .. } = self {
+            // A group whose process was still ending when the group was dropped.
+            for number in 0..*made.get_mut() {
+                let _ = fs::remove_dir(folder(path, number));
+            }
         }
     }
 }
 
 impl Share {
-    /// Makes a control group, of the second version or of the first.
+    /// Looks whether control groups can be made, of the second version or of the first.
     pub(crate) fn new() -> Share {
         let name = format!("ecr-promoter-bench-{}", std::process::id());
-        let second = Path::new("/sys/fs/cgroup").join(&name);
-        let first = Path::new("/sys/fs/cgroup/cpu").join(&name);
-        for (folder, version) in [(second, 2), (first, 1)] {
-            if fs::create_dir(&folder).is_err() {
-                continue;
+        for (root, version) in [("/sys/fs/cgroup", 2), ("/sys/fs/cgroup/cpu", 1)] {
+            let path = Path::new(root).join(&name);
+            if Group::new(folder(&path, 0), version).is_ok() {
+                return Share::Groups { path, version, made: AtomicU32::new(1) };
             }
-            if set_quota(&folder, version).is_ok() {
-                return Share::Group { folder, version };
-            }
-            let _ = fs::remove_dir(&folder);
         }
         Share::Signals
     }
@@ -53,8 +51,9 @@ impl Share {
     /// Says how it is enforced.
     pub(crate) fn words(&self) -> String {
         match self {
-            Share::Group { version, .. } => format!(
-                "control group of version {version}: {QUOTA} of every {PERIOD} microseconds"
+            Share::Groups { version, .. } => format!(
+                "a control group of version {version} for each process: {QUOTA} of every {PERIOD} \
+                 microseconds"
             ),
             Share::Signals => "SIGSTOP and SIGCONT, since no control group can be made here: \
                                too strict for a process that waits"
@@ -62,27 +61,52 @@ impl Share {
         }
     }
 
-    /// Limits a process with all its threads, until the limit is dropped or the process ends.
-    pub(crate) fn limit(&self, pid: u32) -> io::Result<Limit> {
-        match self {
-            Share::Group { folder, .. } => {
-                fs::write(folder.join("cgroup.procs"), pid.to_string())?;
-                Ok(Limit(None))
-            }
-            Share::Signals => {
-                let raw = i32::try_from(pid).ok().and_then(Pid::from_raw);
-                let pid = raw.ok_or_else(|| io::Error::other("no process"))?;
-                Ok(Limit(Some(tokio::spawn(stop_and_go(pid)).abort_handle())))
-            }
-        }
+    /// Makes a control group for a process that enters it by itself; `None` where none can be made.
+    /// Each process needs its own: what one used beyond the share, the next of the same group would
+    /// have to wait for.
+    pub(crate) fn group(&self) -> io::Result<Option<Group>> {
+        let Share::Groups { path, version, made } = self else { return Ok(None) };
+        let number = made.fetch_add(1, Ordering::Relaxed);
+        Group::new(folder(path, number), *version).map(Some)
     }
 
-    /// The file that a process writes itself to, to be limited from its start.
-    pub(crate) fn door(&self) -> Option<PathBuf> {
-        match self {
-            Share::Group { folder, .. } => Some(folder.join("cgroup.procs")),
-            Share::Signals => None,
+    /// Limits a process with all its threads, until the limit is dropped or the process ends.
+    pub(crate) fn limit(&self, pid: u32) -> io::Result<Limit> {
+        if let Some(group) = self.group()? {
+            fs::write(group.door(), pid.to_string())?;
+            return Ok(Limit::Group { _group: group });
         }
+        let raw = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        let pid = raw.ok_or_else(|| io::Error::other("no process"))?;
+        Ok(Limit::Signals(tokio::spawn(stop_and_go(pid)).abort_handle()))
+    }
+}
+
+fn folder(path: &Path, number: u32) -> PathBuf {
+    PathBuf::from(format!("{}-{number}", path.display()))
+}
+
+/// A control group with the share.
+#[derive(Debug)]
+pub(crate) struct Group(PathBuf);
+
+impl Group {
+    fn new(folder: PathBuf, version: u8) -> io::Result<Group> {
+        fs::create_dir(&folder)?;
+        let group = Group(folder);
+        set_quota(&group.0, version)?;
+        Ok(group)
+    }
+
+    /// The file that a process writes itself to, to be limited from then on.
+    pub(crate) fn door(&self) -> PathBuf {
+        self.0.join("cgroup.procs")
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
     }
 }
 
@@ -97,11 +121,14 @@ fn set_quota(folder: &Path, version: u8) -> io::Result<()> {
 }
 
 /// The limit of one process.
-pub(crate) struct Limit(Option<AbortHandle>);
+pub(crate) enum Limit {
+    Group { _group: Group },
+    Signals(AbortHandle),
+}
 
 impl Drop for Limit {
     fn drop(&mut self) {
-        if let Some(task) = &self.0 {
+        if let Limit::Signals(task) = self {
             task.abort();
         }
     }
