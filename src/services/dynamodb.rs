@@ -157,7 +157,8 @@ impl Clients {
     }
 
     /// The item of one of an app's records, without the attributes that are null. An absent one
-    /// reads the same, and each promotion sends several promotions over the wire.
+    /// reads the same, and each promotion sends several promotions over the wire. The list of all
+    /// apps is not written so: there, null is an app without trouble.
     fn lean_item_of(
         &self,
         app: &AppName,
