@@ -55,8 +55,8 @@ impl Endpoint {
         is_exact: bool,
     ) -> io::Result<Arc<Self>> {
         let mut listeners = Vec::new();
-        for (service, _) in SERVICES {
-            listeners.push((service, TcpListener::bind(("127.0.0.1", 0)).await?));
+        for ((service, _), address) in SERVICES.into_iter().zip(tls::addresses()) {
+            listeners.push((service, TcpListener::bind((address, 0)).await?));
         }
         let mut addresses = BTreeMap::new();
         for (service, listener) in &listeners {

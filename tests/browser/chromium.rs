@@ -204,10 +204,22 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", &json!({ "features": [feature] })).await;
     }
 
+    /// Gives the page that is open this width, and waits until it has it. A page that is opened
+    /// afterwards may get it late.
     pub(crate) async fn use_width(&self, width: u32) {
         let size =
             json!({ "width": width, "height": 844, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", &size).await;
+        let script = "const [width, done] = arguments; \
+                      const look = () => { \
+                          if (innerWidth !== width) return; \
+                          removeEventListener('resize', look); \
+                          done(); \
+                      }; \
+                      addEventListener('resize', look); \
+                      look();";
+        let resized = self.client.execute_async(script, vec![json!(width)]).await;
+        resized.unwrap_or_else(|e| panic!("the page is not {width} px wide: {e}"));
     }
 
     /// The whole page, as PNG.

@@ -37,8 +37,8 @@ async fn fits_on_a_phone(add: impl Fn(&Memory)) {
         async move { Ok(page) }
     })
     .await;
-    browser.use_width(390).await;
     browser.open(&format!("http://{server}/")).await;
+    browser.use_width(390).await;
     let height = browser.run("return document.documentElement.scrollHeight").await;
     let height = height.as_u64().unwrap_or_default();
     assert!((10_000..20_000).contains(&height), "{height} px");

@@ -104,9 +104,9 @@ async fn take_pictures(pages: &[(&'static str, String)]) {
             async move { Ok(page) }
         })
         .await;
-        browser.use_width(width).await;
         browser.use_scheme(scheme).await;
         browser.open(&format!("http://{server}/")).await;
+        browser.use_width(width).await;
         let file = folder().join(file_name(picture));
         fs::write(&file, browser.picture().await).expect("the picture is written");
         // A third of the size, where it is installed.

@@ -17,9 +17,17 @@ use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::{CipherSuite, ServerConfig};
 
+use crate::aws::SERVICES;
+
 /// Where Linux distributions keep the roots that everybody trusts.
 const SYSTEM_ROOTS: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+
+/// An address for each service. Under one address, a client would resume the TLS sessions of one
+/// service with another, and AWS's do not share any.
+pub(super) fn addresses() -> impl Iterator<Item = Ipv4Addr> {
+    (1..).map(|last| Ipv4Addr::new(127, 0, 0, last)).take(SERVICES.len())
+}
 
 pub(crate) struct Authority {
     pub(crate) acceptor: TlsAcceptor,
@@ -35,7 +43,8 @@ impl Authority {
         let root = CertifiedIssuer::self_signed(authority("root"), key()?)?;
         let between = CertifiedIssuer::signed_by(authority("authority"), key()?, &root)?;
         let mut server = CertificateParams::new(vec!["localhost".to_owned()])?;
-        server.subject_alt_names.push(SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        let names = addresses().map(|address| SanType::IpAddress(IpAddr::V4(address)));
+        server.subject_alt_names.extend(names);
         server.distinguished_name.push(DnType::CommonName, "localhost");
         let its_key = key()?;
         let certificate = server.signed_by(&its_key, &between)?;
