@@ -1,4 +1,4 @@
-//! The loopback AWS: HTTPS on a port of its own for each service, so that a client makes a
+//! The loopback AWS: HTTPS on an address of its own for each service, so that a client makes a
 //! connection of its own to each. Every call takes the delay that is set, and is noted.
 
 mod counted;
