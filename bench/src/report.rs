@@ -98,7 +98,7 @@ pub(crate) fn tables(results: &Results) -> String {
 }
 
 /// The table of the figures that matter most.
-pub(crate) fn short_table(results: &Results) -> String {
+pub(crate) fn short_table(results: &Results, is_shown: impl Fn(&str) -> bool) -> String {
     let columns = [
         ("cold to `UpdateStack`, 128 MB", Processor::Share, "cold to update ms at 20", " ms"),
         ("warm to `UpdateStack`", Processor::Whole, "warm to update ms at 20", " ms"),
@@ -108,7 +108,7 @@ pub(crate) fn short_table(results: &Results) -> String {
     let mut text = String::new();
     let heads: String = columns.iter().map(|(head, ..)| format!(" {head} |")).collect();
     line!(text, "| |{heads}\n|---|{}", "--:|".repeat(columns.len()));
-    for variant in &results.variants {
+    for variant in results.variants.iter().filter(|variant| is_shown(&variant.name)) {
         let cell = |(_, processor, name, unit): &(&str, Processor, &str, &str)| {
             let figure = results.find(&variant.name, *processor, name);
             figure.map_or_else(|| " – |".to_owned(), |it| format!(" {}{unit} |", short(it.median)))

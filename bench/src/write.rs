@@ -11,11 +11,15 @@ use crate::instructions::{self, Counts};
 use crate::report::{origin, short_table, tables};
 use crate::results::Results;
 use crate::scale::{self, Report};
+use crate::second_build;
 use crate::targets::{self, Size};
+use crate::variants::OURS;
 
 /// Where the figures of the comparison are kept.
 pub(crate) const RESULTS: &str = "bench/results.json";
 const CHART: &str = "docs/pictures/bench.svg";
+/// The variants in README.
+const IN_README: [&str; 5] = [OURS, "node-bundled", "python", "bash", second_build::NAME];
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -42,10 +46,13 @@ fn rendered(root: &Path) -> Outcome<(String, Vec<Block>)> {
     let report: Report = kept(root, scale::KEPT)?;
     let size: Size = kept(root, targets::SIZE)?;
     let full = format!("{}\n\n{}", origin(&results), tables(&results));
-    let short = format!("{}\n{}\n", short_table(&results), origin(&results));
+    let short = |is_shown: fn(&str) -> bool| {
+        format!("{}\n{}\n", short_table(&results, is_shown), origin(&results))
+    };
     let blocks = vec![
+        ("README.md", "table", short(|name| IN_README.contains(&name))),
         ("bench/README.md", "table", full),
-        ("docs/performance.md", "table", short),
+        ("docs/performance.md", "table", short(|_| true)),
         ("docs/performance.md", "instructions", counts.words()),
         ("docs/performance.md", "scale", report.words()),
         ("docs/performance.md", "targets", targets::table(&results, &counts, &size)),
