@@ -119,43 +119,12 @@ impl CommitNote {
 
 /// A candidate that was seen, kept so that notes need no call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "KeptCandidate", into = "KeptCandidate")]
 pub struct Candidate {
     /// The image.
     pub digest: Digest,
     /// What it says about its commit. `at` is when it was first seen.
+    #[serde(flatten)]
     pub note: CommitNote,
-}
-
-/// A candidate as the state keeps it: each write of the state carries several, and most images say
-/// little.
-#[derive(Serialize, Deserialize)]
-struct KeptCandidate {
-    digest: Digest,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    commit: Option<Commit>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    subject: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    author: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    at: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    url: Option<String>,
-}
-
-impl From<Candidate> for KeptCandidate {
-    fn from(Candidate { digest, note }: Candidate) -> Self {
-        let CommitNote { commit, subject, author, at, url } = note;
-        Self { digest, commit, subject, author, at, url }
-    }
-}
-
-impl From<KeptCandidate> for Candidate {
-    fn from(kept: KeptCandidate) -> Self {
-        let KeptCandidate { digest, commit, subject, author, at, url } = kept;
-        Self { digest, note: CommitNote { commit, subject, author, at, url } }
-    }
 }
 
 /// The candidates that an app has seen, oldest first.
