@@ -32,20 +32,31 @@ impl Clients {
         repository: &Repository,
         digest: &Digest,
     ) -> Result<Result<Image, String>, Error> {
+        let image = self.image_if_there(repository, digest).await?;
+        Ok(image.unwrap_or_else(|| Err(gone(digest, &[]))))
+    }
+
+    /// Reads the same; `None` if there is no such repository.
+    async fn image_if_there(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<Option<Result<Image, String>>, Error> {
         let id = ImageIdentifier::builder().image_digest(digest.as_str()).build();
-        let (rows, failures) =
-            self.batch_get_image(repository, vec![id]).await?.unwrap_or_default();
+        let Some((rows, failures)) = self.batch_get_image(repository, vec![id]).await? else {
+            return Ok(None);
+        };
         let manifest = rows
             .into_iter()
             .find_map(|row| Some((row.image_manifest?, row.image_manifest_media_type)));
         let Some((manifest, media_type)) = manifest else {
-            return Ok(Err(gone(digest, &failures)));
+            return Ok(Some(Err(gone(digest, &failures))));
         };
         let verified = VerifiedManifest::of(digest, manifest).map_err(|_| Error::Unexpected {
             resource: format!("manifest {digest} of `{repository}`"),
             problem: "ECR answered bytes with another sha256".to_owned(),
         })?;
-        Ok(Image::read(verified, media_type))
+        Ok(Some(Image::read(verified, media_type)))
     }
 
     /// Says why an existing image cannot be pulled: it is archived, or it is gone. `None` if it

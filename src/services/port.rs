@@ -6,22 +6,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::{join, try_join, try_join_all, try_join5};
+use futures_util::future::{join, try_join, try_join_all, try_join4};
 use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::cache::locked;
 use super::clients::{AllApps, CONFIGURATION_AGE, Clients};
-use super::ecr::candidates::{Candidates, Newest};
 use super::site::Site;
 use crate::error::Error;
 use crate::link::PublicUrl;
 use crate::model::approval::RequestIndex;
 use crate::model::audit::PastPage;
 use crate::model::checkup::facts::Facts;
-use crate::model::config::{App, CommitSource, ConfigError};
+use crate::model::config::{App, ConfigError};
 use crate::model::identity::SourceIdentity;
-use crate::model::image::Tags;
 use crate::model::known_apps::{KnownApps, Unfinished};
 use crate::model::measure::Measure;
 use crate::model::session::Session;
@@ -39,8 +37,10 @@ use crate::world::{Applied, Apps, Listener, Web, World};
 const SUGGESTION: Duration = Duration::from_millis(800);
 
 impl World for Clients {
+    /// In milliseconds, as most of AWS's own times are: each write has dozens of times.
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        let now = Timestamp::now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 
     async fn observe(&self, app: &App, subject: &Subject) -> Result<Snapshot, Error> {
@@ -53,40 +53,23 @@ impl World for Clients {
             self.versioned_state(&app.name),
             self.command(&app.name, subject.command.as_deref()),
         );
-        let digest = subject.digest.as_ref();
-        let tags_of = async {
-            match digest.filter(|_| app.config.commit_from.contains(&CommitSource::Tag)) {
-                Some(digest) => Ok(Some((
-                    digest,
-                    self.tags_of(&app.repository, digest).await?.unwrap_or_default(),
-                ))),
-                None => Ok(None),
-            }
-        };
         let mutability = async { Ok(self.mutability(&app.repository).await) };
-        let (images, tags_of, stack, ((state, version), command), mutability) = try_join5(
-            self.candidates(app, digest),
-            tags_of,
+        let (candidates, stack, ((state, version), command), mutability) = try_join4(
+            self.candidates(app, subject.digest.as_ref()),
             async { site.made_here(site.stack(&app.config.stack).await) },
             state,
             mutability,
         )
         .await?;
-        let mut tags = Tags::default();
-        if let Some((digest, its)) = tags_of {
-            tags.insert_all_of(digest, its);
-        }
-        let newest = self.newest(app, digest, &images).await?;
-        tags.insert(app.config.source_tag.clone(), newest.clone());
         Ok(Snapshot {
             state,
             version,
             command,
             stack,
-            tags: images.is_there.then_some(tags),
+            tags: candidates.tags,
             mutability: Some(mutability),
-            newest: newest.filter(|_| app.candidate_tag().is_some()),
-            images: images.found,
+            newest: candidates.newest.filter(|_| app.candidate_tag().is_some()),
+            images: candidates.found,
             home: self.home(),
             ..Snapshot::at(at, (self.nonce)()?)
         })
@@ -159,12 +142,15 @@ impl World for Clients {
         version: &Version,
         identity: &SourceIdentity,
     ) -> Result<Applied, Error> {
+        // On the heap: the futures of a stage are moved, and each would be as large as the largest.
         match action {
             Action::SaveState(records) | Action::MarkTold(records) => {
-                self.save(&app.name, records, version).await
+                Box::pin(self.save(&app.name, records, version)).await
             }
-            Action::CheckTags(tags) => self.check_tags(&app.repository, tags).await,
-            Action::PutTag { image, tag } => self.put_tag(&app.repository, image, tag).await,
+            Action::CheckTags(tags) => Box::pin(self.check_tags(&app.repository, tags)).await,
+            Action::PutTag { image, tag } => {
+                Box::pin(self.put_tag(&app.repository, image, tag)).await
+            }
             Action::CheckReplica { .. }
             | Action::UpdateStack(_)
             | Action::CreateChangeSet { .. }
@@ -172,13 +158,15 @@ impl World for Clients {
             | Action::DeleteChangeSet(_)
             | Action::CancelUpdate(_) => {
                 let site = self.site(app, action.identity().unwrap_or(identity)).await?;
-                site.made_here(site.carry_out(app, action).await)
+                site.made_here(Box::pin(site.carry_out(app, action)).await)
             }
             // The Slack channel got the notice at the first try. Only the topic is tried again.
-            Action::Tell(notice) if notice.tries > 0 => self.tell(app, notice).await,
-            Action::Tell(notice) => join(self.tell(app, notice), self.post(app, notice)).await.0,
-            Action::Show(request) => Ok(self.show(app, request).await),
-            Action::KeepAnswer(record) => self.keep_answer(&app.name, record).await,
+            Action::Tell(notice) if notice.tries > 0 => Box::pin(self.tell(app, notice)).await,
+            Action::Tell(notice) => {
+                Box::pin(join(self.tell(app, notice), self.post(app, notice))).await.0
+            }
+            Action::Show(request) => Ok(Box::pin(self.show(app, request)).await),
+            Action::KeepAnswer(record) => Box::pin(self.keep_answer(&app.name, record)).await,
         }
     }
 
@@ -381,23 +369,6 @@ impl Clients {
 }
 
 impl Clients {
-    /// The image that the source tag is on. ECR is asked again if its first answer was ambiguous.
-    async fn newest(
-        &self,
-        app: &App,
-        digest: Option<&Digest>,
-        images: &Candidates,
-    ) -> Result<Option<Digest>, Error> {
-        let source_tag = &app.config.source_tag;
-        match images.newest(digest, source_tag) {
-            Newest::Known(newest) => Ok(newest),
-            Newest::Ambiguous => {
-                let named = [source_tag.clone()].into();
-                Ok(self.tags_named(&app.repository, &named).await?.remove(source_tag).flatten())
-            }
-        }
-    }
-
     /// Reads what a routine look needs, in three calls. The stack is read first, so that one call
     /// can ask for the source tag and the running tag.
     async fn glance(&self, app: &App, site: &Site<'_>) -> Result<Snapshot, Error> {

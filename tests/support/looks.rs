@@ -1,6 +1,6 @@
 //! What one sandbox sees of the AWS in memory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ecr_promoter::error::Error;
 use ecr_promoter::model::bake::Alarm;
@@ -10,7 +10,7 @@ use ecr_promoter::model::image::{BuildLabels, Image, Tags};
 use ecr_promoter::model::limits::HISTORY;
 use ecr_promoter::model::stage::{Earlier, check_chain};
 use ecr_promoter::model::unread::Unread;
-use ecr_promoter::model::{AppName, Commit, Tag};
+use ecr_promoter::model::{AppName, Commit, Digest, Tag};
 use ecr_promoter::world::Apps;
 use ecr_promoter::world::Web;
 use ecr_promoter::world::World;
@@ -19,6 +19,9 @@ use ecr_promoter::world::snapshot::{Matches, Question, Snapshot, Subject, TagsWa
 use super::payloads::tag;
 use super::sandbox::Sandbox;
 use super::world::Inner;
+
+/// Images by digest; `Err` says why one cannot be pulled.
+type Images = BTreeMap<Digest, Result<Image, String>>;
 
 impl Sandbox {
     /// A look that most likely finds nothing to do: what runs is known before the tags are asked
@@ -54,29 +57,10 @@ impl Sandbox {
                 None => Ok(None),
             }
         };
-        let images = self.call("BatchGetImage", |w| {
-            let newest = w.tags.get(&tag("latest")).cloned();
-            let named = subject.digest.iter().chain(&newest);
-            let asked = named.map(|digest| (digest.clone(), w.find(digest))).collect();
-            (newest, asked)
-        });
-        let tags_of = async {
-            match &subject.digest {
-                Some(digest) => self
-                    .call("DescribeImages", |w| w.tags_of(digest))
-                    .await
-                    .map(|tags| Some((digest, tags))),
-                None => Ok(None),
-            }
-        };
+        let images = self.candidates(subject);
         let stack = self.call("DescribeStacks", |w| w.stack());
-        let (state, command, (newest, images), tags_of, stack) =
-            futures_util::try_join!(state, command, images, tags_of, stack)?;
-        let mut tags = Tags::default();
-        if let Some((digest, its)) = tags_of {
-            tags.insert_all_of(digest, its);
-        }
-        tags.insert(tag("latest"), newest.clone());
+        let (state, command, (newest, images, tags), stack) =
+            futures_util::try_join!(state, command, images, stack)?;
         let (state, nonce) = state.unzip();
         let mutability = self.world.get().mutability();
         let seen = Snapshot::at(at, self.world.get_mut().nonce());
@@ -91,6 +75,36 @@ impl Sandbox {
             images,
             ..seen
         })
+    }
+
+    /// The newest image, the images that were read, and the tags that were.
+    async fn candidates(&self, subject: &Subject) -> Result<(Option<Digest>, Images, Tags), Error> {
+        let latest = tag("latest");
+        let mut tags = Tags::default();
+        let (newest, images) = match &subject.digest {
+            Some(digest) => {
+                let image = self.call("BatchGetImage", |w| w.find(digest));
+                let its = self.call("DescribeImages", |w| w.tags_of(digest));
+                let (image, its) = futures_util::try_join!(image, its)?;
+                let newest = if its.contains(&latest) {
+                    Some(digest.clone())
+                } else {
+                    self.call("BatchGetImage", |w| w.tags.get(&latest).cloned()).await?
+                };
+                tags.insert_all_of(digest, its);
+                (newest, [(digest.clone(), image)].into())
+            }
+            None => {
+                let read = |w: &mut Inner| {
+                    let newest = w.tags.get(&latest).cloned();
+                    let image = newest.iter().map(|digest| (digest.clone(), w.find(digest)));
+                    (newest.clone(), image.collect())
+                };
+                self.call("BatchGetImage", read).await?
+            }
+        };
+        tags.insert(latest, newest.clone());
+        Ok((newest, images, tags))
     }
 
     /// One further question.
