@@ -28,6 +28,9 @@ use crate::world::snapshot::Version;
 
 type Item = HashMap<String, AttributeValue>;
 
+/// The key of an app's state.
+const STATE: &str = "state";
+
 impl Clients {
     async fn record<T: DeserializeOwned>(
         &self,
@@ -108,13 +111,10 @@ impl Clients {
     /// Writes several items, all or none. Returns whether they were written.
     async fn put_all(&self, puts: Vec<Put>, nonce: &str, resource: &str) -> Result<bool, Error> {
         let items = puts.into_iter().map(|put| TransactWriteItem::builder().put(put).build());
-        let sent = self
-            .dynamodb
-            .transact_write_items()
-            .set_transact_items(Some(items.collect()))
-            .send()
-            .await;
-        let Err(error) = sent else { return Ok(true) };
+        let request = self.dynamodb.transact_write_items();
+        let request = request.set_transact_items(Some(items.collect()));
+        // On the heap: the future of a call is large.
+        let Err(error) = Box::pin(request.send()).await else { return Ok(true) };
         let is_written = match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
                 is_written_before(cancelled.cancellation_reasons(), nonce)

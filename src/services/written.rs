@@ -1,16 +1,16 @@
 //! A state as this sandbox wrote it last.
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::types::AttributeValue;
-
 use crate::model::AppName;
+use crate::model::state::State;
+use crate::world::snapshot::Version;
 
 /// A state as this sandbox wrote it last.
 #[derive(Debug)]
 pub(super) struct Written {
     /// The app.
     pub(super) app: AppName,
-    /// Its item, with its nonce.
-    pub(super) item: HashMap<String, AttributeValue>,
+    /// The version that the write gave it.
+    pub(super) version: Version,
+    /// What was written.
+    pub(super) state: State,
 }

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::image::Image;
+use super::table::is_write;
 use super::world::World;
 
 /// More than the state remembers.
@@ -55,4 +56,26 @@ async fn the_state_of_an_app_that_is_promoted_often_stays_small() {
         sizes[2] = size_of_state(&world).await;
     }
     assert!(sizes.iter().all(|size| *size <= MOST), "{sizes:?} bytes, at most {MOST}");
+}
+
+#[tokio::test]
+async fn once_people_were_told_only_that_is_written() {
+    let Some(world) = World::new().await else { return };
+    world.configure("web", &json!({ "stack": "web", "mode": "auto" })).await;
+    for build in 0..2 {
+        let image = Image::oci(&format!("build {build}"), &format!("{:040x}", 0xc0ffee + build));
+        world.push(&image, &["latest"]).await;
+        world.cloud.forget_calls();
+        let promoted = world.answer(&world.pushed(&image)).await;
+        assert_eq!(promoted["outcome"], "promoted", "{promoted}");
+        let written: Vec<_> =
+            world.cloud.calls().into_iter().filter(|call| is_write(&call.op)).collect();
+        let ops: Vec<&str> = written.iter().map(|call| call.op.as_str()).collect();
+        let last = written.last().map(|call| &call.body["UpdateExpression"]);
+        let in_place = json!("SET #nonce = :0, #open[0].#accepted_at = :1");
+        assert_eq!((ops.len(), last), (2, Some(&in_place)), "{ops:?}");
+        let state = world.item("web", "state").await;
+        assert!(state["open"]["L"][0]["M"]["accepted_at"]["S"].is_string(), "{state}");
+        assert!(world.finish());
+    }
 }

@@ -4,6 +4,11 @@ use serde_json::{Value, json};
 
 use super::world::World;
 
+/// Whether this call changes the table.
+pub(crate) fn is_write(op: &str) -> bool {
+    ["PutItem", "UpdateItem", "TransactWriteItems"].iter().any(|write| op.ends_with(write))
+}
+
 impl World {
     /// As if people had been asked four days before: the process has no clock but the machine's.
     pub(crate) async fn age_request(&self) {

@@ -20,21 +20,48 @@ fn key_of(item: &Value) -> Key {
     (text("app"), text("item"))
 }
 
-/// Carries out `SET #a = :a, #b = :b REMOVE #c, #d`, the one form that the function writes.
-fn change(item: &mut Map<String, Value>, update: &Value) {
-    let expression = update["UpdateExpression"].as_str().unwrap_or_default();
+/// Carries out `SET #a = :0, #b[1].#c = :1 REMOVE #d, #e[0].#f`, the one form that the function
+/// writes. `None` if a path leads nowhere.
+fn change(item: &mut Value, update: &Value) -> Option<()> {
+    let names = &update["ExpressionAttributeNames"];
+    let expression = update["UpdateExpression"].as_str()?;
     let (set, remove) = expression.split_once("REMOVE ").unwrap_or((expression, ""));
-    let name = |word: &str| update["ExpressionAttributeNames"][word].as_str().map(str::to_owned);
-    for part in set.trim_start_matches("SET ").split(',') {
-        if let Some((left, right)) = part.split_once('=')
-            && let Some(name) = name(left.trim())
-        {
-            item.insert(name, update["ExpressionAttributeValues"][right.trim()].clone());
+    for part in set.trim_start_matches("SET ").split(',').filter(|part| !part.trim().is_empty()) {
+        let (path, value) = part.split_once('=')?;
+        let (attributes, name) = attribute(item, names, path.trim())?;
+        attributes.insert(name, update["ExpressionAttributeValues"].get(value.trim())?.clone());
+    }
+    for path in remove.split(',').filter(|part| !part.trim().is_empty()) {
+        let (attributes, name) = attribute(item, names, path.trim())?;
+        attributes.remove(&name)?;
+    }
+    Some(())
+}
+
+/// The attributes that the last part of a path is one of, and its name.
+fn attribute<'a>(
+    item: &'a mut Value,
+    names: &Value,
+    path: &str,
+) -> Option<(&'a mut Map<String, Value>, String)> {
+    let name = |part: &str| names[part].as_str().map(str::to_owned);
+    let (outer, last) = match path.rsplit_once('.') {
+        Some((outer, last)) => (outer.split('.').collect(), last),
+        None => (Vec::new(), path),
+    };
+    let mut attributes = item.as_object_mut()?;
+    for part in outer {
+        let (part, index) = match part.split_once('[') {
+            Some((part, index)) => (part, Some(index.trim_end_matches(']').parse::<usize>().ok()?)),
+            None => (part, None),
+        };
+        let mut value = attributes.get_mut(&name(part)?)?;
+        if let Some(index) = index {
+            value = value.get_mut("L")?.get_mut(index)?;
         }
+        attributes = value.get_mut("M")?.as_object_mut()?;
     }
-    for name in remove.split(',').filter_map(|part| name(part.trim())) {
-        item.remove(&name);
-    }
+    Some((attributes, name(last)?))
 }
 
 impl Table {
@@ -82,10 +109,10 @@ impl Table {
             Ok(false) => self.condition_failed(&key),
             Ok(true) => {
                 let item = self.items.entry(key).or_insert_with(|| body["Key"].clone());
-                if let Some(item) = item.as_object_mut() {
-                    change(item, body);
+                match change(item, body) {
+                    Some(()) => Answer::json(&json!({})),
+                    None => Answer::json_error("ValidationException", "the path leads nowhere"),
                 }
-                Answer::json(&json!({}))
             }
         }
     }

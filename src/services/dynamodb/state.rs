@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{
 use futures_util::future::try_join_all;
 use tracing::warn;
 
-use super::{Item, if_unchanged, read, unreadable};
+use super::{Item, STATE, if_unchanged, read, unreadable};
 use crate::error::Error;
 use crate::model::AppName;
 use crate::model::audit::{PREFIXES, Past, PastPage};
@@ -24,7 +24,6 @@ use crate::world::action::Records;
 use crate::world::snapshot::Version;
 use crate::world::{Applied, World};
 
-const STATE: &str = "state";
 /// The number of records that one page of the audit reads.
 const PAST_PAGE: i32 = 100;
 /// The most items that one `BatchGetItem` may ask for.
@@ -219,21 +218,19 @@ impl Clients {
         version: &Version,
     ) -> Result<Applied, Error> {
         let nonce = (self.nonce)()?;
-        let state = records.state.as_ref();
-        let state = state.map(|state| self.lean_item_of(app, STATE, state, &nonce)).transpose()?;
-        let before = self.take_written(app, version);
-        if let (Some(after), Some(before), true) = (&state, before, records.is_state_alone()) {
-            let place = (app.as_str(), STATE);
+        if let Some(changes) = self.changes(app, records, version, &nonce)? {
             // Where it fails, the whole item is put on the same condition: the role of an older
             // template may only do that.
-            match self.update(place, &before, after, &nonce).await {
-                Ok(written) => return Ok(self.saved(app, written, state, nonce)),
+            match self.update(app, changes, version, &nonce).await {
+                Ok(true) => return Ok(Applied::Saved(Version(Some(nonce)))),
+                Ok(false) => return Ok(Applied::Conflict),
                 Err(error) => warn!(%error, "the whole state is written instead"),
             }
         }
         let mut puts = Vec::new();
-        if let Some(state) = &state {
-            puts.push(if_unchanged(self.put_of(state.clone()), version));
+        if let Some(state) = &records.state {
+            let item = self.lean_item_of(app, STATE, state, &nonce)?;
+            puts.push(if_unchanged(self.put_of(item), version));
         }
         if let Some(request) = &records.request {
             puts.push(self.put_asked(app, request, &nonce)?);
@@ -254,20 +251,13 @@ impl Clients {
             );
         }
         let resource = self.resource(app.as_str(), STATE);
-        let written = self.write(puts, &nonce, &resource).await?;
-        Ok(self.saved(app, written, state, nonce))
-    }
-
-    /// The result of a write, of which the state may have been a part.
-    fn saved(&self, app: &AppName, written: bool, state: Option<Item>, nonce: String) -> Applied {
-        match (written, state) {
-            (false, _) => Applied::Conflict,
-            (true, Some(state)) => {
-                self.remember_written(app, state);
-                Applied::Saved(Version(Some(nonce)))
-            }
-            (true, None) => Applied::Done,
+        if !self.write(puts, &nonce, &resource).await? {
+            return Ok(Applied::Conflict);
         }
+        let Some(state) = &records.state else { return Ok(Applied::Done) };
+        let version = Version(Some(nonce));
+        self.remember_written(app, state.clone(), version.clone());
+        Ok(Applied::Saved(version))
     }
 
     /// Stores the answer to a command with the command's id.

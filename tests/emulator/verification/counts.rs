@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{deploy, often, only_result};
 use crate::emulator::ecs::{Controller, Service};
 use crate::emulator::image::Image;
+use crate::emulator::table::is_write;
 use crate::emulator::world::{FIRST_TAG, World};
 
 const MOST_MEMORY: u64 = 64 * 1024 * 1024;
@@ -18,11 +19,6 @@ pub(super) fn own_calls(world: &World) -> Vec<String> {
         !is_list && !keys.iter().any(is_of_all)
     });
     calls.map(|call| call.op).collect()
-}
-
-/// Whether this call changes the table.
-pub(super) fn is_write(op: &str) -> bool {
-    ["PutItem", "UpdateItem", "TransactWriteItems"].iter().any(|write| op.ends_with(write))
 }
 
 /// The stack has so many services of one cluster, and a deployed image runs in all of them.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::counts::{is_write, own_calls};
+use super::counts::own_calls;
 use super::{
     cloudformation_is_done, deploy, let_the_time_pass, often, only_result, reason, times_told,
     world_with_service,
@@ -10,6 +10,7 @@ use super::{
 use crate::emulator::ecs::{Controller, Service};
 use crate::emulator::fault::{At, Fault};
 use crate::emulator::image::Image;
+use crate::emulator::table::is_write;
 use crate::emulator::world::{COMMIT, World};
 
 const BREAKER: &str = "Service deployment rolled back because the circuit breaker threshold was \

@@ -153,10 +153,10 @@ async fn save_twice(answered: Response<SdkBody>, more: Vec<Recording>) -> Result
     let update = json!({
         "TableName": "state-table",
         "Key": { "app": text("web"), "item": text("state") },
-        "UpdateExpression": "SET #ended = :ended REMOVE #policy",
+        "UpdateExpression": "SET #ended = :0 REMOVE #policy",
         "ConditionExpression": "nonce = :read",
         "ExpressionAttributeNames": { "#ended": "ended", "#policy": "policy" },
-        "ExpressionAttributeValues": { ":ended": { "N": "8" }, ":read": text(&nonce()) },
+        "ExpressionAttributeValues": { ":0": { "N": "8" }, ":read": text(&nonce()) },
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     });
     let first = State { policy: Some(web_app().policy()), ..state() };
