@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::{Connector, tls};
@@ -112,6 +113,8 @@ impl Clients {
                     .operation_timeout(OPERATION)
                     .build(),
             )
+            // A try ends after `ATTEMPT`, whole body included, so no body can stall for longer.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .retry_config(
                 RetryConfig::standard()
                     .with_initial_backoff(Duration::from_millis(100))

@@ -212,6 +212,7 @@ impl Cloud {
             Some(Fault::Throttled(When::After)) => Ok(fault::throttled(&op)),
             Some(Fault::ServerError(When::After)) => Ok(fault::server_error(&op)),
             Some(Fault::ConnectionReset(When::After)) => Err(Reset),
+            Some(Fault::Stalled) => answer.map(|answer| Response { is_stalled: true, ..answer }),
             Some(Fault::Killed) => {
                 if let Some(kill) = lock(&self.killers).get(&process) {
                     kill.notify_one();

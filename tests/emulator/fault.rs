@@ -35,6 +35,8 @@ pub(crate) enum Fault {
     Throttled(When),
     ServerError(When),
     ConnectionReset(When),
+    /// The call is carried out. Half of the answer's body arrives, and then nothing more.
+    Stalled,
     Denied,
     /// The function's process dies as soon as the call was carried out.
     Killed,

@@ -1,6 +1,6 @@
-//! Any call is throttled, answered with a 500 or loses its connection, before or after it took
-//! effect: once, which the SDK tries again, or for a whole invocation, which Lambda tries again. A
-//! denied call is told by the action that is missing.
+//! Any call is throttled, answered with a 500, loses its connection or stalls, before or after it
+//! took effect: once, which the SDK tries again, or for a whole invocation, which Lambda tries
+//! again. A denied call is told by the action that is missing.
 
 use super::fault::{At, Fault, PASSING, missing_action};
 use super::journey::{Journey, TRIGGERS, Trigger, for_each};
@@ -15,6 +15,15 @@ async fn a_call_that_fails_once_stops_nothing() {
         }
         for_each(cases, async |(at, fault)| fail(trigger, at, fault).await).await;
     }
+}
+
+/// Each try has its own limit, in which the whole body must arrive.
+#[tokio::test]
+async fn an_answer_that_stalls_halfway_stops_nothing() {
+    let trigger = Trigger::Push;
+    let Some(trace) = Journey::trace(trigger).await else { return };
+    let cases = trace.iter().map(|call| (At::Nth(call.op.clone(), call.nth), Fault::Stalled));
+    for_each(cases.collect(), async |(at, fault)| fail(trigger, at, fault).await).await;
 }
 
 /// Throttling, which takes the whole time of the invocation, is in `a_minute`.

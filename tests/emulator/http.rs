@@ -1,10 +1,12 @@
 //! A loopback HTTP server and client, the least that the Runtime API and the proxy need. A handler
 //! may answer, or have the connection reset, which the function sees as an answer that was lost.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use futures_util::stream::{self, StreamExt};
+use http_body_util::{BodyExt, Either, Full, StreamBody};
+use hyper::body::{Bytes, Frame, Incoming};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -32,6 +34,8 @@ pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Bytes,
+    /// Half of the body is sent, and then nothing more.
+    pub(crate) is_stalled: bool,
 }
 
 impl Response {
@@ -41,6 +45,7 @@ impl Response {
             status,
             headers: vec![("content-type", content_type.to_owned())],
             body: body.into(),
+            is_stalled: false,
         }
     }
 }
@@ -79,7 +84,14 @@ where
             let path = head.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
             let answer =
                 handler(Request { method: head.method, path, headers: head.headers, body }).await?;
-            let mut response = hyper::Response::new(Full::new(answer.body));
+            let half = answer.body.slice(..answer.body.len() / 2);
+            let body = if answer.is_stalled {
+                let sent = stream::iter([Ok::<_, Infallible>(Frame::data(half))]);
+                Either::Left(StreamBody::new(sent.chain(stream::pending())))
+            } else {
+                Either::Right(Full::new(answer.body))
+            };
+            let mut response = hyper::Response::new(body);
             *response.status_mut() = answer.status;
             for (name, value) in answer.headers {
                 let value = HeaderValue::from_str(&value).expect("a header value");
