@@ -10,7 +10,7 @@ use tracing::{Metadata, Subscriber};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::prelude::*;
 
-use crate::text::is_control;
+use crate::text::{is_control, is_printable};
 
 /// Starts logging to standard output, which Lambda reads. `var` answers like
 /// `std::env::var(..).ok()`.
@@ -61,6 +61,10 @@ struct PlainLines<W>(W);
 
 impl<W: Write> Write for PlainLines<W> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        if event.strip_suffix(b"\n").is_some_and(is_printable) {
+            self.0.write_all(event)?;
+            return Ok(event.len());
+        }
         let text = String::from_utf8_lossy(event);
         let line: String = text
             .trim_end_matches('\n')

@@ -7,6 +7,9 @@ pub mod nearest;
 /// Makes one line of at most `most` characters; an ellipsis shows that there were more. Control
 /// characters become spaces, and invisible ones are left out.
 pub fn plain(text: &str, most: usize) -> String {
+    if text.len() <= most && is_printable(text.as_bytes()) {
+        return text.to_owned();
+    }
     let mut chars =
         text.chars().filter(|c| !is_invisible(*c)).map(|c| if is_control(c) { ' ' } else { c });
     let mut line: String = chars.by_ref().take(most).collect();
@@ -15,6 +18,11 @@ pub fn plain(text: &str, most: usize) -> String {
         line.push('…');
     }
     line
+}
+
+/// Whether this is printable ASCII, as most texts are: nothing of it needs to be made plain.
+pub fn is_printable(text: &[u8]) -> bool {
+    text.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// Makes one line that fits into an error.

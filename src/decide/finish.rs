@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::draft::Draft;
 use super::plan::{Plan, Stages};
 use crate::model::answer::{Answer, Outcome};
+use crate::model::approval::ApprovalRequest;
 use crate::model::known_change_set::KnownChangeSet;
 use crate::model::notice::{COMMANDER, Notice};
 use crate::model::promotion::{End, Ended};
@@ -28,7 +29,7 @@ impl Draft<'_> {
         state.untold.extend(self.answer_to_commander(&answer));
         let save = self.save_as(state.clone(), command);
         let mut stages: Stages = save.map(|save| vec![save]).into_iter().collect();
-        stages.extend(tell_and_mark(&state, &self.spent_change_sets(), self.now));
+        stages.extend(tell_and_mark(state, &self.spent_change_sets(), self.now));
         Plan { unread: self.unread.clone(), ..Plan::new(stages, answer) }
     }
 
@@ -172,26 +173,27 @@ fn has_substance(state: &State) -> bool {
 /// Notifies people, updates Slack and removes what is spent, then remembers that. At least once: a
 /// crash may repeat a notice, never lose one. What fails is put back into the mark when it is
 /// carried out.
-pub(super) fn tell_and_mark(state: &State, spent: &[String], now: Timestamp) -> Stages {
-    let unshown = || state.all_requests().filter(|request| request.is_unshown());
+pub(super) fn tell_and_mark(state: State, spent: &[String], now: Timestamp) -> Stages {
+    let unshown = state.all_requests().filter(|request| request.is_unshown());
+    let unshown: Vec<ApprovalRequest> = unshown.cloned().collect();
+    let all = state.untold.len();
     let (due, later): (Vec<_>, Vec<_>) = state
         .untold
-        .iter()
+        .into_iter()
         .filter(|notice| !notice.is_given_up(now))
-        .cloned()
         .partition(|n| n.is_due(now));
-    let is_given_up = due.len() + later.len() < state.untold.len();
-    if due.is_empty() && !is_given_up && spent.is_empty() && unshown().next().is_none() {
+    let is_given_up = due.len() + later.len() < all;
+    if due.is_empty() && !is_given_up && spent.is_empty() && unshown.is_empty() {
         return Vec::new();
     }
-    let mut told = State { untold: later, ..state.clone() };
+    let mut told = State { untold: later, ..state };
     let is_spent = |own: &KnownChangeSet| spent.iter().any(|id| id == own.id());
     told.change_sets.retain(|own| !is_spent(own) || !own.is_settled(now));
     for own in told.change_sets.iter_mut().filter(|own| is_spent(own)) {
         own.is_removed = true;
     }
     let tells = due.into_iter().map(|notice| Action::Tell(Box::new(notice)));
-    let shows = unshown().cloned().map(|request| Action::Show(Box::new(request)));
+    let shows = unshown.into_iter().map(|request| Action::Show(Box::new(request)));
     let stage: Vec<Action> =
         tells.chain(shows).chain(spent.iter().cloned().map(Action::DeleteChangeSet)).collect();
     [stage, vec![mark(told)]].into_iter().filter(|stage| !stage.is_empty()).collect()

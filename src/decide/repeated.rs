@@ -34,7 +34,7 @@ pub(super) fn repeat(draft: Draft<'_>, command: &Command, record: &CommandRecord
 
 /// Answers the same, and sends the notices that could not be sent when it was carried out.
 fn answer_again(draft: &Draft<'_>, answer: &Answer) -> Plan {
-    let known = draft.seen.state.as_ref();
+    let known = draft.seen.state.clone();
     let stages = known.map(|state| tell_and_mark(state, &[], draft.now)).unwrap_or_default();
     Plan::new(stages, answer.clone())
 }

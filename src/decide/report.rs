@@ -26,7 +26,7 @@ pub(super) fn plan(app: &App, seen: &Snapshot, promoted: Plan) -> Plan {
         .map(|own| own.id().to_owned())
         .filter(|id| seen.change_sets_read.contains_key(id))
         .collect();
-    let known = seen.state.as_ref();
+    let known = seen.state.clone();
     let stages = known.map(|state| tell_and_mark(state, &spent, seen.at)).unwrap_or_default();
     let is_reviewed = seen
         .change_sets_read

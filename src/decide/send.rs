@@ -99,7 +99,7 @@ fn go_out(
     stages.extend(check(&draft, promotion).map(|check| vec![check]));
     let told = told(&draft, promotion, &reason, &send);
     stages.push(vec![send]);
-    stages.extend(tell_and_mark(&told, &[], draft.now));
+    stages.extend(tell_and_mark(told, &[], draft.now));
     let answer = draft.answer(Outcome::Promoted, reason);
     stages.extend(draft.keep_answer(&answer));
     Ok(Plan { unread: draft.unread.clone(), ..Plan::new(stages, answer) })

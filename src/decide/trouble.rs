@@ -105,5 +105,5 @@ pub(super) fn told_once(
     let mut known = State { trouble, ..state };
     known.untold.extend(is_news.then_some(notice));
     // Notices that could not be sent before are sent now, though nothing can be decided.
-    tell_and_mark(&known, &[], seen.at)
+    tell_and_mark(known, &[], seen.at)
 }

@@ -213,10 +213,19 @@ struct Left {
 }
 
 impl Left {
+    /// Whether everything came out as it was decided.
+    fn is_as_decided(&self) -> bool {
+        let Self { put_off, created, shown, untold, error: _ } = self;
+        put_off.is_empty() && created.is_empty() && shown.is_empty() && untold.is_empty()
+    }
+
     /// Adapts a mark to what really happened: without what could not be done, and with the ARNs and
     /// messages that were made.
     fn as_it_came_out<'a>(&self, action: &'a Action, seen: &Snapshot) -> Cow<'a, Action> {
         let Action::MarkTold(records) = action else { return Cow::Borrowed(action) };
+        if self.is_as_decided() {
+            return Cow::Borrowed(action);
+        }
         let mut records = records.clone();
         if let Some(state) = &mut records.state {
             let is_put_off = |own: &KnownChangeSet| self.put_off.iter().any(|id| id == own.id());

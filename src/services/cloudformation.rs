@@ -76,7 +76,7 @@ impl Site<'_> {
     pub(super) async fn update_stack(&self, app: &App, update: &Update) -> Result<Applied, Error> {
         let capabilities: Vec<_> =
             update.capabilities.iter().map(|name| cfn::Capability::from(name.as_str())).collect();
-        let sent = self
+        let request = self
             .cloudformation
             .update_stack()
             .stack_name(&app.config.stack)
@@ -86,10 +86,9 @@ impl Site<'_> {
             .set_rollback_configuration(update.rollback.as_ref().map(rollback_configuration))
             .client_request_token(update.token.as_str())
             .customize()
-            .config_override(without_retries())
-            .send()
-            .await;
-        let Err(error) = sent else { return Ok(Applied::Done) };
+            .config_override(without_retries());
+        // On the heap: the future of a call is large.
+        let Err(error) = Box::pin(request.send()).await else { return Ok(Applied::Done) };
         refusal("cloudformation:UpdateStack", &app.config.stack, &error)
     }
 

@@ -12,8 +12,10 @@ impl Clients {
     /// Writes a measurement.
     pub(super) fn write_measure(&self, measure: &Measure) {
         let line = measure.line(&self.settings.function_name, Timestamp::now());
+        let Ok(mut line) = serde_json::to_vec(&line) else { return };
+        line.push(b'\n');
         // A log that cannot be written stops no promotion.
-        let _ = writeln!(std::io::stdout().lock(), "{line}");
+        let _ = std::io::stdout().lock().write_all(&line);
     }
 
     /// Writes how many throttled calls the invocation has repeated, if any.

@@ -85,9 +85,9 @@ impl Clients {
         }
         let environment = app.environment(self.settings.environment.as_deref());
         if let Some(mut body) = post(app, notice, &environment) {
-            self.leave_out_dead_buttons(&mut body["blocks"]).await;
+            Box::pin(self.leave_out_dead_buttons(&mut body["blocks"])).await;
             // One try. Only the notification topic is tried again.
-            let _ = self.slack_call(app, "chat.postMessage", &body).await;
+            let _ = Box::pin(self.slack_call(app, "chat.postMessage", &body)).await;
         }
     }
 

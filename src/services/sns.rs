@@ -3,6 +3,7 @@
 
 use aws_sdk_sns::types::MessageAttributeValue;
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use tracing::warn;
 
 use super::clients::Clients;
@@ -31,7 +32,8 @@ impl Clients {
         let app = message.app.as_ref().map(|app| attribute(app.as_str())).transpose()?;
         let repository = message.repository.as_ref();
         let repository = repository.map(|its| attribute(its.as_str())).transpose()?;
-        self.sns
+        let request = self
+            .sns
             .publish()
             .topic_arn(topic)
             .subject(message.subject)
@@ -43,8 +45,9 @@ impl Clients {
                     .filter_map(|(name, value)| Some((name.to_owned(), value?)))
                     .chain([("outcome".to_owned(), attribute(&message.outcome.to_string())?)])
                     .collect(),
-            ))
-            .send()
+            ));
+        // On the heap: the future of a call is large.
+        Box::pin(request.send())
             .await
             .map_err(|error| failed("sns:Publish", format!("topic `{topic}`"), &error))?;
         Ok(())
@@ -54,21 +57,23 @@ impl Clients {
 /// The form for each protocol that a subscription can have. One that is not here gets `default`.
 #[derive(Serialize)]
 struct ByProtocol<'a> {
-    default: &'a str,
-    email: &'a str,
-    http: &'a str,
-    https: &'a str,
-    lambda: &'a str,
-    sqs: &'a str,
-    firehose: &'a str,
+    default: &'a RawValue,
+    email: &'a RawValue,
+    http: &'a RawValue,
+    https: &'a RawValue,
+    lambda: &'a RawValue,
+    sqs: &'a RawValue,
+    firehose: &'a RawValue,
 }
 
 /// Writes a message for `MessageStructure: json`.
 fn by_protocol(message: &Message) -> serde_json::Result<String> {
-    let machine = serde_json::to_string(&message.json)?;
+    // Each form is a JSON string. It is escaped once, and not for each protocol.
+    let text = to_raw_value(&message.text)?;
+    let machine = to_raw_value(&serde_json::to_string(&message.json)?)?;
     serde_json::to_string(&ByProtocol {
-        default: &message.text,
-        email: &message.text,
+        default: &text,
+        email: &text,
         http: &machine,
         https: &machine,
         lambda: &machine,
@@ -128,7 +133,7 @@ impl Clients {
             let needs_address = app.policy().links && self.public_url().await?.is_none();
             Ok(if needs_address { Page::NeedsAddress } else { Page::None })
         };
-        page.await.unwrap_or_else(|error: Error| {
+        Box::pin(page).await.unwrap_or_else(|error: Error| {
             // The message is useful without the link.
             warn!(repository = %app.name, %error, "the message has no link");
             Page::None

@@ -19,17 +19,20 @@ use crate::world::{Applied, Apps};
 impl Site<'_> {
     /// Carries out what concerns the stack.
     pub(super) async fn carry_out(&self, app: &App, action: &Action) -> Result<Applied, Error> {
+        // On the heap but for the most frequent: every future is as large as the largest in it.
         match action {
-            Action::CheckReplica { tag, digest } => self.check_replica(app, tag, digest).await,
+            Action::CheckReplica { tag, digest } => {
+                Box::pin(self.check_replica(app, tag, digest)).await
+            }
             Action::UpdateStack(update) => self.update_stack(app, update).await,
             Action::CreateChangeSet { update, name } => {
-                self.create_change_set(app, update, name).await
+                Box::pin(self.create_change_set(app, update, name)).await
             }
             Action::ExecuteChangeSet { token, arn, .. } => {
-                self.execute_change_set(app, token, arn).await
+                Box::pin(self.execute_change_set(app, token, arn)).await
             }
-            Action::DeleteChangeSet(id) => self.delete_change_set(app, id).await,
-            Action::CancelUpdate(token) => self.cancel_update(app, token).await,
+            Action::DeleteChangeSet(id) => Box::pin(self.delete_change_set(app, id)).await,
+            Action::CancelUpdate(token) => Box::pin(self.cancel_update(app, token)).await,
             Action::SaveState(_)
             | Action::MarkTold(_)
             | Action::CheckTags(_)
