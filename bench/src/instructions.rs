@@ -25,6 +25,9 @@ const BEFORE: u64 = 8;
 const WARM: u64 = 4;
 /// How much more than what is kept is a failure.
 const TOLERANCE: f64 = 1.05;
+/// How much more than another one a run may count: the keys of its certificates are others, and the
+/// C library copies memory as the processor can.
+const NOISE: f64 = 1.01;
 /// The targets, in millions: until ready, the first promotion, a warm one.
 const TARGETS: [f64; 3] = [20.0, 25.0, 8.0];
 
@@ -120,7 +123,7 @@ fn problems(counts: &Counts, kept: &Counts) -> Vec<String> {
                 kept.commit
             ));
         }
-        if count > target && before <= target {
+        if count > target * NOISE && before <= target {
             problems.push(format!("{name}: {count} million instructions, at most {target}"));
         }
     }
@@ -201,6 +204,7 @@ mod tests {
     fn what_grew_or_no_longer_meets_its_target_is_a_problem() {
         assert_eq!(problems(&counts(7.3), &counts(7.0)), [""; 0]);
         assert_eq!(problems(&counts(7.4), &counts(7.0)).len(), 1);
+        assert_eq!(problems(&counts(8.05), &counts(7.9)), [""; 0]);
         assert_eq!(problems(&counts(8.1), &counts(7.9)).len(), 1);
         assert_eq!(problems(&counts(9.0), &counts(9.0)), [""; 0]);
     }

@@ -3,6 +3,8 @@
 
 use std::ops::ControlFlow::{Break, Continue};
 
+use jiff::Timestamp;
+
 use super::cause::{Cause, NO_UPDATES, fail};
 use super::change_set::{needs_review, update};
 use super::draft::Draft;
@@ -97,12 +99,13 @@ fn go_out(
     let reason = accepted(promotion, &draft.app.config);
     let mut stages = before_sending(&draft, promotion, image, cause)?;
     stages.extend(check(&draft, promotion).map(|check| vec![check]));
-    let told = told(&draft, promotion, &reason, &send);
+    let answer = draft.answer(Outcome::Promoted, reason.clone());
+    let keep_answer = draft.keep_answer(&answer);
+    let told = told(draft.state, promotion, &reason, &send, draft.now);
     stages.push(vec![send]);
     stages.extend(tell_and_mark(told, &[], draft.now));
-    let answer = draft.answer(Outcome::Promoted, reason);
-    stages.extend(draft.keep_answer(&answer));
-    Ok(Plan { unread: draft.unread.clone(), ..Plan::new(stages, answer) })
+    stages.extend(keep_answer);
+    Ok(Plan { unread: draft.unread, ..Plan::new(stages, answer) })
 }
 
 /// Records the intent and puts the tag: side by side, where nobody else can be first.
@@ -149,16 +152,21 @@ fn tags_to_check(draft: &Draft<'_>, promotion: &Promotion) -> Action {
 }
 
 /// The state once the update was accepted, with the notice of it.
-fn told(draft: &Draft<'_>, promotion: &Promotion, reason: &str, send: &Action) -> State {
-    let mut told = draft.state.clone();
+fn told(
+    mut told: State,
+    promotion: &Promotion,
+    reason: &str,
+    send: &Action,
+    now: Timestamp,
+) -> State {
     if matches!(send, Action::ExecuteChangeSet { .. }) {
         // Executing a change set deletes all others.
         told.change_sets.iter_mut().for_each(|own| own.is_removed = true);
     }
     for own in told.open.iter_mut().filter(|own| own.token == promotion.token) {
-        own.accepted_at = Some(draft.now);
+        own.accepted_at = Some(now);
     }
-    let promoted = promotion.notice(Outcome::Promoted, reason, draft.now);
+    let promoted = promotion.notice(Outcome::Promoted, reason, now);
     told.note(&promoted);
     told.untold.push(promoted);
     told
