@@ -5,9 +5,9 @@
 
 use std::io::{self, Write};
 
+use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
-use tracing::{Metadata, Subscriber};
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
 use crate::text::{is_control, is_printable};
@@ -21,25 +21,19 @@ pub fn start(var: impl Fn(&str) -> Option<String>) {
         .unwrap_or(LevelFilter::INFO);
     let is_json =
         var("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json"));
-    let subscriber = tracing_subscriber::registry();
+    let subscriber = tracing_subscriber::registry().with(wanted(level));
     let started = if is_json {
         let layer = tracing_subscriber::fmt::layer()
             .json()
             .flatten_event(true)
             .with_span_list(false)
             .with_writer(|| PlainLines(io::stdout()));
-        try_start(
-            subscriber
-                .with(layer.with_filter(filter_fn(move |metadata| is_wanted(metadata, level)))),
-        )
+        try_start(subscriber.with(layer))
     } else {
         let layer = tracing_subscriber::fmt::layer()
             .with_ansi(false)
             .with_writer(|| PlainLines(io::stdout()));
-        try_start(
-            subscriber
-                .with(layer.with_filter(filter_fn(move |metadata| is_wanted(metadata, level)))),
-        )
+        try_start(subscriber.with(layer))
     };
     if !started {
         tracing::warn!("logging was already started");
@@ -50,9 +44,9 @@ fn try_start(subscriber: impl Subscriber + Send + Sync + 'static) -> bool {
     tracing::subscriber::set_global_default(subscriber).is_ok()
 }
 
-fn is_wanted(metadata: &Metadata<'_>, level: LevelFilter) -> bool {
-    let is_own = metadata.target().starts_with("ecr_promoter");
-    *metadata.level() <= if is_own { level } else { level.min(LevelFilter::WARN) }
+/// The events of this crate at this level, and warnings of others.
+fn wanted(level: LevelFilter) -> Targets {
+    Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("ecr_promoter", level)
 }
 
 /// A writer that gets one event a call, and replaces the characters that end a line or change its
@@ -83,7 +77,29 @@ impl<W: Write> Write for PlainLines<W> {
 
 #[cfg(test)]
 mod tests {
+    use tracing::Level;
+
     use super::*;
+
+    #[test]
+    fn others_log_warnings_at_most() {
+        let wanted_of = |level: LevelFilter, target: &str| {
+            let levels = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
+            let wanted = wanted(level);
+            levels.iter().filter(|level| wanted.would_enable(target, level)).count()
+        };
+        for (level, own, others) in [
+            (LevelFilter::OFF, 0, 0),
+            (LevelFilter::ERROR, 1, 1),
+            (LevelFilter::INFO, 3, 2),
+            (LevelFilter::TRACE, 5, 2),
+        ] {
+            assert_eq!(wanted_of(level, "ecr_promoter::reconcile"), own, "{level}");
+            for other in ["aws_smithy_runtime::client", "hyper", "lambda_runtime"] {
+                assert_eq!(wanted_of(level, other), others, "{other} at {level}");
+            }
+        }
+    }
 
     #[test]
     fn an_event_is_one_plain_line() {

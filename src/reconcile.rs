@@ -43,8 +43,7 @@ pub async fn look<W: World>(
             if round > 0 {
                 world.pause(round).await;
             }
-            // On the heap: the future of a whole round is large.
-            if let Some(reply) = Box::pin(look.round(world, trigger, subject, round)).await? {
+            if let Some(reply) = look.round(world, trigger, subject, round).await? {
                 return Ok(reply);
             }
         }

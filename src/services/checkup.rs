@@ -91,8 +91,7 @@ impl Clients {
     }
 
     async fn on_source_tag(&self, app: &App, tag: &Tag) -> Read<Option<crate::model::Digest>> {
-        let named = self.tags_named(&app.repository, &[tag.clone()].into()).await;
-        Ok(named.map_err(unread)?.remove(tag).flatten())
+        self.tag_named(&app.repository, tag).await.map_err(unread)
     }
 
     async fn secret_of(&self, secret: Secret) -> Read<Option<SecretString>> {

@@ -54,10 +54,11 @@ impl World for Clients {
             self.command(&app.name, subject.command.as_deref()),
         );
         let mutability = async { Ok(self.mutability(&app.repository).await) };
-        let (candidates, stack, ((state, version), command), mutability) = try_join4(
-            self.candidates(app, subject.digest.as_ref()),
-            async { site.made_here(site.stack(&app.config.stack).await) },
+        // The state is asked for first: its answer is the largest.
+        let (((state, version), command), stack, candidates, mutability) = try_join4(
             state,
+            async { site.made_here(site.stack(&app.config.stack).await) },
+            self.candidates(app, subject.digest.as_ref()),
             mutability,
         )
         .await?;

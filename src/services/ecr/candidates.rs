@@ -51,8 +51,7 @@ impl Clients {
         let newest = if its_tags.contains(source_tag) {
             Some(digest.clone())
         } else {
-            let named = [source_tag.clone()].into();
-            self.tags_named(repository, &named).await?.remove(source_tag).flatten()
+            self.tag_named(repository, source_tag).await?
         };
         let mut tags = Tags::default();
         tags.insert_all_of(digest, its_tags);

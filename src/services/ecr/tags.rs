@@ -29,7 +29,16 @@ impl Clients {
         Ok(self.tags_if_there(repository, tags).await?.unwrap_or_default())
     }
 
-    /// Reads the same; `None` if there is no such repository.
+    /// Reads the image of one tag.
+    pub(in super::super) async fn tag_named(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+    ) -> Result<Option<Digest>, Error> {
+        Ok(self.tags_named(repository, &[tag.clone()].into()).await?.remove(tag).flatten())
+    }
+
+    /// Reads the images of these tags; `None` if there is no such repository.
     pub(in super::super) async fn tags_if_there(
         &self,
         repository: &Repository,
